@@ -1,0 +1,120 @@
+// Package diag carries what a person did wrong in a policy file: where it stands,
+// what it is, why it is refused, and what would be accepted instead.
+//
+// A user's mistake is always a [Diagnostic] and never a Go error; Go errors are kept
+// for I/O and for faults of this program. Stages collect every finding and go on;
+// only the end of the pipeline decides what a finding refuses.
+package diag
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+)
+
+// Severity says whether a finding refuses the generation it stands in.
+type Severity uint8
+
+const (
+	// Error refuses the new generation for every gateway in the finding's Reach.
+	Error Severity = iota
+	// Warning refuses nothing.
+	Warning
+)
+
+// String returns "error" or "warning".
+func (s Severity) String() string {
+	if s == Warning {
+		return "warning"
+	}
+	return "error"
+}
+
+// MarshalText makes JSON and YAML output say "error" or "warning".
+func (s Severity) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// Position is a place in a policy file. Line and Column count from 1; zero means
+// that the finding is about the whole file.
+type Position struct {
+	File   string `json:"file"`
+	Line   int    `json:"line"`
+	Column int    `json:"column"`
+}
+
+// String returns file:line:col, leaving out the parts that are zero.
+func (p Position) String() string {
+	switch {
+	case p.Line == 0:
+		return p.File
+	case p.Column == 0:
+		return fmt.Sprintf("%s:%d", p.File, p.Line)
+	default:
+		return fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Column)
+	}
+}
+
+// Compare orders positions by file, line and column.
+func (p Position) Compare(o Position) int {
+	return cmp.Or(cmp.Compare(p.File, o.File), cmp.Compare(p.Line, o.Line), cmp.Compare(p.Column, o.Column))
+}
+
+// Diagnostic is one finding.
+type Diagnostic struct {
+	Severity Severity `json:"severity"`
+	Code     Code     `json:"code"`
+	Pos      Position `json:"position"`
+	// Object is "Kind namespace/name", or empty where no object could be read.
+	Object string `json:"object,omitempty"`
+	// Field is the path inside the object, such as spec.rules[0].to[1].operation.ports[0].
+	Field   string `json:"field,omitempty"`
+	Message string `json:"message"`
+	// Hint says what would be accepted instead.
+	Hint string `json:"hint,omitempty"`
+	// Reach is the set of gateways whose configuration the finding can touch. Its zero
+	// value is every gateway, so a finding whose scope nobody worked out refuses
+	// everywhere: it fails closed.
+	Reach Scope `json:"-"`
+}
+
+// New returns a finding of code at pos, with the severity that the table of codes gives it.
+// The message is formatted as by fmt.Sprintf.
+func New(code Code, pos Position, format string, args ...any) Diagnostic {
+	return Diagnostic{Severity: code.Severity(), Code: code, Pos: pos, Message: fmt.Sprintf(format, args...)}
+}
+
+// WithHint returns the finding with a way out attached.
+func (d Diagnostic) WithHint(format string, args ...any) Diagnostic {
+	d.Hint = fmt.Sprintf(format, args...)
+	return d
+}
+
+// String returns the one-line form, file:line:col: severity CODE: message.
+func (d Diagnostic) String() string {
+	s := fmt.Sprintf("%s: %s %s: %s", d.Pos, d.Severity, d.Code, d.Message)
+	if d.Hint != "" {
+		s += " (" + d.Hint + ")"
+	}
+	return s
+}
+
+// List is the findings of one compilation.
+type List []Diagnostic
+
+// Sorted returns the list in file order, without exact repetitions.
+func (l List) Sorted() List {
+	out := slices.Clone(l)
+	slices.SortStableFunc(out, func(a, b Diagnostic) int {
+		return cmp.Or(a.Pos.Compare(b.Pos), cmp.Compare(a.Severity, b.Severity), cmp.Compare(a.Code, b.Code), cmp.Compare(a.Message, b.Message))
+	})
+	return slices.CompactFunc(out, func(a, b Diagnostic) bool { return a.String() == b.String() })
+}
+
+// HasErrors reports whether any finding refuses something.
+func (l List) HasErrors() bool {
+	return slices.ContainsFunc(l, func(d Diagnostic) bool { return d.Severity == Error })
+}
+
+// Errors returns the findings that refuse something.
+func (l List) Errors() List {
+	return slices.DeleteFunc(slices.Clone(l), func(d Diagnostic) bool { return d.Severity != Error })
+}

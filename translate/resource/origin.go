@@ -1,0 +1,95 @@
+package resource
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/portreeve/portreeve/internal/diag"
+	"github.com/portreeve/portreeve/translate/source"
+)
+
+// Path is a place inside an object: field names (string) and list indices (int), from the
+// object's root, such as Path{"spec", "rules", 0, "to", 1}. Field names are those of the YAML.
+type Path []any
+
+// Field returns the path one or more field names (string) or indices (int) deeper. The receiver is not changed.
+func (p Path) Field(steps ...any) Path { return append(slices.Clip(slices.Clone(p)), steps...) }
+
+// String returns the path as diagnostics show it: spec.rules[0].to[1].
+func (p Path) String() string {
+	var b strings.Builder
+	for _, step := range p {
+		switch s := step.(type) {
+		case int:
+			fmt.Fprintf(&b, "[%d]", s)
+		default:
+			if b.Len() > 0 {
+				b.WriteByte('.')
+			}
+			fmt.Fprint(&b, s)
+		}
+	}
+	return b.String()
+}
+
+// Origin ties a resource to the document that it was written in.
+type Origin struct {
+	Document source.Document
+	aliases  []alias
+}
+
+type alias struct{ from, to Path }
+
+// Aliased returns an origin in which places at or below from are looked up at or below
+// to. A resource that is generated from another one (JWTPolicy) uses it to point into the
+// file that the user wrote. Later aliases win over earlier ones.
+func (o Origin) Aliased(from, to Path) Origin {
+	o.aliases = append(slices.Clone(o.aliases), alias{from, to})
+	return o
+}
+
+// At returns the position of the value at path, or of its nearest ancestor that the
+// document has. For a mapping entry it is the position of the value, not of the key.
+func (o Origin) At(path Path) diag.Position {
+	for _, a := range slices.Backward(o.aliases) {
+		if len(path) >= len(a.from) && slices.Equal(path[:len(a.from)], a.from) {
+			path = a.to.Field(path[len(a.from):]...)
+			break
+		}
+	}
+	node := o.Document.Root
+	for _, step := range path {
+		next := child(node, step)
+		if next == nil {
+			break
+		}
+		node = next
+	}
+	return o.Document.Position(node)
+}
+
+// child returns the value below node at a field name or index, or nil.
+func child(node *yaml.Node, step any) *yaml.Node {
+	if node.Kind == yaml.AliasNode {
+		node = node.Alias
+	}
+	switch s := step.(type) {
+	case int:
+		if node.Kind == yaml.SequenceNode && s < len(node.Content) {
+			return node.Content[s]
+		}
+	case string:
+		if node.Kind != yaml.MappingNode {
+			return nil
+		}
+		for i := 0; i+1 < len(node.Content); i += 2 {
+			if node.Content[i].Value == s {
+				return node.Content[i+1]
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,42 @@
+// Package resource turns YAML documents into typed, validated resources: a file per kind.
+package resource
+
+import (
+	"time"
+
+	"google.golang.org/protobuf/proto"
+)
+
+// Kind is the kind of a resource, such as "AuthorizationPolicy".
+type Kind string
+
+// The kinds that are read.
+const (
+	RequestAuthentication Kind = "RequestAuthentication"
+	AuthorizationPolicy   Kind = "AuthorizationPolicy"
+	Gateway               Kind = "Gateway"
+	VirtualService        Kind = "VirtualService"
+	ServiceEntry          Kind = "ServiceEntry"
+	JWTPolicy             Kind = "JWTPolicy"
+)
+
+// Key names a resource; two resources with one key are a mistake of the user.
+type Key struct {
+	Kind            Kind
+	Namespace, Name string
+}
+
+// String returns "Kind namespace/name", the form that diagnostics use.
+func (k Key) String() string { return string(k.Kind) + " " + k.Namespace + "/" + k.Name }
+
+// Resource is one decoded and validated object. It is shared and must not be changed.
+type Resource struct {
+	Key
+	Labels, Annotations map[string]string
+	// Created is metadata.creationTimestamp, or the zero time. It takes part in Istio's order of policies.
+	Created time.Time
+	// Spec is the message of the kind: securityv1beta1.RequestAuthentication and
+	// AuthorizationPolicy, networkingv1alpha3.Gateway, VirtualService and ServiceEntry, portreevev1alpha1.JWTPolicy.
+	Spec   proto.Message
+	Origin Origin
+}
