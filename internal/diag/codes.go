@@ -7,18 +7,20 @@ type Code string
 
 // The codes. Each has a row in the table below.
 const (
-	CodeRead          Code = "PR0101"
-	CodeYAML          Code = "PR0102"
-	CodeEmptyFile     Code = "PR0103"
-	CodeDuplicateKey  Code = "PR0104"
-	CodeNotAnObject   Code = "PR0105"
-	CodeUnknownKind   Code = "PR0201"
-	CodeForeignKind   Code = "PR0202"
-	CodeUnknownField  Code = "PR0203"
-	CodeWrongType     Code = "PR0204"
-	CodeMetadata      Code = "PR0205"
-	CodeUnsupported   Code = "PR0206"
-	CodeDuplicateName Code = "PR0901"
+	CodeRead           Code = "PR0101"
+	CodeYAML           Code = "PR0102"
+	CodeEmptyFile      Code = "PR0103"
+	CodeDuplicateKey   Code = "PR0104"
+	CodeNotAnObject    Code = "PR0105"
+	CodeUnknownKind    Code = "PR0201"
+	CodeForeignKind    Code = "PR0202"
+	CodeUnknownField   Code = "PR0203"
+	CodeWrongType      Code = "PR0204"
+	CodeMetadata       Code = "PR0205"
+	CodeUnsupported    Code = "PR0206"
+	CodeDuplicateName  Code = "PR0901"
+	CodeUnknownGateway Code = "PR0902"
+	CodeUnknownService Code = "PR0903"
 )
 
 // Info is what the documentation says of a code.
@@ -46,6 +48,8 @@ func Codes() []Info {
 		{CodeMetadata, Error, "The object's metadata is not valid.", "A name and namespace that Kubernetes would accept."},
 		{CodeUnsupported, Error, "The field is valid in Istio but is not translated yet.", "Leave the field out."},
 		{CodeDuplicateName, Error, "Two documents define the same object.", "Each object once."},
+		{CodeUnknownGateway, Warning, "A VirtualService names a Gateway that no document defines.", "The name of a Gateway, as name or namespace/name."},
+		{CodeUnknownService, Warning, "A route leads to a host that no service defines; it answers 503.", "The host of a ServiceEntry."},
 	}
 }
 

@@ -27,9 +27,3 @@ func (g Gateway) Clone() Gateway {
 	g.Labels = maps.Clone(g.Labels)
 	return g
 }
-
-// Settings are the facts that a compilation takes from outside the policy files.
-type Settings struct {
-	// RootNamespace holds the policies that apply to the workloads of all namespaces.
-	RootNamespace string
-}

@@ -1,0 +1,78 @@
+package envoy
+
+import (
+	"fmt"
+
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
+	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
+	"google.golang.org/protobuf/types/known/durationpb"
+	"google.golang.org/protobuf/types/known/wrapperspb"
+
+	"github.com/portreeve/portreeve/translate/model"
+)
+
+// listener renders one port that speaks HTTP in plain text. Nothing in it comes from a
+// policy or a route, so editing those never changes it.
+func listener(p model.Port) *listenerv3.Listener {
+	name := listenerName(p)
+	return &listenerv3.Listener{
+		Name:             name,
+		Address:          socketAddress(bindAddress(p), p.Number),
+		TrafficDirection: corev3.TrafficDirection_OUTBOUND,
+		FilterChains: []*listenerv3.FilterChain{{
+			Filters: []*listenerv3.Filter{{
+				Name:       "envoy.filters.network.http_connection_manager",
+				ConfigType: &listenerv3.Filter_TypedConfig{TypedConfig: Any(connectionManager(p, name))},
+			}},
+		}},
+	}
+}
+
+func listenerName(p model.Port) string { return fmt.Sprintf("%s_%d", bindAddress(p), p.Number) }
+
+func bindAddress(p model.Port) string {
+	if p.Bind == "" {
+		return "0.0.0.0"
+	}
+	return p.Bind
+}
+
+// routeConfigName is the name of the routes of all plain-text HTTP servers of a port.
+func routeConfigName(p model.Port) string {
+	if p.Bind == "" {
+		return fmt.Sprintf("http.%d", p.Number)
+	}
+	return fmt.Sprintf("http.%d.%s", p.Number, p.Bind)
+}
+
+// connectionManager sets what Istio sets on a gateway, and one thing more: escaped slashes
+// are decoded and slashes merged before policies see the path, so that /a//b and /a%2fb
+// cannot pass by a rule about /a/b.
+func connectionManager(p model.Port, listener string) *hcmv3.HttpConnectionManager {
+	return &hcmv3.HttpConnectionManager{
+		StatPrefix: "outbound_" + listener,
+		CodecType:  hcmv3.HttpConnectionManager_AUTO,
+		RouteSpecifier: &hcmv3.HttpConnectionManager_Rds{Rds: &hcmv3.Rds{
+			ConfigSource:    adsSource(),
+			RouteConfigName: routeConfigName(p),
+		}},
+		ServerName:                   "istio-envoy",
+		UseRemoteAddress:             wrapperspb.Bool(true),
+		ForwardClientCertDetails:     hcmv3.HttpConnectionManager_SANITIZE_SET,
+		SetCurrentClientCertDetails:  &hcmv3.HttpConnectionManager_SetCurrentClientCertDetails{Subject: wrapperspb.Bool(true), Cert: true, Dns: true, Uri: true},
+		NormalizePath:                wrapperspb.Bool(true),
+		MergeSlashes:                 true,
+		PathWithEscapedSlashesAction: hcmv3.HttpConnectionManager_UNESCAPE_AND_FORWARD,
+		StreamIdleTimeout:            durationpb.New(0),
+		UpgradeConfigs:               []*hcmv3.HttpConnectionManager_UpgradeConfig{{UpgradeType: "websocket"}},
+		HttpFilters:                  httpFilters(),
+	}
+}
+
+func socketAddress(host string, port uint32) *corev3.Address {
+	return &corev3.Address{Address: &corev3.Address_SocketAddress{SocketAddress: &corev3.SocketAddress{
+		Address:       host,
+		PortSpecifier: &corev3.SocketAddress_PortValue{PortValue: port},
+	}}}
+}

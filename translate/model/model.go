@@ -1,0 +1,99 @@
+package model
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	networkingv1alpha3 "istio.io/api/networking/v1alpha3"
+
+	"github.com/portreeve/portreeve/internal/diag"
+	"github.com/portreeve/portreeve/translate/resource"
+)
+
+// Model is all resources, indexed. It is immutable and safe for concurrent use.
+type Model struct {
+	settings Settings
+	// policies holds RequestAuthentications and AuthorizationPolicies by kind and namespace, in Istio's order.
+	policies map[resource.Kind]map[string][]*resource.Resource
+	// gateways holds the Gateway resources, oldest first.
+	gateways []*resource.Resource
+	// routes holds the VirtualServices by the Gateway ("namespace/name") that they name, in Istio's order.
+	routes   map[string][]*resource.Resource
+	services registry
+}
+
+// View is what one gateway enforces and serves, in the order in which it is evaluated.
+type View struct {
+	Gateway Gateway
+	// RequestAuthentications that apply: those of the gateway's namespace, then the root namespace's.
+	RequestAuthentications []*resource.Resource
+	// AuthorizationPolicies that apply: the root namespace's, then those of the gateway's namespace.
+	AuthorizationPolicies []*resource.Resource
+	// Ports are the ports that the gateway opens, ordered by address and number.
+	Ports []Port
+	// Services are those that the gateway can route to, ordered by host.
+	Services []Service
+}
+
+// Build indexes the resources. Findings are about how resources fit together; each
+// resource by itself has been validated before.
+func Build(resources []resource.Resource, settings Settings) (*Model, diag.List) {
+	m := &Model{
+		settings: settings,
+		policies: map[resource.Kind]map[string][]*resource.Resource{
+			resource.RequestAuthentication: {},
+			resource.AuthorizationPolicy:   {},
+		},
+		routes: map[string][]*resource.Resource{},
+	}
+	for _, r := range inIstioOrder(resources) {
+		m.add(r)
+	}
+	m.services.sort()
+	return m, m.check()
+}
+
+func (m *Model) add(r *resource.Resource) {
+	switch spec := r.Spec.(type) {
+	case *networkingv1alpha3.Gateway:
+		m.gateways = append(m.gateways, r)
+	case *networkingv1alpha3.VirtualService:
+		for _, name := range gatewayNames(spec, r.Namespace, m.settings) {
+			m.routes[name] = append(m.routes[name], r)
+		}
+	case *networkingv1alpha3.ServiceEntry:
+		m.services.add(r, spec, m.settings)
+	default:
+		if byNamespace, ok := m.policies[r.Kind]; ok {
+			byNamespace[r.Namespace] = append(byNamespace[r.Namespace], r)
+		}
+	}
+}
+
+// For returns what applies to a gateway. It is total: whatever could fail has been
+// reported by Build or before it.
+func (m *Model) For(g Gateway) View {
+	return View{
+		Gateway:                g,
+		RequestAuthentications: m.applying(resource.RequestAuthentication, g, g.Namespace, m.settings.RootNamespace),
+		AuthorizationPolicies:  m.applying(resource.AuthorizationPolicy, g, m.settings.RootNamespace, g.Namespace),
+		Ports:                  m.ports(g),
+		Services:               m.services.visible(g),
+	}
+}
+
+// inIstioOrder orders by creation time, then name, then namespace, as Istio lists every
+// kind. Without creation times the order is that of the names, whatever the files are called.
+func inIstioOrder(resources []resource.Resource) []*resource.Resource {
+	out := make([]*resource.Resource, len(resources))
+	for i := range resources {
+		out[i] = &resources[i]
+	}
+	slices.SortStableFunc(out, compareAge)
+	return out
+}
+
+func compareAge(a, b *resource.Resource) int {
+	return cmp.Or(a.Created.Compare(b.Created), strings.Compare(a.Name, b.Name), strings.Compare(a.Namespace, b.Namespace))
+}

@@ -1,0 +1,76 @@
+package model
+
+import (
+	securityv1beta1 "istio.io/api/security/v1beta1"
+	typev1beta1 "istio.io/api/type/v1beta1"
+
+	"github.com/portreeve/portreeve/translate/resource"
+)
+
+// gatewayNameLabel marks a workload that serves a Gateway of the Kubernetes Gateway API.
+const gatewayNameLabel = "gateway.networking.k8s.io/gateway-name"
+
+// applying returns the policies of a kind that apply to a gateway, namespace by namespace
+// in the order given; a namespace named twice counts once. Policies of any other namespace
+// never apply.
+func (m *Model) applying(kind resource.Kind, g Gateway, namespaces ...string) []*resource.Resource {
+	var out []*resource.Resource
+	seen := map[string]bool{}
+	for _, namespace := range namespaces {
+		if seen[namespace] {
+			continue
+		}
+		seen[namespace] = true
+		for _, policy := range m.policies[kind][namespace] {
+			if attachmentOf(policy).selects(g, policy.Namespace) {
+				out = append(out, policy)
+			}
+		}
+	}
+	return out
+}
+
+// attachment is how a policy says which workloads it is for.
+type attachment struct {
+	labels  map[string]string
+	targets []*typev1beta1.PolicyTargetReference
+}
+
+func attachmentOf(policy *resource.Resource) attachment {
+	switch spec := policy.Spec.(type) {
+	case *securityv1beta1.RequestAuthentication:
+		return newAttachment(spec.GetSelector(), spec.GetTargetRef(), spec.GetTargetRefs())
+	case *securityv1beta1.AuthorizationPolicy:
+		return newAttachment(spec.GetSelector(), spec.GetTargetRef(), spec.GetTargetRefs())
+	default:
+		return attachment{}
+	}
+}
+
+// newAttachment counts the older targetRef as a list of one where the list is empty.
+func newAttachment(selector *typev1beta1.WorkloadSelector, ref *typev1beta1.PolicyTargetReference, refs []*typev1beta1.PolicyTargetReference) attachment {
+	if len(refs) == 0 && ref != nil {
+		refs = []*typev1beta1.PolicyTargetReference{ref}
+	}
+	return attachment{labels: selector.GetMatchLabels(), targets: refs}
+}
+
+// selects mirrors Istio's policy attachment for gateways: targetRefs count only on a
+// workload of the Gateway API, and only for the Gateway that it serves, from its own
+// namespace; a policy with targetRefs is ignored on every other workload.
+func (a attachment) selects(g Gateway, policyNamespace string) bool {
+	if len(a.targets) == 0 {
+		return g.Selected(a.labels)
+	}
+	name, served := g.Labels[gatewayNameLabel]
+	if !served || policyNamespace != g.Namespace {
+		return false
+	}
+	for _, t := range a.targets {
+		inNamespace := t.GetNamespace() == "" || t.GetNamespace() == policyNamespace
+		if t.GetGroup() == "gateway.networking.k8s.io" && t.GetKind() == "Gateway" && t.GetName() == name && inNamespace {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,125 @@
+package model
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	networkingv1alpha3 "istio.io/api/networking/v1alpha3"
+
+	"github.com/portreeve/portreeve/translate/resource"
+)
+
+// Port is one address and port that a gateway opens. All HTTP servers of all its Gateway
+// resources on that port share it.
+type Port struct {
+	// Bind is the address, or empty for every IPv4 address.
+	Bind   string
+	Number uint32
+	// Gateways are the Gateway resources with a server on this port, oldest first.
+	Gateways []*resource.Resource
+	// Hosts are the virtual hosts, ordered by name. Without any, the port answers 404.
+	Hosts []VirtualHost
+}
+
+// server is one server of a Gateway resource.
+type server struct {
+	gateway *resource.Resource
+	spec    *networkingv1alpha3.Server
+}
+
+type address struct {
+	bind   string
+	number uint32
+}
+
+// ports returns the ports that the Gateway resources of any namespace open on a gateway
+// that they select.
+func (m *Model) ports(g Gateway) []Port {
+	servers := map[address][]server{}
+	for _, gateway := range m.gateways {
+		spec := gateway.Spec.(*networkingv1alpha3.Gateway)
+		if !g.Selected(spec.GetSelector()) {
+			continue
+		}
+		for _, s := range spec.GetServers() {
+			at := address{s.GetBind(), s.GetPort().GetNumber()}
+			if at.bind == "0.0.0.0" {
+				at.bind = ""
+			}
+			servers[at] = append(servers[at], server{gateway, s})
+		}
+	}
+	out := make([]Port, 0, len(servers))
+	for at, on := range servers {
+		out = append(out, Port{Bind: at.bind, Number: at.number, Gateways: gatewaysOf(on), Hosts: m.virtualHosts(g, on)})
+	}
+	slices.SortFunc(out, func(a, b Port) int {
+		return cmp.Or(strings.Compare(a.Bind, b.Bind), cmp.Compare(a.Number, b.Number))
+	})
+	return out
+}
+
+func gatewaysOf(servers []server) []*resource.Resource {
+	var out []*resource.Resource
+	for _, s := range servers {
+		if !slices.Contains(out, s.gateway) {
+			out = append(out, s.gateway)
+		}
+	}
+	return out
+}
+
+// serverHost is a host of a server, "[namespace/]host": the namespace limits the
+// VirtualServices that may serve it.
+type serverHost struct {
+	namespace string // "*" for every namespace
+	host      Host
+}
+
+func (s server) hosts(settings Settings) []serverHost {
+	out := make([]serverHost, 0, len(s.spec.GetHosts()))
+	for _, written := range s.spec.GetHosts() {
+		namespace, name, qualified := strings.Cut(written, "/")
+		switch {
+		case !qualified:
+			namespace, name = "*", written
+		case namespace == ".":
+			namespace = s.gateway.Namespace
+		}
+		out = append(out, serverHost{namespace, settings.resolve(name, s.gateway.Namespace)})
+	}
+	return out
+}
+
+// gatewayNames returns the Gateways, "namespace/name", that a VirtualService names. Without
+// any it belongs to the mesh and to no gateway.
+func gatewayNames(vs *networkingv1alpha3.VirtualService, namespace string, settings Settings) []string {
+	var out []string
+	for _, written := range vs.GetGateways() {
+		if written == "mesh" {
+			continue
+		}
+		if name := gatewayName(written, namespace, settings); !slices.Contains(out, name) {
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
+// gatewayName resolves the forms name, ./name, namespace/name and the older
+// name.namespace.svc.domain.
+func gatewayName(written, namespace string, settings Settings) string {
+	if ns, name, qualified := strings.Cut(written, "/"); qualified {
+		if ns == "." {
+			ns = namespace
+		}
+		return ns + "/" + name
+	}
+	if legacy, ok := strings.CutSuffix(written, ".svc."+settings.DomainSuffix); ok {
+		if name, ns, ok := strings.Cut(legacy, "."); ok {
+			return ns + "/" + name
+		}
+	}
+	return namespace + "/" + written
+}
