@@ -1,9 +1,9 @@
 package wizard
 
 import (
+	"google.golang.org/protobuf/proto"
 	securityv1beta1 "istio.io/api/security/v1beta1"
 	typev1beta1 "istio.io/api/type/v1beta1"
-	"google.golang.org/protobuf/proto"
 
 	portreevev1alpha1 "github.com/portreeve/portreeve/proto/portreeve/v1alpha1"
 	"github.com/portreeve/portreeve/translate/resource"

@@ -1,0 +1,33 @@
+package match
+
+import (
+	"net/netip"
+	"strings"
+
+	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
+)
+
+// Template returns a path with the operators {*} and {**} in Envoy's syntax, and whether
+// the path has any.
+func Template(v string) (string, bool) {
+	if !strings.Contains(v, "{*}") && !strings.Contains(v, "{**}") {
+		return "", false
+	}
+	return strings.NewReplacer("{**}", "**", "{*}", "*").Replace(v), true
+}
+
+// Path matches a path without its query and fragment.
+func Path(v string) *matcherv3.PathMatcher {
+	return &matcherv3.PathMatcher{Rule: &matcherv3.PathMatcher_Path{Path: String(v)}}
+}
+
+func split(v string) (string, uint32) {
+	if prefix, err := netip.ParsePrefix(v); err == nil {
+		address, _, _ := strings.Cut(v, "/")
+		return address, uint32(prefix.Bits()) //nolint:gosec // 0 to 128
+	}
+	if address, err := netip.ParseAddr(v); err == nil {
+		return v, uint32(address.BitLen()) //nolint:gosec // 32 or 128
+	}
+	return "255.255.255.255", 32
+}

@@ -1,0 +1,160 @@
+package envoy
+
+import (
+	"strconv"
+	"strings"
+
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	rbacv3 "github.com/envoyproxy/go-control-plane/envoy/config/rbac/v3"
+	uritemplatev3 "github.com/envoyproxy/go-control-plane/envoy/extensions/path/match/uri_template/v3"
+	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
+	securityv1beta1 "istio.io/api/security/v1beta1"
+
+	"github.com/portreeve/portreeve/translate/envoy/match"
+)
+
+func allRules(rules ...*rbacv3.Permission) *rbacv3.Permission {
+	return &rbacv3.Permission{Rule: &rbacv3.Permission_AndRules{AndRules: &rbacv3.Permission_Set{Rules: rules}}}
+}
+
+func notRule(rule *rbacv3.Permission) *rbacv3.Permission {
+	return &rbacv3.Permission{Rule: &rbacv3.Permission_NotRule{NotRule: rule}}
+}
+
+func anything() *rbacv3.Permission {
+	return &rbacv3.Permission{Rule: &rbacv3.Permission_Any{Any: true}}
+}
+
+// eachRule matches when the field has any of the values.
+func eachRule(rule func(string) *rbacv3.Permission) func([]string) *rbacv3.Permission {
+	return func(values []string) *rbacv3.Permission {
+		rules := make([]*rbacv3.Permission, 0, len(values))
+		for _, v := range values {
+			rules = append(rules, rule(v))
+		}
+		return &rbacv3.Permission{Rule: &rbacv3.Permission_OrRules{OrRules: &rbacv3.Permission_Set{Rules: rules}}}
+	}
+}
+
+func hostRule(v string) *rbacv3.Permission {
+	return &rbacv3.Permission{Rule: &rbacv3.Permission_Header{Header: match.Host(v)}}
+}
+
+func methodRule(v string) *rbacv3.Permission {
+	return &rbacv3.Permission{Rule: &rbacv3.Permission_Header{Header: match.Header(":method", v)}}
+}
+
+func pathRule(v string) *rbacv3.Permission {
+	if template, ok := match.Template(v); ok {
+		return &rbacv3.Permission{Rule: &rbacv3.Permission_UriTemplate{UriTemplate: &corev3.TypedExtensionConfig{
+			Name:        "uri-template",
+			TypedConfig: Any(&uritemplatev3.UriTemplateMatchConfig{PathTemplate: template}),
+		}}}
+	}
+	return &rbacv3.Permission{Rule: &rbacv3.Permission_UrlPath{UrlPath: match.Path(v)}}
+}
+
+// portRule matches the port that the connection came in on. Validation lets only ports
+// through; 0 is one that no connection has.
+func portRule(v string) *rbacv3.Permission {
+	port, err := strconv.ParseUint(v, 10, 16)
+	if err != nil {
+		port = 0
+	}
+	return &rbacv3.Permission{Rule: &rbacv3.Permission_DestinationPort{DestinationPort: uint32(port)}}
+}
+
+func destinationIPRule(v string) *rbacv3.Permission {
+	return &rbacv3.Permission{Rule: &rbacv3.Permission_DestinationIp{DestinationIp: match.CIDR(v)}}
+}
+
+func serverNameRule(v string) *rbacv3.Permission {
+	return &rbacv3.Permission{Rule: &rbacv3.Permission_RequestedServerName{RequestedServerName: match.String(v)}}
+}
+
+// ruleClauses collects the parts of one AND, in the order in which Istio writes them.
+type ruleClauses []*rbacv3.Permission
+
+func (c *ruleClauses) field(rule func([]string) *rbacv3.Permission, values, notValues []string) {
+	if len(values) > 0 {
+		*c = append(*c, rule(values))
+	}
+	if len(notValues) > 0 {
+		*c = append(*c, notRule(rule(notValues)))
+	}
+}
+
+func (c ruleClauses) all() *rbacv3.Permission {
+	if len(c) == 0 {
+		return allRules(anything())
+	}
+	return allRules(c...)
+}
+
+// permissions renders the to entries of a rule, each with the rule's conditions on what is
+// asked. The rule matches when any of them does.
+func permissions(rule *securityv1beta1.Rule) []*rbacv3.Permission {
+	operations := []*securityv1beta1.Operation{nil}
+	if to := rule.GetTo(); len(to) > 0 {
+		operations = nil
+		for _, t := range to {
+			operations = append(operations, t.GetOperation())
+		}
+	}
+	out := make([]*rbacv3.Permission, 0, len(operations))
+	for _, o := range operations {
+		out = append(out, permission(o, rule.GetWhen()))
+	}
+	return out
+}
+
+func permission(o *securityv1beta1.Operation, when []*securityv1beta1.Condition) *rbacv3.Permission {
+	var c ruleClauses
+	c.field(eachRule(hostRule), o.GetHosts(), o.GetNotHosts())
+	c.field(eachRule(methodRule), o.GetMethods(), o.GetNotMethods())
+	c.field(eachRule(pathRule), o.GetPaths(), o.GetNotPaths())
+	c.field(eachRule(portRule), o.GetPorts(), o.GetNotPorts())
+	for _, w := range when {
+		if rule := conditionRule(w.GetKey()); rule != nil {
+			c.field(rule, w.GetValues(), w.GetNotValues())
+		}
+	}
+	return c.all()
+}
+
+// conditionRule returns what a condition's key asks of the permission, or nil for a key
+// that asks something of the principal.
+func conditionRule(key string) func([]string) *rbacv3.Permission {
+	switch key {
+	case "destination.ip":
+		return eachRule(destinationIPRule)
+	case "destination.port":
+		return eachRule(portRule)
+	case "connection.sni":
+		return eachRule(serverNameRule)
+	}
+	if rest, ok := strings.CutPrefix(key, "experimental."); ok {
+		namespace, name, _ := strings.Cut(strings.TrimSuffix(rest, "]"), "[")
+		return func(values []string) *rbacv3.Permission { return metadataRule(namespace, name, values) }
+	}
+	return nil
+}
+
+// metadataRule matches a value that another filter left; "[v]" matches a list with v in it.
+func metadataRule(namespace, key string, values []string) *rbacv3.Permission {
+	matchers := make([]*matcherv3.ValueMatcher, 0, len(values))
+	for _, v := range values {
+		if inner, ok := strings.CutPrefix(v, "["); ok && strings.HasSuffix(inner, "]") {
+			matchers = append(matchers, inList(stringValue(match.String(strings.TrimSuffix(inner, "]")))))
+		} else {
+			matchers = append(matchers, stringValue(match.String(v)))
+		}
+	}
+	value := matchers[0]
+	if len(matchers) > 1 {
+		value = anyOf(matchers...)
+	}
+	return &rbacv3.Permission{Rule: &rbacv3.Permission_SourcedMetadata{SourcedMetadata: &rbacv3.SourcedMetadata{
+		MetadataMatcher: metadataMatcher(namespace, []string{key}, value),
+	}}}
+}
