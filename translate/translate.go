@@ -41,6 +41,15 @@ func Compile(files []source.File, settings model.Settings) *Program {
 // are any, the resources are empty: a configuration that an error can have touched is
 // never handed out, not even in part.
 func (p *Program) For(g model.Gateway) (envoy.Resources, diag.List) {
+	return p.render(g, envoy.Render)
+}
+
+// Static is For with everything inlined, for a gateway without a control plane.
+func (p *Program) Static(g model.Gateway) (envoy.Resources, diag.List) {
+	return p.render(g, envoy.RenderStatic)
+}
+
+func (p *Program) render(g model.Gateway, with func(model.View) envoy.Resources) (envoy.Resources, diag.List) {
 	var refusing diag.List
 	for _, d := range p.Diags.Errors() {
 		if p.model.Reaches(d.Reach, g) {
@@ -50,5 +59,5 @@ func (p *Program) For(g model.Gateway) (envoy.Resources, diag.List) {
 	if len(refusing) > 0 {
 		return envoy.Resources{}, refusing
 	}
-	return envoy.Render(p.model.For(g)), nil
+	return with(p.model.For(g)), nil
 }

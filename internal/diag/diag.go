@@ -33,6 +33,15 @@ func (s Severity) String() string {
 // MarshalText makes JSON and YAML output say "error" or "warning".
 func (s Severity) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
+// UnmarshalText reads what MarshalText writes; anything that is not "warning" is an Error.
+func (s *Severity) UnmarshalText(text []byte) error {
+	*s = Error
+	if string(text) == Warning.String() {
+		*s = Warning
+	}
+	return nil
+}
+
 // Position is a place in a policy file. Line and Column count from 1; zero means
 // that the finding is about the whole file.
 type Position struct {

@@ -28,18 +28,18 @@ const (
 
 // httpFilters returns the HTTP filter chain of every listener. The order decides security
 // and stands here only:
-func httpFilters() []*hcmv3.HttpFilter {
+func httpFilters(d delivery) []*hcmv3.HttpFilter {
 	return []*hcmv3.HttpFilter{
 		// First of all, so that a client's own value of a claim header never gets further,
 		// whichever way the request takes through the next filter.
-		policySlot(ClaimHeadersFilter, &headermutationv3.HeaderMutation{}),
+		d.policySlot(ClaimHeadersFilter, &headermutationv3.HeaderMutation{}),
 		// Writes the claims that the authorization filters read.
-		policySlot(JWTFilter, &jwtauthnv3.JwtAuthentication{}),
+		d.policySlot(JWTFilter, &jwtauthnv3.JwtAuthentication{}),
 		// Never decides, so it sees also what is denied below.
-		policySlot(AuditFilter, &rbachttpv3.RBAC{}),
+		d.policySlot(AuditFilter, &rbachttpv3.RBAC{}),
 		// Before ALLOW: no ALLOW policy can override a DENY.
-		policySlot(DenyFilter, &rbachttpv3.RBAC{}),
-		policySlot(AllowFilter, &rbachttpv3.RBAC{}),
+		d.policySlot(DenyFilter, &rbachttpv3.RBAC{}),
+		d.policySlot(AllowFilter, &rbachttpv3.RBAC{}),
 		// After authorization: what is not allowed neither is delayed nor gets a CORS answer.
 		staticFilter("envoy.filters.http.fault", &faultv3.HTTPFault{}),
 		staticFilter("envoy.filters.http.cors", &corsv3.Cors{}),
@@ -50,7 +50,10 @@ func httpFilters() []*hcmv3.HttpFilter {
 // policySlot returns a filter whose configuration arrives by ECDS. It has no default and
 // waits without end: until its configuration is there the listener does not open, so a
 // missing policy is a closed port and never an open one.
-func policySlot(name string, kind proto.Message) *hcmv3.HttpFilter {
+func (d delivery) policySlot(name string, kind proto.Message) *hcmv3.HttpFilter {
+	if config, ok := d.extensions[name]; ok {
+		return &hcmv3.HttpFilter{Name: name, ConfigType: &hcmv3.HttpFilter_TypedConfig{TypedConfig: config}}
+	}
 	return &hcmv3.HttpFilter{
 		Name: name,
 		ConfigType: &hcmv3.HttpFilter_ConfigDiscovery{ConfigDiscovery: &corev3.ExtensionConfigSource{

@@ -14,7 +14,7 @@ import (
 
 // listener renders one port that speaks HTTP in plain text. Nothing in it comes from a
 // policy or a route, so editing those never changes it.
-func listener(p model.Port) *listenerv3.Listener {
+func listener(p model.Port, d delivery) *listenerv3.Listener {
 	name := listenerName(p)
 	return &listenerv3.Listener{
 		Name:             name,
@@ -23,7 +23,7 @@ func listener(p model.Port) *listenerv3.Listener {
 		FilterChains: []*listenerv3.FilterChain{{
 			Filters: []*listenerv3.Filter{{
 				Name:       "envoy.filters.network.http_connection_manager",
-				ConfigType: &listenerv3.Filter_TypedConfig{TypedConfig: Any(connectionManager(p, name))},
+				ConfigType: &listenerv3.Filter_TypedConfig{TypedConfig: Any(connectionManager(p, name, d))},
 			}},
 		}},
 	}
@@ -49,8 +49,8 @@ func routeConfigName(p model.Port) string {
 // connectionManager sets what Istio sets on a gateway, and one thing more: escaped slashes
 // are decoded and slashes merged before policies see the path, so that /a//b and /a%2fb
 // cannot pass by a rule about /a/b.
-func connectionManager(p model.Port, listener string) *hcmv3.HttpConnectionManager {
-	return &hcmv3.HttpConnectionManager{
+func connectionManager(p model.Port, listener string, d delivery) *hcmv3.HttpConnectionManager {
+	out := &hcmv3.HttpConnectionManager{
 		StatPrefix: "outbound_" + listener,
 		CodecType:  hcmv3.HttpConnectionManager_AUTO,
 		RouteSpecifier: &hcmv3.HttpConnectionManager_Rds{Rds: &hcmv3.Rds{
@@ -66,8 +66,12 @@ func connectionManager(p model.Port, listener string) *hcmv3.HttpConnectionManag
 		PathWithEscapedSlashesAction: hcmv3.HttpConnectionManager_UNESCAPE_AND_FORWARD,
 		StreamIdleTimeout:            durationpb.New(0),
 		UpgradeConfigs:               []*hcmv3.HttpConnectionManager_UpgradeConfig{{UpgradeType: "websocket"}},
-		HttpFilters:                  httpFilters(),
+		HttpFilters:                  httpFilters(d),
 	}
+	if routes, ok := d.routes[routeConfigName(p)]; ok {
+		out.RouteSpecifier = &hcmv3.HttpConnectionManager_RouteConfig{RouteConfig: routes}
+	}
+	return out
 }
 
 func socketAddress(host string, port uint32) *corev3.Address {

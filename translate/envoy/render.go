@@ -20,7 +20,7 @@ import (
 func Render(v model.View) Resources {
 	out := Resources{Trace: Trace{}}
 	for _, p := range v.Ports {
-		out.Listeners = append(out.Listeners, listener(p))
+		out.Listeners = append(out.Listeners, listener(p, delivery{}))
 		out.Routes = append(out.Routes, routeConfig(v, p))
 	}
 	out.Clusters, out.Endpoints = clusters(v.Services)

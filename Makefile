@@ -1,0 +1,75 @@
+# Portreeve. `make help` lists what there is. It needs Go 1.26, Python 3.9 and make; everything else
+# is installed into .tools/, each at a version that is pinned here or by hash in tools/.
+
+GOLANGCI_LINT_VERSION := 2.15.0
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+# What `make demo ONCE=1`, `make fuzz FUZZTIME=5m` and `make bench BENCH=Compile` set.
+ONCE ?=
+FUZZTIME ?= 30s
+BENCH ?= .
+TESTFLAGS ?=
+
+GOLANGCI_LINT := .tools/golangci-lint-$(GOLANGCI_LINT_VERSION)/golangci-lint
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## Show this list.
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: build ## Run the demo: backend, control plane and Envoy, until Ctrl-C (ONCE=1: exit after the table).
+	@go build -o bin/demo ./examples/jwt-gateway/demo
+	@envoy=$$(sh tools/envoy.sh) && ENVOY=$$envoy exec bin/demo $(if $(ONCE),--once)
+
+.PHONY: build
+build: ## Build bin/portreeve, a static binary.
+	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/portreeve ./cmd/portreeve
+
+.PHONY: test
+test: check-generate vet lint compose-check race ## Run everything that must hold: checks, then all tests with the real Envoy.
+
+.PHONY: race
+race: ## Run all Go tests under the race detector, with the real Envoy.
+	@sh tools/test.sh -race $(TESTFLAGS) ./...
+
+.PHONY: vet
+vet: ## Run go vet.
+	go vet ./...
+
+.PHONY: lint
+lint: $(GOLANGCI_LINT) ## Run golangci-lint: the arrows between packages, names, documentation.
+	$(GOLANGCI_LINT) run --allow-parallel-runners ./...
+
+$(GOLANGCI_LINT):
+	GOBIN=$(CURDIR)/$(@D) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v$(GOLANGCI_LINT_VERSION)
+
+.PHONY: generate
+generate: ## Generate the Go code of proto/.
+	sh tools/generate.sh proto
+
+.PHONY: check-generate
+check-generate: ## Fail when the generated code is not what `make generate` makes.
+	sh tools/check-generate.sh
+
+.PHONY: fuzz
+fuzz: ## Run every fuzz test for FUZZTIME each (30s).
+	@sh tools/fuzz.sh $(FUZZTIME)
+
+.PHONY: bench
+bench: ## Run the benchmarks that match BENCH, ready for benchstat.
+	@sh tools/test.sh -run '^$$' -bench '$(BENCH)' -benchmem -count 6 ./...
+
+.PHONY: compose-check
+compose-check: ## Check docker-compose.yaml without a container engine.
+	@cd tools/composecheck && go test ./... && go build -o ../../.tools/bin/composecheck .
+	.tools/bin/composecheck docker-compose.yaml
+
+.PHONY: compose-test
+compose-test: compose-check ## Bring the demo up with Docker, ask it, edit its policy, take it down.
+	sh tools/compose-test.sh
+
+.PHONY: clean
+clean: ## Remove what was built; .tools/ stays.
+	rm -rf bin .demo

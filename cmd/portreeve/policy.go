@@ -1,0 +1,121 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/portreeve/portreeve/internal/diag"
+	"github.com/portreeve/portreeve/internal/output"
+	"github.com/portreeve/portreeve/translate"
+	"github.com/portreeve/portreeve/translate/model"
+	"github.com/portreeve/portreeve/translate/source"
+)
+
+// compileFlags are the flags of every verb that compiles.
+type compileFlags struct{ rootNamespace string }
+
+func (f *compileFlags) register(c *cobra.Command) {
+	c.Flags().StringVar(&f.rootNamespace, "root-namespace", model.DefaultSettings().RootNamespace, "Namespace whose policies apply to the gateways of every namespace.")
+}
+
+func (f *compileFlags) settings() model.Settings {
+	s := model.DefaultSettings()
+	s.RootNamespace = f.rootNamespace
+	return s
+}
+
+// gatewayFlags say which gateway is meant.
+type gatewayFlags struct {
+	namespace string
+	labels    map[string]string
+}
+
+func (f *gatewayFlags) register(c *cobra.Command) {
+	c.Flags().StringVar(&f.namespace, "namespace", "istio-system", "Namespace of the gateway.")
+	c.Flags().StringToStringVar(&f.labels, "labels", map[string]string{"istio": "ingressgateway"}, "Labels of the gateway.")
+}
+
+func (f *gatewayFlags) gateway() model.Gateway {
+	return model.Gateway{Namespace: f.namespace, Labels: f.labels}
+}
+
+// formatFlag chooses how data is printed.
+type formatFlag struct{ format string }
+
+func (f *formatFlag) register(c *cobra.Command, standard string, all ...string) {
+	c.Flags().StringVarP(&f.format, "output", "o", standard, "Output format: "+strings.Join(all, ", ")+".")
+	check := c.PreRunE
+	c.PreRunE = func(c *cobra.Command, args []string) error {
+		for _, known := range all {
+			if f.format == known {
+				if check != nil {
+					return check(c, args)
+				}
+				return nil
+			}
+		}
+		return fmt.Errorf("output format %q is not one of %s", f.format, strings.Join(all, ", "))
+	}
+}
+
+// print prints data; text is for the format "text".
+func (f *formatFlag) print(w io.Writer, value any, text func(io.Writer) error) error {
+	switch f.format {
+	case "json":
+		return output.JSON(w, value)
+	case "yaml":
+		return output.YAML(w, value)
+	default:
+		return text(w)
+	}
+}
+
+// compile reads files and directories and compiles them. Unlike the server it takes a
+// named file whatever its name is.
+func compile(paths []string, settings model.Settings) (*translate.Program, error) {
+	var files []source.File
+	for _, path := range paths {
+		found, err := readPath(path)
+		if err != nil {
+			return nil, err
+		}
+		files = append(files, found...)
+	}
+	return translate.Compile(files, settings), nil
+}
+
+func readPath(path string) ([]source.File, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if !info.IsDir() {
+		content, err := os.ReadFile(path)
+		if err != nil {
+			return nil, err
+		}
+		return []source.File{{Path: path, Content: content}}, nil
+	}
+	var fsys fs.FS = os.DirFS(path)
+	files, err := source.Read(fsys)
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", path, err)
+	}
+	for i := range files {
+		files[i].Path = filepath.Join(path, files[i].Path)
+	}
+	return files, nil
+}
+
+// printFindings prints one line a finding.
+func printFindings(w io.Writer, findings diag.List) {
+	for _, f := range findings {
+		fmt.Fprintln(w, f)
+	}
+}

@@ -1,0 +1,107 @@
+package main
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/portreeve/portreeve/internal/output"
+	"github.com/portreeve/portreeve/translate"
+	"github.com/portreeve/portreeve/translate/manifest"
+	"github.com/portreeve/portreeve/xds/bootstrap"
+)
+
+func renderCommand() *cobra.Command {
+	c := &cobra.Command{Use: "render", Short: "Show what policy files become"}
+	c.AddCommand(renderIstioCommand(), renderEnvoyCommand())
+	return c
+}
+
+func renderIstioCommand() *cobra.Command {
+	var flags compileFlags
+	c := &cobra.Command{
+		Use:   "istio PATH...",
+		Short: "Print every resource as native Istio YAML",
+		Args:  cobra.MinimumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			program, err := compiled(c, args, flags)
+			if err != nil {
+				return err
+			}
+			text, err := manifest.YAML(program.Resources)
+			if err != nil {
+				return err
+			}
+			_, err = c.OutOrStdout().Write(text)
+			return err
+		},
+	}
+	flags.register(c)
+	return c
+}
+
+// compiled compiles, and prints findings where an error makes rendering pointless.
+func compiled(c *cobra.Command, args []string, flags compileFlags) (*translate.Program, error) {
+	program, err := compile(args, flags.settings())
+	if err != nil {
+		return nil, err
+	}
+	if program.Diags.HasErrors() {
+		printFindings(c.OutOrStdout(), program.Diags)
+		return nil, errFindings
+	}
+	printFindings(c.ErrOrStderr(), program.Diags)
+	return program, nil
+}
+
+type renderEnvoy struct {
+	compileFlags
+	gatewayFlags
+	formatFlag
+	static       bool
+	adminAddress string
+}
+
+func renderEnvoyCommand() *cobra.Command {
+	var r renderEnvoy
+	c := &cobra.Command{
+		Use:   "envoy PATH...",
+		Short: "Print the Envoy resources of one gateway",
+		Args:  cobra.MinimumNArgs(1),
+		RunE:  r.run,
+	}
+	r.compileFlags.register(c)
+	r.gatewayFlags.register(c)
+	r.formatFlag.register(c, "yaml", "yaml", "json")
+	c.Flags().BoolVar(&r.static, "static", false, "Print one self-contained Envoy bootstrap with everything inlined.")
+	c.Flags().StringVar(&r.adminAddress, "envoy-admin-address", "127.0.0.1:19000", "Address of Envoy's admin interface, with --static.")
+	return c
+}
+
+func (r *renderEnvoy) run(c *cobra.Command, args []string) error {
+	program, err := compiled(c, args, r.compileFlags)
+	if err != nil {
+		return err
+	}
+	var value any
+	if r.static {
+		value, err = r.bootstrap(program)
+		if err != nil {
+			return err
+		}
+	} else {
+		resources, _ := program.For(r.gateway())
+		value = output.ResourcesOf(resources)
+	}
+	return r.print(c.OutOrStdout(), value, func(io.Writer) error { return nil })
+}
+
+func (r *renderEnvoy) bootstrap(program *translate.Program) (any, error) {
+	resources, _ := program.Static(r.gateway())
+	b, err := bootstrap.Static(bootstrap.Options{Name: "gateway", Gateway: r.gateway(), AdminAddress: r.adminAddress}, resources)
+	if err != nil {
+		return nil, fmt.Errorf("make bootstrap: %w", err)
+	}
+	return output.Proto{Message: b}, nil
+}

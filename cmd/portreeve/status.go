@@ -1,0 +1,107 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/portreeve/portreeve/internal/admin"
+	"github.com/portreeve/portreeve/xds/ack"
+)
+
+func statusCommand() *cobra.Command {
+	var format formatFlag
+	var address string
+	c := &cobra.Command{
+		Use:   "status",
+		Short: "Show the gateways and what each was sent, accepted and refused",
+		Args:  cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			status, err := fetchStatus(c, address)
+			if err != nil {
+				return err
+			}
+			if err := format.print(c.OutOrStdout(), status, func(w io.Writer) error { return printStatus(w, status) }); err != nil {
+				return err
+			}
+			if unwell(status) {
+				return errFindings
+			}
+			return nil
+		},
+	}
+	format.register(c, "text", "text", "json", "yaml")
+	c.Flags().StringVar(&address, "admin-address", "127.0.0.1:18001", "Admin address of the control plane.")
+	return c
+}
+
+func fetchStatus(c *cobra.Command, address string) (admin.Status, error) {
+	var out admin.Status
+	request, err := http.NewRequestWithContext(c.Context(), http.MethodGet, "http://"+address+"/debug/status", http.NoBody)
+	if err != nil {
+		return out, err
+	}
+	response, err := (&http.Client{Timeout: 5 * time.Second}).Do(request)
+	if err != nil {
+		return out, fmt.Errorf("ask the control plane: %w", err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	if response.StatusCode != http.StatusOK {
+		return out, fmt.Errorf("ask the control plane: it answered %s", response.Status)
+	}
+	if err := json.NewDecoder(response.Body).Decode(&out); err != nil {
+		return out, fmt.Errorf("read status: %w", err)
+	}
+	return out, nil
+}
+
+// unwell reports whether anything is refused.
+func unwell(s admin.Status) bool {
+	for _, g := range s.Gateways {
+		for _, t := range g.Types {
+			if t.State == ack.Refused {
+				return true
+			}
+		}
+	}
+	return s.Findings.HasErrors()
+}
+
+func printStatus(w io.Writer, s admin.Status) error {
+	ready := "not ready"
+	if s.Ready {
+		ready = "ready"
+	}
+	if s.Latest != nil {
+		fmt.Fprintf(w, "%s, generation %d (%s) of %s\n", ready, s.Latest.Seq, s.Latest.Hash, s.Latest.At.Format(time.RFC3339))
+	}
+	printFindings(w, s.Findings)
+	for _, g := range s.Groups {
+		switch {
+		case g.Serving == nil:
+			fmt.Fprintf(w, "group %s %v: no good policy yet, listeners closed\n", g.Namespace, g.Labels)
+		case len(g.Refused) > 0:
+			fmt.Fprintf(w, "group %s %v: stays on generation %d (%s), the latest is refused\n", g.Namespace, g.Labels, g.Serving.Seq, g.Serving.Hash)
+		default:
+			fmt.Fprintf(w, "group %s %v: generation %d (%s)\n", g.Namespace, g.Labels, g.Serving.Seq, g.Serving.Hash)
+		}
+	}
+	for _, g := range s.Gateways {
+		printGateway(w, g)
+	}
+	return nil
+}
+
+func printGateway(w io.Writer, g ack.Gateway) {
+	fmt.Fprintf(w, "gateway %s from %s (%s) since %s\n", g.Node, g.Address, g.Protocol, g.Since.Format(time.RFC3339))
+	for _, t := range g.Types {
+		fmt.Fprintf(w, "  %-5s %-9s sent %s accepted %s\n", t.Name, t.State, t.Sent.Version, t.Accepted)
+		if t.State == ack.Refused && t.Refusal != nil {
+			fmt.Fprintf(w, "    refused %s %v: %s\n", t.Refusal.Version, t.Refusal.Resources, t.Refusal.Message)
+		}
+	}
+}

@@ -1,0 +1,87 @@
+// Package admin serves what an operator wants to know: /metrics, /healthz, /readyz,
+// /debug/status (the status verb) and /debug/config. It changes nothing.
+package admin
+
+import (
+	"fmt"
+	"net/http"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/portreeve/portreeve/internal/output"
+	"github.com/portreeve/portreeve/internal/reload"
+	"github.com/portreeve/portreeve/translate/envoy"
+	"github.com/portreeve/portreeve/xds/ack"
+)
+
+// Policy is what admin asks about policy.
+type Policy interface {
+	Status() reload.Status
+	Serving(group string) (envoy.Resources, bool)
+}
+
+// Gateways is what admin asks about the connected gateways.
+type Gateways interface {
+	Gateways() []ack.Gateway
+}
+
+// Status is the answer of /debug/status.
+type Status struct {
+	reload.Status
+	Gateways []ack.Gateway `json:"gateways"`
+}
+
+// Handler returns the admin interface.
+func Handler(policy Policy, gateways Gateways, metrics prometheus.Gatherer) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}))
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) { ready(w, policy.Status()) })
+	mux.HandleFunc("GET /debug/status", func(w http.ResponseWriter, _ *http.Request) {
+		answer(w, Status{Status: policy.Status(), Gateways: gateways.Gateways()})
+	})
+	mux.HandleFunc("GET /debug/config", func(w http.ResponseWriter, _ *http.Request) { answer(w, configs(policy)) })
+	return mux
+}
+
+// ready answers 200 once there is a policy that is good for every gateway; a later edit
+// that is refused does not take the control plane out of service. The body says why not,
+// or what is refused at present.
+func ready(w http.ResponseWriter, s reload.Status) {
+	if !s.Ready {
+		w.WriteHeader(http.StatusServiceUnavailable)
+		fmt.Fprintln(w, "not ready: no policy yet that is good for every gateway")
+	} else {
+		fmt.Fprintln(w, "ready")
+	}
+	for _, f := range s.Findings.Errors() {
+		fmt.Fprintln(w, f)
+	}
+}
+
+// groupConfig is what one group of gateways is served.
+type groupConfig struct {
+	reload.GroupStatus
+	Config *output.Resources `json:"config"`
+}
+
+func configs(policy Policy) []groupConfig {
+	out := []groupConfig{}
+	for _, g := range policy.Status().Groups {
+		c := groupConfig{GroupStatus: g}
+		if resources, ok := policy.Serving(g.Key()); ok {
+			printable := output.ResourcesOf(resources)
+			c.Config = &printable
+		}
+		out = append(out, c)
+	}
+	return out
+}
+
+func answer(w http.ResponseWriter, value any) {
+	w.Header().Set("Content-Type", "application/json")
+	if err := output.JSON(w, value); err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+	}
+}

@@ -1,0 +1,144 @@
+// Package app wires the control plane together: directories in, ADS and admin out.
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/portreeve/portreeve/internal/admin"
+	"github.com/portreeve/portreeve/internal/reload"
+	"github.com/portreeve/portreeve/internal/watch"
+	"github.com/portreeve/portreeve/translate/model"
+	"github.com/portreeve/portreeve/translate/source"
+	"github.com/portreeve/portreeve/xds/ack"
+	"github.com/portreeve/portreeve/xds/server"
+)
+
+// The debounce of edits: how long a file must be quiet, at most how long an edit waits, and
+// how often directories are read again in case an event was lost.
+const (
+	quiet  = 50 * time.Millisecond
+	most   = 500 * time.Millisecond
+	rescan = 10 * time.Second
+)
+
+// Options are what a control plane is started with.
+type Options struct {
+	// Dirs are the policy directories. At least one.
+	Dirs                     []string
+	XDSAddress, AdminAddress string
+	// StateDir keeps the last good policy across restarts; empty keeps nothing.
+	StateDir string
+	Settings model.Settings
+	Logger   *slog.Logger
+}
+
+// App is a control plane that listens but does not serve yet.
+type App struct {
+	options    Options
+	reloader   *reload.Reloader
+	xds        *server.Server
+	acks       *ack.Store
+	watcher    *watch.Watcher
+	registry   *prometheus.Registry
+	xdsListen  net.Listener
+	adminServe net.Listener
+}
+
+// New checks the options, opens the listeners and starts watching the directories. An
+// error is I/O: a directory or an address that cannot be had.
+func New(o Options) (*App, error) {
+	a := &App{options: o, registry: prometheus.NewRegistry()}
+	a.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	var state *reload.State
+	var err error
+	if o.StateDir != "" {
+		if state, err = reload.OpenState(o.StateDir); err != nil {
+			return nil, err
+		}
+	}
+	a.reloader, err = reload.New(reload.Options{
+		Dirs: o.Dirs, Settings: o.Settings, State: state, Logger: o.Logger, Metrics: reload.NewMetrics(a.registry), Now: time.Now,
+	})
+	if err != nil {
+		return nil, err
+	}
+	if a.acks, err = ack.New(ack.Options{Clock: time.Now, Registerer: a.registry, Observe: a.observe}); err != nil {
+		return nil, err
+	}
+	a.xds = server.New(server.Options{Fleet: a.reloader, Acks: a.acks, Logger: o.Logger})
+	a.reloader.PublishTo(a.xds)
+	a.watcher, err = watch.New(watch.Options{Dirs: o.Dirs, Relevant: source.Relevant, Quiet: quiet, Max: most, Rescan: rescan, Logger: o.Logger})
+	if err != nil {
+		return nil, fmt.Errorf("watch: %w", err)
+	}
+	return a, a.listen()
+}
+
+func (a *App) listen() (err error) {
+	if a.xdsListen, err = net.Listen("tcp", a.options.XDSAddress); err != nil {
+		return fmt.Errorf("listen for gateways: %w", err)
+	}
+	if a.adminServe, err = net.Listen("tcp", a.options.AdminAddress); err != nil {
+		return errors.Join(fmt.Errorf("listen for admin: %w", err), a.xdsListen.Close())
+	}
+	return nil
+}
+
+// XDSAddress and AdminAddress return where the app listens.
+func (a *App) XDSAddress() string { return a.xdsListen.Addr().String() }
+
+// AdminAddress returns the address of the admin interface.
+func (a *App) AdminAddress() string { return a.adminServe.Addr().String() }
+
+// Run serves until ctx ends, then closes every stream and returns nil. The policy is read
+// once before the first gateway is answered.
+func (a *App) Run(ctx context.Context) error {
+	if err := a.reloader.Reload(ctx, nil); err != nil {
+		return err
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return a.watcher.Run(ctx) })
+	g.Go(func() error { return a.follow(ctx) })
+	g.Go(func() error { return a.xds.Serve(ctx, a.xdsListen) })
+	g.Go(func() error { return a.serveAdmin(ctx) })
+	a.options.Logger.Info("serving", "xds", a.XDSAddress(), "admin", a.AdminAddress())
+	if err := g.Wait(); err != nil && !errors.Is(err, context.Canceled) {
+		return err
+	}
+	return nil
+}
+
+// follow reloads at every change. A reload that fails to be published is this program's
+// fault and no reason to stop serving.
+func (a *App) follow(ctx context.Context) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case change := <-a.watcher.Changes():
+			if err := a.reloader.Reload(ctx, change.Unsettled); err != nil {
+				a.options.Logger.Error("cannot publish policy", "error", err)
+			}
+		}
+	}
+}
+
+func (a *App) serveAdmin(ctx context.Context) error {
+	s := &http.Server{Handler: admin.Handler(a.reloader, a.acks, a.registry), ReadHeaderTimeout: 5 * time.Second}
+	stop := context.AfterFunc(ctx, func() { _ = s.Close() })
+	defer stop()
+	if err := s.Serve(a.adminServe); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serve admin: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,44 @@
+package app
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/portreeve/portreeve/internal/diag"
+	"github.com/portreeve/portreeve/xds/ack"
+)
+
+// observe logs what an operator has to know about the gateways: who comes and goes, and
+// what a gateway refused, down to the policy lines that the refused resource comes from.
+func (a *App) observe(e ack.Event) {
+	log := a.options.Logger.With("gateway", e.Peer.Node, "address", e.Peer.Address)
+	switch e.Kind {
+	case ack.Connected:
+		log.Info("gateway connected")
+	case ack.Disconnected:
+		log.Info("gateway disconnected")
+	case ack.ResponseRefused:
+		log.Error("gateway refused configuration and stays on what it had", "type", e.Name, "resources", e.Refusal.Resources,
+			"message", e.Refusal.Message, "origins", a.origins(e))
+	}
+}
+
+// origins returns the policy lines behind the refused resources, or behind all that were
+// sent where Envoy did not say which it means.
+func (a *App) origins(e ack.Event) []string {
+	served, _ := a.reloader.Serving(e.Peer.Group)
+	names := e.Refusal.Resources
+	if len(names) == 0 {
+		names = e.Resources
+	}
+	var positions []diag.Position
+	for _, name := range names {
+		positions = slices.AppendSeq(positions, maps.Values(served.Trace[name]))
+	}
+	slices.SortFunc(positions, diag.Position.Compare)
+	out := make([]string, 0, len(positions))
+	for _, p := range slices.Compact(positions) {
+		out = append(out, p.String())
+	}
+	return out
+}

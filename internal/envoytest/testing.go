@@ -1,0 +1,121 @@
+package envoytest
+
+import (
+	"context"
+	"errors"
+	"net"
+	"os"
+	"strconv"
+	"testing"
+	"time"
+)
+
+// testBound is how long the helpers below wait for Envoy.
+const testBound = 20 * time.Second
+
+// Require returns the path of Envoy. Where there is none the test is skipped; it fails where CI is
+// "true" or PORTREEVE_REQUIRE_ENVOY is "1", because there a skip would pass for a success.
+func Require(t testing.TB) string {
+	t.Helper()
+	path, err := Binary()
+	switch {
+	case err == nil:
+		return path
+	case errors.Is(err, ErrNoEnvoy) && !mustHave(os.Getenv):
+		t.Skipf("SKIPPED, NOT PASSED: %v", err)
+	default:
+		t.Fatal(err)
+	}
+	return ""
+}
+
+func mustHave(env func(string) string) bool {
+	return env("CI") == "true" || env("PORTREEVE_REQUIRE_ENVOY") == "1"
+}
+
+// Run starts Envoy for a test, under the terms of Require, and stops it when the test ends. When
+// the test has failed by then, the end of Envoy's log is printed.
+func Run(t testing.TB, o Options) *Envoy {
+	t.Helper()
+	o.Binary = Require(t)
+	e, err := Start(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		e.Stop()
+		if t.Failed() {
+			t.Logf("the end of Envoy's log:\n%s", tail(e.Log(), 60))
+		}
+	})
+	return e
+}
+
+// MustListener waits for an active listener and returns its address.
+func (e *Envoy) MustListener(t testing.TB, name string) string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), testBound)
+	defer cancel()
+	address, err := e.WaitListener(ctx, name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return address
+}
+
+// MustCounter returns one counter or gauge by its whole name.
+func (e *Envoy) MustCounter(t testing.TB, name string) uint64 {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), testBound)
+	defer cancel()
+	value, err := e.Counter(ctx, name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return value
+}
+
+// MustReach waits until a counter or gauge is at least a value, and returns it.
+func (e *Envoy) MustReach(t testing.TB, name string, least uint64) uint64 {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), testBound)
+	defer cancel()
+	value, err := e.WaitStat(ctx, name, func(v uint64) bool { return v >= least })
+	if err != nil {
+		t.Fatal(err)
+	}
+	return value
+}
+
+// NoDeprecations fails the test when Envoy's log speaks of something deprecated. Envoy warns once for
+// a field, when it is loaded: call it last, with a log level no higher than warning.
+func NoDeprecations(t testing.TB, e *Envoy) {
+	t.Helper()
+	log := e.Log()
+	if log == "" {
+		t.Error("Envoy's log is empty, which says nothing of deprecated fields")
+	}
+	for _, line := range deprecations(log) {
+		t.Errorf("Envoy's log: %s", line)
+	}
+}
+
+// FreePort returns a port of 127.0.0.1 that was free a moment ago. Prefer port 0 wherever the
+// address can be asked for afterwards.
+func FreePort(t testing.TB) int {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	_, port, err := net.SplitHostPort(l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, err := strconv.Atoi(port)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}

@@ -1,0 +1,40 @@
+package reload
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// Metrics counts generations.
+type Metrics struct {
+	generations *prometheus.CounterVec
+	successful  prometheus.Gauge
+	successTime prometheus.Gauge
+	findings    *prometheus.GaugeVec
+}
+
+// NewMetrics registers the metrics.
+func NewMetrics(r prometheus.Registerer) *Metrics {
+	m := &Metrics{
+		generations: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "portreeve_generations_total", Help: "Policy generations by result."}, []string{"result"}),
+		successful:  prometheus.NewGauge(prometheus.GaugeOpts{Name: "portreeve_config_last_reload_successful", Help: "Whether the latest generation has no error."}),
+		successTime: prometheus.NewGauge(prometheus.GaugeOpts{Name: "portreeve_config_last_reload_success_timestamp_seconds", Help: "When the last generation without an error was read."}),
+		findings:    prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "portreeve_findings", Help: "Findings of the latest generation."}, []string{"severity"}),
+	}
+	r.MustRegister(m.generations, m.successful, m.successTime, m.findings)
+	return m
+}
+
+func (m *Metrics) generation(g *Generation) {
+	findings := g.Findings()
+	bad := len(findings.Errors())
+	m.findings.WithLabelValues("error").Set(float64(bad))
+	m.findings.WithLabelValues("warning").Set(float64(len(findings) - bad))
+	if bad > 0 {
+		m.generations.WithLabelValues("refused").Inc()
+		m.successful.Set(0)
+		return
+	}
+	m.generations.WithLabelValues("accepted").Inc()
+	m.successful.Set(1)
+	m.successTime.Set(float64(g.At.Unix()))
+}

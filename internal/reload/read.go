@@ -1,0 +1,68 @@
+package reload
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/go-multierror"
+
+	"github.com/portreeve/portreeve/internal/diag"
+	"github.com/portreeve/portreeve/translate/source"
+)
+
+// read reads all directories. A file that is still being written keeps the content that it
+// had when it last was settled (or stays absent), so that half a file never counts. What
+// cannot be read is a finding that refuses the generation for every gateway.
+func (r *Reloader) read(unsettled []string) ([]source.File, diag.List) {
+	var files []source.File
+	var unreadable diag.List
+	for _, dir := range r.options.Dirs {
+		found, err := source.Read(os.DirFS(dir))
+		unreadable = append(unreadable, readFindings(dir, err, unsettled)...)
+		for _, f := range found {
+			f.Path = filepath.Join(dir, f.Path)
+			if !slices.Contains(unsettled, f.Path) {
+				files = append(files, f)
+			}
+		}
+	}
+	for _, path := range unsettled {
+		if content, ok := r.settled[path]; ok {
+			files = append(files, source.File{Path: path, Content: content})
+		}
+	}
+	slices.SortFunc(files, func(a, b source.File) int { return strings.Compare(a.Path, b.Path) })
+	r.settled = make(map[string][]byte, len(files))
+	for _, f := range files {
+		r.settled[f.Path] = f.Content
+	}
+	return files, unreadable
+}
+
+func readFindings(dir string, err error, unsettled []string) diag.List {
+	if err == nil {
+		return nil
+	}
+	causes := []error{err}
+	var several *multierror.Error
+	if errors.As(err, &several) {
+		causes = several.Errors
+	}
+	var out diag.List
+	for _, cause := range causes {
+		file := dir
+		var at *fs.PathError
+		if errors.As(cause, &at) {
+			file = filepath.Join(dir, at.Path)
+		}
+		if slices.Contains(unsettled, file) {
+			continue // it is on its way in or out; its last content counts
+		}
+		out = append(out, diag.New(diag.CodeRead, diag.Position{File: file}, "%v", cause).WithHint("make it readable, or remove it"))
+	}
+	return out
+}

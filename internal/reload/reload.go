@@ -1,0 +1,190 @@
+package reload
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	cachev3 "github.com/envoyproxy/go-control-plane/pkg/cache/v3"
+	"github.com/hashicorp/go-multierror"
+
+	"github.com/portreeve/portreeve/internal/diag"
+	"github.com/portreeve/portreeve/translate/model"
+	"github.com/portreeve/portreeve/xds/node"
+	"github.com/portreeve/portreeve/xds/snapshot"
+)
+
+// Publisher takes what a group of gateways is to be served.
+type Publisher interface {
+	Set(ctx context.Context, group string, snapshot *cachev3.Snapshot) error
+}
+
+// Options are what a reloader works with.
+type Options struct {
+	// Dirs are the policy directories, in the order given by the user.
+	Dirs     []string
+	Settings model.Settings
+	// State keeps the last good generations; nil keeps nothing.
+	State   *State
+	Logger  *slog.Logger
+	Metrics *Metrics
+	Now     func() time.Time
+}
+
+// Reloader owns the generations. It is safe for concurrent use.
+type Reloader struct {
+	options   Options
+	publisher Publisher
+
+	mu     sync.Mutex
+	latest *Generation
+	// kept are the generations that may have to be served, newest first: the latest, those
+	// that a group is served, and the newest that is clean for every gateway.
+	kept    []*Generation
+	groups  map[string]*group
+	settled map[string][]byte
+	seq     uint64
+
+	// served maps a group's key to its envoy.Resources. It is apart from mu, so that a
+	// stream can ask what a refusal is about while a reload is being published to it.
+	served sync.Map
+}
+
+// group is the gateways of one identity and what they are served.
+type group struct {
+	gateway model.Gateway
+	serving *Generation
+	refused diag.List
+}
+
+// New returns a reloader that has read nothing yet. With a state directory it knows the
+// generations that an earlier process kept there.
+func New(o Options) (*Reloader, error) {
+	r := &Reloader{options: o, groups: map[string]*group{}, settled: map[string][]byte{}}
+	if o.State != nil {
+		kept, err := o.State.load(o.Settings)
+		if err != nil {
+			return nil, fmt.Errorf("load state: %w", err)
+		}
+		r.kept = kept
+	}
+	return r, nil
+}
+
+// PublishTo names the publisher. It is called once, before the first Reload or Join.
+func (r *Reloader) PublishTo(p Publisher) { r.publisher = p }
+
+// Reload reads the directories, compiles them, and publishes the result to every group of
+// gateways that no error reaches. Files named unsettled keep their last settled content.
+// The error is about publishing or the state directory; users' mistakes are findings.
+func (r *Reloader) Reload(ctx context.Context, unsettled []string) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	files, unreadable := r.read(unsettled)
+	if r.latest != nil && hashOf(files, unreadable) == r.latest.Hash {
+		return nil
+	}
+	r.seq++
+	r.latest = newGeneration(r.seq, r.options.Now(), files, unreadable, r.options.Settings)
+	r.kept = append([]*Generation{r.latest}, r.kept...)
+	var failed *multierror.Error
+	for key, g := range r.groups {
+		failed = multierror.Append(failed, r.publish(ctx, key, g))
+	}
+	r.prune()
+	r.report()
+	if r.options.State != nil {
+		failed = multierror.Append(failed, r.options.State.save(r.kept))
+	}
+	return failed.ErrorOrNil()
+}
+
+// publish gives a group the newest generation that is clean for it. Without any it is
+// given nothing: its listeners stay as they are, or do not open.
+func (r *Reloader) publish(ctx context.Context, key string, g *group) error {
+	g.refused = nil
+	for _, generation := range r.kept {
+		resources, refused := generation.resources(g.gateway)
+		if len(refused) > 0 {
+			if generation == r.latest {
+				g.refused = refused
+			}
+			continue
+		}
+		if g.serving == generation {
+			return nil
+		}
+		s, err := snapshot.New(resources)
+		if err != nil {
+			return fmt.Errorf("generation %s for %s: %w", generation.Hash, key, err)
+		}
+		g.serving = generation
+		r.served.Store(key, resources)
+		return r.publisher.Set(ctx, key, s)
+	}
+	return nil
+}
+
+// prune forgets generations that nobody can need any more.
+func (r *Reloader) prune() {
+	needed := map[*Generation]bool{r.latest: true}
+	for _, g := range r.groups {
+		needed[g.serving] = true
+	}
+	for _, g := range r.kept {
+		if g.clean() {
+			needed[g] = true
+			break
+		}
+	}
+	var kept []*Generation
+	for _, g := range r.kept {
+		if needed[g] {
+			kept = append(kept, g)
+		}
+	}
+	r.kept = kept
+}
+
+// report logs a generation once, with every finding.
+func (r *Reloader) report() {
+	findings := r.latest.Findings()
+	lines := make([]string, 0, len(findings))
+	for _, f := range findings {
+		lines = append(lines, f.String())
+	}
+	log := r.options.Logger.With("generation", r.latest.Seq, "hash", r.latest.Hash)
+	switch {
+	case findings.HasErrors():
+		log.Error("policy refused, the last good one stays where the errors reach", "findings", lines)
+	case len(findings) > 0:
+		log.Warn("policy compiled with warnings", "findings", lines)
+	default:
+		log.Info("policy compiled")
+	}
+	r.options.Metrics.generation(r.latest)
+}
+
+// Join implements server.Fleet: a group of gateways has connected.
+func (r *Reloader) Join(n node.Group) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	g := &group{gateway: n.Gateway}
+	r.groups[n.Key] = g
+	if err := r.publish(context.Background(), n.Key, g); err != nil {
+		r.options.Logger.Error("cannot serve gateway", "group", n.Key, "error", err)
+	}
+	if g.serving == nil {
+		r.options.Logger.Error("no good policy for gateway, its listeners do not open", "group", n.Key)
+	}
+}
+
+// Leave implements server.Fleet: the last gateway of a group has gone.
+func (r *Reloader) Leave(n node.Group) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.groups, n.Key)
+	r.served.Delete(n.Key)
+}

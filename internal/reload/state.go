@@ -1,0 +1,95 @@
+package reload
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/portreeve/portreeve/translate/model"
+	"github.com/portreeve/portreeve/translate/source"
+)
+
+// State keeps, in a directory, the files of the generations that gateways may have to be
+// served after a restart with broken policy files.
+type State struct{ path string }
+
+// stored is the form on disk.
+type stored struct {
+	Generations []storedGeneration `json:"generations"`
+}
+
+type storedGeneration struct {
+	At    time.Time     `json:"at"`
+	Files []source.File `json:"files"`
+}
+
+// OpenState uses a directory, which is made where it is missing. It is readable by its
+// owner only, since policy directories may hold keys.
+func OpenState(dir string) (*State, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("make state directory: %w", err)
+	}
+	return &State{path: filepath.Join(dir, "generations.json")}, nil
+}
+
+// load returns the generations of an earlier process, newest first. They are compiled
+// anew, so this program's checks hold for them too.
+func (s *State) load(settings model.Settings) ([]*Generation, error) {
+	content, err := os.ReadFile(s.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read state: %w", err)
+	}
+	var in stored
+	if err := json.Unmarshal(content, &in); err != nil {
+		return nil, fmt.Errorf("read state %s: %w", s.path, err)
+	}
+	var out []*Generation
+	for _, g := range in.Generations {
+		out = append(out, newGeneration(0, g.At, g.Files, nil, settings))
+	}
+	return out, nil
+}
+
+// save replaces what is stored, all or nothing. Generations that could not be read in full
+// are left out: they are good for nobody.
+func (s *State) save(kept []*Generation) error {
+	var out stored
+	for _, g := range kept {
+		if len(g.unreadable) == 0 {
+			out.Generations = append(out.Generations, storedGeneration{At: g.At, Files: g.files})
+		}
+	}
+	content, err := json.Marshal(out)
+	if err != nil {
+		return fmt.Errorf("write state: %w", err)
+	}
+	temporary := s.path + ".new"
+	if err := writeSynced(temporary, content); err != nil {
+		return fmt.Errorf("write state: %w", err)
+	}
+	if err := os.Rename(temporary, s.path); err != nil {
+		return fmt.Errorf("write state: %w", err)
+	}
+	return nil
+}
+
+// writeSynced writes a file and has it on disk before it returns, so that the rename that
+// follows cannot put an empty file in place of a good one.
+func writeSynced(path string, content []byte) (err error) {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	if _, err := f.Write(content); err != nil {
+		return err
+	}
+	return f.Sync()
+}

@@ -1,0 +1,75 @@
+package reload
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"github.com/portreeve/portreeve/internal/diag"
+	"github.com/portreeve/portreeve/translate/envoy"
+)
+
+// Status is what there is to know about the generations.
+type Status struct {
+	// Ready says that there is a policy that is good for every gateway, be it the latest or not.
+	Ready    bool          `json:"ready"`
+	Latest   *Reading      `json:"latest"`
+	Findings diag.List     `json:"findings"`
+	Groups   []GroupStatus `json:"groups"`
+}
+
+// Reading names a generation.
+type Reading struct {
+	Seq  uint64    `json:"seq"`
+	At   time.Time `json:"at"`
+	Hash string    `json:"hash"`
+}
+
+// GroupStatus says what a group of gateways is served.
+type GroupStatus struct {
+	Namespace string            `json:"namespace"`
+	Labels    map[string]string `json:"labels"`
+	// Serving is nil where there is no good policy for the group yet.
+	Serving *Reading `json:"serving"`
+	// Refused are the errors that keep the latest generation from the group.
+	Refused diag.List `json:"refused"`
+	key     string
+}
+
+// Key is the group's key.
+func (g GroupStatus) Key() string { return g.key }
+
+// Status returns the present state.
+func (r *Reloader) Status() Status {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	out := Status{Ready: slices.ContainsFunc(r.kept, (*Generation).clean), Latest: reading(r.latest), Findings: diag.List{}, Groups: []GroupStatus{}}
+	if r.latest == nil {
+		out.Ready = false
+		return out
+	}
+	out.Findings = r.latest.Findings()
+	for key, g := range r.groups {
+		out.Groups = append(out.Groups, GroupStatus{
+			Namespace: g.gateway.Namespace, Labels: g.gateway.Labels, Serving: reading(g.serving), Refused: g.refused, key: key,
+		})
+	}
+	slices.SortFunc(out.Groups, func(a, b GroupStatus) int { return cmp.Compare(a.key, b.key) })
+	return out
+}
+
+func reading(g *Generation) *Reading {
+	if g == nil {
+		return nil
+	}
+	return &Reading{Seq: g.Seq, At: g.At, Hash: g.Hash}
+}
+
+// Serving returns what a group is served, and whether it is served anything. It never waits for a reload.
+func (r *Reloader) Serving(key string) (envoy.Resources, bool) {
+	resources, ok := r.served.Load(key)
+	if !ok {
+		return envoy.Resources{}, false
+	}
+	return resources.(envoy.Resources), true
+}

@@ -1,0 +1,108 @@
+// Command composecheck checks a docker-compose file without a container engine: it is loaded as
+// docker compose loads it (schema, references between services), what it mounts and builds must
+// exist, and every image must have a tag.
+//
+//	composecheck FILE
+//
+// Findings go to stdout. It exits with 0 when there are none, 1 when there are, 2 on bad usage.
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/compose-spec/compose-go/v2/cli"
+	"github.com/compose-spec/compose-go/v2/types"
+)
+
+func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
+
+func run(args []string, stdout, stderr io.Writer) int {
+	if len(args) != 1 {
+		_, _ = fmt.Fprintln(stderr, "usage: composecheck FILE")
+		return 2
+	}
+	findings := check(context.Background(), args[0])
+	for _, finding := range findings {
+		_, _ = fmt.Fprintf(stdout, "%s: %s\n", args[0], finding)
+	}
+	if len(findings) > 0 {
+		return 1
+	}
+	return 0
+}
+
+// check returns what is wrong with a file, ordered by service.
+func check(ctx context.Context, file string) []string {
+	options, err := cli.NewProjectOptions([]string{file}, cli.WithName("check"), cli.WithInterpolation(true))
+	if err != nil {
+		return []string{err.Error()}
+	}
+	project, err := options.LoadProject(ctx)
+	if err != nil {
+		return []string{err.Error()}
+	}
+	if len(project.Services) == 0 {
+		return []string{"there is no service"}
+	}
+	var findings []string
+	for _, name := range project.ServiceNames() {
+		for _, finding := range checkService(project.Services[name]) {
+			findings = append(findings, "service "+name+": "+finding)
+		}
+	}
+	return findings
+}
+
+func checkService(s types.ServiceConfig) []string {
+	return slices.Concat(checkImage(s), checkBuild(s), checkMounts(s))
+}
+
+func checkImage(s types.ServiceConfig) []string {
+	switch _, tag, tagged := strings.Cut(s.Image[strings.LastIndex(s.Image, "/")+1:], ":"); {
+	case s.Image == "" && s.Build == nil:
+		return []string{"it has neither image nor build"}
+	case s.Image == "" || s.Build != nil || strings.Contains(s.Image, "@sha256:"):
+		return nil
+	case !tagged || tag == "latest":
+		return []string{"image " + s.Image + " needs a fixed tag"}
+	default:
+		return nil
+	}
+}
+
+func checkBuild(s types.ServiceConfig) []string {
+	if s.Build == nil || s.Build.DockerfileInline != "" {
+		return nil
+	}
+	file := s.Build.Dockerfile
+	if file == "" {
+		file = "Dockerfile"
+	}
+	if !filepath.IsAbs(file) {
+		file = filepath.Join(s.Build.Context, file)
+	}
+	if _, err := os.Stat(file); err != nil {
+		return []string{"build: " + err.Error()}
+	}
+	return nil
+}
+
+// checkMounts finds mounts of what is not there: an engine would make an empty folder of it.
+func checkMounts(s types.ServiceConfig) []string {
+	var findings []string
+	for _, mount := range s.Volumes {
+		if mount.Type != types.VolumeTypeBind {
+			continue
+		}
+		if _, err := os.Stat(mount.Source); err != nil {
+			findings = append(findings, "volume: "+err.Error())
+		}
+	}
+	return findings
+}

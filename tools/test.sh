@@ -1,0 +1,19 @@
+#!/bin/sh
+# Runs go test with the real Envoy: tools/test.sh ARGUMENTS OF GO TEST. Where no Envoy can be had, the tests
+# that need one are skipped, which is said before and after; where CI is "true" or PORTREEVE_REQUIRE_ENVOY is
+# "1" they fail instead.
+set -u
+
+cd "$(dirname "$0")/.."
+missing() {
+	[ -z "$ENVOY" ] || return 0
+	echo "!!! NO ENVOY: every test that needs the real Envoy is skipped, and nothing is proved of it !!!" >&2
+}
+
+ENVOY=$(sh tools/envoy.sh) || ENVOY=
+export ENVOY
+missing
+go test "$@"
+status=$?
+missing
+exit $status

@@ -1,0 +1,231 @@
+package ack
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/portreeve/portreeve/xds/snapshot"
+)
+
+// maxDue bounds the responses of one type that may wait for an answer, so that a client that
+// subscribes without ever answering cannot fill memory. Envoy answers each before the next.
+const maxDue = 64
+
+// Stream is the record of one open stream. Its methods are called by one goroutine at a time,
+// that of the stream; the store may be read meanwhile.
+type Stream struct {
+	store *Store
+	peer  Peer
+	since time.Time
+	// types is guarded by store.mu.
+	types map[string]*record
+}
+
+// record is the state of one type.
+type record struct {
+	sent      Response
+	accepted  string
+	refusal   *Refusal
+	refused   bool
+	resources map[string]*Resource
+	due       []Delivery
+}
+
+// Delivery is a response that goes out.
+type Delivery struct {
+	// URL is the type of its resources.
+	URL            string
+	Version, Nonce string
+	// Resources maps the names in the response to their versions.
+	Resources map[string]string
+	// Removed are the names that a delta response takes away.
+	Removed []string
+}
+
+// names returns what the delivery is about, ordered.
+func (d Delivery) names() []string {
+	return slices.Sorted(maps.Keys(d.Resources))
+}
+
+// Sent records that a response goes out.
+func (st *Stream) Sent(d Delivery) {
+	s := st.store
+	s.mu.Lock()
+	r := st.record(d.URL)
+	r.sent = Response{Version: d.Version, Nonce: d.Nonce, At: s.clock()}
+	if st.peer.Protocol == SotW {
+		// Every response is complete, and only the last one can still be answered.
+		r.due = nil
+		maps.DeleteFunc(r.resources, func(name string, _ *Resource) bool { _, ok := d.Resources[name]; return !ok })
+	}
+	for name, version := range d.Resources {
+		r.resource(name).Sent = version
+	}
+	for _, name := range d.Removed {
+		if res, ok := r.resources[name]; ok {
+			res.Sent = ""
+		}
+	}
+	if len(r.due) == maxDue {
+		r.due = r.due[1:]
+	}
+	r.due = append(r.due, d)
+	s.mu.Unlock()
+	s.metrics.sent.WithLabelValues(nameOf(d.URL)).Inc()
+	st.tell(ResponseSent, d, nil)
+}
+
+// Accepted records that the gateway took the response with that nonce. A nonce that no answer is
+// due for is passed by: a request may repeat one to change its subscription.
+func (st *Stream) Accepted(url, nonce string) {
+	s := st.store
+	s.mu.Lock()
+	r := st.record(url)
+	d, ok := r.answer(nonce)
+	if !ok {
+		s.mu.Unlock()
+		return
+	}
+	r.accepted, r.refused = d.Version, false
+	for name, version := range d.Resources {
+		res := r.resource(name)
+		res.Accepted, res.Refused = version, ""
+	}
+	for _, name := range d.Removed {
+		// It may have been sent anew since.
+		if res, ok := r.resources[name]; ok && res.Sent == "" {
+			delete(r.resources, name)
+		}
+	}
+	s.mu.Unlock()
+	s.metrics.accepted.WithLabelValues(nameOf(url)).Inc()
+	st.tell(ResponseAccepted, d, nil)
+}
+
+// Refused records that the gateway refused the response with that nonce and why. A nonce that no
+// answer is due for is passed by.
+func (st *Stream) Refused(url, nonce, message string) {
+	s := st.store
+	s.mu.Lock()
+	r := st.record(url)
+	d, ok := r.answer(nonce)
+	if !ok {
+		s.mu.Unlock()
+		return
+	}
+	refusal := Refusal{Version: d.Version, At: s.clock(), Message: cut(message), Resources: named(message, d.names())}
+	r.refusal, r.refused = &refusal, true
+	// Where the message names nothing, any resource of the response may be the one.
+	suspects := refusal.Resources
+	if len(suspects) == 0 {
+		suspects = d.names()
+	}
+	for _, name := range suspects {
+		r.resource(name).Refused = d.Resources[name]
+	}
+	s.mu.Unlock()
+	s.metrics.refused.WithLabelValues(nameOf(url)).Inc()
+	st.tell(ResponseRefused, d, refusal.clone())
+}
+
+// Has records what a delta client said on connecting that it has.
+func (st *Stream) Has(url string, versions map[string]string) {
+	st.store.mu.Lock()
+	defer st.store.mu.Unlock()
+	r := st.record(url)
+	for name, version := range versions {
+		r.resource(name).Accepted = version
+	}
+}
+
+// Current records that the gateway was found to have this version of a type without being sent
+// anything. It does nothing once a response of the type was sent: answers tell more then.
+func (st *Stream) Current(url, version string) {
+	st.store.mu.Lock()
+	defer st.store.mu.Unlock()
+	if r := st.record(url); r.sent == (Response{}) {
+		r.accepted = version
+	}
+}
+
+// Close ends the record; the store forgets the stream.
+func (st *Stream) Close() {
+	st.store.mu.Lock()
+	_, open := st.store.streams[st]
+	delete(st.store.streams, st)
+	st.store.mu.Unlock()
+	if open {
+		st.store.metrics.connected.WithLabelValues(string(st.peer.Protocol)).Dec()
+		st.store.observe(Event{Kind: Disconnected, Peer: st.peer})
+	}
+}
+
+func (st *Stream) tell(kind Kind, d Delivery, refusal *Refusal) {
+	st.store.observe(Event{
+		Kind: kind, Peer: st.peer, URL: d.URL, Name: nameOf(d.URL),
+		Version: d.Version, Resources: d.names(), Refusal: refusal,
+	})
+}
+
+func (st *Stream) record(url string) *record {
+	if st.types[url] == nil {
+		st.types[url] = &record{resources: map[string]*Resource{}}
+	}
+	return st.types[url]
+}
+
+func (r *record) resource(name string) *Resource {
+	if r.resources[name] == nil {
+		r.resources[name] = &Resource{Name: name}
+	}
+	return r.resources[name]
+}
+
+// answer takes the response with that nonce off the list of those that wait.
+func (r *record) answer(nonce string) (Delivery, bool) {
+	i := slices.IndexFunc(r.due, func(d Delivery) bool { return d.Nonce == nonce })
+	if i < 0 {
+		return Delivery{}, false
+	}
+	d := r.due[i]
+	r.due = slices.Delete(r.due, i, i+1)
+	return d, true
+}
+
+// gateway copies the record; store.mu is held.
+func (st *Stream) gateway() Gateway {
+	g := Gateway{Peer: st.peer, Since: st.since, Types: []Type{}}
+	for _, t := range snapshot.Types() {
+		if r, ok := st.types[t.URL]; ok {
+			g.Types = append(g.Types, r.value(t))
+		}
+	}
+	return g
+}
+
+func (r *record) value(t snapshot.Type) Type {
+	out := Type{URL: t.URL, Name: t.Short, Sent: r.sent, Accepted: r.accepted, Refusal: r.refusal.clone(), Resources: []Resource{}}
+	for _, name := range slices.Sorted(maps.Keys(r.resources)) {
+		out.Resources = append(out.Resources, *r.resources[name])
+	}
+	out.State = stateOf(out.Resources, len(r.due), r.refused)
+	return out
+}
+
+func (r *Refusal) clone() *Refusal {
+	if r == nil {
+		return nil
+	}
+	c := *r
+	c.Resources = slices.Clone(r.Resources)
+	return &c
+}
+
+// nameOf returns the short name of a type, for people and metric labels.
+func nameOf(url string) string {
+	if t, ok := snapshot.TypeOf(url); ok {
+		return t.Short
+	}
+	return "other"
+}

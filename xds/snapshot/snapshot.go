@@ -1,0 +1,113 @@
+// Package snapshot turns the Envoy resources of a gateway into what the discovery server serves.
+//
+// A version is a hash of content. Equal resources in any order have equal versions, so replicas
+// agree without talking, a restart pushes nothing, and an edit pushes only what it changed.
+package snapshot
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/envoyproxy/go-control-plane/pkg/cache/types"
+	cachev3 "github.com/envoyproxy/go-control-plane/pkg/cache/v3"
+	resourcev3 "github.com/envoyproxy/go-control-plane/pkg/resource/v3"
+	"github.com/hashicorp/go-multierror"
+
+	"github.com/portreeve/portreeve/translate/envoy"
+)
+
+// New returns the snapshot of a gateway's resources. It is complete and is never written to again,
+// so any number of groups and goroutines may share it; it shares the resources, which are immutable.
+//
+// Every delivered type has a version, also without resources: in state-of-the-world an empty
+// version equals what Envoy starts from, so it would never be answered. An extension config or
+// secret that nothing refers to is left out: no Envoy asks for it, and in state-of-the-world the
+// cache answers only a request that names every resource of its type.
+//
+// An error is a fault of this program, never of a user: two resources of one name, or a reference
+// that leads nowhere, on which Envoy would wait with its listener closed. No snapshot is better
+// then: the gateway keeps the last good one.
+func New(r envoy.Resources) (*cachev3.Snapshot, error) {
+	refs, err := referencesOf(r)
+	if err != nil {
+		return nil, fmt.Errorf("find references: %w", err)
+	}
+	var errs *multierror.Error
+	snap := &cachev3.Snapshot{}
+	lists := byType(r)
+	for _, t := range Types() {
+		url, list := t.URL, lists[t.URL]
+		if wanted, ok := refs[url]; ok {
+			list = slices.DeleteFunc(list, func(m types.Resource) bool { return wanted[cachev3.GetResourceName(m)] == "" })
+			errs = multierror.Append(errs, dangling(wanted, list)...)
+		}
+		resources, err := group(list)
+		if err != nil {
+			errs = multierror.Append(errs, fmt.Errorf("%s: %w", t.Short, err))
+			continue
+		}
+		snap.Resources[cachev3.GetResponseType(url)] = resources
+	}
+	if err := errs.ErrorOrNil(); err != nil {
+		return nil, fmt.Errorf("build snapshot: %w", err)
+	}
+	if err := snap.Consistent(); err != nil {
+		return nil, fmt.Errorf("check snapshot: %w", err)
+	}
+	if err := snap.ConstructVersionMap(); err != nil {
+		return nil, fmt.Errorf("hash resources: %w", err)
+	}
+	return snap, nil
+}
+
+// byType returns the resources by type URL, with an entry for every delivered type.
+func byType(r envoy.Resources) map[string][]types.Resource {
+	return map[string][]types.Resource{
+		resourcev3.ClusterType:         resourcesOf(r.Clusters),
+		resourcev3.EndpointType:        resourcesOf(r.Endpoints),
+		resourcev3.ListenerType:        resourcesOf(r.Listeners),
+		resourcev3.RouteType:           resourcesOf(r.Routes),
+		resourcev3.ExtensionConfigType: resourcesOf(r.ExtensionConfigs),
+		resourcev3.SecretType:          resourcesOf(r.Secrets),
+	}
+}
+
+func resourcesOf[M types.Resource](list []M) []types.Resource {
+	out := make([]types.Resource, len(list))
+	for i, m := range list {
+		out[i] = m
+	}
+	return out
+}
+
+// group sorts the resources of one type by name and gives them the hash of their content as version.
+func group(list []types.Resource) (cachev3.Resources, error) {
+	slices.SortFunc(list, func(a, b types.Resource) int {
+		return cmp.Compare(cachev3.GetResourceName(a), cachev3.GetResourceName(b))
+	})
+	hash := sha256.New()
+	previous := ""
+	for _, m := range list {
+		name := cachev3.GetResourceName(m)
+		switch name {
+		case "":
+			return cachev3.Resources{}, errors.New("a resource has no name")
+		case previous:
+			return cachev3.Resources{}, fmt.Errorf("two resources have the name %q", name)
+		}
+		previous = name
+		b, err := cachev3.MarshalResource(m)
+		if err != nil {
+			return cachev3.Resources{}, fmt.Errorf("marshal %q: %w", name, err)
+		}
+		// The length keeps the bytes of neighbours apart; the name is part of the bytes.
+		hash.Write(binary.BigEndian.AppendUint64(nil, uint64(len(b))))
+		hash.Write(b)
+	}
+	return cachev3.NewResources(hex.EncodeToString(hash.Sum(nil))[:16], list), nil
+}
