@@ -67,7 +67,7 @@ func New(o Options) (*App, error) {
 		}
 	}
 	a.reloader, err = reload.New(reload.Options{
-		Dirs: o.Dirs, Settings: o.Settings, State: state, Logger: o.Logger, Metrics: reload.NewMetrics(a.registry), Now: time.Now,
+		Dirs: o.Dirs, Settings: o.Settings, Quiet: quiet, State: state, Logger: o.Logger, Metrics: reload.NewMetrics(a.registry), Now: time.Now,
 	})
 	if err != nil {
 		return nil, err
@@ -103,7 +103,7 @@ func (a *App) AdminAddress() string { return a.adminServe.Addr().String() }
 // Run serves until ctx ends, then closes every stream and returns nil. The policy is read
 // once before the first gateway is answered.
 func (a *App) Run(ctx context.Context) error {
-	if err := a.reloader.Reload(ctx, nil); err != nil {
+	if err := a.reloader.Reload(ctx, watch.Change{}); err != nil {
 		return err
 	}
 	g, ctx := errgroup.WithContext(ctx)
@@ -126,7 +126,7 @@ func (a *App) follow(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case change := <-a.watcher.Changes():
-			if err := a.reloader.Reload(ctx, change.Unsettled); err != nil {
+			if err := a.reloader.Reload(ctx, change); err != nil {
 				a.options.Logger.Error("cannot publish policy", "error", err)
 			}
 		}

@@ -11,21 +11,28 @@ import (
 	"github.com/hashicorp/go-multierror"
 
 	"github.com/portreeve/portreeve/internal/diag"
+	"github.com/portreeve/portreeve/internal/watch"
 	"github.com/portreeve/portreeve/translate/source"
 )
 
 // read reads all directories. A file that is still being written keeps the content that it
-// had when it last was settled (or stays absent), so that half a file never counts. What
-// cannot be read is a finding that refuses the generation for every gateway.
-func (r *Reloader) read(unsettled []string) ([]source.File, diag.List) {
+// had when it last was settled (or stays absent), so that half a file never counts; the
+// watcher tells again when it has settled. What cannot be read is a finding that refuses
+// the generation for every gateway.
+func (r *Reloader) read(change watch.Change) ([]source.File, diag.List) {
 	var files []source.File
 	var unreadable diag.List
+	unsettled := slices.Clone(change.Unsettled)
 	for _, dir := range r.options.Dirs {
 		found, err := source.Read(os.DirFS(dir))
 		unreadable = append(unreadable, readFindings(dir, err, unsettled)...)
 		for _, f := range found {
 			f.Path = filepath.Join(dir, f.Path)
-			if !slices.Contains(unsettled, f.Path) {
+			switch {
+			case slices.Contains(unsettled, f.Path):
+			case r.latest != nil && r.fresh(f.Path) && !complete(f.Path, change.Complete):
+				unsettled = append(unsettled, f.Path)
+			default:
 				files = append(files, f)
 			}
 		}
@@ -41,6 +48,24 @@ func (r *Reloader) read(unsettled []string) ([]source.File, diag.List) {
 		r.settled[f.Path] = f.Content
 	}
 	return files, unreadable
+}
+
+// fresh reports, after a file was read, whether somebody wrote to it so lately that what
+// was read may be half of it. A time in the future tells nothing.
+func (r *Reloader) fresh(path string) bool {
+	info, err := os.Stat(path)
+	if err != nil {
+		return true
+	}
+	age := r.options.Now().Sub(info.ModTime())
+	return age >= 0 && age < r.options.Quiet
+}
+
+// complete reports whether a file was renamed into place, by itself or with its directory.
+func complete(path string, renamed []string) bool {
+	return slices.ContainsFunc(renamed, func(p string) bool {
+		return path == p || (filepath.Base(p) == "..data" && strings.HasPrefix(path, filepath.Dir(p)+string(filepath.Separator)))
+	})
 }
 
 func readFindings(dir string, err error, unsettled []string) diag.List {

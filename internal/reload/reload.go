@@ -11,6 +11,7 @@ import (
 	"github.com/hashicorp/go-multierror"
 
 	"github.com/portreeve/portreeve/internal/diag"
+	"github.com/portreeve/portreeve/internal/watch"
 	"github.com/portreeve/portreeve/translate/model"
 	"github.com/portreeve/portreeve/xds/node"
 	"github.com/portreeve/portreeve/xds/snapshot"
@@ -26,6 +27,8 @@ type Options struct {
 	// Dirs are the policy directories, in the order given by the user.
 	Dirs     []string
 	Settings model.Settings
+	// Quiet is how long a file must have been left alone to count as written.
+	Quiet time.Duration
 	// State keeps the last good generations; nil keeps nothing.
 	State   *State
 	Logger  *slog.Logger
@@ -77,12 +80,12 @@ func New(o Options) (*Reloader, error) {
 func (r *Reloader) PublishTo(p Publisher) { r.publisher = p }
 
 // Reload reads the directories, compiles them, and publishes the result to every group of
-// gateways that no error reaches. Files named unsettled keep their last settled content.
+// gateways that no error reaches. Files that are still being written keep what they last held.
 // The error is about publishing or the state directory; users' mistakes are findings.
-func (r *Reloader) Reload(ctx context.Context, unsettled []string) error {
+func (r *Reloader) Reload(ctx context.Context, change watch.Change) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	files, unreadable := r.read(unsettled)
+	files, unreadable := r.read(change)
 	if r.latest != nil && hashOf(files, unreadable) == r.latest.Hash {
 		return nil
 	}

@@ -1,0 +1,74 @@
+// Package manifest prints resources as the native Istio YAML that they were, or could
+// have been, written as.
+package manifest
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+	"google.golang.org/protobuf/encoding/protojson"
+
+	"github.com/portreeve/portreeve/translate/resource"
+)
+
+// object is the printed form.
+type object struct {
+	APIVersion string         `yaml:"apiVersion"`
+	Kind       resource.Kind  `yaml:"kind"`
+	Metadata   metadata       `yaml:"metadata"`
+	Spec       map[string]any `yaml:"spec"`
+}
+
+type metadata struct {
+	Name        string            `yaml:"name"`
+	Namespace   string            `yaml:"namespace"`
+	Labels      map[string]string `yaml:"labels,omitempty"`
+	Annotations map[string]string `yaml:"annotations,omitempty"`
+	Created     string            `yaml:"creationTimestamp,omitempty"`
+}
+
+// YAML prints resources of Istio's kinds, one document each, in the order given. What it
+// prints loads again with the same meaning. An error is a fault of this program.
+func YAML(resources []resource.Resource) ([]byte, error) {
+	var out bytes.Buffer
+	e := yaml.NewEncoder(&out)
+	e.SetIndent(2)
+	for _, r := range resources {
+		o, err := objectOf(r)
+		if err != nil {
+			return nil, fmt.Errorf("print %s: %w", r.Key, err)
+		}
+		if err := e.Encode(o); err != nil {
+			return nil, fmt.Errorf("print %s: %w", r.Key, err)
+		}
+	}
+	if len(resources) == 0 {
+		return nil, nil
+	}
+	if err := e.Close(); err != nil {
+		return nil, err
+	}
+	return out.Bytes(), nil
+}
+
+func objectOf(r resource.Resource) (object, error) {
+	o := object{APIVersion: apiVersion(r.Kind), Kind: r.Kind, Metadata: metadata{Name: r.Name, Namespace: r.Namespace, Labels: r.Labels, Annotations: r.Annotations}}
+	if !r.Created.IsZero() {
+		o.Metadata.Created = r.Created.UTC().Format(time.RFC3339)
+	}
+	spec, err := protojson.Marshal(r.Spec)
+	if err != nil {
+		return o, err
+	}
+	return o, json.Unmarshal(spec, &o.Spec)
+}
+
+func apiVersion(k resource.Kind) string {
+	if k == resource.RequestAuthentication || k == resource.AuthorizationPolicy {
+		return "security.istio.io/v1"
+	}
+	return "networking.istio.io/v1"
+}

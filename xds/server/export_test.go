@@ -1,0 +1,8 @@
+package server
+
+// Held returns how many groups the server keeps a count, and how many a status, of.
+func (s *Server) Held() (members, statuses int) {
+	s.roster.mu.Lock()
+	defer s.roster.mu.Unlock()
+	return len(s.roster.members), len(s.cache.GetStatusKeys())
+}

@@ -1,0 +1,151 @@
+// Package server streams snapshots to gateways over ADS, in state-of-the-world and in delta.
+//
+// Order of an update: when several types change at once, a stream is sent them in the order of
+// the snapshot cache: CDS, EDS, LDS, RDS, SDS, ECDS. That holds in both protocols for the types
+// whose last response has been answered; a type that still waits for its answer follows when the
+// answer comes. So an addition is make before break; a removal is not: a cluster goes before the route to it.
+//
+// A refused response is recorded and not sent again: the gateway stays on what it had until
+// the content changes.
+package server
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"log/slog"
+	"math"
+	"net"
+	"time"
+
+	discoveryv3 "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
+	cachev3 "github.com/envoyproxy/go-control-plane/pkg/cache/v3"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/keepalive"
+
+	"github.com/portreeve/portreeve/xds/ack"
+	"github.com/portreeve/portreeve/xds/node"
+)
+
+// grace is how long Serve waits for streams to end by themselves.
+const grace = 2 * time.Second
+
+// Fleet is told which groups of gateways there are. Calls for one group never overlap and
+// alternate, beginning with Join; calls for different groups may overlap.
+type Fleet interface {
+	// Join is called when the first stream of a group has presented its node and before
+	// anything is looked up for it: what Join hands to Set is the first thing that is served.
+	// The stream waits for Join, so it must not wait for a gateway.
+	Join(node.Group)
+	// Leave is called when the last stream of a group has closed. The group's snapshot is cleared afterwards.
+	Leave(node.Group)
+}
+
+// Options are what a server works with. Fleet and Acks are required.
+type Options struct {
+	Fleet Fleet
+	// Acks records what each stream is sent, accepts and refuses.
+	Acks *ack.Store
+	// Logger takes what an operator should know, and what the discovery library says at debug. Nil discards it.
+	Logger *slog.Logger
+	// TLS secures the connections; nil is plaintext.
+	TLS *tls.Config
+}
+
+// Server serves the snapshots that it was Set. It is safe for concurrent use.
+type Server struct {
+	options Options
+	cache   cachev3.SnapshotCache
+	roster  roster
+}
+
+// New returns a server that serves nothing yet.
+func New(o Options) *Server {
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	s := &Server{options: o, cache: cachev3.NewSnapshotCache(true, node.Hash{}, bridge{o.Logger})}
+	s.roster.members = map[string]*member{}
+	return s
+}
+
+// Set makes snap what the streams of a group are served, and sends each what differs from what
+// it has. A snapshot with equal content sends nothing. The snapshot must not change afterwards.
+//
+// A group without an open stream keeps nothing, and Set returns nil: its next Join asks anew.
+// With ctx already ended nothing is set; once begun, an update is never cut short.
+func (s *Server) Set(ctx context.Context, group string, snap *cachev3.Snapshot) error {
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("set snapshot: %w", err)
+	}
+	if snap == nil {
+		return fmt.Errorf("set snapshot of %s: there is none", group)
+	}
+	s.roster.mu.Lock()
+	defer s.roster.mu.Unlock()
+	if m, ok := s.roster.members[group]; !ok || m.streams == 0 {
+		return nil
+	}
+	if err := s.cache.SetSnapshot(context.WithoutCancel(ctx), group, snap); err != nil {
+		return fmt.Errorf("set snapshot of %s: %w", group, err)
+	}
+	return nil
+}
+
+// Clear forgets the snapshot of a group that has no open stream. A group with one keeps being
+// served: taking a configuration away is never what protects a gateway, and the cache would
+// forget together with the snapshot who waits for the next one.
+func (s *Server) Clear(group string) {
+	s.roster.mu.Lock()
+	defer s.roster.mu.Unlock()
+	if m, ok := s.roster.members[group]; !ok || m.streams == 0 {
+		s.cache.ClearSnapshot(group)
+	}
+}
+
+// Serve accepts streams on l until ctx ends, then ends every stream, waits for a bounded time,
+// cuts off what is left, and returns nil with l closed and every group left. Any other end of l is an error.
+func (s *Server) Serve(ctx context.Context, l net.Listener) error {
+	streams, end := context.WithCancel(context.WithoutCancel(ctx))
+	defer end()
+	g := grpc.NewServer(s.grpcOptions()...)
+	discoveryv3.RegisterAggregatedDiscoveryServiceServer(g, &service{server: s, serving: streams})
+	failed := make(chan error, 1)
+	go func() { failed <- g.Serve(l) }()
+	select {
+	case err := <-failed:
+		end()
+		g.Stop()
+		return fmt.Errorf("serve xds on %s: %w", l.Addr(), err)
+	case <-ctx.Done():
+	}
+	// Streams end only when told to. After that the connections can be closed in good order.
+	end()
+	cut := time.AfterFunc(grace, g.Stop)
+	defer cut.Stop()
+	g.GracefulStop()
+	<-failed
+	return nil
+}
+
+func (s *Server) grpcOptions() []grpc.ServerOption {
+	out := []grpc.ServerOption{
+		// A gateway has one stream per connection, and for a moment two when it reconnects.
+		grpc.MaxConcurrentStreams(64),
+		// Envoy may ping a stream as often as it likes to notice that we are gone; grpc-go's own
+		// limit of one ping in five minutes would close the connection of one that does.
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: time.Second, PermitWithoutStream: true}),
+		// A gateway that vanished without closing is gone from the status within 40 s.
+		grpc.KeepaliveParams(keepalive.ServerParameters{Time: 30 * time.Second, Timeout: 10 * time.Second}),
+		// A request lists a version per resource when a gateway reconnects.
+		grpc.MaxRecvMsgSize(32 << 20),
+		grpc.MaxSendMsgSize(math.MaxInt32),
+		// Stop returns when the streams have left their groups.
+		grpc.WaitForHandlers(true),
+	}
+	if s.options.TLS != nil {
+		out = append(out, grpc.Creds(credentials.NewTLS(s.options.TLS)))
+	}
+	return out
+}

@@ -1,0 +1,153 @@
+package server
+
+import (
+	"context"
+	"log/slog"
+
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	discoveryv3 "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
+	deltav3 "github.com/envoyproxy/go-control-plane/pkg/server/delta/v3"
+	sotwv3 "github.com/envoyproxy/go-control-plane/pkg/server/sotw/v3"
+	"google.golang.org/genproto/googleapis/rpc/status"
+	"google.golang.org/grpc/codes"
+	grpcstatus "google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/portreeve/portreeve/xds/ack"
+	"github.com/portreeve/portreeve/xds/node"
+	"github.com/portreeve/portreeve/xds/snapshot"
+)
+
+// session is one stream. The library calls it on the goroutine of the stream only.
+type session struct {
+	server   *Server
+	logger   *slog.Logger
+	protocol ack.Protocol
+	address  string
+
+	// node is what the first request said; identity and record are set with it.
+	node     *corev3.Node
+	identity node.Identity
+	record   *ack.Stream
+	// sent is the last response of each type.
+	sent map[string]version
+}
+
+// version names a response of state-of-the-world.
+type version struct{ nonce, info string }
+
+var (
+	_ sotwv3.Callbacks  = (*session)(nil)
+	_ deltav3.Callbacks = (*session)(nil)
+)
+
+// admit takes the node of a request. The first one says who the gateway is; a stream cannot become
+// another gateway later. A node that cannot be understood is refused: it is served nothing.
+func (s *session) admit(n *corev3.Node) error {
+	if s.record != nil && (n == nil || proto.Equal(n, s.node)) {
+		return nil
+	}
+	id, err := node.Parse(n)
+	if err != nil {
+		return s.refuse(n, err.Error())
+	}
+	switch {
+	case s.record == nil:
+		s.node, s.identity = n, id
+		s.server.join(id.Group)
+		s.record = s.server.options.Acks.Open(ack.Peer{Node: id.ID, Group: id.Group.Key, Address: s.address, Protocol: s.protocol})
+		s.logger.Info("gateway connected", "node", id.ID, "group", id.Group.Key)
+	case id.ID != s.identity.ID || id.Group.Key != s.identity.Group.Key:
+		return s.refuse(n, "the node changed during the stream, want that of the first request")
+	}
+	return nil
+}
+
+func (s *session) refuse(n *corev3.Node, reason string) error {
+	s.logger.Warn("gateway refused", "node", n.GetId(), "reason", reason)
+	return grpcstatus.Error(codes.InvalidArgument, reason)
+}
+
+// close ends the session; its watches are cancelled already.
+func (s *session) close() {
+	if s.record == nil {
+		return
+	}
+	s.record.Close()
+	s.server.leave(s.identity.Group)
+	s.logger.Info("gateway disconnected", "node", s.identity.ID, "group", s.identity.Group.Key)
+}
+
+// answer records what a request says of the response with its nonce.
+func (s *session) answer(url, nonce string, refusal *status.Status) {
+	switch _, served := snapshot.TypeOf(url); {
+	case !served || nonce == "":
+	case refusal != nil:
+		s.record.Refused(url, nonce, refusal.GetMessage())
+	default:
+		s.record.Accepted(url, nonce)
+	}
+}
+
+// OnStreamOpen implements sotwv3.Callbacks. The node comes with the first request.
+func (s *session) OnStreamOpen(context.Context, int64, string) error { return nil }
+
+// OnStreamClosed implements sotwv3.Callbacks.
+func (s *session) OnStreamClosed(int64, *corev3.Node) { s.close() }
+
+// OnStreamRequest implements sotwv3.Callbacks.
+//
+// A refusal repeats the version that the gateway still has. The library compares only that, and
+// would send the refused response again at once, and again for ever. So a request that
+// answers the last response is taken to have its version: the next one is sent when the content changes.
+func (s *session) OnStreamRequest(_ int64, r *discoveryv3.DiscoveryRequest) error {
+	// The library fills in the node that it saw last; who it is was settled by the first.
+	if err := s.admit(r.GetNode()); err != nil {
+		return err
+	}
+	r.Node = s.node
+	s.answer(r.GetTypeUrl(), r.GetResponseNonce(), r.GetErrorDetail())
+	if last, ok := s.sent[r.GetTypeUrl()]; ok && last.nonce == r.GetResponseNonce() {
+		r.VersionInfo = last.info
+	}
+	return nil
+}
+
+// OnStreamResponse implements sotwv3.Callbacks.
+func (s *session) OnStreamResponse(_ context.Context, _ int64, _ *discoveryv3.DiscoveryRequest, r *discoveryv3.DiscoveryResponse) {
+	s.sent[r.GetTypeUrl()] = version{nonce: r.GetNonce(), info: r.GetVersionInfo()}
+	resources := make(map[string]string, len(r.GetResources()))
+	for _, packed := range r.GetResources() {
+		resources[nameIn(packed.GetValue())] = r.GetVersionInfo()
+	}
+	s.record.Sent(ack.Delivery{URL: r.GetTypeUrl(), Version: r.GetVersionInfo(), Nonce: r.GetNonce(), Resources: resources})
+}
+
+// OnDeltaStreamOpen implements deltav3.Callbacks. The node comes with the first request.
+func (s *session) OnDeltaStreamOpen(context.Context, int64, string) error { return nil }
+
+// OnDeltaStreamClosed implements deltav3.Callbacks.
+func (s *session) OnDeltaStreamClosed(int64, *corev3.Node) { s.close() }
+
+// OnStreamDeltaRequest implements deltav3.Callbacks. In delta the library remembers what it sent
+// and does not send it again after a refusal.
+func (s *session) OnStreamDeltaRequest(_ int64, r *discoveryv3.DeltaDiscoveryRequest) error {
+	if err := s.admit(r.GetNode()); err != nil {
+		return err
+	}
+	r.Node = s.node
+	s.answer(r.GetTypeUrl(), r.GetResponseNonce(), r.GetErrorDetail())
+	return nil
+}
+
+// OnStreamDeltaResponse implements deltav3.Callbacks.
+func (s *session) OnStreamDeltaResponse(_ int64, _ *discoveryv3.DeltaDiscoveryRequest, r *discoveryv3.DeltaDiscoveryResponse) {
+	resources := make(map[string]string, len(r.GetResources()))
+	for _, res := range r.GetResources() {
+		resources[res.GetName()] = res.GetVersion()
+	}
+	s.record.Sent(ack.Delivery{
+		URL: r.GetTypeUrl(), Version: r.GetSystemVersionInfo(), Nonce: r.GetNonce(),
+		Resources: resources, Removed: r.GetRemovedResources(),
+	})
+}

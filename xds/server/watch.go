@@ -1,0 +1,68 @@
+package server
+
+import (
+	cachev3 "github.com/envoyproxy/go-control-plane/pkg/cache/v3"
+	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/portreeve/portreeve/xds/snapshot"
+)
+
+var _ cachev3.ConfigWatcher = (*session)(nil)
+
+// CreateWatch implements cachev3.ConfigWatcher for state-of-the-world. A request for a type that
+// is not delivered is left without an answer, as for a resource that does not exist: the cache
+// would answer it while holding its lock, and enough different types would hold it for ever.
+func (s *session) CreateWatch(r *cachev3.Request, sub cachev3.Subscription, out chan cachev3.Response) (func(), error) {
+	if _, served := snapshot.TypeOf(r.GetTypeUrl()); !served {
+		s.logger.Debug("type is not delivered", "type", r.GetTypeUrl())
+		return func() {}, nil
+	}
+	return s.server.cache.CreateWatch(r, sub, out)
+}
+
+// CreateDeltaWatch implements cachev3.ConfigWatcher for delta. A type that is not delivered is
+// left without an answer.
+//
+// When the first request of a type needs no response, the gateway has what is in the snapshot,
+// which is how it is after a restart; that is recorded, as no answer will tell.
+func (s *session) CreateDeltaWatch(r *cachev3.DeltaRequest, sub cachev3.Subscription, out chan cachev3.DeltaResponse) (func(), error) {
+	url, group := r.GetTypeUrl(), s.identity.Group.Key
+	if _, served := snapshot.TypeOf(url); !served {
+		s.logger.Debug("type is not delivered", "type", url)
+		return func() {}, nil
+	}
+	if r.GetResponseNonce() != "" {
+		return s.server.cache.CreateDeltaWatch(r, sub, out)
+	}
+	s.record.Has(url, r.GetInitialResourceVersions())
+	before, _ := s.server.cache.GetSnapshot(group)
+	cancel, err := s.server.cache.CreateDeltaWatch(r, sub, out)
+	after, _ := s.server.cache.GetSnapshot(group)
+	// A watch that stays open found nothing to send; it compared with this very snapshot only
+	// when that was the one before and after.
+	if err == nil && cancel != nil && after != nil && before == after {
+		s.record.Current(url, after.GetVersion(url))
+	}
+	return cancel, err
+}
+
+// nameIn reads the name out of a packed resource. It is the first field of every delivered type:
+// of a ClusterLoadAssignment the cluster_name, of all others the name.
+func nameIn(b []byte) string {
+	for len(b) > 0 {
+		number, kind, n := protowire.ConsumeTag(b)
+		if n < 0 {
+			return ""
+		}
+		b = b[n:]
+		if number == 1 && kind == protowire.BytesType {
+			name, _ := protowire.ConsumeBytes(b)
+			return string(name)
+		}
+		if n = protowire.ConsumeFieldValue(number, kind, b); n < 0 {
+			return ""
+		}
+		b = b[n:]
+	}
+	return ""
+}
