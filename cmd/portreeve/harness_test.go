@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"os"
@@ -12,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/portreeve/portreeve/internal/admin"
 	"github.com/portreeve/portreeve/internal/envoytest"
 )
 
@@ -186,4 +188,15 @@ func example(t *testing.T, name string, replacements ...string) string {
 		t.Fatal(err)
 	}
 	return strings.NewReplacer(replacements...).Replace(string(content))
+}
+
+// status asks as the status verb does.
+func (p *plane) status(t *testing.T) (admin.Status, error) {
+	t.Helper()
+	var out admin.Status
+	status, text := p.get("/debug/status")
+	if status != http.StatusOK {
+		return out, fmt.Errorf("status %d: %s", status, text)
+	}
+	return out, json.Unmarshal([]byte(text), &out)
 }

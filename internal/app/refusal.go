@@ -8,19 +8,14 @@ import (
 	"github.com/portreeve/portreeve/xds/ack"
 )
 
-// observe logs what an operator has to know about the gateways: who comes and goes, and
-// what a gateway refused, down to the policy lines that the refused resource comes from.
+// observe logs what a gateway refused, down to the policy lines that the refused resource
+// comes from.
 func (a *App) observe(e ack.Event) {
-	log := a.options.Logger.With("gateway", e.Peer.Node, "address", e.Peer.Address)
-	switch e.Kind {
-	case ack.Connected:
-		log.Info("gateway connected")
-	case ack.Disconnected:
-		log.Info("gateway disconnected")
-	case ack.ResponseRefused:
-		log.Error("gateway refused configuration and stays on what it had", "type", e.Name, "resources", e.Refusal.Resources,
-			"message", e.Refusal.Message, "origins", a.origins(e))
+	if e.Kind != ack.ResponseRefused {
+		return
 	}
+	a.options.Logger.Error("gateway refused configuration and stays on what it had", "gateway", e.Peer.Node, "address", e.Peer.Address,
+		"type", e.Name, "resources", e.Refusal.Resources, "message", e.Refusal.Message, "origins", a.origins(e))
 }
 
 // origins returns the policy lines behind the refused resources, or behind all that were

@@ -95,6 +95,9 @@ func (p part) parse(file string) (*Document, diag.List) {
 	return &d, nil
 }
 
+// fromParser tells the parser's messages from the scanner's, which the library counts differently.
+var fromParser = regexp.MustCompile(`^did not find expected (<document start>|node content|'-' indicator|key|',' or)`)
+
 var yamlLine = regexp.MustCompile(`^yaml: (?:line (\d+): )?`)
 
 // syntaxError turns the parser's message into a finding. The parser tells the line; the
@@ -106,6 +109,9 @@ func (p part) syntaxError(file string, err error) diag.Diagnostic {
 		message = message[len(m[0]):]
 		if n, e := strconv.Atoi(m[1]); e == nil {
 			line = n
+		}
+		if fromParser.MatchString(message) {
+			line++ // the library counts these lines from 0
 		}
 	}
 	column := 1

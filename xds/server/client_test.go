@@ -25,6 +25,8 @@ type client interface {
 	again(url, name string)
 	// next returns the next response or ends the test.
 	next() response
+	// present makes the next request carry a node.
+	present(*corev3.Node)
 	// accept and refuse answer a response.
 	accept(response)
 	refuse(response, string)
@@ -89,6 +91,8 @@ func (c *deltaClient) send(r *discoveryv3.DeltaDiscoveryRequest) {
 		c.t.Fatalf("send: %v", err)
 	}
 }
+
+func (c *deltaClient) present(n *corev3.Node) { c.node = n }
 
 func (c *deltaClient) ask(url string, names ...string) {
 	c.t.Helper()
@@ -162,6 +166,8 @@ func (c *sotwClient) send(url string, refusal *status.Status) {
 		c.t.Fatalf("send: %v", err)
 	}
 }
+
+func (c *sotwClient) present(n *corev3.Node) { c.node = n }
 
 func (c *sotwClient) ask(url string, names ...string) {
 	c.t.Helper()

@@ -97,6 +97,7 @@ type rig struct {
 	acks   *ack.Store
 	events chan ack.Event
 	conn   *grpc.ClientConn
+	log    *buffer
 	// stop ends Serve and returns what it returned.
 	stop func() error
 }
@@ -110,14 +111,14 @@ func startTLS(t *testing.T, serve map[string]*cachev3.Snapshot, serverTLS, clien
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	t.Cleanup(cancel)
-	r := &rig{t: t, ctx: ctx, events: make(chan ack.Event, 1<<14)}
+	r := &rig{t: t, ctx: ctx, events: make(chan ack.Event, 1<<14), log: &buffer{}}
 	var err error
 	r.acks, err = ack.New(ack.Options{Clock: time.Now, Observe: func(e ack.Event) { r.events <- e }})
 	if err != nil {
 		t.Fatal(err)
 	}
 	r.fleet = &fleet{serve: serve, joined: map[string]bool{}, calls: make(chan string, 1<<14)}
-	r.server = server.New(server.Options{Fleet: r.fleet, Acks: r.acks, TLS: serverTLS})
+	r.server = server.New(server.Options{Fleet: r.fleet, Acks: r.acks, Logger: r.log.logger(), TLS: serverTLS})
 	r.fleet.server = r.server
 
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -132,7 +133,7 @@ func startTLS(t *testing.T, serve map[string]*cachev3.Snapshot, serverTLS, clien
 	if clientTLS != nil {
 		creds = credentials.NewTLS(clientTLS)
 	}
-	r.conn, err = grpc.NewClient("passthrough:///"+l.Addr().String(), grpc.WithTransportCredentials(creds))
+	r.conn, err = grpc.NewClient("passthrough:///"+l.Addr().String(), grpc.WithTransportCredentials(creds), grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(64<<20)))
 	if err != nil {
 		t.Fatal(err)
 	}
