@@ -20,7 +20,7 @@ help: ## Show this list.
 
 .PHONY: demo
 demo: build ## Run the demo: backend, control plane and Envoy, until Ctrl-C (ONCE=1: exit after the table).
-	@go build -o bin/demo ./examples/jwt-gateway/demo
+	@go build -o bin/ ./examples/jwt-gateway/demo ./examples/jwt-gateway/backend
 	@envoy=$$(sh tools/envoy.sh) && ENVOY=$$envoy exec bin/demo $(if $(ONCE),--once)
 
 .PHONY: build

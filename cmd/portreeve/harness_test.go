@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -178,16 +177,6 @@ func dial(t *testing.T, address string) *envoytest.Client {
 	}
 	t.Cleanup(func() { _ = c.Close() })
 	return c
-}
-
-// example returns a file of the demo, with its ports replaced.
-func example(t *testing.T, name string, replacements ...string) string {
-	t.Helper()
-	content, err := os.ReadFile(filepath.Join("..", "..", "examples", "jwt-gateway", name))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return strings.NewReplacer(replacements...).Replace(string(content))
 }
 
 // status asks as the status verb does.

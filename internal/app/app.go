@@ -103,7 +103,7 @@ func (a *App) AdminAddress() string { return a.adminServe.Addr().String() }
 // Run serves until ctx ends, then closes every stream and returns nil. The policy is read
 // once before the first gateway is answered.
 func (a *App) Run(ctx context.Context) error {
-	if err := a.reloader.Reload(ctx, watch.Change{}); err != nil {
+	if err := a.reloader.Reload(ctx, reload.Change{}); err != nil {
 		return err
 	}
 	g, ctx := errgroup.WithContext(ctx)
@@ -126,7 +126,7 @@ func (a *App) follow(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case change := <-a.watcher.Changes():
-			if err := a.reloader.Reload(ctx, change); err != nil {
+			if err := a.reloader.Reload(ctx, reload.Change(change)); err != nil {
 				a.options.Logger.Error("cannot publish policy", "error", err)
 			}
 		}

@@ -11,15 +11,22 @@ import (
 	"github.com/hashicorp/go-multierror"
 
 	"github.com/portreeve/portreeve/internal/diag"
-	"github.com/portreeve/portreeve/internal/watch"
 	"github.com/portreeve/portreeve/translate/source"
 )
+
+// Change is what is known of the files at the moment of reading, as the watcher tells it.
+type Change struct {
+	// Unsettled are the files that are still in motion.
+	Unsettled []string
+	// Complete are the files, or the symlinks to directories, that were renamed into place.
+	Complete []string
+}
 
 // read reads all directories. A file that is still being written keeps the content that it
 // had when it last was settled (or stays absent), so that half a file never counts; the
 // watcher tells again when it has settled. What cannot be read is a finding that refuses
 // the generation for every gateway.
-func (r *Reloader) read(change watch.Change) ([]source.File, diag.List) {
+func (r *Reloader) read(change Change) ([]source.File, diag.List) {
 	var files []source.File
 	var unreadable diag.List
 	unsettled := slices.Clone(change.Unsettled)

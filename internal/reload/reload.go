@@ -11,7 +11,6 @@ import (
 	"github.com/hashicorp/go-multierror"
 
 	"github.com/portreeve/portreeve/internal/diag"
-	"github.com/portreeve/portreeve/internal/watch"
 	"github.com/portreeve/portreeve/translate/model"
 	"github.com/portreeve/portreeve/xds/node"
 	"github.com/portreeve/portreeve/xds/snapshot"
@@ -82,7 +81,7 @@ func (r *Reloader) PublishTo(p Publisher) { r.publisher = p }
 // Reload reads the directories, compiles them, and publishes the result to every group of
 // gateways that no error reaches. Files that are still being written keep what they last held.
 // The error is about publishing or the state directory; users' mistakes are findings.
-func (r *Reloader) Reload(ctx context.Context, change watch.Change) error {
+func (r *Reloader) Reload(ctx context.Context, change Change) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	files, unreadable := r.read(change)

@@ -27,7 +27,7 @@ const (
 )
 
 // httpFilters returns the HTTP filter chain of every listener. The order decides security
-// and stands here only:
+// and stands here only.
 func httpFilters(d delivery) []*hcmv3.HttpFilter {
 	return []*hcmv3.HttpFilter{
 		// First of all, so that a client's own value of a claim header never gets further,

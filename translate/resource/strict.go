@@ -53,7 +53,7 @@ func (r redirect) Unmarshal(node *yaml.Node, message proto.Message) (bool, error
 // counted from the document's start.
 func (c *checker) conversion(err error) {
 	causes := []error{err}
-	if joined, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // a joined error is taken apart, not looked for
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
 		causes = joined.Unwrap()
 	}
 	for _, cause := range causes {

@@ -1,0 +1,21 @@
+FROM golang:1.26 AS build
+WORKDIR /src
+COPY go.mod go.sum ./
+RUN go mod download
+COPY . .
+RUN CGO_ENABLED=0 go build -trimpath -ldflags "-s -w" -o /out/portreeve ./cmd/portreeve
+RUN CGO_ENABLED=0 go build -trimpath -ldflags "-s -w" -o /out/backend ./examples/jwt-gateway/backend
+RUN mkdir -p /out/state && chown 65532:65532 /out/state
+
+# The demo's backend.
+FROM scratch AS backend
+COPY --from=build /out/backend /backend
+USER 65532:65532
+ENTRYPOINT ["/backend"]
+
+# The control plane.
+FROM scratch AS portreeve
+COPY --from=build /out/portreeve /portreeve
+COPY --from=build --chown=65532:65532 /out/state /var/lib/portreeve
+USER 65532:65532
+ENTRYPOINT ["/portreeve"]
