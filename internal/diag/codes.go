@@ -5,50 +5,80 @@ import "slices"
 // Code names a kind of finding. Codes are stable and never reused.
 type Code string
 
-// The codes. Each has a row in the table below.
+// The codes. Each has a row in the table below. PR01 is about files and YAML, PR02 about every
+// object, PR03 to PR08 about one kind, PR09 about objects together.
 const (
-	CodeRead           Code = "PR0101"
-	CodeYAML           Code = "PR0102"
-	CodeEmptyFile      Code = "PR0103"
-	CodeDuplicateKey   Code = "PR0104"
-	CodeNotAnObject    Code = "PR0105"
-	CodeUnknownKind    Code = "PR0201"
-	CodeForeignKind    Code = "PR0202"
-	CodeUnknownField   Code = "PR0203"
-	CodeWrongType      Code = "PR0204"
-	CodeMetadata       Code = "PR0205"
-	CodeUnsupported    Code = "PR0206"
-	CodeSelector       Code = "PR0207"
-	CodeTargetRef      Code = "PR0208"
-	CodeEmptyValue     Code = "PR0209"
-	CodePort           Code = "PR0210"
-	CodeHost           Code = "PR0211"
-	CodeIssuer         Code = "PR0301"
-	CodeJWKSURI        Code = "PR0302"
-	CodeJWKS           Code = "PR0303"
-	CodeJWKSPrivate    Code = "PR0304"
-	CodeJWKSBoth       Code = "PR0305"
-	CodeHeaderName     Code = "PR0306"
-	CodeTimeout        Code = "PR0307"
-	CodeRulesMissing   Code = "PR0401"
-	CodeProvider       Code = "PR0402"
-	CodeEmptyRule      Code = "PR0403"
-	CodeServiceAccount Code = "PR0404"
-	CodeTrustDomain    Code = "PR0405"
-	CodeAddress        Code = "PR0406"
-	CodePathTemplate   Code = "PR0407"
-	CodeWhenKey        Code = "PR0408"
-	CodeWhenValues     Code = "PR0409"
-	CodeDryRun         Code = "PR0410"
-	CodeTooMany        Code = "PR0411"
-	CodeGateway        Code = "PR0501"
-	CodeVirtualService Code = "PR0601"
-	CodeServiceEntry   Code = "PR0701"
-	CodeComplement     Code = "PR0801"
-	CodeMatching       Code = "PR0802"
-	CodeDuplicateName  Code = "PR0901"
-	CodeUnknownGateway Code = "PR0902"
-	CodeUnknownService Code = "PR0903"
+	CodeRead               Code = "PR0101"
+	CodeYAML               Code = "PR0102"
+	CodeEmptyFile          Code = "PR0103"
+	CodeDuplicateKey       Code = "PR0104"
+	CodeNotAnObject        Code = "PR0105"
+	CodeEncoding           Code = "PR0106"
+	CodeAlias              Code = "PR0107"
+	CodeUnknownKind        Code = "PR0201"
+	CodeForeignKind        Code = "PR0202"
+	CodeUnknownField       Code = "PR0203"
+	CodeWrongType          Code = "PR0204"
+	CodeMetadata           Code = "PR0205"
+	CodeUnsupported        Code = "PR0206"
+	CodeSelector           Code = "PR0207"
+	CodeTargetRef          Code = "PR0208"
+	CodeEmptyValue         Code = "PR0209"
+	CodePort               Code = "PR0210"
+	CodeHost               Code = "PR0211"
+	CodeSelectorLabel      Code = "PR0212"
+	CodeSelectorEmpty      Code = "PR0213"
+	CodeTargetName         Code = "PR0214"
+	CodeTargetNamespace    Code = "PR0215"
+	CodeReservedAnnotation Code = "PR0216"
+	CodeEnum               Code = "PR0217"
+	CodeIgnoredField       Code = "PR0218"
+	CodeOneOf              Code = "PR0219"
+	CodeIssuer             Code = "PR0301"
+	CodeJWKSURI            Code = "PR0302"
+	CodeJWKS               Code = "PR0303"
+	CodeJWKSPrivate        Code = "PR0304"
+	CodeJWKSBoth           Code = "PR0305"
+	CodeHeaderName         Code = "PR0306"
+	CodeTimeout            Code = "PR0307"
+	CodeDryRunRequest      Code = "PR0308"
+	CodeJWKSNoKey          Code = "PR0309"
+	CodeJWKSUnused         Code = "PR0310"
+	CodeDuplicateIssuer    Code = "PR0311"
+	CodeDuplicateLocation  Code = "PR0312"
+	CodeOutputHeader       Code = "PR0313"
+	CodeRulesMissing       Code = "PR0401"
+	CodeProvider           Code = "PR0402"
+	CodeEmptyRule          Code = "PR0403"
+	CodeServiceAccount     Code = "PR0404"
+	CodeTrustDomain        Code = "PR0405"
+	CodeAddress            Code = "PR0406"
+	CodePathTemplate       Code = "PR0407"
+	CodeWhenKey            Code = "PR0408"
+	CodeWhenValues         Code = "PR0409"
+	CodeDryRun             Code = "PR0410"
+	CodeTooMany            Code = "PR0411"
+	CodeCustomRules        Code = "PR0412"
+	CodeProviderName       Code = "PR0413"
+	CodeCustomSource       Code = "PR0414"
+	CodeCustomCondition    Code = "PR0415"
+	CodeServiceAccountMix  Code = "PR0416"
+	CodePathBraces         Code = "PR0417"
+	CodeDenyTCP            Code = "PR0418"
+	CodeInteriorWildcard   Code = "PR0419"
+	CodeDeadPrincipal      Code = "PR0420"
+	CodeHostPort           Code = "PR0421"
+	CodeMethodCase         Code = "PR0422"
+	CodeHostBits           Code = "PR0423"
+	CodeGateway            Code = "PR0501"
+	CodeVirtualService     Code = "PR0601"
+	CodeServiceEntry       Code = "PR0701"
+	CodeNoEndpoints        Code = "PR0702"
+	CodeComplement         Code = "PR0801"
+	CodeMatching           Code = "PR0802"
+	CodeDuplicateName      Code = "PR0901"
+	CodeUnknownGateway     Code = "PR0902"
+	CodeUnknownService     Code = "PR0903"
 )
 
 // Info is what the documentation says of a code.
@@ -69,38 +99,67 @@ func Codes() []Info {
 		{CodeEmptyFile, Error, "The file holds no document.", "At least one object; to remove a policy, delete the file or the document."},
 		{CodeDuplicateKey, Error, "A mapping has the same key twice.", "Each key once."},
 		{CodeNotAnObject, Error, "The document is not an object with apiVersion, kind and metadata.name.", "A Kubernetes-style object."},
+		{CodeEncoding, Error, "The file is not UTF-8 text.", "UTF-8 without NUL bytes."},
+		{CodeAlias, Error, "A merge key, or an alias that contains itself, or aliases that grow without bound.", "Plain aliases, or the values written out."},
 		{CodeUnknownKind, Error, "The API group is one of ours but the kind or version is not known.", "A supported kind and version."},
 		{CodeForeignKind, Warning, "The object belongs to another API group and is ignored.", ""},
 		{CodeUnknownField, Error, "The object has a field that its kind does not define.", "A field of that kind."},
 		{CodeWrongType, Error, "A value does not have the type of its field.", "A value of the field's type."},
 		{CodeMetadata, Error, "The object's metadata is not valid.", "A name and namespace that Kubernetes would accept."},
 		{CodeUnsupported, Error, "The field is valid in Istio but is not translated yet.", "Leave the field out."},
-		{CodeSelector, Error, "A selector is not valid, or a policy has more than one way to choose workloads.", "Labels without wildcards, in one selector."},
-		{CodeTargetRef, Error, "A targetRef is not one that a policy can have.", "A Gateway of gateway.networking.k8s.io by name."},
+		{CodeSelector, Error, "A policy has more than one way to choose its workloads.", "One of selector, targetRef and targetRefs."},
+		{CodeTargetRef, Error, "A targetRef is of a kind that no policy can have.", "A Gateway or GatewayClass of gateway.networking.k8s.io, a Service, or a ServiceEntry of networking.istio.io."},
 		{CodeEmptyValue, Error, "A list or field has an empty value.", "A value that is not empty."},
-		{CodePort, Error, "A number is not a port.", "1 to 65535."},
+		{CodePort, Error, "A number is not a port.", "1 to 65535; 0 to 65535 in an AuthorizationPolicy."},
 		{CodeHost, Error, "A host is not valid.", "A host name, *.domain or *."},
+		{CodeSelectorLabel, Error, "A selector has an empty key or a wildcard.", "The label as the gateway has it."},
+		{CodeSelectorEmpty, Warning, "A selector is there but has no labels, so it selects every workload in its scope.", "Labels, or no selector."},
+		{CodeTargetName, Error, "A targetRef does not name its target.", "The target's name."},
+		{CodeTargetNamespace, Error, "A targetRef names a namespace.", "No namespace; the policy stands in the target's."},
+		{CodeReservedAnnotation, Error, "An annotation is reserved for Istio's own use.", "No annotation of that name."},
+		{CodeEnum, Error, "A value is not one of the names that its field takes.", "One of the names, spelt exactly so."},
+		{CodeIgnoredField, Warning, "The field has no meaning on a gateway and is ignored.", "Leave the field out."},
+		{CodeOneOf, Error, "Two things are written of which only one can be.", "One of them."},
 		{CodeIssuer, Error, "A JWT rule says neither whose tokens it takes nor where the keys are.", "The iss claim of the tokens."},
 		{CodeJWKSURI, Error, "A jwksUri is not the address of a key set.", "An http or https URL."},
-		{CodeJWKS, Error, "A key set cannot be read or has no key.", "A JSON Web Key Set with public keys."},
+		{CodeJWKS, Error, "A key set cannot be read, or a key in it is broken.", "A JSON Web Key Set: {\"keys\": [...]}."},
 		{CodeJWKSPrivate, Warning, "A key set holds private or symmetric key material.", "Public keys only."},
 		{CodeJWKSBoth, Error, "Both jwks and jwksUri are set.", "One of them."},
 		{CodeHeaderName, Error, "A header name is not valid.", "Letters, digits, - and _."},
 		{CodeTimeout, Error, "A timeout is not valid.", "Whole milliseconds, at least 1."},
+		{CodeDryRunRequest, Error, "A RequestAuthentication has the dry-run annotation.", "The annotation on an AuthorizationPolicy only."},
+		{CodeJWKSNoKey, Error, "A key set has no key that Envoy can verify a token with.", "An RSA, EC (P-256, P-384, P-521), Ed25519 or oct key."},
+		{CodeJWKSUnused, Warning, "A key set holds a key that Envoy cannot use beside others that it can.", "Keys for RS, PS, ES, HS or EdDSA."},
+		{CodeDuplicateIssuer, Warning, "Two rules of one object have the same issuer; a token that satisfies either is accepted.", "One rule for each issuer."},
+		{CodeDuplicateLocation, Warning, "A rule names the same place of a token twice.", "Each place once."},
+		{CodeOutputHeader, Warning, "Two outputs of a rule write the same header.", "A header for each output."},
 		{CodeRulesMissing, Error, "A DENY policy has no rules.", "rules: [{}] to deny everything."},
 		{CodeProvider, Error, "A provider is set although the action is not CUSTOM.", "No provider."},
 		{CodeEmptyRule, Error, "A source or operation has no field.", "At least one field."},
-		{CodeServiceAccount, Error, "A service account is not valid.", "name or namespace/name."},
-		{CodeTrustDomain, Error, "A trust domain is not valid.", "A name with at most one *, first or last."},
+		{CodeServiceAccount, Error, "A service account is not valid.", "name or namespace/name, at most 320 characters, no wildcard."},
+		{CodeTrustDomain, Error, "A trust domain is not valid.", "A name with at most one *, first or last, and no /."},
 		{CodeAddress, Error, "A value is neither an IP address nor a block.", "10.1.2.3 or 10.0.0.0/8."},
-		{CodePathTemplate, Error, "A path template is not valid.", "Whole segments {*} and {**}."},
+		{CodePathTemplate, Error, "A path template has a segment or an order of operators that it cannot have.", "Plain segments, {*}, and one {**} after which no operator follows."},
 		{CodeWhenKey, Error, "A condition has a key that does not exist.", "A key of Istio's conditions."},
-		{CodeWhenValues, Error, "A condition has no values.", "values or notValues."},
-		{CodeDryRun, Error, "The dry-run annotation is not valid here.", "\"true\" on an ALLOW or DENY policy."},
-		{CodeTooMany, Error, "A list is longer than the API allows.", "A shorter list."},
+		{CodeWhenValues, Error, "A condition has no key, or neither values nor notValues.", "A key and values or notValues."},
+		{CodeDryRun, Error, "The dry-run annotation is not valid here.", "\"true\" or \"false\" on an ALLOW or DENY policy."},
+		{CodeTooMany, Error, "A list is longer than the API allows.", "A shorter list, or several objects."},
+		{CodeCustomRules, Error, "A CUSTOM policy has no rules.", "rules: [{}] to ask the provider about every request."},
+		{CodeProviderName, Error, "A CUSTOM policy does not name its provider.", "provider.name."},
+		{CodeCustomSource, Error, "A CUSTOM policy uses an identity that is not known before its provider is asked.", "ipBlocks, remoteIpBlocks, hosts, ports, methods and paths."},
+		{CodeCustomCondition, Error, "A CUSTOM policy has a condition on an identity that is not known before its provider is asked.", "A key that is not about an identity."},
+		{CodeServiceAccountMix, Error, "serviceAccounts stand beside principals or namespaces.", "One of them."},
+		{CodePathBraces, Error, "A path has braces that are not a whole segment {*} or {**}.", "/users/{*}/{**}."},
+		{CodeDenyTCP, Warning, "A DENY rule has only HTTP fields, which a TCP or TLS passthrough server cannot see: there it denies every connection.", "ports in the operation."},
+		{CodeInteriorWildcard, Warning, "A value has a * that is not its first or last character and so stands for itself.", "One *, first or last; {*} and {**} in paths."},
+		{CodeDeadPrincipal, Warning, "A request principal has a form that no token can match.", "issuer/subject, issuer/* or */subject."},
+		{CodeHostPort, Warning, "A host begins with * and ends with :*, which matches no port but a literal *.", "The host with and without each port."},
+		{CodeMethodCase, Warning, "A method is not in upper case; methods are compared with regard to case.", "GET, POST, ..."},
+		{CodeHostBits, Warning, "An address block has bits behind its prefix, which Envoy ignores.", "The first address of the block."},
 		{CodeGateway, Error, "A Gateway is not valid.", "Servers with port, protocol and hosts."},
 		{CodeVirtualService, Error, "A VirtualService is not valid.", "Hosts, and HTTP routes with a destination or an answer."},
 		{CodeServiceEntry, Error, "A ServiceEntry is not valid.", "Hosts, ports, and endpoints that fit the resolution."},
+		{CodeNoEndpoints, Warning, "A ServiceEntry with resolution STATIC has no endpoints; routes to it answer 503.", "Endpoints."},
 		{CodeComplement, Error, "The complement of a JWTPolicy's rules needs too many rules.", "Fewer rules or fewer dimensions in each."},
 		{CodeMatching, Error, "A JWTPolicy does not say which requests need a token.", "A mode, and allRequests or rules."},
 		{CodeDuplicateName, Error, "Two documents define the same object.", "Each object once."},

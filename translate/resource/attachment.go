@@ -1,6 +1,8 @@
 package resource
 
 import (
+	"maps"
+	"slices"
 	"strings"
 
 	typev1beta1 "istio.io/api/type/v1beta1"
@@ -15,50 +17,106 @@ type attached interface {
 	GetTargetRefs() []*typev1beta1.PolicyTargetReference
 }
 
+// maxTargetRefs is the API's bound.
+const maxTargetRefs = 16
+
+// attachment checks how a policy says which workloads it is for.
 func (c *checker) attachment(spec attached) {
-	set := 0
-	if spec.GetSelector() != nil {
-		set++
-	}
-	if spec.GetTargetRef() != nil {
-		set++
-	}
-	if len(spec.GetTargetRefs()) > 0 {
-		set++
-	}
-	if set > 1 {
-		c.add(diag.CodeSelector, Path{"spec"}, "only one of selector, targetRef and targetRefs can be set").WithHint("keep one of them")
-	}
-	c.labels(Path{"spec", "selector", "matchLabels"}, spec.GetSelector().GetMatchLabels())
+	c.oneAttachment(spec)
+	c.selector(Path{"spec", "selector"}, spec.GetSelector() != nil, spec.GetSelector().GetMatchLabels())
 	if ref := spec.GetTargetRef(); ref != nil {
 		c.targetRef(Path{"spec", "targetRef"}, ref)
 	}
-	if len(spec.GetTargetRefs()) > 16 {
-		c.add(diag.CodeTargetRef, Path{"spec", "targetRefs"}, "there are %d targetRefs", len(spec.GetTargetRefs())).WithHint("at most 16")
-	}
+	c.atMost(Path{"spec", "targetRefs"}, len(spec.GetTargetRefs()), maxTargetRefs)
 	for i, ref := range spec.GetTargetRefs() {
 		c.targetRef(Path{"spec", "targetRefs", i}, ref)
 	}
+	c.reservedAnnotations()
 }
 
+func (c *checker) oneAttachment(spec attached) {
+	var set []string
+	if spec.GetSelector() != nil {
+		set = append(set, "selector")
+	}
+	if spec.GetTargetRef() != nil {
+		set = append(set, "targetRef")
+	}
+	if len(spec.GetTargetRefs()) > 0 {
+		set = append(set, "targetRefs")
+	}
+	if len(set) > 1 {
+		c.addKey(diag.CodeSelector, Path{"spec", set[1]}, "%s cannot be set together", strings.Join(set, " and ")).WithHint("keep one of them")
+	}
+}
+
+// selector checks the labels of a selector.
+func (c *checker) selector(path Path, present bool, labels map[string]string) {
+	if present && len(labels) == 0 {
+		c.addMissing(diag.CodeSelectorEmpty, path, "%s has no labels, so the policy applies to every workload in its scope", path).
+			WithHint("give it matchLabels, or leave the selector out")
+	}
+	c.labels(path.Field("matchLabels"), labels)
+}
+
+// labels checks what has to be equal to the labels of a gateway.
 func (c *checker) labels(path Path, labels map[string]string) {
-	for k, v := range labels {
-		if k == "" || strings.Contains(k, "*") || strings.Contains(v, "*") {
-			c.add(diag.CodeSelector, path.Field(k), "a selector has no wildcards and no empty keys: %q: %q", k, v).WithHint("write the label as the gateway has it")
+	for _, key := range slices.Sorted(maps.Keys(labels)) {
+		at := path.Field(key)
+		switch {
+		case key == "":
+			c.addKey(diag.CodeSelectorLabel, at, "%s has an empty key", path).WithHint("write the name of a label")
+		case strings.Contains(key, "*"):
+			c.addKey(diag.CodeSelectorLabel, at, "the key %q has a wildcard, which selectors do not have", key).WithHint("write the label as the gateway has it")
+		case strings.Contains(labels[key], "*"):
+			c.add(diag.CodeSelectorLabel, at, "the value %q has a wildcard, which selectors do not have", labels[key]).WithHint("write the label as the gateway has it")
 		}
 	}
 }
 
+// targetKinds are the kinds, by group and kind, that a policy can be attached to.
+func targetKinds() []string {
+	return []string{"gateway.networking.k8s.io/Gateway", "gateway.networking.k8s.io/GatewayClass", "networking.istio.io/ServiceEntry", "/Service"}
+}
+
 func (c *checker) targetRef(path Path, ref *typev1beta1.PolicyTargetReference) {
-	known := map[string]string{"Service": "", "ServiceEntry": "networking.istio.io", "Gateway": "gateway.networking.k8s.io", "GatewayClass": "gateway.networking.k8s.io"}
-	group, ok := known[ref.GetKind()]
-	switch {
-	case !ok || (group != ref.GetGroup() && (group != "" || ref.GetGroup() != "core")):
-		c.add(diag.CodeTargetRef, path.Field("kind"), "a policy cannot target %s of %q", ref.GetKind(), ref.GetGroup()).
-			WithHint("Service, networking.istio.io ServiceEntry, gateway.networking.k8s.io Gateway or GatewayClass")
-	case ref.GetName() == "":
-		c.add(diag.CodeTargetRef, path, "the targetRef has no name").WithHint("name the target")
-	case ref.GetNamespace() != "":
-		c.add(diag.CodeTargetRef, path.Field("namespace"), "a targetRef cannot name a namespace").WithHint("put the policy in the target's namespace")
+	group := ref.GetGroup()
+	if group == "core" {
+		group = ""
+	}
+	if kind := group + "/" + ref.GetKind(); !slices.Contains(targetKinds(), kind) {
+		c.addMissing(diag.CodeTargetRef, c.deepest(path, "kind"), "a policy cannot target a %q of the group %q", ref.GetKind(), ref.GetGroup()).
+			WithHint("%s", choice(kind, targetKinds()))
+	}
+	if ref.GetName() == "" {
+		c.addMissing(diag.CodeTargetName, path, "%s has no name", path).WithHint("name the target")
+	}
+	if ref.GetNamespace() != "" {
+		c.add(diag.CodeTargetNamespace, path.Field("namespace"), "a targetRef cannot name a namespace").WithHint("put the policy into the target's namespace")
+	}
+}
+
+// deepest returns the path with the field if the document has that, so that a finding
+// points to the field, and else the path.
+func (c *checker) deepest(path Path, field string) Path {
+	if at := path.Field(field); c.written(at) {
+		return at
+	}
+	return path
+}
+
+// reservedAnnotations refuses what Istio's own webhook refuses.
+func (c *checker) reservedAnnotations() {
+	for _, name := range slices.Sorted(maps.Keys(c.meta.annotations)) {
+		if name == "internal.istio.io/webhook-always-reject" || strings.HasPrefix(name, "internal.istio.io/parent") {
+			c.addKey(diag.CodeReservedAnnotation, Path{"metadata", "annotations", name}, "the annotation %s is reserved", name).WithHint("remove it")
+		}
+	}
+}
+
+// atMost reports a list that is longer than the API allows.
+func (c *checker) atMost(path Path, n, limit int) {
+	if n > limit {
+		c.add(diag.CodeTooMany, path, "%s has %d entries", path, n).WithHint("at most %d", limit)
 	}
 }

@@ -12,93 +12,130 @@ import (
 // DryRunAnnotation makes an ALLOW or DENY policy report its verdict without enforcing it.
 const DryRunAnnotation = "istio.io/dry-run"
 
+// maxRules is the API's bound of the rules of a policy and of the entries of a rule.
+const maxRules = 512
+
+// checkAuthorizationPolicy holds an AuthorizationPolicy against the rules of Istio's
+// webhook and of its CRD; where they differ the stricter one wins.
 func checkAuthorizationPolicy(c *checker, m proto.Message) {
 	spec := m.(*securityv1beta1.AuthorizationPolicy)
 	c.attachment(spec)
 	c.action(spec)
 	c.dryRun(spec)
+	c.atMost(Path{"spec", "rules"}, len(spec.GetRules()), maxRules)
 	for i, rule := range spec.GetRules() {
 		path := Path{"spec", "rules", i}
-		for j, from := range rule.GetFrom() {
-			c.source(path.Field("from", j, "source"), from.GetSource())
+		c.rule(path, rule)
+		switch spec.GetAction() {
+		case securityv1beta1.AuthorizationPolicy_CUSTOM:
+			c.customRule(path, rule)
+		case securityv1beta1.AuthorizationPolicy_DENY:
+			c.denyRule(path, rule)
 		}
-		for j, to := range rule.GetTo() {
-			c.operation(path.Field("to", j, "operation"), to.GetOperation())
-		}
-		for j, when := range rule.GetWhen() {
-			c.condition(path.Field("when", j), when)
-		}
-	}
-	if n := len(spec.GetRules()); n > 512 {
-		c.add(diag.CodeTooMany, Path{"spec", "rules"}, "there are %d rules", n).WithHint("at most 512")
 	}
 }
 
+// action checks what goes with the action.
 func (c *checker) action(spec *securityv1beta1.AuthorizationPolicy) {
-	switch spec.GetAction() {
-	case securityv1beta1.AuthorizationPolicy_CUSTOM:
-		c.add(diag.CodeUnsupported, Path{"spec", "action"}, "the action CUSTOM is not translated yet").WithHint("ALLOW, DENY or AUDIT")
-	case securityv1beta1.AuthorizationPolicy_DENY:
-		if len(spec.GetRules()) == 0 {
-			c.add(diag.CodeRulesMissing, Path{"spec"}, "a DENY policy without rules denies nothing").WithHint("rules: [{}] denies everything")
+	action, at := spec.GetAction(), Path{"spec", "action"}
+	custom := action == securityv1beta1.AuthorizationPolicy_CUSTOM
+	noRules := len(spec.GetRules()) == 0 && !c.unknown["spec"]
+	switch {
+	case custom && noRules:
+		c.add(diag.CodeCustomRules, at, "a CUSTOM policy without rules asks its provider about nothing").WithHint("rules: [{}] asks about every request")
+	case action == securityv1beta1.AuthorizationPolicy_DENY && noRules:
+		c.add(diag.CodeRulesMissing, at, "a DENY policy without rules denies nothing").WithHint("rules: [{}] denies every request")
+	}
+	if custom {
+		c.add(diag.CodeUnsupported, at, "spec.action CUSTOM is not translated yet").WithHint("ALLOW, DENY or AUDIT")
+		if spec.GetProvider().GetName() == "" && !c.unknown["spec"] {
+			c.addMissing(diag.CodeProviderName, c.deepest(Path{"spec"}, "provider"), "a CUSTOM policy needs a provider").WithHint("provider: {name: …}, one of the mesh configuration's extensionProviders")
 		}
 	}
-	if spec.GetProvider() != nil && spec.GetAction() != securityv1beta1.AuthorizationPolicy_CUSTOM {
-		c.add(diag.CodeProvider, Path{"spec", "provider"}, "only the action CUSTOM has a provider").WithHint("remove it")
+	if spec.GetProvider() != nil && !custom {
+		c.addKey(diag.CodeProvider, Path{"spec", "provider"}, "an %s policy has no provider", action).WithHint("take it out, or set action: CUSTOM")
 	}
 }
 
 func (c *checker) dryRun(spec *securityv1beta1.AuthorizationPolicy) {
-	node := at(c.origin.Document.Root, "metadata", "annotations", DryRunAnnotation)
-	if node == nil {
+	value, ok := c.meta.annotations[DryRunAnnotation]
+	if !ok {
 		return
 	}
 	path := Path{"metadata", "annotations", DryRunAnnotation}
-	if _, err := strconv.ParseBool(node.Value); err != nil {
-		c.add(diag.CodeDryRun, path, "%q is not true or false", node.Value).WithHint(`"true" or "false"`)
+	if _, err := strconv.ParseBool(value); err != nil {
+		c.add(diag.CodeDryRun, path, "%q is neither true nor false", value).WithHint(`"true" or "false"`)
 	}
-	if a := spec.GetAction(); a != securityv1beta1.AuthorizationPolicy_ALLOW && a != securityv1beta1.AuthorizationPolicy_DENY {
-		c.add(diag.CodeDryRun, path, "a dry run is not possible with the action %s", a).WithHint("ALLOW or DENY")
-	}
-}
-
-func (c *checker) source(path Path, s *securityv1beta1.Source) {
-	if s == nil || proto.Equal(s, &securityv1beta1.Source{}) {
-		c.add(diag.CodeEmptyRule, path, "the source matches nothing in particular").WithHint("give it a field, or leave from out")
-		return
-	}
-	for field, values := range map[string][]string{
-		"principals": s.GetPrincipals(), "notPrincipals": s.GetNotPrincipals(),
-		"requestPrincipals": s.GetRequestPrincipals(), "notRequestPrincipals": s.GetNotRequestPrincipals(),
-		"namespaces": s.GetNamespaces(), "notNamespaces": s.GetNotNamespaces(),
-	} {
-		c.nonEmpty(path.Field(field), values)
-	}
-	c.addresses(path.Field("ipBlocks"), s.GetIpBlocks())
-	c.addresses(path.Field("notIpBlocks"), s.GetNotIpBlocks())
-	c.addresses(path.Field("remoteIpBlocks"), s.GetRemoteIpBlocks())
-	c.addresses(path.Field("notRemoteIpBlocks"), s.GetNotRemoteIpBlocks())
-	c.serviceAccounts(path.Field("serviceAccounts"), s.GetServiceAccounts())
-	c.serviceAccounts(path.Field("notServiceAccounts"), s.GetNotServiceAccounts())
-	c.trustDomains(path.Field("trustDomains"), s.GetTrustDomains())
-	c.trustDomains(path.Field("notTrustDomains"), s.GetNotTrustDomains())
-	if len(s.GetServiceAccounts())+len(s.GetNotServiceAccounts()) > 0 &&
-		len(s.GetPrincipals())+len(s.GetNotPrincipals())+len(s.GetNamespaces())+len(s.GetNotNamespaces()) > 0 {
-		c.add(diag.CodeServiceAccount, path.Field("serviceAccounts"), "serviceAccounts cannot stand beside principals or namespaces").WithHint("use one of them")
+	switch spec.GetAction() {
+	case securityv1beta1.AuthorizationPolicy_ALLOW, securityv1beta1.AuthorizationPolicy_DENY:
+	default:
+		c.addKey(diag.CodeDryRun, path, "a dry run is not possible with the action %s", spec.GetAction()).WithHint("remove the annotation; ALLOW and DENY can have it")
 	}
 }
 
-func (c *checker) operation(path Path, o *securityv1beta1.Operation) {
-	if o == nil || proto.Equal(o, &securityv1beta1.Operation{}) {
-		c.add(diag.CodeEmptyRule, path, "the operation matches nothing in particular").WithHint("give it a field, or leave to out")
+func (c *checker) rule(path Path, rule *securityv1beta1.Rule) {
+	c.atMost(path.Field("from"), len(rule.GetFrom()), maxRules)
+	for i, from := range rule.GetFrom() {
+		c.source(path.Field("from", i), from.GetSource())
+	}
+	for i, to := range rule.GetTo() {
+		c.operation(path.Field("to", i), to.GetOperation())
+	}
+	for i, when := range rule.GetWhen() {
+		c.condition(path.Field("when", i), when)
+	}
+}
+
+// customRule refuses identities in a CUSTOM policy: its provider is asked before the
+// token is verified, so they are not known yet.
+func (c *checker) customRule(path Path, rule *securityv1beta1.Rule) {
+	for i, from := range rule.GetFrom() {
+		for _, f := range identityFields(from.GetSource()) {
+			if len(f.values) > 0 {
+				c.addKey(diag.CodeCustomSource, path.Field("from", i, "source", f.name), "%s cannot stand in a CUSTOM policy: the provider is asked before identities are known", f.name).
+					WithHint("use ipBlocks, remoteIpBlocks, or what the operation has")
+			}
+		}
+	}
+	for i, when := range rule.GetWhen() {
+		if identityKey(when.GetKey()) {
+			c.add(diag.CodeCustomCondition, path.Field("when", i, "key"), "%s cannot stand in a CUSTOM policy: the provider is asked before identities are known", when.GetKey()).
+				WithHint("use a key that is not about an identity, such as request.headers[…]")
+		}
+	}
+}
+
+// denyRule warns where a DENY rule is wider than it reads. A TCP or TLS passthrough server
+// has no HTTP fields; there they are left out of the rule, which then denies more.
+func (c *checker) denyRule(path Path, rule *securityv1beta1.Rule) {
+	if !httpOnly(rule) {
 		return
 	}
-	c.nonEmpty(path.Field("hosts"), o.GetHosts())
-	c.nonEmpty(path.Field("notHosts"), o.GetNotHosts())
-	c.nonEmpty(path.Field("methods"), o.GetMethods())
-	c.nonEmpty(path.Field("notMethods"), o.GetNotMethods())
-	c.paths(path.Field("paths"), o.GetPaths())
-	c.paths(path.Field("notPaths"), o.GetNotPaths())
-	c.ports(path.Field("ports"), o.GetPorts())
-	c.ports(path.Field("notPorts"), o.GetNotPorts())
+	c.add(diag.CodeDenyTCP, path, "the rule has only HTTP fields to tell requests apart; on a TCP or TLS passthrough server it denies every connection").
+		WithHint("if the workload has such a server, add the HTTP server's ports to the operation")
+}
+
+func httpOnly(rule *securityv1beta1.Rule) bool {
+	for _, to := range rule.GetTo() {
+		if o := to.GetOperation(); len(o.GetPorts())+len(o.GetNotPorts()) == 0 {
+			return true
+		}
+	}
+	if len(rule.GetTo()) > 0 {
+		return false
+	}
+	for _, from := range rule.GetFrom() {
+		s := from.GetSource()
+		if len(s.GetRequestPrincipals())+len(s.GetNotRequestPrincipals()) > 0 && !hasTCP(s) {
+			return true
+		}
+	}
+	return false
+}
+
+// hasTCP reports whether a source has a field that a TCP connection has too.
+func hasTCP(s *securityv1beta1.Source) bool {
+	return len(s.GetPrincipals())+len(s.GetNotPrincipals())+len(s.GetNamespaces())+len(s.GetNotNamespaces())+
+		len(s.GetServiceAccounts())+len(s.GetNotServiceAccounts())+len(s.GetTrustDomains())+len(s.GetNotTrustDomains())+
+		len(s.GetIpBlocks())+len(s.GetNotIpBlocks())+len(s.GetRemoteIpBlocks())+len(s.GetNotRemoteIpBlocks()) > 0
 }

@@ -1,7 +1,7 @@
 package resource
 
 import (
-	"net/netip"
+	"slices"
 	"strings"
 
 	"google.golang.org/protobuf/proto"
@@ -10,65 +10,81 @@ import (
 	"github.com/portreeve/portreeve/internal/diag"
 )
 
+// checkGateway holds a Gateway against Istio's rules and against what is translated. As in
+// Istio, a Gateway without a selector is for every workload.
 func checkGateway(c *checker, m proto.Message) {
 	spec := m.(*networkingv1alpha3.Gateway)
 	c.supported(spec, "selector", "servers.port.number", "servers.port.name", "servers.port.protocol", "servers.hosts", "servers.bind", "servers.name")
 	c.labels(Path{"spec", "selector"}, spec.GetSelector())
 	if len(spec.GetServers()) == 0 {
-		c.add(diag.CodeGateway, Path{"spec"}, "the Gateway has no servers").WithHint("add a server with a port and hosts")
+		c.addMissing(diag.CodeGateway, Path{"spec"}, "the Gateway has no servers").WithHint("add a server with a port and hosts")
 	}
-	names := map[string]bool{}
+	names := map[string]int{}
 	for i, s := range spec.GetServers() {
 		path := Path{"spec", "servers", i}
 		c.server(path, s)
-		if name := s.GetPort().GetName(); name != "" && names[name] {
-			c.add(diag.CodeGateway, path.Field("port", "name"), "the port name %q stands twice", name).WithHint("give each server its own port name")
-		} else {
-			names[name] = true
+		name := s.GetPort().GetName()
+		if first, again := names[name]; again && name != "" {
+			c.add(diag.CodeGateway, path.Field("port", "name"), "the port of servers[%d] is named %q too", first, name).WithHint("give each server's port its own name")
+			continue
 		}
+		names[name] = i
 	}
 }
 
 func (c *checker) server(path Path, s *networkingv1alpha3.Server) {
-	port := s.GetPort()
-	if n := port.GetNumber(); n == 0 || n > 65535 {
-		c.add(diag.CodePort, path.Field("port", "number"), "%d is not a port", n).WithHint("1 to 65535")
+	if s.GetPort() == nil {
+		c.addMissing(diag.CodeGateway, path, "%s has no port", path).WithHint("port: {number: 8080, name: http, protocol: HTTP}")
+	} else {
+		c.serverPort(path.Field("port"), s.GetPort())
 	}
-	if port.GetName() == "" {
-		c.add(diag.CodeGateway, path.Field("port"), "the port has no name").WithHint("for example name: http")
-	}
-	switch strings.ToUpper(port.GetProtocol()) {
-	case "HTTP", "HTTP2", "GRPC", "GRPC-WEB":
-	case "HTTPS", "TLS", "TCP", "MONGO", "MYSQL", "REDIS":
-		c.add(diag.CodeUnsupported, path.Field("port", "protocol"), "the protocol %s is not translated yet", port.GetProtocol()).WithHint("HTTP, HTTP2 or GRPC")
-	default:
-		c.add(diag.CodeGateway, path.Field("port", "protocol"), "%q is not a protocol", port.GetProtocol()).WithHint("HTTP, HTTP2 or GRPC")
-	}
-	if b := s.GetBind(); b != "" {
-		if _, err := netip.ParseAddr(b); err != nil {
-			c.add(diag.CodeGateway, path.Field("bind"), "%q is not an IP address", b).WithHint("for example 127.0.0.1")
-		}
+	switch b := s.GetBind(); {
+	case strings.HasPrefix(b, "unix:"):
+		c.add(diag.CodeUnsupported, path.Field("bind"), "a server on a unix socket is not translated yet").WithHint("an IP address, or leave it out")
+	case b != "" && !isAddress(b):
+		c.add(diag.CodeGateway, path.Field("bind"), "%q is not an IP address", b).WithHint("for example 127.0.0.1")
 	}
 	if len(s.GetHosts()) == 0 {
-		c.add(diag.CodeGateway, path, "the server has no hosts").WithHint(`hosts: ["*"] serves every host`)
+		c.addMissing(diag.CodeGateway, path, "%s has no hosts", path).WithHint(`hosts: ["*"] serves every host`)
 	}
 	for i, h := range s.GetHosts() {
-		_, name, ok := strings.Cut(h, "/")
-		if !ok {
-			name = h
-		}
-		c.host(path.Field("hosts", i), name)
+		c.serverHost(path.Field("hosts", i), h)
 	}
 }
 
-// host accepts a name, "*", or a name with a leading "*.".
-func (c *checker) host(path Path, h string) {
-	name := strings.ToLower(strings.TrimPrefix(h, "*."))
-	if h == "*" || dnsName.MatchString(name) {
+func (c *checker) serverPort(path Path, port *networkingv1alpha3.Port) {
+	if port.GetNumber() == 0 && !c.written(path.Field("number")) {
+		c.addMissing(diag.CodePort, path, "%s has no number", path).WithHint("1 to 65535")
+	} else {
+		c.portNumber(path.Field("number"), port.GetNumber())
+	}
+	switch name := port.GetName(); {
+	case name == "":
+		c.addMissing(diag.CodeGateway, path, "%s has no name", path).WithHint("for example name: http")
+	case !isLabel(name):
+		c.add(diag.CodeGateway, path.Field("name"), "%q is not the name of a port", name).WithHint("lower-case letters, digits and -")
+	}
+	switch protocol := strings.ToUpper(port.GetProtocol()); {
+	case protocol == "HTTP" || protocol == "HTTP2" || protocol == "GRPC":
+	case protocol == "":
+		c.addMissing(diag.CodeGateway, path, "%s has no protocol", path).WithHint("HTTP, HTTP2 or GRPC")
+	case slices.Contains(protocols(), protocol) && protocol != "UDP":
+		c.add(diag.CodeUnsupported, path.Field("protocol"), "a server with the protocol %s is not translated yet", port.GetProtocol()).WithHint("HTTP, HTTP2 or GRPC")
+	default:
+		c.add(diag.CodeGateway, path.Field("protocol"), "%q is not a protocol that a gateway serves", port.GetProtocol()).WithHint("HTTP, HTTP2 or GRPC")
+	}
+}
+
+// serverHost checks host or namespace/host, where the namespace may be * or "." too.
+func (c *checker) serverHost(path Path, written string) {
+	namespace, host, qualified := strings.Cut(written, "/")
+	if !qualified {
+		c.host(path, written)
 		return
 	}
-	if _, err := netip.ParseAddr(h); err == nil {
+	if namespace != "*" && namespace != "." && !isLabel(namespace) {
+		c.add(diag.CodeHost, path, "%q is not a namespace", namespace).WithHint("a namespace, * for all of them or . for the Gateway's own")
 		return
 	}
-	c.add(diag.CodeHost, path, "%q is not a host", h).WithHint("a host name, *.domain or *")
+	c.host(path, host)
 }

@@ -2,70 +2,98 @@ package resource
 
 import (
 	"google.golang.org/protobuf/proto"
+	securityv1beta1 "istio.io/api/security/v1beta1"
 
 	"github.com/portreeve/portreeve/internal/diag"
 	portreevev1alpha1 "github.com/portreeve/portreeve/proto/portreeve/v1alpha1"
 )
 
+// checkJWTPolicy checks the form as strictly as what it becomes, so that every mistake is
+// reported where the user made it.
 func checkJWTPolicy(c *checker, m proto.Message) {
 	spec := m.(*portreevev1alpha1.JWTPolicy)
-	c.labels(Path{"spec", "selector", "matchLabels"}, spec.GetSelector().GetMatchLabels())
-	jwt, path := spec.GetJwt(), Path{"spec", "jwt"}
-	if jwt.GetIssuer() == "" {
-		c.add(diag.CodeIssuer, path.Field("issuer"), "spec.jwt.issuer is missing").WithHint("set it to the iss claim of the tokens")
+	c.selector(Path{"spec", "selector"}, spec.GetSelector() != nil, spec.GetSelector().GetMatchLabels())
+	c.reservedAnnotations()
+	if spec.GetJwt() == nil {
+		c.addMissing(diag.CodeIssuer, Path{"spec"}, "the JWTPolicy has no jwt").WithHint("jwt: {issuer: …, jwks: …}")
+	} else {
+		c.jwt(Path{"spec", "jwt"}, spec.GetJwt())
 	}
-	c.keys(path, jwt.GetJwks(), jwt.GetJwksUri())
-	switch {
-	case jwt.GetJwks() == "" && jwt.GetJwksUri() == "":
-		c.add(diag.CodeJWKS, path, "spec.jwt has neither jwks nor jwksUri").WithHint("set jwks to the key set, as JSON")
-	case jwt.GetJwks() == "":
-		c.add(diag.CodeUnsupported, path.Field("jwksUri"), "keys are not fetched yet").WithHint("set jwks to the key set itself")
+	if spec.GetMatching() == nil {
+		c.addMissing(diag.CodeMatching, Path{"spec"}, "the JWTPolicy has no matching").WithHint("matching: {mode: AUTH_IF_MATCHED, allRequests: true}")
+	} else {
+		c.matching(Path{"spec", "matching"}, spec.GetMatching())
 	}
-	c.nonEmpty(path.Field("audiences"), jwt.GetAudiences())
-	c.nonEmpty(path.Field("fromParams"), jwt.GetFromParams())
-	c.nonEmpty(path.Field("fromCookies"), jwt.GetFromCookies())
-	for i, h := range jwt.GetFromHeaders() {
-		c.headerName(path.Field("fromHeaders", i, "name"), h.GetName())
-	}
-	for i, h := range jwt.GetOutputClaimToHeaders() {
-		c.headerName(path.Field("outputClaimToHeaders", i, "header"), h.GetHeader())
-		if h.GetClaim() == "" {
-			c.add(diag.CodeEmptyValue, path.Field("outputClaimToHeaders", i, "claim"), "the claim is empty").WithHint("name a claim")
-		}
-	}
-	if h := jwt.GetOutputPayloadToHeader(); h != "" {
-		c.headerName(path.Field("outputPayloadToHeader"), h)
-	}
-	c.matching(spec.GetMatching())
 }
 
-func (c *checker) matching(m *portreevev1alpha1.Matching) {
-	path := Path{"spec", "matching"}
-	if m.GetMode() == portreevev1alpha1.Matching_MODE_UNSPECIFIED {
-		c.add(diag.CodeMatching, path.Field("mode"), "spec.matching.mode is missing").WithHint("AUTH_IF_MATCHED or BYPASS_AUTH_IF_MATCHED")
+// jwt checks the token's part, which has the fields of a RequestAuthentication's rule.
+func (c *checker) jwt(path Path, jwt *portreevev1alpha1.JWT) {
+	rule := &securityv1beta1.JWTRule{
+		Issuer: jwt.GetIssuer(), Audiences: jwt.GetAudiences(), Jwks: jwt.GetJwks(), JwksUri: jwt.GetJwksUri(),
+		FromParams: jwt.GetFromParams(), FromCookies: jwt.GetFromCookies(), OutputPayloadToHeader: jwt.GetOutputPayloadToHeader(),
 	}
-	if m.GetAllRequests() == (len(m.GetRules()) > 0) {
-		c.add(diag.CodeMatching, path, "spec.matching needs either allRequests: true or rules").WithHint("set one of them")
+	for _, h := range jwt.GetFromHeaders() {
+		rule.FromHeaders = append(rule.FromHeaders, &securityv1beta1.JWTHeader{Name: h.GetName(), Prefix: h.GetPrefix()})
+	}
+	for _, h := range jwt.GetOutputClaimToHeaders() {
+		rule.OutputClaimToHeaders = append(rule.OutputClaimToHeaders, &securityv1beta1.ClaimToHeader{Header: h.GetHeader(), Claim: h.GetClaim()})
+	}
+	if jwt.GetIssuer() == "" {
+		// The form asks for an issuer, also where a RequestAuthentication would do without.
+		c.addMissing(diag.CodeIssuer, c.deepest(path, "issuer"), "%s is missing", path.Field("issuer")).WithHint("set it to the iss claim of the tokens")
+	}
+	if jwt.GetJwks() == "" && jwt.GetJwksUri() == "" {
+		c.addMissing(diag.CodeJWKS, c.deepest(path, "jwks"), "%s has neither jwks nor jwksUri", path).WithHint("set jwks to the key set, as JSON")
+	} else {
+		c.keySource(path, rule)
+	}
+	c.nonEmpty(path, "audiences", rule.GetAudiences())
+	c.locations(path, rule)
+	c.outputs(path, rule)
+}
+
+func (c *checker) matching(path Path, m *portreevev1alpha1.Matching) {
+	if m.GetMode() == portreevev1alpha1.Matching_MODE_UNSPECIFIED {
+		c.addMissing(diag.CodeMatching, c.deepest(path, "mode"), "%s is missing", path.Field("mode")).WithHint("AUTH_IF_MATCHED or BYPASS_AUTH_IF_MATCHED")
+	}
+	switch {
+	case m.GetAllRequests() && len(m.GetRules()) > 0:
+		c.addKey(diag.CodeMatching, path.Field("rules"), "%s has both allRequests and rules", path).WithHint("keep one of them")
+	case !m.GetAllRequests() && len(m.GetRules()) == 0:
+		c.addMissing(diag.CodeMatching, path, "%s says of no request that it matches", path).WithHint("set allRequests: true, or rules")
 	}
 	for i, r := range m.GetRules() {
-		at := path.Field("rules", i)
-		if len(r.GetHosts())+len(r.GetPaths())+len(r.GetMethods())+len(r.GetPorts())+len(r.GetHeaders()) == 0 {
-			c.add(diag.CodeMatching, at, "the rule matches nothing in particular").WithHint("give it hosts, paths, methods, ports or headers, or set allRequests")
-		}
-		c.nonEmpty(at.Field("hosts"), r.GetHosts())
-		c.nonEmpty(at.Field("methods"), r.GetMethods())
-		c.paths(at.Field("paths"), r.GetPaths())
-		for j, p := range r.GetPorts() {
-			if p == 0 || p > 65535 {
-				c.add(diag.CodePort, at.Field("ports", j), "%d is not a port", p).WithHint("1 to 65535")
-			}
-		}
-		for j, h := range r.GetHeaders() {
-			c.headerName(at.Field("headers", j, "name"), h.GetName())
-			if len(h.GetValues()) == 0 {
-				c.add(diag.CodeEmptyValue, at.Field("headers", j), "the header has no values").WithHint(`list values; "*" accepts any`)
-			}
-			c.nonEmpty(at.Field("headers", j, "values"), h.GetValues())
-		}
+		c.matchingRule(path.Field("rules", i), r)
 	}
+}
+
+// matchingRule checks one rule with the functions of an AuthorizationPolicy's operation.
+func (c *checker) matchingRule(path Path, r *portreevev1alpha1.Rule) {
+	if len(r.GetHosts())+len(r.GetPaths())+len(r.GetMethods())+len(r.GetPorts())+len(r.GetHeaders()) == 0 {
+		c.addMissing(diag.CodeMatching, path, "%s has no field, so it would match every request", path).WithHint("give it hosts, paths, methods, ports or headers, or set allRequests: true")
+	}
+	c.hosts(path, "hosts", r.GetHosts())
+	c.paths(path, "paths", r.GetPaths())
+	c.methods(path, "methods", r.GetMethods())
+	for i, p := range r.GetPorts() {
+		c.portNumber(path.Field("ports", i), p)
+	}
+	for i, h := range r.GetHeaders() {
+		at := path.Field("headers", i)
+		c.matchedHeader(at, h)
+	}
+}
+
+func (c *checker) matchedHeader(path Path, h *portreevev1alpha1.HeaderMatch) {
+	switch name := h.GetName(); {
+	case name == "":
+		c.addMissing(diag.CodeHeaderName, c.deepest(path, "name"), "%s has no header name", path).WithHint("for example x-api-key")
+	case !isHeaderKey(name):
+		c.add(diag.CodeHeaderName, path.Field("name"), "%q is not a header name", name).WithHint("letters, digits, - and _")
+	}
+	if len(h.GetValues()) == 0 {
+		c.addMissing(diag.CodeEmptyValue, c.deepest(path, "values"), "%s has no values", path).WithHint(`list values; "*" accepts any`)
+	}
+	c.nonEmpty(path, "values", h.GetValues())
+	c.wildcards(path, "values", h.GetValues())
 }

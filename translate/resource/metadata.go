@@ -3,6 +3,7 @@ package resource
 import (
 	"regexp"
 	"slices"
+	"strings"
 	"time"
 
 	"go.yaml.in/yaml/v3"
@@ -14,106 +15,148 @@ type metadata struct {
 	name, namespace     string
 	labels, annotations map[string]string
 	created             time.Time
-	// valid says that name and namespace could be read, so that the scope is known.
+	// valid says that name and namespace could be read, so that the object and its scope are known.
 	valid bool
 }
 
-var dnsName = regexp.MustCompile(`^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$`)
+// defaultNamespace is where an object without a namespace stands, as with kubectl.
+const defaultNamespace = "default"
 
-// metadataFields are those that the API has and kubectl prints; only the first five mean something here.
-func metadataFields() []string {
-	return []string{"name", "namespace", "labels", "annotations", "creationTimestamp", "generateName", "uid",
-		"resourceVersion", "generation", "managedFields", "ownerReferences", "finalizers", "selfLink", "deletionTimestamp", "deletionGracePeriodSeconds"}
+// namePart is a label of RFC 1123, of which a name has one or more, joined by dots.
+var namePart = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$`)
+
+// isLabel reports whether s is what Kubernetes takes for a namespace.
+func isLabel(s string) bool { return namePart.MatchString(s) }
+
+// isSubdomain reports whether s is what Kubernetes takes for a name.
+func isSubdomain(s string) bool {
+	if len(s) > 253 {
+		return false
+	}
+	for part := range strings.SplitSeq(s, ".") {
+		if !namePart.MatchString(part) {
+			return false
+		}
+	}
+	return true
 }
 
-func (c *checker) metadata() metadata {
-	m := metadata{namespace: "default", valid: true}
+// metadataFields are those that the API has. Only the first five mean something here; the
+// others are what kubectl prints.
+func metadataFields() []string {
+	return []string{"name", "namespace", "labels", "annotations", "creationTimestamp", "generateName", "uid", "resourceVersion",
+		"generation", "managedFields", "ownerReferences", "finalizers", "selfLink", "deletionTimestamp", "deletionGracePeriodSeconds"}
+}
+
+// metadata reads the metadata. A misspelt field makes it invalid, since it may be the namespace.
+func (c *checker) metadata() {
+	c.meta = metadata{namespace: defaultNamespace, valid: true}
 	node := child(c.origin.Document.Root, "metadata")
 	if node == nil || node.Kind != yaml.MappingNode {
-		c.add(diag.CodeMetadata, Path{"metadata"}, "the object has no metadata").WithHint("metadata needs a name")
-		m.valid = false
-		return m
+		c.meta.valid = false
+		c.add(diag.CodeMetadata, Path{"metadata"}, "the object has no metadata").WithHint("give it a metadata.name")
+		return
 	}
 	for i := 0; i+1 < len(node.Content); i += 2 {
-		c.metadataField(&m, node.Content[i], node.Content[i+1])
+		c.metadataField(node.Content[i], node.Content[i+1])
 	}
-	if m.name == "" {
-		c.add(diag.CodeMetadata, Path{"metadata"}, "the object has no metadata.name").WithHint("give it a name")
-		m.valid = false
+	if c.meta.name == "" && child(node, "name") == nil {
+		c.meta.valid = false
+		c.addMissing(diag.CodeMetadata, Path{"metadata"}, "the object has no metadata.name").WithHint("give it a name")
 	}
-	return m
 }
 
-func (c *checker) metadataField(m *metadata, key, value *yaml.Node) {
+func (c *checker) metadataField(key, value *yaml.Node) {
 	path := Path{"metadata", key.Value}
 	switch key.Value {
 	case "name":
-		m.name = c.dnsName(m, path, value)
+		c.meta.name = c.name(path, value, isSubdomain, "lower-case letters, digits, - and ., at most 253 characters")
 	case "namespace":
-		m.namespace = c.dnsName(m, path, value)
+		if !isNull(value) {
+			c.meta.namespace = c.name(path, value, isLabel, "lower-case letters, digits and -, at most 63 characters")
+		}
 	case "labels":
-		m.labels = c.stringMap(path, value)
+		c.meta.labels = c.stringMap(path, value)
 	case "annotations":
-		m.annotations = c.stringMap(path, value)
+		c.meta.annotations = c.stringMap(path, value)
 	case "creationTimestamp":
-		c.timestamp(m, path, value)
+		c.timestamp(path, value)
 	default:
 		if !slices.Contains(metadataFields(), key.Value) {
-			m.valid = false
-			c.addAt(diag.CodeUnknownField, c.origin.Document.Position(key), path.String(), "metadata has no field %q", key.Value).
-				WithHint("%s", suggestion(key.Value, metadataFields()[:5]))
+			c.meta.valid = false
+			c.unknownField(key, Path{"metadata"}, metadataFields()[:5])
 		}
 	}
 }
 
-func (c *checker) dnsName(m *metadata, path Path, value *yaml.Node) string {
-	if value.Kind == yaml.ScalarNode && value.Tag == "!!str" && dnsName.MatchString(value.Value) {
+// name reads a name that must be text; a number has to be quoted.
+func (c *checker) name(path Path, value *yaml.Node, valid func(string) bool, accepted string) string {
+	switch {
+	case value.Kind == yaml.ScalarNode && value.Tag == "!!str" && valid(value.Value):
 		return value.Value
+	case value.Kind == yaml.ScalarNode && value.Tag != "!!str" && !isNull(value):
+		c.wrongType(value, path, "a string", "quote it: %q", value.Value)
+	default:
+		c.add(diag.CodeMetadata, path, "%s is %s, which is not a name", path, describe(value)).WithHint("%s", accepted)
 	}
-	m.valid = false
-	c.add(diag.CodeMetadata, path, "%q is not a valid name", value.Value).WithHint("lower-case letters, digits, - and .")
+	c.meta.valid = false
 	return ""
 }
 
-func (c *checker) timestamp(m *metadata, path Path, value *yaml.Node) {
-	if value.Tag == "!!null" {
+func (c *checker) timestamp(path Path, value *yaml.Node) {
+	if isNull(value) {
 		return
 	}
 	t, err := time.Parse(time.RFC3339, value.Value)
 	if err != nil {
-		c.add(diag.CodeMetadata, path, "%q is not a time", value.Value).WithHint("for example 2026-01-31T12:00:00Z")
+		c.add(diag.CodeMetadata, path, "%s is %s, which is not a time", path, describe(value)).WithHint("for example 2026-01-31T12:00:00Z; or leave it out")
 	}
-	m.created = t
+	c.meta.created = t
 }
 
 func (c *checker) stringMap(path Path, node *yaml.Node) map[string]string {
-	if node.Tag == "!!null" {
+	if isNull(node) {
 		return nil
 	}
 	if node.Kind != yaml.MappingNode {
-		c.add(diag.CodeMetadata, path, "%s is not a mapping", path).WithHint("name: value lines")
+		c.wrongType(node, path, "a mapping", "write name: value lines")
 		return nil
 	}
-	out := map[string]string{}
+	out := make(map[string]string, len(node.Content)/2)
 	for i := 0; i+1 < len(node.Content); i += 2 {
 		key, value := node.Content[i], node.Content[i+1]
-		if value.Kind != yaml.ScalarNode || value.Tag != "!!str" {
-			c.add(diag.CodeMetadata, path.Field(key.Value), "the value of %s is not a string", key.Value).WithHint("put it in quotes")
-			continue
-		}
+		c.text(value, path.Field(key.Value))
 		out[key.Value] = value.Value
 	}
 	return out
 }
 
-// topLevel refuses fields beside the ones that every object has.
+// topLevel refuses fields beside the ones that every object has. The status is ignored.
 func (c *checker) topLevel() {
 	fields := []string{"apiVersion", "kind", "metadata", "spec", "status"}
 	root := c.origin.Document.Root
 	for i := 0; i+1 < len(root.Content); i += 2 {
 		if key := root.Content[i]; !slices.Contains(fields, key.Value) {
-			c.addAt(diag.CodeUnknownField, c.origin.Document.Position(key), key.Value, "an object has no field %q", key.Value).
-				WithHint("%s", suggestion(key.Value, fields))
+			c.unknownField(key, nil, fields)
+			// It may be the spec that is misspelt, and with it the selector.
+			c.markUnknown(Path{"spec"})
 		}
 	}
+}
+
+func (c *checker) unknownField(key *yaml.Node, parent Path, known []string) {
+	what := "an object"
+	if len(parent) > 0 {
+		what = parent.String()
+	}
+	c.addAt(diag.CodeUnknownField, c.origin.Document.Position(key), parent.Field(key.Value).String(), "%s has no field %q", what, key.Value).
+		WithHint("%s", suggestion(key.Value, known))
+	c.markUnknown(parent)
+}
+
+func (c *checker) markUnknown(parent Path) {
+	if c.unknown == nil {
+		c.unknown = map[string]bool{}
+	}
+	c.unknown[parent.String()] = true
 }

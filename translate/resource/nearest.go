@@ -5,6 +5,9 @@ import (
 	"strings"
 )
 
+// maxNear bounds the length of a name that others are compared with.
+const maxNear = 100
+
 // suggestion says which name was probably meant, or lists what there is.
 func suggestion(written string, known []string) string {
 	if near := nearest(written, known); near != "" {
@@ -16,11 +19,25 @@ func suggestion(written string, known []string) string {
 	return "it has " + strings.Join(known, ", ")
 }
 
-// nearest returns the known name within two edits of the written one, or "".
+// choice says which of a few values was probably meant, or lists all.
+func choice(written string, known []string) string {
+	if near := nearest(written, known); near != "" {
+		return "did you mean " + near + "?"
+	}
+	return "one of " + strings.Join(known, ", ")
+}
+
+// nearest returns the known name within two edits of the written one, or "". Upper and
+// lower case, and - _ and blanks between words, make no difference.
 func nearest(written string, known []string) string {
+	if len(written) > maxNear {
+		return ""
+	}
 	best, distance := "", 3
 	for _, k := range known {
-		if d := edits(strings.ToLower(written), strings.ToLower(k)); d < distance {
+		a, b := folded(written), folded(k)
+		// Half of a short name is not a misspelling.
+		if d := edits(a, b); d < distance && 2*d < max(len(a), len(b)) {
 			best, distance = k, d
 		}
 	}
@@ -46,4 +63,8 @@ func edits(a, b string) int {
 		}
 	}
 	return row[len(b)]
+}
+
+func folded(s string) string {
+	return strings.NewReplacer("-", "", "_", "", " ", "").Replace(strings.ToLower(s))
 }

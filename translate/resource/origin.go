@@ -54,14 +54,8 @@ func (o Origin) Aliased(from, to Path) Origin {
 // At returns the position of the value at path, or of its nearest ancestor that the
 // document has. For a mapping entry it is the position of the value, not of the key.
 func (o Origin) At(path Path) diag.Position {
-	for _, a := range slices.Backward(o.aliases) {
-		if len(path) >= len(a.from) && slices.Equal(path[:len(a.from)], a.from) {
-			path = a.to.Field(path[len(a.from):]...)
-			break
-		}
-	}
 	node := o.Document.Root
-	for _, step := range path {
+	for _, step := range o.aliased(path) {
 		next := child(node, step)
 		if next == nil {
 			break
@@ -71,25 +65,64 @@ func (o Origin) At(path Path) diag.Position {
 	return o.Document.Position(node)
 }
 
+// atKey returns the position of the key of the mapping entry at path, or what At returns.
+func (o Origin) atKey(path Path) diag.Position {
+	path = o.aliased(path)
+	node := o.Document.Root
+	for i, step := range path {
+		name, isName := step.(string)
+		if j := entry(node, name); isName && j >= 0 && i == len(path)-1 {
+			return o.Document.Position(node.Content[j])
+		}
+		if node = child(node, step); node == nil {
+			break
+		}
+	}
+	return o.At(path)
+}
+
+func (o Origin) aliased(path Path) Path {
+	for _, a := range slices.Backward(o.aliases) {
+		if len(path) >= len(a.from) && slices.Equal(path[:len(a.from)], a.from) {
+			return a.to.Field(path[len(a.from):]...)
+		}
+	}
+	return path
+}
+
 // child returns the value below node at a field name or index, or nil.
 func child(node *yaml.Node, step any) *yaml.Node {
-	if node.Kind == yaml.AliasNode {
-		node = node.Alias
-	}
 	switch s := step.(type) {
 	case int:
-		if node.Kind == yaml.SequenceNode && s < len(node.Content) {
+		if node.Kind == yaml.SequenceNode && s >= 0 && s < len(node.Content) {
 			return node.Content[s]
 		}
 	case string:
-		if node.Kind != yaml.MappingNode {
-			return nil
-		}
-		for i := 0; i+1 < len(node.Content); i += 2 {
-			if node.Content[i].Value == s {
-				return node.Content[i+1]
-			}
+		if i := entry(node, s); i >= 0 {
+			return node.Content[i+1]
 		}
 	}
 	return nil
+}
+
+// entry returns the index of a key in a mapping, or -1. A field may be written in
+// snake_case too; a key that is spelt exactly so comes first.
+func entry(node *yaml.Node, name string) int {
+	if node.Kind != yaml.MappingNode {
+		return -1
+	}
+	for i := 0; i+1 < len(node.Content); i += 2 {
+		if node.Content[i].Value == name {
+			return i
+		}
+	}
+	if strings.ToLower(name) == name {
+		return -1
+	}
+	for i := 0; i+1 < len(node.Content); i += 2 {
+		if key := node.Content[i].Value; strings.Contains(key, "_") && strings.EqualFold(strings.ReplaceAll(key, "_", ""), name) {
+			return i
+		}
+	}
+	return -1
 }

@@ -8,58 +8,95 @@ import (
 	"github.com/portreeve/portreeve/internal/diag"
 )
 
-// scope is what is known of a document whose metadata could be read.
-type scope struct {
-	root      *yaml.Node
-	namespace string
-}
+// The reach of a document's findings is read from the YAML itself, because a document with
+// a mistake has no message. Wherever it cannot be read it is every gateway: that refuses
+// more, never less.
 
-func everyone(scope) diag.Scope { return diag.Scope{} }
+func everyone(*checker) diag.Scope { return diag.Scope{} }
 
-// selectorReach is the workloads that a policy selects. Without a selector that is the
-// whole namespace, which contains whatever a misspelt or wrongly placed selector meant; a
-// selector that cannot be read reaches every gateway.
-func selectorReach(s scope) diag.Scope {
-	selector := at(s.root, "spec", "selector")
-	if selector == nil || selector.Tag == "!!null" {
-		return diag.Limited(diag.Target{Namespace: s.namespace})
-	}
-	labels, ok := stringsOf(child(selector, "matchLabels"))
-	if !ok || len(selector.Content) > 2 {
+// policyReach is the workloads that a policy selects. Without a selector (targetRefs, or a
+// field beside it that may be a misspelt selector) it is the whole namespace, which
+// contains them.
+func policyReach(c *checker) diag.Scope {
+	spec := child(c.origin.Document.Root, "spec")
+	whole := diag.Limited(diag.Target{Namespace: c.key.Namespace})
+	switch {
+	case spec == nil || isNull(spec):
+		return whole
+	case spec.Kind != yaml.MappingNode:
 		return diag.Scope{}
 	}
-	return diag.Limited(diag.Target{Namespace: s.namespace, Labels: labels})
+	selector := child(spec, "selector")
+	if selector == nil || isNull(selector) || c.unknown["spec"] {
+		return whole
+	}
+	labels, ok := stringsOf(child(selector, "matchLabels"))
+	switch {
+	case !ok || selector.Kind != yaml.MappingNode || c.unknown["spec.selector"]:
+		return diag.Scope{}
+	case misleading(labels) || child(spec, "targetRef") != nil || child(spec, "targetRefs") != nil:
+		return whole
+	}
+	return diag.Limited(diag.Target{Namespace: c.key.Namespace, Labels: labels})
+}
+
+// misleading reports labels that cannot be what is meant: no workload has a wildcard or an
+// empty name in its labels.
+func misleading(labels map[string]string) bool {
+	for k, v := range labels {
+		if k == "" || strings.Contains(k, "*") || strings.Contains(v, "*") {
+			return true
+		}
+	}
+	return false
 }
 
 // gatewayReach is the workloads, of every namespace, that a Gateway selects.
-func gatewayReach(s scope) diag.Scope {
-	labels, ok := stringsOf(at(s.root, "spec", "selector"))
-	if !ok {
+func gatewayReach(c *checker) diag.Scope {
+	labels, ok := stringsOf(at(c.origin.Document.Root, "spec", "selector"))
+	if !ok || c.unknown["spec"] || len(labels) == 0 || misleading(labels) {
 		return diag.Scope{}
 	}
 	return diag.Limited(diag.Target{Labels: labels})
 }
 
-// virtualServiceReach is the workloads of the Gateways that a VirtualService names.
-func virtualServiceReach(s scope) diag.Scope {
-	names := at(s.root, "spec", "gateways")
-	if names == nil || names.Kind != yaml.SequenceNode {
+// virtualServiceReach is the workloads of the Gateways that a VirtualService names. One
+// that names none belongs to the sidecars of a mesh and reaches nobody.
+func virtualServiceReach(c *checker) diag.Scope {
+	spec := child(c.origin.Document.Root, "spec")
+	if spec == nil || spec.Kind != yaml.MappingNode || c.unknown["spec"] {
+		return diag.Scope{}
+	}
+	names := child(spec, "gateways")
+	if names == nil || isNull(names) {
+		return diag.Limited()
+	}
+	if names.Kind != yaml.SequenceNode {
 		return diag.Scope{}
 	}
 	targets := []diag.Target{}
 	for _, n := range names.Content {
 		switch {
-		case n.Kind != yaml.ScalarNode || strings.Contains(n.Value, ".svc."):
+		case n.Kind != yaml.ScalarNode || n.Tag != "!!str" || legacyGatewayName(n.Value):
 			return diag.Scope{}
-		case n.Value == "mesh":
-		default:
-			targets = append(targets, diag.Target{Gateway: qualified(n.Value, s.namespace)})
+		case n.Value != meshGateway:
+			targets = append(targets, diag.Target{Gateway: qualifiedGateway(n.Value, c.key.Namespace)})
 		}
 	}
 	return diag.Limited(targets...)
 }
 
-func qualified(name, namespace string) string {
+// meshGateway is the name for all sidecars of a mesh, of which there are none here.
+const meshGateway = "mesh"
+
+// legacyGatewayName reports the form name.namespace.svc.domain, which only somebody who
+// knows the domain can resolve.
+func legacyGatewayName(name string) bool {
+	return !strings.Contains(name, "/") && strings.Contains(name, ".")
+}
+
+// qualifiedGateway resolves the forms name, ./name and namespace/name.
+func qualifiedGateway(name, namespace string) string {
 	ns, rest, ok := strings.Cut(name, "/")
 	switch {
 	case !ok:
@@ -83,18 +120,19 @@ func at(node *yaml.Node, steps ...string) *yaml.Node {
 
 // stringsOf reads a mapping of strings. An absent one is empty.
 func stringsOf(node *yaml.Node) (map[string]string, bool) {
-	if node == nil || node.Tag == "!!null" {
+	if node == nil || isNull(node) {
 		return nil, true
 	}
 	if node.Kind != yaml.MappingNode {
 		return nil, false
 	}
-	out := map[string]string{}
+	out := make(map[string]string, len(node.Content)/2)
 	for i := 0; i+1 < len(node.Content); i += 2 {
-		if node.Content[i+1].Kind != yaml.ScalarNode {
+		value := node.Content[i+1]
+		if value.Kind != yaml.ScalarNode || value.Tag != "!!str" {
 			return nil, false
 		}
-		out[node.Content[i].Value] = node.Content[i+1].Value
+		out[node.Content[i].Value] = value.Value
 	}
 	return out, true
 }

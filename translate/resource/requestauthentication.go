@@ -1,48 +1,167 @@
 package resource
 
 import (
+	"strings"
+	"time"
+
 	"google.golang.org/protobuf/proto"
 	securityv1beta1 "istio.io/api/security/v1beta1"
 
 	"github.com/portreeve/portreeve/internal/diag"
 )
 
+// The bounds of the API.
+const (
+	maxJWTRules             = 4096
+	maxSpaceDelimitedClaims = 64
+)
+
+// checkRequestAuthentication holds a RequestAuthentication against the rules of Istio's
+// webhook and of its CRD; where they differ the stricter one wins.
 func checkRequestAuthentication(c *checker, m proto.Message) {
 	spec := m.(*securityv1beta1.RequestAuthentication)
 	c.attachment(spec)
+	if _, ok := c.meta.annotations[DryRunAnnotation]; ok {
+		c.addKey(diag.CodeDryRunRequest, Path{"metadata", "annotations", DryRunAnnotation}, "a RequestAuthentication has no dry run").
+			WithHint("remove the annotation; an AuthorizationPolicy can have it")
+	}
+	c.atMost(Path{"spec", "jwtRules"}, len(spec.GetJwtRules()), maxJWTRules)
+	issuers := map[string]int{}
 	for i, rule := range spec.GetJwtRules() {
 		path := Path{"spec", "jwtRules", i}
-		if rule.GetIssuer() == "" && rule.GetJwksUri() == "" {
-			c.add(diag.CodeIssuer, path, "the rule has neither issuer nor jwksUri").WithHint("set issuer to the iss claim of the tokens")
+		c.jwtRule(path, rule)
+		if rule.GetIssuer() == "" {
+			continue
 		}
-		c.keys(path, rule.GetJwks(), rule.GetJwksUri())
-		c.nonEmpty(path.Field("audiences"), rule.GetAudiences())
-		c.nonEmpty(path.Field("fromParams"), rule.GetFromParams())
-		c.nonEmpty(path.Field("fromCookies"), rule.GetFromCookies())
-		c.nonEmpty(path.Field("spaceDelimitedClaims"), rule.GetSpaceDelimitedClaims())
-		c.jwtHeaders(path, rule)
-		if t := rule.GetTimeout(); t != nil && (t.AsDuration() < 1e6 || t.AsDuration()%1e6 != 0) {
-			c.add(diag.CodeTimeout, path.Field("timeout"), "the timeout %s is not a whole number of milliseconds of at least 1", t.AsDuration()).WithHint("for example 5s")
+		if first, again := issuers[rule.GetIssuer()]; again {
+			c.add(diag.CodeDuplicateIssuer, path.Field("issuer"), "%q is the issuer of jwtRules[%d] too; a token that satisfies either rule is accepted", rule.GetIssuer(), first).
+				WithHint("join the two rules, unless that is what is meant")
+			continue
 		}
-		// Keys that are fetched are not translated yet. Without them every token would be refused.
-		if rule.GetJwks() == "" {
-			c.add(diag.CodeUnsupported, path, "keys are not fetched yet").WithHint("set jwks to the key set itself")
+		issuers[rule.GetIssuer()] = i
+	}
+}
+
+// jwtRule checks a rule of a RequestAuthentication; a JWTPolicy's form has the same fields.
+func (c *checker) jwtRule(path Path, rule *securityv1beta1.JWTRule) {
+	switch {
+	case rule.GetIssuer() == "" && rule.GetJwksUri() == "":
+		c.addMissing(diag.CodeIssuer, path, "%s has neither issuer nor jwksUri", path).WithHint("set issuer to the iss claim of the tokens")
+	case rule.GetIssuer() == "" && c.written(path.Field("issuer")):
+		c.add(diag.CodeIssuer, path.Field("issuer"), "%s is empty", path.Field("issuer")).WithHint("set it to the iss claim of the tokens, or leave it out to accept any")
+	}
+	c.keySource(path, rule)
+	c.nonEmpty(path, "audiences", rule.GetAudiences())
+	c.nonEmpty(path, "spaceDelimitedClaims", rule.GetSpaceDelimitedClaims())
+	c.atMost(path.Field("spaceDelimitedClaims"), len(rule.GetSpaceDelimitedClaims()), maxSpaceDelimitedClaims)
+	c.locations(path, rule)
+	c.outputs(path, rule)
+	if t := rule.GetTimeout(); t != nil {
+		if d := t.AsDuration(); d < time.Millisecond || d%time.Millisecond != 0 || !t.IsValid() {
+			c.add(diag.CodeTimeout, path.Field("timeout"), "the timeout %s is not a whole number of milliseconds of at least 1", d).WithHint("for example 5s")
 		}
 	}
 }
 
-func (c *checker) jwtHeaders(path Path, rule *securityv1beta1.JWTRule) {
-	for i, h := range rule.GetFromHeaders() {
-		c.headerName(path.Field("fromHeaders", i, "name"), h.GetName())
+// keySource checks where a rule's keys come from. Keys that are fetched are not translated
+// yet; without them every token would be refused, so that is an error.
+func (c *checker) keySource(path Path, rule *securityv1beta1.JWTRule) {
+	jwks, uri := rule.GetJwks(), rule.GetJwksUri()
+	if jwks != "" && uri != "" {
+		c.addKey(diag.CodeJWKSBoth, path.Field("jwksUri"), "both jwks and jwksUri are set").WithHint("keep one of them")
 	}
-	for i, h := range rule.GetOutputClaimToHeaders() {
+	valid := uri != "" && c.jwksURI(path.Field("jwksUri"), uri)
+	switch {
+	case jwks != "":
+		c.jwks(path.Field("jwks"), jwks)
+	case valid:
+		c.add(diag.CodeUnsupported, path.Field("jwksUri"), "%s is not translated yet: keys are not fetched", path.Field("jwksUri")).
+			WithHint("set jwks to the key set itself")
+	case uri == "" && rule.GetIssuer() != "":
+		c.addMissing(diag.CodeUnsupported, path.Field("issuer"), "%s has neither jwks nor jwksUri, and finding the keys through the issuer is not translated yet", path).
+			WithHint("set jwks to the key set itself")
+	}
+}
+
+// locations checks where a rule looks for tokens.
+func (c *checker) locations(path Path, rule *securityv1beta1.JWTRule) {
+	seen := map[[2]string]bool{}
+	for i, h := range rule.GetFromHeaders() {
+		at := path.Field("fromHeaders", i)
+		c.headerName(at, "name", h.GetName())
+		if strings.ContainsAny(h.GetPrefix(), "\r\n") {
+			c.add(diag.CodeHeaderName, at.Field("prefix"), "%s has a line break, which no header can have", at.Field("prefix")).WithHint("for example \"Bearer \"")
+		}
+		c.twice(seen, [2]string{"header " + strings.ToLower(h.GetName()), h.GetPrefix()}, at)
+	}
+	c.nonEmpty(path, "fromParams", rule.GetFromParams())
+	for i, name := range rule.GetFromParams() {
+		c.twice(seen, [2]string{"parameter " + name}, path.Field("fromParams", i))
+	}
+	c.nonEmpty(path, "fromCookies", rule.GetFromCookies())
+	for i, name := range rule.GetFromCookies() {
+		c.twice(seen, [2]string{"cookie " + name}, path.Field("fromCookies", i))
+	}
+}
+
+func (c *checker) twice(seen map[[2]string]bool, location [2]string, path Path) {
+	if seen[location] {
+		c.add(diag.CodeDuplicateLocation, path, "the %s is named twice", location[0]).WithHint("name it once")
+	}
+	seen[location] = true
+}
+
+// outputs checks the headers that a rule writes.
+func (c *checker) outputs(path Path, rule *securityv1beta1.JWTRule) {
+	written := map[string]bool{}
+	if name := rule.GetOutputPayloadToHeader(); name != "" {
+		c.headerName(path, "outputPayloadToHeader", name)
+		written[strings.ToLower(name)] = true
+	}
+	for i, o := range rule.GetOutputClaimToHeaders() {
 		at := path.Field("outputClaimToHeaders", i)
-		c.headerName(at.Field("header"), h.GetHeader())
-		if h.GetClaim() == "" {
-			c.add(diag.CodeEmptyValue, at.Field("claim"), "the claim is empty").WithHint("name a claim; a dot descends into an object")
+		c.headerName(at, "header", o.GetHeader())
+		if o.GetClaim() == "" {
+			c.addMissing(diag.CodeEmptyValue, c.deepest(at, "claim"), "%s names no claim", at).WithHint("name a claim; a dot descends into an object")
+		}
+		name := strings.ToLower(o.GetHeader())
+		if written[name] && name != "" {
+			c.add(diag.CodeOutputHeader, at.Field("header"), "the header %s is written twice by this rule", o.GetHeader()).WithHint("give each output its own header")
+		}
+		written[name] = true
+	}
+}
+
+// headerName checks the field of an object that holds the name of a header. Istio holds
+// only outputClaimToHeaders to these characters; no other name can occur in a request.
+func (c *checker) headerName(path Path, field, name string) {
+	switch {
+	case name == "":
+		c.addMissing(diag.CodeHeaderName, c.deepest(path, field), "%s has no header name", path).WithHint("letters, digits, - and _")
+	case !isHeaderName(name):
+		c.add(diag.CodeHeaderName, path.Field(field), "%q is not a header name", name).WithHint("letters, digits, - and _")
+	}
+}
+
+func isHeaderName(s string) bool {
+	for i := range len(s) {
+		if b := s[i]; !isAlphanumeric(b) && b != '-' && b != '_' {
+			return false
 		}
 	}
-	if h := rule.GetOutputPayloadToHeader(); h != "" {
-		c.headerName(path.Field("outputPayloadToHeader"), h)
+	return s != ""
+}
+
+func isAlphanumeric(b byte) bool {
+	return 'a' <= b && b <= 'z' || 'A' <= b && b <= 'Z' || '0' <= b && b <= '9'
+}
+
+// nonEmpty reports the empty values of a list.
+func (c *checker) nonEmpty(path Path, field string, values []string) {
+	for i, v := range values {
+		if v == "" {
+			at := path.Field(field, i)
+			c.add(diag.CodeEmptyValue, at, "%s is empty", at).WithHint("write what is meant, or take it out")
+		}
 	}
 }

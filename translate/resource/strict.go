@@ -1,7 +1,7 @@
 package resource
 
 import (
-	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -13,17 +13,16 @@ import (
 	"github.com/portreeve/portreeve/internal/diag"
 )
 
-// decode fills spec from its node and reports whether that went without an error. It first
-// holds the node against the message's definition, which gives every finding its own
-// place, and then has protoyaml convert it.
+// decode fills spec from its node, which may be nil, and reports whether the spec's values
+// can be checked. It first holds the node against the message's definition, which gives
+// every finding its own place, and then has protoyaml convert it.
 func (c *checker) decode(node *yaml.Node, spec proto.Message) bool {
-	before := len(c.diags)
-	c.strict(node, spec.ProtoReflect().Descriptor(), Path{"spec"})
-	if c.diags[before:].HasErrors() {
-		return false
-	}
-	if node.Tag == "!!null" {
+	if node == nil || isNull(node) {
 		return true
+	}
+	node = c.message(node, spec.ProtoReflect().Descriptor(), &place{name: "spec"})
+	if c.broken {
+		return false
 	}
 	options := protoyaml.UnmarshalOptions{CustomUnmarshaler: redirect{from: spec, to: node}}
 	// protoyaml wants text, of which it takes only the number of lines: the node is parsed already.
@@ -50,7 +49,7 @@ func (r redirect) Unmarshal(node *yaml.Node, message proto.Message) (bool, error
 }
 
 // conversion reports protoyaml's errors, each a text ":line:column message" with the line
-// counted from the document's start.
+// counted from the document's start. The strict walk leaves few of them.
 func (c *checker) conversion(err error) {
 	causes := []error{err}
 	if joined, ok := err.(interface{ Unwrap() []error }); ok {
@@ -59,124 +58,177 @@ func (c *checker) conversion(err error) {
 	for _, cause := range causes {
 		pos := c.origin.At(Path{"spec"})
 		text, _, _ := strings.Cut(cause.Error(), "\n")
-		parts := strings.SplitN(strings.TrimPrefix(text, ":"), ":", 2)
-		if line, e := strconv.Atoi(parts[0]); e == nil && len(parts) == 2 {
-			column, rest, _ := strings.Cut(parts[1], " ")
-			pos.Line = c.origin.Document.Offset + line
-			pos.Column, _ = strconv.Atoi(column)
-			text = rest
+		if parts := strings.SplitN(text, ":", 3); len(parts) == 3 && parts[0] == "" {
+			line, e1 := strconv.Atoi(parts[1])
+			column, rest, _ := strings.Cut(parts[2], " ")
+			if n, e2 := strconv.Atoi(column); e1 == nil && e2 == nil {
+				pos.Line, pos.Column, text = c.origin.Document.Offset+line, n, rest
+			}
 		}
 		c.addAt(diag.CodeWrongType, pos, "spec", "%s", text)
 	}
 }
 
-// strict compares a node with the definition of a message.
-func (c *checker) strict(node *yaml.Node, message protoreflect.MessageDescriptor, path Path) {
-	if wellKnown(message) || node.Tag == "!!null" {
-		return
+// place is a path that costs nothing until somebody asks for it.
+type place struct {
+	up    *place
+	name  string // of a field or key; empty for an item of a list
+	index int
+}
+
+func (p *place) path() Path {
+	var out Path
+	for ; p != nil; p = p.up {
+		if p.name != "" {
+			out = append(out, p.name)
+		} else {
+			out = append(out, p.index)
+		}
 	}
+	slices.Reverse(out)
+	return out
+}
+
+// message holds a node against the definition of a message and returns what is to be
+// converted: the node itself or, without changing it, a copy that lacks the fields that
+// are null, which in Kubernetes are not there, and those that are reported as unknown.
+func (c *checker) message(node *yaml.Node, message protoreflect.MessageDescriptor, at *place) *yaml.Node {
 	if node.Kind != yaml.MappingNode {
-		c.wrongType(node, path, "an object")
-		return
+		c.wrongType(node, at.path(), "an object", "write its fields as name: value lines")
+		return node
 	}
-	written := map[protoreflect.Name]string{}
+	var kept []*yaml.Node // nil as long as nothing differs
+	change := func(i int) {
+		if kept == nil {
+			kept = append(make([]*yaml.Node, 0, len(node.Content)), node.Content[:i]...)
+		}
+	}
 	for i := 0; i+1 < len(node.Content); i += 2 {
 		key, value := node.Content[i], node.Content[i+1]
-		field := message.Fields().ByJSONName(key.Value)
+		field := fieldOf(message, key.Value)
 		if field == nil {
-			field = message.Fields().ByTextName(key.Value)
-		}
-		at := path.Field(key.Value)
-		if field == nil {
-			c.addAt(diag.CodeUnknownField, c.origin.Document.Position(key), at.String(), "%s has no field %q", path, key.Value).
-				WithHint("%s", suggestion(key.Value, fieldNames(message)))
+			c.unknownField(key, at.path(), fieldNames(message))
+			change(i)
 			continue
 		}
-		if other, twice := written[field.Name()]; twice {
-			c.addAt(diag.CodeDuplicateKey, c.origin.Document.Position(key), at.String(), "%s and %s are the same field", other, key.Value).WithHint("keep one of them")
+		c.sameField(node, i, field, at)
+		if isNull(value) {
+			change(i)
+			continue
 		}
-		written[field.Name()] = key.Value
-		c.strictField(value, field, at)
+		converted := c.field(value, field, &place{up: at, name: key.Value})
+		if converted != value {
+			change(i)
+		}
+		if kept != nil {
+			kept = append(kept, key, converted)
+		}
+	}
+	if kept == nil {
+		return node
+	}
+	return withContent(node, kept)
+}
+
+func withContent(node *yaml.Node, content []*yaml.Node) *yaml.Node {
+	out := *node
+	out.Content = content
+	return &out
+}
+
+// fieldOf finds a field by its name in JSON (camelCase) or in the definition (snake_case).
+func fieldOf(message protoreflect.MessageDescriptor, key string) protoreflect.FieldDescriptor {
+	if f := message.Fields().ByJSONName(key); f != nil {
+		return f
+	}
+	return message.Fields().ByTextName(key)
+}
+
+// sameField reports a field that stands before under its other name, and a second field of
+// which only one can be set.
+func (c *checker) sameField(node *yaml.Node, i int, field protoreflect.FieldDescriptor, at *place) {
+	oneof := field.ContainingOneof()
+	exclusive := oneof != nil && !oneof.IsSynthetic()
+	if !exclusive && field.JSONName() == field.TextName() {
+		return
+	}
+	key := node.Content[i]
+	for j := 0; j < i; j += 2 {
+		before := node.Content[j]
+		other := fieldOf(field.ContainingMessage(), before.Value)
+		switch {
+		case other == nil:
+		case other == field:
+			c.addAt(diag.CodeDuplicateKey, c.origin.Document.Position(key), at.path().Field(key.Value).String(), "%s and %s are the same field", before.Value, key.Value).
+				WithHint("keep one of them")
+			c.broken = true
+		case exclusive && other.ContainingOneof() == oneof:
+			c.addAt(diag.CodeOneOf, c.origin.Document.Position(key), at.path().Field(key.Value).String(), "%s and %s cannot both be set", before.Value, key.Value).
+				WithHint("keep one of them")
+			c.broken = true
+		}
 	}
 }
 
-func (c *checker) strictField(node *yaml.Node, field protoreflect.FieldDescriptor, path Path) {
+func (c *checker) field(node *yaml.Node, field protoreflect.FieldDescriptor, at *place) *yaml.Node {
 	switch {
-	case node.Tag == "!!null":
-		// As in Kubernetes, null is a field that is not there.
 	case field.IsMap():
-		if node.Kind != yaml.MappingNode {
-			c.wrongType(node, path, "a mapping")
-			return
-		}
-		for i := 0; i+1 < len(node.Content); i += 2 {
-			c.strictValue(node.Content[i+1], field.MapValue(), path.Field(node.Content[i].Value))
-		}
+		return c.mapping(node, field, at)
 	case field.IsList():
-		if node.Kind != yaml.SequenceNode {
-			c.wrongType(node, path, "a list")
-			return
-		}
-		for i, item := range node.Content {
-			c.strictValue(item, field, path.Field(i))
-		}
+		return c.list(node, field, at)
 	default:
-		c.strictValue(node, field, path)
+		return c.value(node, field, at)
 	}
 }
 
-// strictValue checks one value that must be there: an item, a map's value or a field.
-func (c *checker) strictValue(node *yaml.Node, field protoreflect.FieldDescriptor, path Path) {
-	if node.Tag == "!!null" {
-		c.wrongType(node, path, "a value")
-		return
+func (c *checker) mapping(node *yaml.Node, field protoreflect.FieldDescriptor, at *place) *yaml.Node {
+	if node.Kind != yaml.MappingNode {
+		c.wrongType(node, at.path(), "a mapping", "write name: value lines")
+		return node
 	}
-	if field.Kind() == protoreflect.MessageKind {
-		c.strict(node, field.Message(), path)
-		return
+	var kept []*yaml.Node
+	for i := 1; i < len(node.Content); i += 2 {
+		below := &place{up: at, name: node.Content[i-1].Value}
+		if converted := c.present(node.Content[i], field.MapValue(), below); converted != node.Content[i] {
+			if kept == nil {
+				kept = slices.Clone(node.Content)
+			}
+			kept[i] = converted
+		}
 	}
-	if want, ok := scalar(node, field.Kind()); !ok {
-		c.wrongType(node, path, want)
+	if kept == nil {
+		return node
 	}
+	return withContent(node, kept)
 }
 
-// scalar says whether a node can stand for a value of the kind, and what is expected. A
-// string must be one in YAML too: an unquoted 123 or true is more often a mistake than meant.
-func scalar(node *yaml.Node, kind protoreflect.Kind) (want string, ok bool) {
-	text := node.Kind == yaml.ScalarNode
-	switch kind {
-	case protoreflect.StringKind, protoreflect.BytesKind:
-		return "a string (quote it)", text && (node.Tag == "!!str" || node.Tag == "!!timestamp")
-	case protoreflect.BoolKind:
-		return "true or false", text && node.Tag == "!!bool"
-	case protoreflect.EnumKind:
-		return "one of the names that the field takes", text && node.Tag == "!!str"
-	default:
-		_, err := strconv.ParseFloat(node.Value, 64)
-		return "a number", text && err == nil
+func (c *checker) list(node *yaml.Node, field protoreflect.FieldDescriptor, at *place) *yaml.Node {
+	if node.Kind != yaml.SequenceNode {
+		c.wrongType(node, at.path(), "a list", "begin each item with \"- \", or write [a, b]")
+		return node
 	}
+	var kept []*yaml.Node
+	for i, item := range node.Content {
+		if converted := c.present(item, field, &place{up: at, index: i}); converted != item {
+			if kept == nil {
+				kept = slices.Clone(node.Content)
+			}
+			kept[i] = converted
+		}
+	}
+	if kept == nil {
+		return node
+	}
+	return withContent(node, kept)
 }
 
-func (c *checker) wrongType(node *yaml.Node, path Path, want string) {
-	c.addAt(diag.CodeWrongType, c.origin.Document.Position(node), path.String(), "%s is %s, not %s", path, describe(node), want).
-		WithHint("write %s", want)
-}
-
-func describe(node *yaml.Node) string {
-	switch node.Kind {
-	case yaml.MappingNode:
-		return "a mapping"
-	case yaml.SequenceNode:
-		return "a list"
+// present checks an item or a mapping's value, where null would not mean "absent".
+func (c *checker) present(node *yaml.Node, field protoreflect.FieldDescriptor, at *place) *yaml.Node {
+	if isNull(node) {
+		c.wrongType(node, at.path(), "a value", "write the value, or take the line out")
+		return node
 	}
-	if node.Tag == "!!null" {
-		return "empty"
-	}
-	return fmt.Sprintf("%q (%s)", node.Value, strings.TrimPrefix(node.Tag, "!!"))
-}
-
-func wellKnown(message protoreflect.MessageDescriptor) bool {
-	return message.FullName().Parent() == "google.protobuf"
+	return c.value(node, field, at)
 }
 
 func fieldNames(message protoreflect.MessageDescriptor) []string {

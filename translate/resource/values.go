@@ -2,85 +2,186 @@ package resource
 
 import (
 	"net/netip"
-	"regexp"
 	"strconv"
 	"strings"
 
 	"github.com/portreeve/portreeve/internal/diag"
 )
 
-func (c *checker) addresses(path Path, values []string) {
+// The bounds of the API.
+const (
+	maxServiceAccounts      = 16
+	maxServiceAccountLength = 320
+)
+
+// addresses checks IP addresses and blocks.
+func (c *checker) addresses(path Path, field string, values []string) {
 	for i, v := range values {
-		_, single := netip.ParseAddr(v)
-		_, block := netip.ParsePrefix(v)
-		if single != nil && block != nil {
-			c.add(diag.CodeAddress, path.Field(i), "%q is neither an IP address nor a block", v).WithHint("for example 10.1.2.3 or 10.0.0.0/8")
+		at := path.Field(field, i)
+		if v == "" {
+			c.add(diag.CodeEmptyValue, at, "%s is empty", at).WithHint("write what is meant, or take it out")
+			continue
 		}
-	}
-}
-
-func (c *checker) ports(path Path, values []string) {
-	for i, v := range values {
-		if _, err := strconv.ParseUint(v, 10, 16); err != nil {
-			c.add(diag.CodePort, path.Field(i), "%q is not a port", v).WithHint("0 to 65535")
+		if address, err := netip.ParseAddr(v); err == nil && address.Zone() == "" {
+			continue
 		}
-	}
-}
-
-func (c *checker) serviceAccounts(path Path, values []string) {
-	if len(values) > 16 {
-		c.add(diag.CodeServiceAccount, path, "there are %d service accounts", len(values)).WithHint("at most 16")
-	}
-	for i, v := range values {
-		parts := strings.Split(v, "/")
-		wrong := len(v) > 320 || strings.Contains(v, "*") || len(parts) > 2 || parts[0] == "" || parts[len(parts)-1] == ""
-		if wrong {
-			c.add(diag.CodeServiceAccount, path.Field(i), "%q is not a service account", v).WithHint("name or namespace/name, without wildcards")
-		}
-	}
-}
-
-func (c *checker) trustDomains(path Path, values []string) {
-	for i, v := range values {
-		inner := strings.TrimSuffix(strings.TrimPrefix(v, "*"), "*")
-		if v == "" || strings.Count(v, "*") > 1 || strings.ContainsAny(inner, "*/") || strings.Contains(v, "/") {
-			c.add(diag.CodeTrustDomain, path.Field(i), "%q is not a trust domain", v).WithHint("a name with at most one *, first or last, and no /")
-		}
-	}
-}
-
-var templateSegment = regexp.MustCompile(`^[a-zA-Z0-9\-._~%!$&'()+,;:@=]+$`)
-
-func (c *checker) paths(path Path, values []string) {
-	c.nonEmpty(path, values)
-	for i, v := range values {
-		if reason := pathTemplateError(v); reason != "" {
-			c.add(diag.CodePathTemplate, path.Field(i), "%q %s", v, reason).WithHint("whole segments {*} (one) and {**} (any number, last), for example /users/{*}/{**}")
-		}
-	}
-}
-
-// pathTemplateError says what is wrong with the operators {*} and {**} in a path, or "".
-func pathTemplateError(v string) string {
-	if !strings.ContainsAny(v, "{}") {
-		return ""
-	}
-	open := false
-	for _, segment := range strings.Split(strings.TrimPrefix(v, "/"), "/") {
+		block, err := netip.ParsePrefix(v)
 		switch {
-		case segment == "{*}" || segment == "{**}":
-			if open {
-				return "has an operator after {**}"
-			}
-			open = segment == "{**}"
-		case strings.ContainsAny(segment, "{}"):
-			return "has braces that are not a whole segment {*} or {**}"
-		case !templateSegment.MatchString(segment):
-			return "has a segment that a path template cannot have: " + strconv.Quote(segment)
+		case err != nil:
+			c.add(diag.CodeAddress, at, "%q is neither an IP address nor a block", v).WithHint("for example 10.1.2.3 or 10.0.0.0/8")
+		case block.Masked() != block:
+			c.add(diag.CodeHostBits, at, "%s has bits behind its prefix and means %s", v, block.Masked()).WithHint("write %s, or a longer prefix", block.Masked())
 		}
 	}
-	if !strings.HasPrefix(v, "/") {
-		return "does not start with /"
+}
+
+// ports checks ports that are written as text.
+func (c *checker) ports(path Path, field string, values []string) {
+	for i, v := range values {
+		at := path.Field(field, i)
+		if v == "" {
+			c.add(diag.CodeEmptyValue, at, "%s is empty", at).WithHint("write what is meant, or take it out")
+		} else if _, err := strconv.ParseUint(v, 10, 16); err != nil {
+			c.add(diag.CodePort, at, "%q is not a port", v).WithHint("0 to 65535; a range is not possible")
+		}
 	}
-	return ""
+}
+
+// hosts checks values that are compared with the Host header.
+func (c *checker) hosts(path Path, field string, values []string) {
+	c.nonEmpty(path, field, values)
+	for i, v := range values {
+		if strings.HasPrefix(v, "*") && strings.HasSuffix(v, ":*") && len(v) > 2 {
+			at := path.Field(field, i)
+			c.add(diag.CodeHostPort, at, "%q matches only a host that ends with the characters %q", v, v[1:]).
+				WithHint("list the host without a port and with each port: %q, %q", v[:len(v)-2], v[:len(v)-1]+"8080")
+			continue
+		}
+		c.wildcard(path, field, i, v)
+	}
+}
+
+// methods checks HTTP methods.
+func (c *checker) methods(path Path, field string, values []string) {
+	c.nonEmpty(path, field, values)
+	c.wildcards(path, field, values)
+	for i, v := range values {
+		if upper := strings.ToUpper(v); upper != v {
+			c.add(diag.CodeMethodCase, path.Field(field, i), "%q matches no usual method: upper and lower case differ", v).WithHint("write %s", upper)
+		}
+	}
+}
+
+// paths checks paths and path templates.
+func (c *checker) paths(path Path, field string, values []string) {
+	c.nonEmpty(path, field, values)
+	for i, v := range values {
+		if strings.ContainsAny(v, "{}") {
+			c.pathTemplate(path.Field(field, i), v)
+		} else {
+			c.wildcard(path, field, i, v)
+		}
+	}
+}
+
+// serviceAccounts checks service accounts, name or namespace/name.
+func (c *checker) serviceAccounts(path Path, field string, values []string) {
+	for i, v := range values {
+		if v == "" {
+			continue
+		}
+		reason := ""
+		namespace, name, qualified := strings.Cut(v, "/")
+		switch {
+		case len(v) > maxServiceAccountLength:
+			reason = "is longer than 320 characters"
+		case strings.Contains(v, "*"):
+			reason = "has a wildcard"
+		case qualified && namespace == "":
+			reason = "has an empty namespace"
+		case qualified && name == "":
+			reason = "has an empty name"
+		case strings.Contains(name, "/"):
+			reason = "has more than one /"
+		default:
+			continue
+		}
+		c.add(diag.CodeServiceAccount, path.Field(field, i), "the service account %q %s", v, reason).WithHint("name, or namespace/name")
+	}
+}
+
+// trustDomains checks trust domains. Istio lets a / pass in conditions; it can match nothing.
+func (c *checker) trustDomains(path Path, field string, values []string) {
+	for i, v := range values {
+		reason := ""
+		switch stars := strings.Count(v, "*"); {
+		case stars > 1:
+			reason = "has more than one *"
+		case stars == 1 && !strings.HasPrefix(v, "*") && !strings.HasSuffix(v, "*"):
+			reason = "has a * that is neither first nor last"
+		case strings.Contains(v, "/"):
+			reason = "has a /"
+		default:
+			continue
+		}
+		c.add(diag.CodeTrustDomain, path.Field(field, i), "the trust domain %q %s", v, reason).WithHint("a name with at most one *, first or last")
+	}
+}
+
+// wildcards warns of every * that stands for itself.
+func (c *checker) wildcards(path Path, field string, values []string) {
+	for i, v := range values {
+		c.wildcard(path, field, i, v)
+	}
+}
+
+// wildcard mirrors how Istio reads a value: one * at the beginning or, if there is none, at
+// the end is a wildcard; any other is the character itself.
+func (c *checker) wildcard(path Path, field string, i int, v string) {
+	if strings.IndexByte(v, '*') < 0 {
+		return
+	}
+	rest, first := strings.CutPrefix(v, "*")
+	if !first {
+		rest = strings.TrimSuffix(v, "*")
+	}
+	if !strings.Contains(rest, "*") {
+		return
+	}
+	hint := "one *, first or last"
+	if field == "paths" || field == "notPaths" {
+		hint = "one *, first or last; or whole segments {*} and {**}"
+	}
+	c.add(diag.CodeInteriorWildcard, path.Field(field, i), "%q has a * that stands for itself", v).WithHint("%s", hint)
+}
+
+// requestPrincipals warns of values that no token can match. Istio splits a value at its
+// last slash into issuer and subject, and neither is ever empty in a token that counts.
+func (c *checker) requestPrincipals(path Path, field string, values []string) {
+	for i, v := range values {
+		cut := strings.LastIndexByte(v, '/')
+		issuer, subject := v, ""
+		if cut >= 0 {
+			issuer, subject = v[:cut], v[cut+1:]
+		}
+		reason, hint := "", "issuer/subject, issuer/* or */subject"
+		switch {
+		case v == "" || cut < 0 && strings.Contains(v, "*"):
+			continue
+		case cut < 0:
+			reason = "has no subject"
+			hint = "write " + v + "/*, or issuer/subject"
+		case subject == "":
+			reason = "has an empty subject"
+			hint = "write " + v + "* for every subject; an issuer that ends with / needs two"
+		case issuer == "":
+			reason = "has an empty issuer"
+		case issuer == "https:/" || issuer == "http:/":
+			reason = "is read as the issuer " + strconv.Quote(issuer) + " and the subject " + strconv.Quote(subject)
+			hint = "write " + strings.TrimSuffix(v, "*") + "/* for every subject of that issuer"
+		default:
+			continue
+		}
+		c.add(diag.CodeDeadPrincipal, path.Field(field, i), "no token can match %q: it %s", v, reason).WithHint("%s", hint)
+	}
 }

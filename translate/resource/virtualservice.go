@@ -2,6 +2,8 @@ package resource
 
 import (
 	"regexp"
+	"slices"
+	"strings"
 
 	"google.golang.org/protobuf/proto"
 	networkingv1alpha3 "istio.io/api/networking/v1alpha3"
@@ -9,45 +11,116 @@ import (
 	"github.com/portreeve/portreeve/internal/diag"
 )
 
+// checkVirtualService holds a VirtualService against Istio's rules and against what is translated.
 func checkVirtualService(c *checker, m proto.Message) {
 	spec := m.(*networkingv1alpha3.VirtualService)
 	c.supported(spec, "hosts", "gateways", "exportTo", "http.name", "http.match.name", "http.match.uri", "http.match.ignoreUriCase",
 		"http.route.destination.host", "http.route.destination.port", "http.route.weight", "http.directResponse")
-	if len(spec.GetHosts()) == 0 {
-		c.add(diag.CodeVirtualService, Path{"spec"}, "the VirtualService has no hosts").WithHint(`hosts: ["*"] takes every host of the gateway`)
+	c.routedHosts(spec)
+	for i, g := range spec.GetGateways() {
+		c.gatewayName(Path{"spec", "gateways", i}, g)
 	}
-	for i, h := range spec.GetHosts() {
-		c.host(Path{"spec", "hosts", i}, h)
+	c.exportTo(spec.GetExportTo())
+	if len(spec.GetHttp())+len(spec.GetTls())+len(spec.GetTcp()) == 0 {
+		c.addMissing(diag.CodeVirtualService, Path{"spec"}, "the VirtualService has no http routes").WithHint("add http with a route or a directResponse")
 	}
 	for i, r := range spec.GetHttp() {
 		c.httpRoute(Path{"spec", "http", i}, r)
 	}
 }
 
-func (c *checker) httpRoute(path Path, r *networkingv1alpha3.HTTPRoute) {
-	if (len(r.GetRoute()) > 0) == (r.GetDirectResponse() != nil) {
-		c.add(diag.CodeVirtualService, path, "an HTTP route needs either route or directResponse").WithHint("set one of them")
+func (c *checker) routedHosts(spec *networkingv1alpha3.VirtualService) {
+	hosts := spec.GetHosts()
+	if len(hosts) == 0 {
+		c.addMissing(diag.CodeVirtualService, Path{"spec"}, "the VirtualService has no hosts").WithHint(`hosts: ["*"] takes every host of the gateway`)
 	}
-	for i, match := range r.GetMatch() {
-		if re, ok := match.GetUri().GetMatchType().(*networkingv1alpha3.StringMatch_Regex); ok {
-			if _, err := regexp.Compile(re.Regex); err != nil {
-				c.add(diag.CodeVirtualService, path.Field("match", i, "uri", "regex"), "%q is not a regular expression: %v", re.Regex, err).WithHint("RE2 syntax")
+	mesh := len(spec.GetGateways()) == 0 || slices.Contains(spec.GetGateways(), meshGateway)
+	for i, h := range hosts {
+		path := Path{"spec", "hosts", i}
+		if !isHost(h) && !isAddress(h) {
+			c.host(path, h)
+			continue
+		}
+		if h == "*" && mesh {
+			c.add(diag.CodeVirtualService, path, "the host * is not possible in the mesh").WithHint("name a Gateway in spec.gateways, and not mesh")
+		}
+		for j, other := range hosts[:i] {
+			if covers(h, other) || covers(other, h) {
+				c.add(diag.CodeVirtualService, path, "the host %q overlaps with hosts[%d] %q", h, j, other).WithHint("keep the wider one, or use two VirtualServices")
+				break
 			}
 		}
-		c.uriNotEmpty(path.Field("match", i, "uri"), match.GetUri())
 	}
-	if d := r.GetDirectResponse(); d != nil && (d.GetStatus() < 200 || d.GetStatus() > 599) {
-		c.add(diag.CodeVirtualService, path.Field("directResponse", "status"), "%d is not a status that can be answered", d.GetStatus()).WithHint("200 to 599")
+}
+
+// gatewayName checks name, ./name, namespace/name and the older name.namespace.svc.domain.
+func (c *checker) gatewayName(path Path, name string) {
+	namespace, rest, qualified := strings.Cut(name, "/")
+	valid := isSubdomain(name)
+	if qualified {
+		valid = (namespace == "." || isLabel(namespace)) && isSubdomain(rest)
+	}
+	if !valid {
+		c.add(diag.CodeVirtualService, path, "%q is not the name of a Gateway", name).WithHint("name, or namespace/name")
+	}
+}
+
+func (c *checker) httpRoute(path Path, r *networkingv1alpha3.HTTPRoute) {
+	direct := r.GetDirectResponse()
+	// A redirect or delegate is reported as not translated yet; it needs no route.
+	other := r.GetRedirect() != nil || r.GetDelegate() != nil
+	switch {
+	case len(r.GetRoute()) > 0 && direct != nil:
+		c.addKey(diag.CodeVirtualService, path.Field("directResponse"), "%s has both route and directResponse", path).WithHint("keep one of them")
+	case len(r.GetRoute()) == 0 && direct == nil && !other:
+		c.addMissing(diag.CodeVirtualService, path, "%s has neither route nor directResponse", path).WithHint("add route: [{destination: {host: …}}]")
+	}
+	for i, match := range r.GetMatch() {
+		if match.GetUri() != nil {
+			c.uri(path.Field("match", i, "uri"), match.GetUri())
+		}
+	}
+	if direct != nil {
+		c.directResponse(path.Field("directResponse"), direct)
 	}
 	c.weights(path, r.GetRoute())
 }
 
-func (c *checker) uriNotEmpty(path Path, uri *networkingv1alpha3.StringMatch) {
-	if uri == nil {
-		return
+// uri checks a match. Envoy refuses an empty regular expression; the other two would
+// match nothing and everything.
+func (c *checker) uri(path Path, uri *networkingv1alpha3.StringMatch) {
+	switch m := uri.GetMatchType().(type) {
+	case *networkingv1alpha3.StringMatch_Exact:
+		c.notEmpty(path, "exact", m.Exact)
+	case *networkingv1alpha3.StringMatch_Prefix:
+		c.notEmpty(path, "prefix", m.Prefix)
+	case *networkingv1alpha3.StringMatch_Regex:
+		c.notEmpty(path, "regex", m.Regex)
+		if _, err := regexp.Compile(m.Regex); err != nil {
+			c.add(diag.CodeVirtualService, path.Field("regex"), "%q is not a regular expression: %v", m.Regex, err).WithHint("RE2 syntax: no look-around, no back references")
+		}
+	default:
+		c.addMissing(diag.CodeVirtualService, path, "%s has no exact, prefix or regex", path).WithHint("for example prefix: /api")
 	}
-	if uri.GetExact()+uri.GetPrefix()+uri.GetRegex() == "" {
-		c.add(diag.CodeVirtualService, path, "the uri match is empty").WithHint("exact, prefix or regex with a value")
+}
+
+func (c *checker) notEmpty(path Path, field, value string) {
+	if value == "" {
+		at := path.Field(field)
+		c.add(diag.CodeEmptyValue, at, "%s is empty", at).WithHint("for example %s: /api", field)
+	}
+}
+
+// maxBody is the size of a direct response that Envoy takes.
+const maxBody = 1 << 20
+
+// directResponse checks an answer. Istio lets a status from 100 on pass, which Envoy refuses.
+func (c *checker) directResponse(path Path, d *networkingv1alpha3.HTTPDirectResponse) {
+	if d.GetStatus() < 200 || d.GetStatus() > 599 {
+		c.add(diag.CodeVirtualService, path.Field("status"), "%d is not a status that can be answered", d.GetStatus()).WithHint("200 to 599")
+	}
+	if n := max(len(d.GetBody().GetString_()), len(d.GetBody().GetBytes())); n > maxBody {
+		c.add(diag.CodeVirtualService, path.Field("body"), "the body has %d bytes", n).WithHint("at most 1 MiB")
 	}
 }
 
@@ -55,20 +128,26 @@ func (c *checker) weights(path Path, routes []*networkingv1alpha3.HTTPRouteDesti
 	var total int64
 	for i, d := range routes {
 		at := path.Field("route", i)
-		if d.GetDestination().GetHost() == "" {
-			c.add(diag.CodeVirtualService, at.Field("destination", "host"), "the destination has no host").WithHint("the host of a ServiceEntry")
-		} else {
-			c.host(at.Field("destination", "host"), d.GetDestination().GetHost())
-		}
+		c.destination(at, d.GetDestination())
 		if d.GetWeight() < 0 {
-			c.add(diag.CodeVirtualService, at.Field("weight"), "the weight is negative").WithHint("0 or more")
-		}
-		if p := d.GetDestination().GetPort(); p != nil && (p.GetNumber() == 0 || p.GetNumber() > 65535) {
-			c.add(diag.CodePort, at.Field("destination", "port", "number"), "%d is not a port", p.GetNumber()).WithHint("1 to 65535")
+			c.add(diag.CodeVirtualService, at.Field("weight"), "the weight %d is negative", d.GetWeight()).WithHint("0 or more")
 		}
 		total += int64(d.GetWeight())
 	}
-	if len(routes) > 1 && (total == 0 || total > 1<<32-1) {
-		c.add(diag.CodeVirtualService, path.Field("route"), "the weights add up to %d", total).WithHint("1 to 4294967295")
+	if len(routes) > 1 && (total <= 0 || total > 1<<32-1) {
+		c.add(diag.CodeVirtualService, path.Field("route"), "the weights of %s add up to %d", path.Field("route"), total).WithHint("give at least one of them a weight")
+	}
+}
+
+func (c *checker) destination(path Path, d *networkingv1alpha3.Destination) {
+	at := path.Field("destination")
+	switch host := d.GetHost(); {
+	case host == "":
+		c.addMissing(diag.CodeVirtualService, c.deepest(path, "destination"), "%s has no host", at).WithHint("the host of a ServiceEntry")
+	case host == "*" || !isHost(host):
+		c.add(diag.CodeHost, at.Field("host"), "%q is not a host that requests can be sent to", host).WithHint("the host of a ServiceEntry")
+	}
+	if p := d.GetPort(); p != nil {
+		c.portNumber(at.Field("port", "number"), p.GetNumber())
 	}
 }

@@ -1,6 +1,7 @@
 package resource
 
 import (
+	"slices"
 	"strings"
 
 	securityv1beta1 "istio.io/api/security/v1beta1"
@@ -8,51 +9,109 @@ import (
 	"github.com/portreeve/portreeve/internal/diag"
 )
 
-// WhenKeys returns the keys that a condition can have; those with brackets take a name in them.
+// WhenKeys returns the keys that a condition can have. Those that end with [] take a name
+// in the brackets; request.auth.claims takes several, one in the other.
 func WhenKeys() []string {
-	return []string{"request.headers[]", "source.ip", "remote.ip", "source.namespace", "source.serviceAccount", "source.trustDomain",
-		"source.principal", "request.auth.principal", "request.auth.audiences", "request.auth.presenter", "request.auth.claims[]",
-		"destination.ip", "destination.port", "connection.sni", "experimental.envoy.filters.[]"}
+	return []string{
+		"request.headers[]", "source.ip", "remote.ip", "source.namespace", "source.serviceAccount", "source.trustDomain", "source.principal",
+		"request.auth.principal", "request.auth.audiences", "request.auth.presenter", "request.auth.claims[]",
+		"destination.ip", "destination.port", "connection.sni", "experimental.envoy.filters.*[]",
+	}
 }
 
+// condition checks an entry of when. A key that does not exist is an error for every
+// action: Istio drops the whole rule, which opens a DENY policy.
 func (c *checker) condition(path Path, when *securityv1beta1.Condition) {
-	key, at := when.GetKey(), path.Field("key")
+	key := when.GetKey()
+	switch reason := whenKeyMistake(key); {
+	case key == "":
+		c.addMissing(diag.CodeWhenValues, path, "%s has no key", path).WithHint("one of %s", strings.Join(WhenKeys(), ", "))
+	case reason == notAKey:
+		c.add(diag.CodeWhenKey, path.Field("key"), "%q %s", key, reason).WithHint("%s", choice(key, WhenKeys()))
+	case reason != "":
+		c.add(diag.CodeWhenKey, path.Field("key"), "%q %s", key, reason).
+			WithHint("for example request.headers[x-user], request.auth.claims[groups], request.auth.claims[realm][roles]")
+	}
 	if len(when.GetValues())+len(when.GetNotValues()) == 0 {
-		c.add(diag.CodeWhenValues, path, "the condition has neither values nor notValues").WithHint("list what the key may be")
+		c.addMissing(diag.CodeWhenValues, path, "%s has neither values nor notValues", path).WithHint("list what the key may be, or may not be")
 	}
-	for field, values := range map[string][]string{"values": when.GetValues(), "notValues": when.GetNotValues()} {
-		in := path.Field(field)
-		c.nonEmpty(in, values)
-		switch key {
-		case "source.ip", "remote.ip", "destination.ip":
-			c.addresses(in, values)
-		case "destination.port":
-			c.ports(in, values)
-		case "source.serviceAccount":
-			c.serviceAccounts(in, values)
-		case "source.trustDomain":
-			c.trustDomains(in, values)
-		}
+	c.conditionValues(path, key, "values", when.GetValues())
+	c.conditionValues(path, key, "notValues", when.GetNotValues())
+}
+
+func (c *checker) conditionValues(path Path, key, field string, values []string) {
+	if len(values) == 0 {
+		return
 	}
-	if !knownWhenKey(key) {
-		c.add(diag.CodeWhenKey, at, "%q is not a key of a condition", key).WithHint("%s", suggestion(key, WhenKeys()))
+	switch key {
+	case "source.ip", "remote.ip", "destination.ip":
+		c.addresses(path, field, values)
+		return
+	case "destination.port":
+		c.ports(path, field, values)
+		return
+	}
+	c.nonEmpty(path, field, values)
+	switch key {
+	case "source.serviceAccount":
+		c.serviceAccounts(path, field, values)
+	case "source.trustDomain":
+		c.trustDomains(path, field, values)
+	case "request.auth.principal":
+		c.wildcards(path, field, values)
+		c.requestPrincipals(path, field, values)
+	case "source.principal":
+		c.wildcards(path, field, values)
 	}
 }
 
-func knownWhenKey(key string) bool {
-	name, bracket, bracketed := strings.Cut(key, "[")
-	if !bracketed {
-		for _, known := range WhenKeys() {
-			if key == known {
-				return true
-			}
+const (
+	experimentalPrefix = "experimental.envoy.filters."
+	notAKey            = "is not a key of a condition"
+)
+
+// whenKeyMistake says why there is no such key, or "".
+func whenKeyMistake(key string) string {
+	name, rest, bracketed := strings.Cut(key, "[")
+	filter, experimental := strings.CutPrefix(name, experimentalPrefix)
+	takesName := name == "request.headers" || name == "request.auth.claims" || experimental && filter != ""
+	switch {
+	case !bracketed && slices.Contains(WhenKeys(), name):
+		return ""
+	case !takesName:
+		return notAKey
+	case !bracketed:
+		return "needs a name in brackets"
+	}
+	names, closed := strings.CutSuffix(rest, "]")
+	parts := strings.Split(names, "][")
+	for _, part := range parts {
+		if !closed || part == "" || strings.ContainsAny(part, "[]") {
+			return "does not have a name in each pair of brackets"
 		}
-		return false
 	}
-	inner, closed := strings.CutSuffix(bracket, "]")
-	if !closed || inner == "" || strings.HasPrefix(inner, "]") {
-		return false
+	switch {
+	case name == "request.headers" && (len(parts) > 1 || !isHeaderKey(names)):
+		return "does not have the name of a header in its brackets"
+	case experimental && len(parts) > 1:
+		return "has more than one name in brackets"
 	}
-	experimental := strings.HasPrefix(name, "experimental.envoy.filters.") && len(name) > len("experimental.envoy.filters.")
-	return name == "request.headers" || name == "request.auth.claims" || experimental
+	return ""
+}
+
+// isHeaderKey accepts a token, by which HTTP names headers, and the pseudo headers (:path).
+func isHeaderKey(s string) bool {
+	s = strings.TrimPrefix(s, ":")
+	for i := range len(s) {
+		if !isAlphanumeric(s[i]) && strings.IndexByte("!#$%&'*+-.^_`|~", s[i]) < 0 {
+			return false
+		}
+	}
+	return s != ""
+}
+
+// identityKey reports a key about who the peer or the token is.
+func identityKey(key string) bool {
+	return slices.Contains([]string{"source.namespace", "source.serviceAccount", "source.trustDomain", "source.principal"}, key) ||
+		strings.HasPrefix(key, "request.auth.")
 }

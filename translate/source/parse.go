@@ -2,8 +2,8 @@ package source
 
 import (
 	"bytes"
-	"regexp"
-	"strconv"
+	"errors"
+	"io"
 	"strings"
 	"unicode/utf8"
 
@@ -13,8 +13,12 @@ import (
 )
 
 // Parse splits files into documents and parses each by itself, so that one broken document
-// does not hide the findings of another. Every finding reaches every gateway: what a text
-// that cannot be read would have said is unknown.
+// does not hide the findings of another. The items of a Kubernetes List become documents
+// of their own. Documents come in the order of the files and of the text.
+//
+// Findings are errors of syntax, a key that stands twice in one mapping, and a file without
+// any document. Every one of them reaches every gateway, because nobody knows what a text
+// that cannot be read would have said.
 func Parse(files []File) ([]Document, diag.List) {
 	var documents []Document
 	var diags diag.List
@@ -28,155 +32,152 @@ func Parse(files []File) ([]Document, diag.List) {
 
 func parseFile(f File) ([]Document, diag.List) {
 	content := bytes.TrimPrefix(f.Content, []byte("\xef\xbb\xbf"))
-	if !utf8.Valid(content) || bytes.IndexByte(content, 0) >= 0 {
-		return nil, diag.List{diag.New(diag.CodeYAML, diag.Position{File: f.Path}, "the file is not UTF-8 text")}
+	if d, ok := notText(f.Path, content); ok {
+		return nil, diag.List{d}
 	}
 	var documents []Document
 	var diags diag.List
 	for _, p := range split(string(content)) {
 		d, found := p.parse(f.Path)
 		diags = append(diags, found...)
-		if d != nil {
-			documents = append(documents, expandList(*d)...)
+		if d == nil {
+			continue
 		}
+		expanded, found := expand(*d)
+		documents = append(documents, expanded...)
+		diags = append(diags, found...)
 	}
 	if len(documents) == 0 && len(diags) == 0 {
 		diags = append(diags, diag.New(diag.CodeEmptyFile, diag.Position{File: f.Path, Line: 1, Column: 1}, "the file holds no document").
-			WithHint("to remove a policy, delete the file or the document; an emptied file keeps the last good policy"))
+			WithHint("to remove a policy, delete the file, or the document from a file that keeps others"))
 	}
 	return documents, diags
 }
 
-// part is the text of one document.
-type part struct {
-	offset int
-	text   string
+// notText refuses what is not UTF-8, at the first bad byte. It also keeps such bytes out of
+// the messages that are rendered, which could not be marshaled.
+func notText(file string, content []byte) (diag.Diagnostic, bool) {
+	bad := bytes.IndexByte(content, 0)
+	if bad < 0 && utf8.Valid(content) {
+		return diag.Diagnostic{}, false
+	}
+	what := "a NUL byte"
+	if bad < 0 {
+		what = "a byte that is not UTF-8"
+		for rest := content; ; rest = content[bad:] {
+			r, size := utf8.DecodeRune(rest)
+			if r == utf8.RuneError && size <= 1 {
+				break
+			}
+			bad = max(bad, 0) + size
+		}
+		bad = max(bad, 0)
+	}
+	line := bytes.Count(content[:bad], []byte("\n")) + 1
+	column := utf8.RuneCount(content[bytes.LastIndexByte(content[:bad], '\n')+1:bad]) + 1
+	d := diag.New(diag.CodeEncoding, diag.Position{File: file, Line: line, Column: column}, "the file holds %s", what).
+		WithHint("save it as UTF-8 text")
+	return d, true
 }
 
-// split cuts a file at its document markers, which YAML knows only at the start of a line.
+// part is the text of one document.
+type part struct {
+	// offset is the number of lines of the file before the text.
+	offset, lines int
+	text          string
+}
+
+// split cuts a file at its document markers, which YAML knows only at the start of a line,
+// and there even inside a quoted or block text. A "---" line begins its part, so that what
+// follows it on the line stays where it stands; a "..." line ends its part.
 func split(content string) []part {
 	var parts []part
-	current := part{}
-	var lines []string
-	flush := func(next int) {
-		current.text = strings.Join(lines, "\n")
-		parts = append(parts, current)
-		current, lines = part{offset: next}, nil
-	}
-	for i, line := range strings.Split(content, "\n") {
-		bare := strings.TrimRight(line, " \t\r")
-		if bare == "---" || bare == "..." || strings.HasPrefix(line, "--- #") {
-			flush(i + 1)
-			continue
+	begin, first := 0, 0
+	cut := func(end, line int) {
+		if text := content[begin:end]; strings.TrimSpace(text) != "" {
+			parts = append(parts, part{offset: first, lines: line - first, text: text})
 		}
-		if rest, ok := strings.CutPrefix(line, "--- "); ok {
-			flush(i)
-			line = "    " + rest
-		}
-		lines = append(lines, line)
+		begin, first = end, line
 	}
-	flush(0)
+	line := 0
+	for at := 0; at < len(content); line++ {
+		next := len(content)
+		if i := strings.IndexByte(content[at:], '\n'); i >= 0 {
+			next = at + i + 1
+		}
+		switch text := content[at:next]; {
+		case marker(text, "---"):
+			// Directives (%YAML 1.2) change nothing here, and the parser knows only those of 1.1.
+			if preamble(content[begin:at]) {
+				begin, first = at, line
+			}
+			cut(at, line)
+		case marker(text, "..."):
+			cut(next, line+1)
+		}
+		at = next
+	}
+	cut(len(content), line)
 	return parts
 }
 
-// parse returns the document, or nil for one without content.
-func (p part) parse(file string) (*Document, diag.List) {
-	var root yaml.Node
-	if err := yaml.Unmarshal([]byte(p.text), &root); err != nil {
-		return nil, diag.List{p.syntaxError(file, err)}
+// marker reports whether a line is a document marker.
+func marker(line, mark string) bool {
+	rest, ok := strings.CutPrefix(line, mark)
+	return ok && (rest == "" || strings.ContainsRune(" \t\r\n", rune(rest[0])))
+}
+
+// preamble reports whether a text is only directives (%YAML 1.2), comments and blank
+// lines, with a directive among them.
+func preamble(text string) bool {
+	directive := false
+	for line := range strings.Lines(text) {
+		switch {
+		case strings.HasPrefix(line, "%"):
+			directive = true
+		case strings.TrimSpace(line) == "" || strings.HasPrefix(strings.TrimSpace(line), "#"):
+		default:
+			return false
+		}
 	}
-	if len(root.Content) == 0 || root.Content[0].Tag == "!!null" {
+	return directive
+}
+
+// parse returns the document, or nil for one without content or with errors.
+func (p part) parse(file string) (*Document, diag.List) {
+	decoder := yaml.NewDecoder(strings.NewReader(p.text))
+	var document, second yaml.Node
+	err := decoder.Decode(&document)
+	if errors.Is(err, io.EOF) || err == nil && empty(&document) {
 		return nil, nil
 	}
-	d := Document{File: file, Offset: p.offset, Lines: strings.Count(p.text, "\n") + 1, Root: root.Content[0]}
-	if diags := d.checkTree(d.Root); len(diags) > 0 {
-		return nil, diags
+	if err == nil {
+		// The parser breaks lines at more characters than "\n". A document that begins
+		// behind one of those would be dropped without a word.
+		if e := decoder.Decode(&second); e == nil {
+			return nil, diag.List{diag.New(diag.CodeYAML, diag.Position{File: file, Line: p.offset + second.Line, Column: 1},
+				"another document begins here, but not at the start of a line").WithHint("end every line with a line feed")}
+		} else if !errors.Is(e, io.EOF) {
+			err = e
+		}
 	}
-	return &d, nil
+	if err != nil {
+		return nil, diag.List{p.syntaxError(file, err)}
+	}
+	t := tree{document: Document{File: file, Offset: p.offset, Lines: p.lines}}
+	t.document.Root = t.checked(document.Content[0])
+	if len(t.diags) > 0 {
+		return nil, t.diags
+	}
+	t.document.shared = t.aliased > 0
+	return &t.document, nil
 }
 
-// fromParser tells the parser's messages from the scanner's, which the library counts differently.
-var fromParser = regexp.MustCompile(`^did not find expected (<document start>|node content|'-' indicator|key|',' or)`)
-
-var yamlLine = regexp.MustCompile(`^yaml: (?:line (\d+): )?`)
-
-// syntaxError turns the parser's message into a finding. The parser tells the line; the
-// column is that of the line's first character.
-func (p part) syntaxError(file string, err error) diag.Diagnostic {
-	message := err.Error()
-	line := 1
-	if m := yamlLine.FindStringSubmatch(message); m != nil {
-		message = message[len(m[0]):]
-		if n, e := strconv.Atoi(m[1]); e == nil {
-			line = n
-		}
-		if fromParser.MatchString(message) {
-			line++ // the library counts these lines from 0
-		}
+// empty reports whether a document has no content at all, which "null" or "~" would be.
+func empty(document *yaml.Node) bool {
+	if len(document.Content) == 0 {
+		return true
 	}
-	column := 1
-	if lines := strings.Split(p.text, "\n"); line <= len(lines) {
-		text := lines[line-1]
-		column = len(text) - len(strings.TrimLeft(text, " ")) + 1
-	}
-	return diag.New(diag.CodeYAML, diag.Position{File: file, Line: p.offset + line, Column: column}, "not YAML: %s", message)
-}
-
-// checkTree refuses what YAML allows and a policy must not have: a key that stands twice,
-// of which a reader would see only one, and aliases, which can grow without bound.
-func (d Document) checkTree(n *yaml.Node) diag.List {
-	var diags diag.List
-	switch n.Kind {
-	case yaml.AliasNode:
-		return diag.List{diag.New(diag.CodeYAML, d.Position(n), "YAML aliases are not supported").WithHint("write the value out")}
-	case yaml.MappingNode:
-		first := map[string]*yaml.Node{}
-		for i := 0; i+1 < len(n.Content); i += 2 {
-			key := n.Content[i]
-			if key.Kind != yaml.ScalarNode || key.Tag == "!!merge" {
-				diags = append(diags, diag.New(diag.CodeYAML, d.Position(key), "a key must be plain text"))
-				continue
-			}
-			if before, ok := first[key.Value]; ok {
-				diags = append(diags, diag.New(diag.CodeDuplicateKey, d.Position(key), "the key %q stands here again; it is on line %d already", key.Value, d.Offset+before.Line).
-					WithHint("keep one of them"))
-			}
-			first[key.Value] = key
-		}
-	}
-	for _, child := range n.Content {
-		diags = append(diags, d.checkTree(child)...)
-	}
-	return diags
-}
-
-// expandList makes the items of a v1 List documents of their own.
-func expandList(d Document) []Document {
-	if value(d.Root, "kind") != "List" || value(d.Root, "apiVersion") != "v1" {
-		return []Document{d}
-	}
-	var out []Document
-	for i := 0; i+1 < len(d.Root.Content); i += 2 {
-		if d.Root.Content[i].Value != "items" {
-			continue
-		}
-		for _, item := range d.Root.Content[i+1].Content {
-			each := d
-			each.Root = item
-			out = append(out, each)
-		}
-	}
-	return out
-}
-
-func value(mapping *yaml.Node, key string) string {
-	if mapping.Kind != yaml.MappingNode {
-		return ""
-	}
-	for i := 0; i+1 < len(mapping.Content); i += 2 {
-		if mapping.Content[i].Value == key {
-			return mapping.Content[i+1].Value
-		}
-	}
-	return ""
+	n := document.Content[0]
+	return n.Kind == yaml.ScalarNode && n.Value == "" && n.Tag == "!!null"
 }

@@ -24,8 +24,10 @@ type Document struct {
 	Offset int
 	// Lines is the number of lines that the document has.
 	Lines int
-	// Root is the top mapping. It is shared and must not be changed.
+	// Root is the top mapping. It is shared and must not be changed. It holds no aliases.
 	Root *yaml.Node
+	// shared says that a node may stand at several places of the document.
+	shared bool
 }
 
 // Position returns where a node of the document stands in its file.

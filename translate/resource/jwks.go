@@ -1,0 +1,94 @@
+package resource
+
+import (
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/portreeve/portreeve/internal/diag"
+)
+
+// maxURI is the API's bound.
+const maxURI = 2048
+
+// jwksURI checks the address of a key set and reports whether it is one.
+func (c *checker) jwksURI(path Path, uri string) bool {
+	before := len(c.diags)
+	const hint = "an http or https address of at most 2048 characters, such as https://issuer.example/keys"
+	u, err := url.Parse(uri)
+	switch {
+	case err != nil || u.Hostname() == "":
+		c.add(diag.CodeJWKSURI, path, "%q is not an address", uri).WithHint(hint)
+	case u.Scheme != "http" && u.Scheme != "https":
+		c.add(diag.CodeJWKSURI, path, "the scheme of %q is not http or https", uri).WithHint(hint)
+	case len(uri) > maxURI:
+		c.add(diag.CodeJWKSURI, path, "the address has %d characters", len(uri)).WithHint(hint)
+	default:
+		if n, err := strconv.Atoi(u.Port()); u.Port() != "" && (err != nil || n < 1 || n > 65535) {
+			c.add(diag.CodeJWKSURI, path, "%q is not a port", u.Port()).WithHint("1 to 65535")
+		}
+	}
+	return len(c.diags) == before
+}
+
+// jwks checks an inline key set. Envoy refuses its whole configuration over a set without
+// a usable key, so that is an error here. A key that is broken is an error even beside
+// good ones, as in Istio: it is more often half a paste than meant.
+func (c *checker) jwks(path Path, text string) {
+	set, ok := c.keySets[text]
+	if !ok {
+		set = parseKeySet(text)
+		c.keySets[text] = set
+	}
+	if set.problem != "" {
+		c.add(diag.CodeJWKS, path, "the key set cannot be read: %s", set.problem).WithHint(`JSON of the form {"keys": [{"kty": "RSA", "n": "…", "e": "AQAB"}]}`)
+		return
+	}
+	usable := 0
+	for _, k := range set.keys {
+		switch {
+		case k.broken != "":
+			c.add(diag.CodeJWKS, path, "%s: %s", k.name, k.broken).WithHint("copy the key again, whole")
+		case k.unusable != "":
+		default:
+			usable++
+		}
+	}
+	for _, k := range set.keys {
+		if k.unusable != "" && usable > 0 {
+			c.add(diag.CodeJWKSUnused, path, "%s: %s, so Envoy ignores it", k.name, k.unusable).WithHint("take it out")
+		}
+		if k.secret {
+			c.add(diag.CodeJWKSPrivate, path, "%s holds private or symmetric key material; who reads this file can make tokens", k.name).WithHint("give public keys only")
+		}
+	}
+	if usable == 0 && !c.diagsAt(diag.CodeJWKS, path) {
+		c.add(diag.CodeJWKSNoKey, path, "the key set has no key that Envoy can verify a token with%s", set.why()).
+			WithHint("add the issuer's public keys: RSA, EC (P-256, P-384, P-521), OKP (Ed25519) or oct")
+	}
+}
+
+// diagsAt reports whether there is a finding of the code at the path.
+func (c *checker) diagsAt(code diag.Code, path Path) bool {
+	field := path.String()
+	for _, d := range c.diags {
+		if d.Code == code && d.Field == field {
+			return true
+		}
+	}
+	return false
+}
+
+// why lists what is wrong with the keys of a set that has no usable one.
+func (s keySet) why() string {
+	var reasons []string
+	for _, k := range s.keys {
+		if k.unusable != "" {
+			reasons = append(reasons, k.name+": "+k.unusable)
+		}
+	}
+	if len(reasons) == 0 {
+		return ""
+	}
+	return " (" + strings.Join(reasons, "; ") + ")"
+}

@@ -1,0 +1,139 @@
+package resource
+
+import (
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+	"google.golang.org/protobuf/proto"
+	networkingv1alpha3 "istio.io/api/networking/v1alpha3"
+	securityv1beta1 "istio.io/api/security/v1beta1"
+
+	"github.com/portreeve/portreeve/internal/diag"
+	portreevev1alpha1 "github.com/portreeve/portreeve/proto/portreeve/v1alpha1"
+	"github.com/portreeve/portreeve/translate/source"
+)
+
+// definition is what is known of one kind.
+type definition struct {
+	kind     Kind
+	group    string
+	versions []string
+	message  func() proto.Message
+	// reach is the scope of the document's findings.
+	reach func(*checker) diag.Scope
+	// check reports what is wrong with a spec that has the right types.
+	check func(*checker, proto.Message)
+}
+
+const (
+	securityGroup   = "security.istio.io"
+	networkingGroup = "networking.istio.io"
+	portreeveGroup  = "portreeve.dev"
+)
+
+func definitions() []definition {
+	security := []string{"v1", "v1beta1"}
+	networking := []string{"v1", "v1beta1", "v1alpha3"}
+	return []definition{
+		{RequestAuthentication, securityGroup, security, func() proto.Message { return &securityv1beta1.RequestAuthentication{} }, policyReach, checkRequestAuthentication},
+		{AuthorizationPolicy, securityGroup, security, func() proto.Message { return &securityv1beta1.AuthorizationPolicy{} }, policyReach, checkAuthorizationPolicy},
+		{Gateway, networkingGroup, networking, func() proto.Message { return &networkingv1alpha3.Gateway{} }, gatewayReach, checkGateway},
+		{VirtualService, networkingGroup, networking, func() proto.Message { return &networkingv1alpha3.VirtualService{} }, virtualServiceReach, checkVirtualService},
+		{ServiceEntry, networkingGroup, networking, func() proto.Message { return &networkingv1alpha3.ServiceEntry{} }, everyone, checkServiceEntry},
+		{JWTPolicy, portreeveGroup, []string{"v1alpha1"}, func() proto.Message { return &portreevev1alpha1.JWTPolicy{} }, policyReach, checkJWTPolicy},
+	}
+}
+
+// untranslated are the kinds that Istio has in groups that end in istio.io and that are
+// known here only well enough to say that they do nothing.
+func untranslated() []string {
+	return []string{"DestinationRule", "EnvoyFilter", "PeerAuthentication", "ProxyConfig", "Sidecar", "Telemetry",
+		"WasmPlugin", "WorkloadEntry", "WorkloadGroup", "IstioOperator", "TrafficExtension"}
+}
+
+// definition finds what is known of the document's kind, or reports why there is nothing.
+func (d *decoder) definition(document source.Document) (definition, bool) {
+	apiVersion, kind := child(document.Root, "apiVersion"), child(document.Root, "kind")
+	if !isText(apiVersion) || !isText(kind) {
+		d.diags = append(d.diags, notAnObject(document, apiVersion, kind))
+		return definition{}, false
+	}
+	group, version := "", apiVersion.Value
+	if i := strings.LastIndexByte(apiVersion.Value, '/'); i >= 0 {
+		group, version = apiVersion.Value[:i], apiVersion.Value[i+1:]
+	}
+	for _, def := range d.definitions {
+		if def.group != group || string(def.kind) != kind.Value {
+			continue
+		}
+		if slices.Contains(def.versions, version) {
+			return def, true
+		}
+		d.diags = append(d.diags, diag.New(diag.CodeUnknownKind, document.Position(apiVersion), "%s has no version %q", kind.Value, version).
+			WithHint("write %s/%s", group, strings.Join(def.versions, " or "+group+"/")))
+		return definition{}, false
+	}
+	d.diags = append(d.diags, d.unknownKind(document, group, apiVersion, kind))
+	return definition{}, false
+}
+
+func isText(n *yaml.Node) bool { return n != nil && n.Kind == yaml.ScalarNode && n.Value != "" }
+
+func notAnObject(document source.Document, apiVersion, kind *yaml.Node) diag.Diagnostic {
+	missing := "kind"
+	switch {
+	case !isText(apiVersion) && !isText(kind):
+		missing = "apiVersion and kind"
+	case !isText(apiVersion):
+		missing = "apiVersion"
+	}
+	return diag.New(diag.CodeNotAnObject, document.Position(document.Root), "the object has no %s", missing).
+		WithHint("for example apiVersion: %s/v1 and kind: %s", securityGroup, AuthorizationPolicy)
+}
+
+// unknownKind is an error in our API groups and wherever one of our kinds was probably
+// meant: a misspelt policy would silently not be enforced. Elsewhere it is a note.
+func (d *decoder) unknownKind(document source.Document, group string, apiVersion, kind *yaml.Node) diag.Diagnostic {
+	var groups, ofGroup []string
+	for _, def := range d.definitions {
+		if !slices.Contains(groups, def.group) {
+			groups = append(groups, def.group)
+		}
+		if def.group == group {
+			ofGroup = append(ofGroup, string(def.kind))
+		}
+	}
+	istio := strings.HasSuffix(group, ".istio.io")
+	near := nearest(group, groups)
+	if group == "" {
+		near = d.groupOf(kind.Value)
+	}
+	switch {
+	case (istio || len(ofGroup) > 0) && slices.Contains(untranslated(), kind.Value):
+		return diag.New(diag.CodeUnknownKind, document.Position(kind), "%s is not translated yet", kind.Value).
+			WithHint("take it out of the directory; %s", "it has no effect on these gateways")
+	case len(ofGroup) > 0:
+		return diag.New(diag.CodeUnknownKind, document.Position(kind), "%s has no kind %q", group, kind.Value).
+			WithHint("%s", suggestion(kind.Value, ofGroup))
+	case near != "":
+		return diag.New(diag.CodeUnknownKind, document.Position(apiVersion), "%q is not an API group of %s", group, kind.Value).
+			WithHint("did you mean %s?", near)
+	case istio:
+		return diag.New(diag.CodeUnknownKind, document.Position(apiVersion), "the API group %q is not known", group).
+			WithHint("the API groups are %s", strings.Join(groups, ", "))
+	}
+	f := diag.New(diag.CodeForeignKind, document.Position(kind), "%s of %s is ignored", kind.Value, apiVersion.Value)
+	f.Reach = diag.Limited()
+	return f
+}
+
+// groupOf returns the group of one of our kinds, for an apiVersion without a group.
+func (d *decoder) groupOf(kind string) string {
+	for _, def := range d.definitions {
+		if strings.EqualFold(string(def.kind), kind) {
+			return def.group
+		}
+	}
+	return ""
+}

@@ -1,0 +1,122 @@
+package resource
+
+import (
+	securityv1beta1 "istio.io/api/security/v1beta1"
+
+	"github.com/portreeve/portreeve/internal/diag"
+)
+
+// namedList is a field that is a list of values.
+type namedList struct {
+	name   string
+	values []string
+}
+
+// identityFields are the fields of a source about who the peer or the token is.
+func identityFields(s *securityv1beta1.Source) []namedList {
+	return []namedList{
+		{"principals", s.GetPrincipals()}, {"notPrincipals", s.GetNotPrincipals()},
+		{"requestPrincipals", s.GetRequestPrincipals()}, {"notRequestPrincipals", s.GetNotRequestPrincipals()},
+		{"namespaces", s.GetNamespaces()}, {"notNamespaces", s.GetNotNamespaces()},
+		{"serviceAccounts", s.GetServiceAccounts()}, {"notServiceAccounts", s.GetNotServiceAccounts()},
+		{"trustDomains", s.GetTrustDomains()}, {"notTrustDomains", s.GetNotTrustDomains()},
+	}
+}
+
+// addressFields are the fields of a source about where it is.
+func addressFields(s *securityv1beta1.Source) []namedList {
+	return []namedList{
+		{"ipBlocks", s.GetIpBlocks()}, {"notIpBlocks", s.GetNotIpBlocks()},
+		{"remoteIpBlocks", s.GetRemoteIpBlocks()}, {"notRemoteIpBlocks", s.GetNotRemoteIpBlocks()},
+	}
+}
+
+// source checks an entry of from.
+func (c *checker) source(entry Path, s *securityv1beta1.Source) {
+	path := entry.Field("source")
+	identities, addresses := identityFields(s), addressFields(s)
+	if allEmpty(identities) && allEmpty(addresses) {
+		c.emptyEntry(entry, "source", "principals, requestPrincipals, ipBlocks or another field of a source")
+		return
+	}
+	for _, f := range identities {
+		if len(f.values) > 0 {
+			c.identities(path, f)
+		}
+	}
+	for _, f := range addresses {
+		if len(f.values) > 0 {
+			c.addresses(path, f.name, f.values)
+		}
+	}
+	accounts := len(s.GetServiceAccounts()) + len(s.GetNotServiceAccounts())
+	others := len(s.GetPrincipals()) + len(s.GetNotPrincipals()) + len(s.GetNamespaces()) + len(s.GetNotNamespaces())
+	if accounts > 0 && others > 0 {
+		field := "serviceAccounts"
+		if len(s.GetServiceAccounts()) == 0 {
+			field = "notServiceAccounts"
+		}
+		c.addKey(diag.CodeServiceAccountMix, path.Field(field), "%s cannot stand beside principals or namespaces", field).
+			WithHint("use one of them, or two entries of from")
+	}
+}
+
+// identities checks the values of one field of a source.
+func (c *checker) identities(path Path, f namedList) {
+	c.nonEmpty(path, f.name, f.values)
+	switch f.name {
+	case "principals", "notPrincipals":
+		c.wildcards(path, f.name, f.values)
+	case "requestPrincipals", "notRequestPrincipals":
+		c.wildcards(path, f.name, f.values)
+		c.requestPrincipals(path, f.name, f.values)
+	case "serviceAccounts", "notServiceAccounts":
+		c.atMost(path.Field(f.name), len(f.values), maxServiceAccounts)
+		c.serviceAccounts(path, f.name, f.values)
+	case "trustDomains", "notTrustDomains":
+		c.trustDomains(path, f.name, f.values)
+	}
+}
+
+// operation checks an entry of to.
+func (c *checker) operation(entry Path, o *securityv1beta1.Operation) {
+	path := entry.Field("operation")
+	fields := []struct {
+		namedList
+		check func(Path, string, []string)
+	}{
+		{namedList{"hosts", o.GetHosts()}, c.hosts}, {namedList{"notHosts", o.GetNotHosts()}, c.hosts},
+		{namedList{"ports", o.GetPorts()}, c.ports}, {namedList{"notPorts", o.GetNotPorts()}, c.ports},
+		{namedList{"methods", o.GetMethods()}, c.methods}, {namedList{"notMethods", o.GetNotMethods()}, c.methods},
+		{namedList{"paths", o.GetPaths()}, c.paths}, {namedList{"notPaths", o.GetNotPaths()}, c.paths},
+	}
+	empty := true
+	for _, f := range fields {
+		if len(f.values) > 0 {
+			empty = false
+			f.check(path, f.name, f.values)
+		}
+	}
+	if empty {
+		c.emptyEntry(entry, "operation", "hosts, ports, methods, paths or another field of an operation")
+	}
+}
+
+// emptyEntry reports a source or operation that is absent or has no field. It would match
+// everything, which Istio does not let anybody write that way.
+func (c *checker) emptyEntry(entry Path, field, accepted string) {
+	path := entry.Field(field)
+	if c.unknown[path.String()] {
+		return
+	}
+	c.addMissing(diag.CodeEmptyRule, c.deepest(entry, field), "%s has no field", path).WithHint("give it %s, or take the entry out", accepted)
+}
+
+func allEmpty(fields []namedList) bool {
+	for _, f := range fields {
+		if len(f.values) > 0 {
+			return false
+		}
+	}
+	return true
+}

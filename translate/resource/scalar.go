@@ -1,0 +1,194 @@
+package resource
+
+import (
+	"encoding/base64"
+	"fmt"
+	"math"
+	"regexp"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"buf.build/go/protoyaml"
+	"go.yaml.in/yaml/v3"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/portreeve/portreeve/internal/diag"
+)
+
+// value checks one value that is there and returns what is to be converted.
+func (c *checker) value(node *yaml.Node, field protoreflect.FieldDescriptor, at *place) *yaml.Node {
+	switch field.Kind() {
+	case protoreflect.MessageKind, protoreflect.GroupKind:
+		return c.messageValue(node, field.Message(), at)
+	case protoreflect.StringKind:
+		if !isPlainText(node) {
+			c.text(node, at.path())
+		}
+	case protoreflect.BytesKind:
+		c.bytes(node, at)
+	case protoreflect.BoolKind:
+		if node.Kind != yaml.ScalarNode || node.Tag != "!!bool" || (node.Value != "true" && node.Value != "false") {
+			c.wrongType(node, at.path(), "true or false", "write true or false, without quotes")
+		}
+	case protoreflect.EnumKind:
+		c.enum(node, field.Enum(), at)
+	case protoreflect.FloatKind, protoreflect.DoubleKind:
+		if f, err := strconv.ParseFloat(node.Value, 64); node.Kind != yaml.ScalarNode || err != nil || math.IsInf(f, 0) || math.IsNaN(f) {
+			c.wrongType(node, at.path(), "a number", "write a decimal number")
+		}
+	default:
+		c.integer(node, field.Kind(), at)
+	}
+	return node
+}
+
+// messageValue checks a message, of which those of google.protobuf are written as scalars.
+func (c *checker) messageValue(node *yaml.Node, message protoreflect.MessageDescriptor, at *place) *yaml.Node {
+	switch message.FullName() {
+	case "google.protobuf.Duration":
+		if _, err := protoyaml.ParseDuration(node.Value); node.Kind != yaml.ScalarNode || node.Tag != "!!str" || err != nil {
+			c.wrongType(node, at.path(), "a duration", "write a number with a unit, such as 5s or 250ms")
+		}
+		return node
+	case "google.protobuf.BoolValue", "google.protobuf.UInt32Value", "google.protobuf.Int32Value", "google.protobuf.UInt64Value",
+		"google.protobuf.Int64Value", "google.protobuf.StringValue", "google.protobuf.DoubleValue", "google.protobuf.FloatValue":
+		return c.value(node, message.Fields().ByName("value"), at)
+	}
+	if message.FullName().Parent() == "google.protobuf" {
+		return node
+	}
+	return c.message(node, message, at)
+}
+
+// isPlainText reports whether a node is a string in YAML as Kubernetes reads it.
+func isPlainText(node *yaml.Node) bool {
+	if node.Kind != yaml.ScalarNode || (node.Tag != "!!str" && node.Tag != "!!timestamp") {
+		return false
+	}
+	return (node.Style != 0 || !oldBool(node.Value)) && strings.IndexByte(node.Value, 0) < 0
+}
+
+// text checks a value that must be a string. An unquoted 123 or true is more often a
+// mistake than meant, and Kubernetes refuses it too.
+func (c *checker) text(node *yaml.Node, path Path) {
+	switch {
+	case isPlainText(node):
+	case node.Kind == yaml.MappingNode || node.Kind == yaml.SequenceNode:
+		c.wrongType(node, path, "a string", "if it is JSON, write | and the text on the next lines, or put it in single quotes")
+	case strings.IndexByte(node.Value, 0) >= 0:
+		c.broken = true
+		c.addAt(diag.CodeWrongType, c.origin.Document.Position(node), path.String(), "%s holds a NUL character", path).WithHint("remove it")
+	case isNull(node):
+		c.wrongType(node, path, "a string", `write the text, or "" where it is meant to be empty`)
+	default:
+		c.wrongType(node, path, "a string", "quote it: %q", node.Value)
+	}
+}
+
+// oldBool reports the words that the YAML of Kubernetes reads as true or false.
+func oldBool(s string) bool {
+	if len(s) > 3 || len(s) < 2 {
+		return false
+	}
+	switch strings.ToLower(s) {
+	case "yes", "no", "on", "off":
+		return s == strings.ToLower(s) || s == strings.ToUpper(s) || s[1:] == strings.ToLower(s[1:])
+	}
+	return false
+}
+
+func (c *checker) bytes(node *yaml.Node, at *place) {
+	if !isPlainText(node) {
+		c.text(node, at.path())
+		return
+	}
+	if _, err := base64.StdEncoding.DecodeString(node.Value); err != nil {
+		c.wrongType(node, at.path(), "base64", "encode the bytes as base64, or use a field for text")
+	}
+}
+
+func (c *checker) enum(node *yaml.Node, enum protoreflect.EnumDescriptor, at *place) {
+	if node.Kind == yaml.ScalarNode && enum.Values().ByName(protoreflect.Name(node.Value)) != nil {
+		return
+	}
+	if node.Kind != yaml.ScalarNode {
+		c.wrongType(node, at.path(), "a name", "write one of its names")
+		return
+	}
+	names := make([]string, 0, enum.Values().Len())
+	for i := range enum.Values().Len() {
+		if name := string(enum.Values().Get(i).Name()); !strings.HasSuffix(name, "_UNSPECIFIED") {
+			names = append(names, name)
+		}
+	}
+	c.broken = true
+	c.addAt(diag.CodeEnum, c.origin.Document.Position(node), at.path().String(), "%s cannot be %s", at.path(), describe(node)).
+		WithHint("%s", choice(node.Value, names))
+}
+
+var decimal = regexp.MustCompile(`^-?(0|[1-9][0-9]*)$`)
+
+func (c *checker) integer(node *yaml.Node, kind protoreflect.Kind, at *place) {
+	bits, signed := 64, true
+	switch kind {
+	case protoreflect.Int32Kind, protoreflect.Sint32Kind, protoreflect.Sfixed32Kind:
+		bits = 32
+	case protoreflect.Uint32Kind, protoreflect.Fixed32Kind:
+		bits, signed = 32, false
+	case protoreflect.Uint64Kind, protoreflect.Fixed64Kind:
+		signed = false
+	}
+	if node.Kind != yaml.ScalarNode || !decimal.MatchString(node.Value) {
+		c.wrongType(node, at.path(), "a whole number", "write it with digits only")
+		return
+	}
+	var err error
+	if signed {
+		_, err = strconv.ParseInt(node.Value, 10, bits)
+	} else {
+		_, err = strconv.ParseUint(node.Value, 10, bits)
+	}
+	if err != nil {
+		low := "0"
+		if signed {
+			low = "a negative number"
+		}
+		c.wrongType(node, at.path(), fmt.Sprintf("a number of %d bits from %s on", bits, low), "write a number in that range")
+	}
+}
+
+// wrongType reports a value that cannot be converted.
+func (c *checker) wrongType(node *yaml.Node, path Path, want, hint string, args ...any) {
+	c.broken = true
+	c.addAt(diag.CodeWrongType, c.origin.Document.Position(node), path.String(), "%s is %s, not %s", path, describe(node), want).
+		WithHint(hint, args...)
+}
+
+// describe says what a node is, in the user's words.
+func describe(node *yaml.Node) string {
+	switch {
+	case node.Kind == yaml.MappingNode:
+		return "a mapping"
+	case node.Kind == yaml.SequenceNode:
+		return "a list"
+	case isNull(node):
+		return "empty"
+	}
+	value := node.Value
+	if utf8.RuneCountInString(value) > 40 {
+		value = string([]rune(value)[:40]) + "…"
+	}
+	switch node.Tag {
+	case "!!int", "!!float":
+		return "the number " + value
+	case "!!bool":
+		return "the truth value " + value
+	case "!!str", "!!timestamp":
+		if node.Style == 0 && oldBool(value) {
+			return "the truth value " + value
+		}
+		return strconv.Quote(value)
+	}
+	return fmt.Sprintf("%q with the tag %s", value, node.Tag)
+}

@@ -1,0 +1,185 @@
+package translate_test
+
+import (
+	"bytes"
+	"flag"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/portreeve/portreeve/internal/diag"
+	"github.com/portreeve/portreeve/internal/output"
+	"github.com/portreeve/portreeve/translate"
+	"github.com/portreeve/portreeve/translate/model"
+	"github.com/portreeve/portreeve/translate/source"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files")
+
+func ingress() model.Gateway {
+	return model.Gateway{Namespace: "istio-system", Labels: map[string]string{"istio": "ingressgateway"}}
+}
+
+func read(t testing.TB, dir string) []source.File {
+	t.Helper()
+	files, err := source.Read(os.DirFS(dir))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return files
+}
+
+// TestCases compiles every folder of testdata: want.yaml holds the resources of the
+// default gateway, want.diag the findings. Add a folder with in/ and run with -update.
+func TestCases(t *testing.T) {
+	cases, err := filepath.Glob("testdata/*/in")
+	if err != nil || len(cases) == 0 {
+		t.Fatalf("no cases: %v", err)
+	}
+	for _, in := range cases {
+		dir := filepath.Dir(in)
+		t.Run(filepath.Base(dir), func(t *testing.T) {
+			program := translate.Compile(read(t, in), model.DefaultSettings())
+			golden(t, filepath.Join(dir, "want.diag"), findings(program.Diags))
+			golden(t, filepath.Join(dir, "want.yaml"), rendered(t, program))
+		})
+	}
+}
+
+func findings(l diag.List) string {
+	var b strings.Builder
+	for _, d := range l {
+		b.WriteString(d.String() + "\n")
+	}
+	return b.String()
+}
+
+// rendered prints what the default gateway is given, or nothing where it is refused.
+func rendered(t *testing.T, p *translate.Program) string {
+	t.Helper()
+	resources, refused := p.For(ingress())
+	if len(refused) > 0 {
+		return ""
+	}
+	for _, m := range resources.ExtensionConfigs {
+		if err := m.ValidateAll(); err != nil {
+			t.Errorf("%s: %v", m.GetName(), err)
+		}
+	}
+	for _, m := range resources.Listeners {
+		if err := m.ValidateAll(); err != nil {
+			t.Errorf("%s: %v", m.GetName(), err)
+		}
+	}
+	for _, m := range resources.Routes {
+		if err := m.ValidateAll(); err != nil {
+			t.Errorf("%s: %v", m.GetName(), err)
+		}
+	}
+	for _, m := range resources.Clusters {
+		if err := m.ValidateAll(); err != nil {
+			t.Errorf("%s: %v", m.GetName(), err)
+		}
+	}
+	var out bytes.Buffer
+	printable := output.ResourcesOf(resources)
+	if err := output.YAML(&out, map[string]any{"routes": printable.Routes, "clusters": printable.Clusters, "endpoints": printable.Endpoints, "extensionConfigs": printable.ExtensionConfigs}); err != nil {
+		t.Fatal(err)
+	}
+	return out.String()
+}
+
+// golden compares a text with a file; an empty text has no file.
+func golden(t *testing.T, path, got string) {
+	t.Helper()
+	if *update {
+		if err := os.RemoveAll(path); err != nil {
+			t.Fatal(err)
+		}
+		if got != "" {
+			if err := os.WriteFile(path, []byte(got), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return
+	}
+	want, err := os.ReadFile(path)
+	if err != nil && !os.IsNotExist(err) {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("%s (-want +got):\n%s", path, diff)
+	}
+}
+
+// TestTheOrderOfFilesDoesNotMatter holds for all cases together, files and documents shuffled.
+func TestTheOrderOfFilesDoesNotMatter(t *testing.T) {
+	for _, in := range inputs(t) {
+		want := rendered(t, translate.Compile(in, model.DefaultSettings()))
+		for seed := range uint64(20) {
+			shuffled := append([]source.File{}, in...)
+			r := rand.New(rand.NewPCG(seed, 1)) //nolint:gosec // a test wants the same order again
+			r.Shuffle(len(shuffled), func(i, j int) { shuffled[i], shuffled[j] = shuffled[j], shuffled[i] })
+			for i, f := range shuffled {
+				shuffled[i].Path = string(rune('a'+r.IntN(26))) + f.Path
+			}
+			if diff := cmp.Diff(want, rendered(t, translate.Compile(shuffled, model.DefaultSettings()))); diff != "" {
+				t.Fatalf("another order gives another configuration (-want +got):\n%s", diff)
+			}
+		}
+	}
+}
+
+// inputs returns the cases, every document a file of its own.
+func inputs(t testing.TB) [][]source.File {
+	t.Helper()
+	dirs, err := filepath.Glob("testdata/*/in")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out [][]source.File
+	for _, dir := range dirs {
+		var files []source.File
+		for _, f := range read(t, dir) {
+			for i, document := range strings.Split(string(f.Content), "\n---\n") {
+				files = append(files, source.File{Path: strings.Repeat("x", i) + f.Path, Content: []byte(document)})
+			}
+		}
+		out = append(out, files)
+	}
+	return out
+}
+
+// FuzzCompile holds that no input makes the compiler panic, and that what it accepts
+// renders to messages that pass Envoy's own validation rules.
+func FuzzCompile(f *testing.F) {
+	for _, files := range inputs(f) {
+		for _, file := range files {
+			f.Add(file.Content)
+		}
+	}
+	f.Fuzz(func(t *testing.T, content []byte) {
+		program := translate.Compile([]source.File{{Path: "fuzz.yaml", Content: content}}, model.DefaultSettings())
+		rendered(t, program)
+	})
+}
+
+func BenchmarkCompile(b *testing.B) {
+	for name, policies := range map[string]int{"1": 1, "1000": 1000} {
+		b.Run(name, func(b *testing.B) {
+			var text strings.Builder
+			for i := range policies {
+				text.WriteString("---\napiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\nmetadata: {name: p" + strings.Repeat("x", i%7) + string(rune('a'+i%26)) + strings.Repeat("0", i/182) + ", namespace: istio-system}\nspec:\n  action: DENY\n  rules:\n  - from: [{source: {notRequestPrincipals: [\"*\"]}}]\n    to: [{operation: {paths: [/private]}}]\n")
+			}
+			files := []source.File{{Path: "policies.yaml", Content: []byte(text.String())}}
+			b.ReportAllocs()
+			for b.Loop() {
+				translate.Compile(files, model.DefaultSettings()).For(ingress())
+			}
+		})
+	}
+}
