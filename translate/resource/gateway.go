@@ -10,11 +10,16 @@ import (
 	"github.com/portreeve/portreeve/internal/diag"
 )
 
+// gatewayFields are the fields of a Gateway that are translated.
+func gatewayFields() []string {
+	return []string{"selector", "servers.port.number", "servers.port.name", "servers.port.protocol", "servers.hosts", "servers.bind", "servers.name"}
+}
+
 // checkGateway holds a Gateway against Istio's rules and against what is translated. As in
 // Istio, a Gateway without a selector is for every workload.
 func checkGateway(c *checker, m proto.Message) {
 	spec := m.(*networkingv1alpha3.Gateway)
-	c.supported(spec, "selector", "servers.port.number", "servers.port.name", "servers.port.protocol", "servers.hosts", "servers.bind", "servers.name")
+	c.supported(spec, gatewayFields())
 	c.labels(Path{"spec", "selector"}, spec.GetSelector())
 	if len(spec.GetServers()) == 0 {
 		c.addMissing(diag.CodeGateway, Path{"spec"}, "the Gateway has no servers").WithHint("add a server with a port and hosts")

@@ -12,11 +12,19 @@ import (
 	"github.com/portreeve/portreeve/internal/diag"
 )
 
+// serviceEntryFields are the fields of a ServiceEntry that are translated, or have no
+// meaning on a gateway (addresses, location, locality, network).
+func serviceEntryFields() []string {
+	return []string{
+		"hosts", "addresses", "ports.number", "ports.name", "ports.protocol", "ports.targetPort", "location", "resolution", "exportTo",
+		"endpoints.address", "endpoints.ports", "endpoints.labels", "endpoints.weight", "endpoints.locality", "endpoints.network",
+	}
+}
+
 // checkServiceEntry holds a ServiceEntry against Istio's rules and against what is translated.
 func checkServiceEntry(c *checker, m proto.Message) {
 	spec := m.(*networkingv1alpha3.ServiceEntry)
-	c.supported(spec, "hosts", "addresses", "ports.number", "ports.name", "ports.protocol", "ports.targetPort", "location", "resolution",
-		"endpoints.address", "endpoints.ports", "endpoints.labels", "endpoints.weight", "endpoints.locality", "endpoints.network", "exportTo")
+	c.supported(spec, serviceEntryFields())
 	c.serviceHosts(spec)
 	c.serviceAddresses(spec.GetAddresses())
 	c.exportTo(spec.GetExportTo())

@@ -11,27 +11,27 @@ import (
 )
 
 // supported refuses every field of the spec that is set and not listed. What the compiler
-// does not translate is thereby an error and never silently dropped, also in fields that a
-// newer API adds. Names are field names from the spec, joined by dots; a listed field
-// counts with all that is below it, unless fields below it are listed too.
-func (c *checker) supported(spec proto.Message, fields ...string) {
+// does not translate is thereby an error and never silently dropped, also in a field that
+// a newer API adds. Names are the YAML's, from the spec, joined by dots; only a list or
+// mapping of plain values, or a plain value, is listed.
+func (c *checker) supported(spec proto.Message, fields []string) {
 	c.supportedIn(spec.ProtoReflect(), Path{"spec"}, "", fields)
 }
 
 func (c *checker) supportedIn(m protoreflect.Message, path Path, prefix string, fields []string) {
 	m.Range(func(f protoreflect.FieldDescriptor, v protoreflect.Value) bool {
-		name, at := prefix+f.JSONName(), path.Field(f.JSONName())
-		deeper := slices.ContainsFunc(fields, func(s string) bool { return strings.HasPrefix(s, name+".") })
+		name := prefix + f.JSONName()
 		switch {
-		case !deeper && slices.Contains(fields, name):
-		case !deeper:
+		case slices.Contains(fields, name):
+		case !slices.ContainsFunc(fields, func(s string) bool { return strings.HasPrefix(s, name+".") }):
+			at := path.Field(f.JSONName())
 			c.add(diag.CodeUnsupported, at, "%s is not translated yet", at).WithHint("leave it out")
 		case f.IsList():
 			for i := range v.List().Len() {
-				c.supportedIn(v.List().Get(i).Message(), at.Field(i), name+".", fields)
+				c.supportedIn(v.List().Get(i).Message(), path.Field(f.JSONName(), i), name+".", fields)
 			}
 		default:
-			c.supportedIn(v.Message(), at, name+".", fields)
+			c.supportedIn(v.Message(), path.Field(f.JSONName()), name+".", fields)
 		}
 		return true
 	})

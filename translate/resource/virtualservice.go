@@ -11,11 +11,20 @@ import (
 	"github.com/portreeve/portreeve/internal/diag"
 )
 
+// virtualServiceFields are the fields of a VirtualService that are translated.
+func virtualServiceFields() []string {
+	return []string{
+		"hosts", "gateways", "exportTo", "http.name",
+		"http.match.name", "http.match.uri.exact", "http.match.uri.prefix", "http.match.uri.regex", "http.match.ignoreUriCase",
+		"http.route.destination.host", "http.route.destination.port.number", "http.route.weight",
+		"http.directResponse.status", "http.directResponse.body.string", "http.directResponse.body.bytes",
+	}
+}
+
 // checkVirtualService holds a VirtualService against Istio's rules and against what is translated.
 func checkVirtualService(c *checker, m proto.Message) {
 	spec := m.(*networkingv1alpha3.VirtualService)
-	c.supported(spec, "hosts", "gateways", "exportTo", "http.name", "http.match.name", "http.match.uri", "http.match.ignoreUriCase",
-		"http.route.destination.host", "http.route.destination.port", "http.route.weight", "http.directResponse")
+	c.supported(spec, virtualServiceFields())
 	c.routedHosts(spec)
 	for i, g := range spec.GetGateways() {
 		c.gatewayName(Path{"spec", "gateways", i}, g)

@@ -45,6 +45,9 @@ func (p part) errorLine(lines []string, reported int, message string) int {
 	_ = yaml.NewDecoder(read).Decode(&n)
 	last := min(strings.Count(p.text[:read.at], "\n")+1, len(lines))
 	if strings.Contains(message, "escape c") {
+		for ; last > 1 && !strings.Contains(lines[last-1], "\\"); last-- {
+			// The parser reads a few characters ahead.
+		}
 		return last
 	}
 	if last-reported > maxSearch {
@@ -86,6 +89,8 @@ func errorColumn(message, line string) int {
 		at = max(at, strings.IndexAny(line, "@`%"))
 	case strings.Contains(message, "control characters"):
 		at = max(0, strings.IndexFunc(line, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }))
+	case strings.Contains(message, "node content"):
+		at = max(at, strings.IndexAny(line, "]}"))
 	case strings.Contains(message, "unknown anchor"), strings.Contains(message, "alphabetic or numeric"):
 		at = max(at, strings.IndexAny(line, "*&"))
 	case strings.Contains(message, "escape c"):
@@ -104,6 +109,7 @@ func plain(message, line string) (words, hint string) {
 		{"did not find expected key", "this line does not fit the lines above it", "indent it like its neighbours; a text that begins with a quote must end with one"},
 		{"did not find expected '-' indicator", "this line does not fit the list above it", "indent it like the other items, with \"- \""},
 		{"did not find expected ',' or", "a list or mapping in brackets is not closed", "add the missing , ] or }"},
+		{"did not find expected node content", "a value is missing, or a bracket is not closed or not opened", "check the brackets of this line and the next ones"},
 		{"could not find expected ':'", "this line has no \": \"", "write key: value, or indent a continued text"},
 		{"unexpected end of stream", "a quoted text is not closed", "add the missing quote"},
 		{"block sequence entries are not allowed", "a list cannot begin here", "begin the list on its own line"},

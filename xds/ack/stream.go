@@ -77,15 +77,16 @@ func (st *Stream) Sent(d Delivery) {
 }
 
 // Accepted records that the gateway took the response with that nonce. A nonce that no answer is
-// due for is passed by: a request may repeat one to change its subscription.
-func (st *Stream) Accepted(url, nonce string) {
+// due for is passed by: a request may repeat one to change its subscription. It returns the response
+// that was answered, or false.
+func (st *Stream) Accepted(url, nonce string) (Delivery, bool) {
 	s := st.store
 	s.mu.Lock()
 	r := st.record(url)
 	d, ok := r.answer(nonce)
 	if !ok {
 		s.mu.Unlock()
-		return
+		return Delivery{}, false
 	}
 	r.accepted, r.refused = d.Version, false
 	for name, version := range d.Resources {
@@ -101,18 +102,19 @@ func (st *Stream) Accepted(url, nonce string) {
 	s.mu.Unlock()
 	s.metrics.accepted.WithLabelValues(nameOf(url)).Inc()
 	st.tell(ResponseAccepted, d, nil)
+	return d, true
 }
 
 // Refused records that the gateway refused the response with that nonce and why. A nonce that no
-// answer is due for is passed by.
-func (st *Stream) Refused(url, nonce, message string) {
+// answer is due for is passed by. It returns the response that was answered, or false.
+func (st *Stream) Refused(url, nonce, message string) (Delivery, bool) {
 	s := st.store
 	s.mu.Lock()
 	r := st.record(url)
 	d, ok := r.answer(nonce)
 	if !ok {
 		s.mu.Unlock()
-		return
+		return Delivery{}, false
 	}
 	refusal := Refusal{Version: d.Version, At: s.clock(), Message: cut(message), Resources: named(message, d.names())}
 	r.refusal, r.refused = &refusal, true
@@ -127,6 +129,7 @@ func (st *Stream) Refused(url, nonce, message string) {
 	s.mu.Unlock()
 	s.metrics.refused.WithLabelValues(nameOf(url)).Inc()
 	st.tell(ResponseRefused, d, refusal.clone())
+	return d, true
 }
 
 // Has records what a delta client said on connecting that it has.

@@ -241,3 +241,15 @@ func (c config) snapshot(t *testing.T) *cachev3.Snapshot {
 func inline(n int) *corev3.DataSource {
 	return &corev3.DataSource{Specifier: &corev3.DataSource_InlineString{InlineString: fmt.Sprint(n)}}
 }
+
+// routed returns a listener per route.
+func routed(routes ...string) []*listenerv3.Listener {
+	var out []*listenerv3.Listener
+	for _, name := range routes {
+		hcm := &hcmv3.HttpConnectionManager{RouteSpecifier: &hcmv3.HttpConnectionManager_Rds{Rds: &hcmv3.Rds{RouteConfigName: name}}}
+		out = append(out, &listenerv3.Listener{Name: name, FilterChains: []*listenerv3.FilterChain{{
+			Filters: []*listenerv3.Filter{{Name: "hcm", ConfigType: &listenerv3.Filter_TypedConfig{TypedConfig: envoy.Any(hcm)}}},
+		}}})
+	}
+	return out
+}

@@ -6,7 +6,8 @@
 // answer comes. So an addition is make before break; a removal is not: a cluster goes before the route to it.
 //
 // A refused response is recorded and not sent again: the gateway stays on what it had until
-// the content changes.
+// the content changes. What was in a refused delta response beside the bad resource is sent again after
+// the gateway has accepted a later one.
 package server
 
 import (
@@ -125,7 +126,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	cut := time.AfterFunc(grace, g.Stop)
 	defer cut.Stop()
 	g.GracefulStop()
-	<-failed
+	_ = <-failed // Serve has no more to say than that it was stopped
 	return nil
 }
 

@@ -29,8 +29,10 @@ type session struct {
 	node     *corev3.Node
 	identity node.Identity
 	record   *ack.Stream
-	// sent is the last response of each type.
+	// sent is the last response of each type, in state-of-the-world.
 	sent map[string]version
+	// doubts are, in delta, by type.
+	doubts map[string]*doubt
 }
 
 // version names a response of state-of-the-world.
@@ -83,9 +85,13 @@ func (s *session) answer(url, nonce string, refusal *status.Status) {
 	switch _, served := snapshot.TypeOf(url); {
 	case !served || nonce == "":
 	case refusal != nil:
-		s.record.Refused(url, nonce, refusal.GetMessage())
+		if d, ok := s.record.Refused(url, nonce, refusal.GetMessage()); ok {
+			s.doubt(url).refused(d)
+		}
 	default:
-		s.record.Accepted(url, nonce)
+		if d, ok := s.record.Accepted(url, nonce); ok {
+			s.doubt(url).accepted(d)
+		}
 	}
 }
 

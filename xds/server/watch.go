@@ -31,6 +31,7 @@ func (s *session) CreateDeltaWatch(r *cachev3.DeltaRequest, sub cachev3.Subscrip
 		s.logger.Debug("type is not delivered", "type", url)
 		return func() {}, nil
 	}
+	s.doubt(url).resend(sub)
 	if r.GetResponseNonce() != "" {
 		return s.server.cache.CreateDeltaWatch(r, sub, out)
 	}

@@ -1,0 +1,192 @@
+package reload_test
+
+import (
+	"context"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	cachev3 "github.com/envoyproxy/go-control-plane/pkg/cache/v3"
+	"github.com/envoyproxy/go-control-plane/pkg/resource/v3"
+	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/portreeve/portreeve/internal/reload"
+	"github.com/portreeve/portreeve/translate/model"
+	"github.com/portreeve/portreeve/xds/node"
+)
+
+// publisher remembers the versions that each group was given.
+type publisher struct {
+	mu   sync.Mutex
+	sent map[string][]map[string]string
+}
+
+func (p *publisher) Set(_ context.Context, group string, s *cachev3.Snapshot) error {
+	versions := map[string]string{}
+	for _, kind := range []string{resource.ListenerType, resource.RouteType, resource.ClusterType, resource.EndpointType, resource.ExtensionConfigType, resource.SecretType} {
+		versions[kind] = s.GetVersion(kind)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.sent[group] = append(p.sent[group], versions)
+	return nil
+}
+
+func newReloader(t *testing.T, state *reload.State, dirs ...string) (*reload.Reloader, *publisher) {
+	t.Helper()
+	r, err := reload.New(reload.Options{
+		Dirs: dirs, Settings: model.DefaultSettings(), State: state, Quiet: 50 * time.Millisecond, Logger: slog.New(slog.DiscardHandler),
+		Metrics: reload.NewMetrics(prometheus.NewRegistry()), Now: func() time.Time { return time.Now().Add(time.Hour) }, // every file is settled
+	})
+	must(t, err)
+	p := &publisher{sent: map[string][]map[string]string{}}
+	r.PublishTo(p)
+	return r, p
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func policy(name, path string) string {
+	return "apiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\nmetadata: {name: " + name + ", namespace: istio-system}\nspec: {action: DENY, rules: [{to: [{operation: {paths: [" + path + "]}}]}]}\n"
+}
+
+// listener is a Gateway, without which no policy filter is asked for.
+const listener = "apiVersion: networking.istio.io/v1\nkind: Gateway\nmetadata: {name: g}\nspec: {selector: {istio: ingressgateway}, servers: [{port: {number: 8080, name: http, protocol: HTTP}, hosts: ['*']}]}\n"
+
+func write(t *testing.T, dir, name, content string) {
+	t.Helper()
+	must(t, os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600))
+}
+
+func group() node.Group {
+	return node.Of(model.Gateway{Namespace: "istio-system", Labels: map[string]string{"istio": "ingressgateway"}})
+}
+
+// TestTwoControlPlanesAgree holds that equal documents give equal versions, however they
+// are spread over files and directories.
+func TestTwoControlPlanesAgree(t *testing.T) {
+	documents := []string{listener, policy("a", "/a"), policy("b", "/b"), policy("c", "/c")}
+	var want map[string]string
+	for _, order := range [][]int{{0, 1, 2, 3}, {3, 2, 1, 0}, {2, 0, 3, 1}} {
+		one, two := t.TempDir(), t.TempDir()
+		for i, n := range order {
+			write(t, []string{one, two}[i%2], string(rune('m'+i))+".yaml", documents[n])
+		}
+		r, p := newReloader(t, nil, one, two)
+		must(t, r.Reload(t.Context(), reload.Change{}))
+		r.Join(group())
+		got := p.sent[group().Key]
+		if len(got) != 1 {
+			t.Fatalf("published %d times, want once", len(got))
+		}
+		if want == nil {
+			want = got[0]
+		}
+		if diff := cmp.Diff(want, got[0]); diff != "" {
+			t.Errorf("order %v gives other versions (-want +got):\n%s", order, diff)
+		}
+		for kind, version := range got[0] {
+			if version == "" {
+				t.Errorf("%s has no version", kind)
+			}
+		}
+	}
+}
+
+func TestAnEditChangesOnlyWhatItTouches(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, "gateway.yaml", listener)
+	write(t, dir, "a.yaml", policy("a", "/a"))
+	r, p := newReloader(t, nil, dir)
+	must(t, r.Reload(t.Context(), reload.Change{}))
+	r.Join(group())
+	write(t, dir, "a.yaml", policy("a", "/other"))
+	must(t, r.Reload(t.Context(), reload.Change{}))
+	must(t, r.Reload(t.Context(), reload.Change{}))
+	sent := p.sent[group().Key]
+	if len(sent) != 2 {
+		t.Fatalf("published %d times, want twice", len(sent))
+	}
+	var changed []string
+	for kind, version := range sent[1] {
+		if sent[0][kind] != version {
+			changed = append(changed, kind)
+		}
+	}
+	if !slices.Equal(changed, []string{resource.ExtensionConfigType}) {
+		t.Errorf("a policy edit changed %v", changed)
+	}
+}
+
+func TestAFileInMotionKeepsWhatItHeld(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, "gateway.yaml", listener)
+	write(t, dir, "a.yaml", policy("a", "/a"))
+	write(t, dir, "b.yaml", policy("b", "/b"))
+	r, p := newReloader(t, nil, dir)
+	must(t, r.Reload(t.Context(), reload.Change{}))
+	r.Join(group())
+	// a is being deleted and re-created, b has settled with the content that it had.
+	must(t, os.Remove(filepath.Join(dir, "a.yaml")))
+	must(t, r.Reload(t.Context(), reload.Change{Unsettled: []string{filepath.Join(dir, "a.yaml")}}))
+	if n := len(p.sent[group().Key]); n != 1 {
+		t.Errorf("a file in motion was published: %d times, want once", n)
+	}
+	must(t, r.Reload(t.Context(), reload.Change{}))
+	if n := len(p.sent[group().Key]); n != 2 {
+		t.Errorf("the settled removal was published %d times in all, want twice", n)
+	}
+}
+
+func TestAnUnreadableFileRefusesTheGeneration(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, "gateway.yaml", listener)
+	write(t, dir, "a.yaml", policy("a", "/a"))
+	r, p := newReloader(t, nil, dir)
+	must(t, r.Reload(t.Context(), reload.Change{}))
+	r.Join(group())
+	must(t, os.Remove(filepath.Join(dir, "a.yaml")))
+	must(t, os.Symlink("nowhere", filepath.Join(dir, "a.yaml")))
+	must(t, r.Reload(t.Context(), reload.Change{}))
+	status := r.Status()
+	if len(p.sent[group().Key]) != 1 || !status.Findings.HasErrors() || len(status.Groups[0].Refused) == 0 {
+		t.Errorf("published %d times; status %+v", len(p.sent[group().Key]), status)
+	}
+	if !status.Ready {
+		t.Error("not ready although the last good policy is served")
+	}
+}
+
+func TestTheStateServesGroupsThatNeverConnectedBefore(t *testing.T) {
+	dir, stateDir := t.TempDir(), t.TempDir()
+	state, err := reload.OpenState(stateDir)
+	must(t, err)
+	write(t, dir, "gateway.yaml", listener)
+	write(t, dir, "a.yaml", policy("a", "/a"))
+	r, p := newReloader(t, state, dir)
+	must(t, r.Reload(t.Context(), reload.Change{}))
+	r.Join(group())
+
+	write(t, dir, "a.yaml", "kind: [")
+	again, q := newReloader(t, state, dir)
+	must(t, again.Reload(t.Context(), reload.Change{}))
+	again.Join(group())
+	if diff := cmp.Diff(p.sent, q.sent); diff != "" {
+		t.Errorf("after the restart (-before +after):\n%s", diff)
+	}
+	info, err := os.Stat(filepath.Join(stateDir, "generations.json"))
+	must(t, err)
+	if info.Mode().Perm() != 0o600 {
+		t.Errorf("the state is %v, want it readable by its owner only", info.Mode())
+	}
+}

@@ -1,0 +1,190 @@
+package watch_test
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/portreeve/portreeve/internal/watch"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const bound = 10 * time.Second
+
+// watched runs a watcher on a new directory until the test ends.
+func watched(t *testing.T, quiet, rescan time.Duration) (string, *watch.Watcher) {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "policy")
+	must(t, os.Mkdir(dir, 0o700))
+	w, err := watch.New(watch.Options{
+		Dirs: []string{dir}, Relevant: func(name string) bool { return strings.HasSuffix(name, ".yaml") && !strings.HasPrefix(name, ".") },
+		Quiet: quiet, Max: 10 * quiet, Rescan: rescan, Logger: slog.New(slog.DiscardHandler),
+	})
+	must(t, err)
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- w.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+	return dir, w
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// next returns the next change.
+func next(t *testing.T, w *watch.Watcher) watch.Change {
+	t.Helper()
+	select {
+	case c := <-w.Changes():
+		return c
+	case <-time.After(bound):
+		t.Fatal("no change was told")
+		return watch.Change{}
+	}
+}
+
+// none holds that nothing is told for as long as two quiet periods take.
+func none(t *testing.T, w *watch.Watcher, what string) {
+	t.Helper()
+	select {
+	case c := <-w.Changes():
+		t.Errorf("%s: told %v, want nothing", what, c)
+	case <-time.After(100 * time.Millisecond):
+	}
+}
+
+func write(t *testing.T, path, content string) {
+	t.Helper()
+	must(t, os.WriteFile(path, []byte(content), 0o600))
+}
+
+func TestEachWayOfEditingIsToldOnce(t *testing.T) {
+	for name, edit := range map[string]func(t *testing.T, dir string){
+		"create":   func(t *testing.T, dir string) { t.Helper(); write(t, filepath.Join(dir, "new.yaml"), "x") },
+		"in place": func(t *testing.T, dir string) { t.Helper(); write(t, filepath.Join(dir, "a.yaml"), "y") },
+		"delete":   func(t *testing.T, dir string) { t.Helper(); must(t, os.Remove(filepath.Join(dir, "a.yaml"))) },
+		"delete and create": func(t *testing.T, dir string) {
+			t.Helper()
+			must(t, os.Remove(filepath.Join(dir, "a.yaml")))
+			write(t, filepath.Join(dir, "a.yaml"), "y")
+		},
+		"moved in from elsewhere": func(t *testing.T, dir string) {
+			t.Helper()
+			write(t, filepath.Join(filepath.Dir(filepath.Dir(dir)), "b.yaml"), "x")
+			must(t, os.Rename(filepath.Join(filepath.Dir(filepath.Dir(dir)), "b.yaml"), filepath.Join(dir, "b.yaml")))
+		},
+		"new folder with a file": func(t *testing.T, dir string) {
+			t.Helper()
+			must(t, os.Mkdir(filepath.Join(dir, "sub"), 0o700))
+			write(t, filepath.Join(dir, "sub", "b.yaml"), "x")
+		},
+		"a whole folder replaced": func(t *testing.T, dir string) {
+			t.Helper()
+			other := dir + "-other"
+			must(t, os.Mkdir(other, 0o700))
+			write(t, filepath.Join(other, "b.yaml"), "x")
+			must(t, os.Rename(dir, dir+"-old"))
+			must(t, os.Rename(other, dir))
+		},
+		"a thousand files": func(t *testing.T, dir string) {
+			t.Helper()
+			for i := range 1000 {
+				write(t, filepath.Join(dir, fmt.Sprintf("f%d.yaml", i)), "x")
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir, w := watched(t, 50*time.Millisecond, time.Hour)
+			write(t, filepath.Join(dir, "a.yaml"), "x")
+			next(t, w)
+			edit(t, dir)
+			if c := next(t, w); len(c.Unsettled) > 0 {
+				t.Errorf("told with %v unsettled", c.Unsettled)
+			}
+			none(t, w, "after the edit")
+		})
+	}
+}
+
+func TestARenameIntoPlaceIsToldAtOnce(t *testing.T) {
+	// A quiet period that the test would not live to see the end of.
+	dir, w := watched(t, time.Hour, time.Hour)
+	write(t, filepath.Join(dir, ".new"), "x")
+	must(t, os.Rename(filepath.Join(dir, ".new"), filepath.Join(dir, "a.yaml")))
+	c := next(t, w)
+	if want := filepath.Join(dir, "a.yaml"); len(c.Complete) != 1 || c.Complete[0] != want {
+		t.Errorf("complete: %v, want %s", c.Complete, want)
+	}
+}
+
+func TestASymlinkSwapIsToldAtOnce(t *testing.T) {
+	dir, w := watched(t, time.Hour, time.Hour)
+	must(t, os.Mkdir(filepath.Join(dir, "..one"), 0o700))
+	must(t, os.Symlink("..one", filepath.Join(dir, "..data_tmp")))
+	must(t, os.Rename(filepath.Join(dir, "..data_tmp"), filepath.Join(dir, "..data")))
+	next(t, w)
+}
+
+func TestWhatIsNotRelevantIsNotTold(t *testing.T) {
+	dir, w := watched(t, 20*time.Millisecond, time.Hour)
+	for _, name := range []string{"README.md", ".hidden.yaml", "a.yaml~", ".a.yaml.swp"} {
+		write(t, filepath.Join(dir, name), "x")
+	}
+	none(t, w, "irrelevant files")
+}
+
+func TestAFileThatIsWrittenWithoutEndDoesNotHoldUpOthers(t *testing.T) {
+	dir, w := watched(t, 30*time.Millisecond, time.Hour)
+	busy := filepath.Join(dir, "busy.yaml")
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(stopped)
+		tick := time.NewTicker(2 * time.Millisecond)
+		defer tick.Stop()
+		for text := "x"; ; text += "x" {
+			select {
+			case <-stop:
+				return
+			case <-tick.C:
+				_ = os.WriteFile(busy, []byte(text), 0o600)
+			}
+		}
+	}()
+	write(t, filepath.Join(dir, "a.yaml"), "x")
+	if c := next(t, w); len(c.Unsettled) != 1 || c.Unsettled[0] != busy {
+		t.Errorf("unsettled: %v, want %s", c.Unsettled, busy)
+	}
+	close(stop)
+	<-stopped
+	for c := next(t, w); len(c.Unsettled) > 0; {
+		c = next(t, w)
+	}
+}
+
+func TestWhatNoEventToldIsFoundByTheRescan(t *testing.T) {
+	root := t.TempDir()
+	target := filepath.Join(root, "elsewhere.yaml")
+	dir, w := watched(t, 20*time.Millisecond, 50*time.Millisecond)
+	write(t, target, "x")
+	must(t, os.Symlink(target, filepath.Join(dir, "a.yaml")))
+	next(t, w)
+	write(t, target, "longer") // no directory that is watched sees this
+	next(t, w)
+}
