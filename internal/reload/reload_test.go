@@ -11,7 +11,7 @@ import (
 	"time"
 
 	cachev3 "github.com/envoyproxy/go-control-plane/pkg/cache/v3"
-	"github.com/envoyproxy/go-control-plane/pkg/resource/v3"
+	resourcev3 "github.com/envoyproxy/go-control-plane/pkg/resource/v3"
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -28,7 +28,7 @@ type publisher struct {
 
 func (p *publisher) Set(_ context.Context, group string, s *cachev3.Snapshot) error {
 	versions := map[string]string{}
-	for _, kind := range []string{resource.ListenerType, resource.RouteType, resource.ClusterType, resource.EndpointType, resource.ExtensionConfigType, resource.SecretType} {
+	for _, kind := range []string{resourcev3.ListenerType, resourcev3.RouteType, resourcev3.ClusterType, resourcev3.EndpointType, resourcev3.ExtensionConfigType, resourcev3.SecretType} {
 		versions[kind] = s.GetVersion(kind)
 	}
 	p.mu.Lock()
@@ -123,7 +123,7 @@ func TestAnEditChangesOnlyWhatItTouches(t *testing.T) {
 			changed = append(changed, kind)
 		}
 	}
-	if !slices.Equal(changed, []string{resource.ExtensionConfigType}) {
+	if !slices.Equal(changed, []string{resourcev3.ExtensionConfigType}) {
 		t.Errorf("a policy edit changed %v", changed)
 	}
 }

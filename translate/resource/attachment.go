@@ -23,7 +23,9 @@ const maxTargetRefs = 16
 // attachment checks how a policy says which workloads it is for.
 func (c *checker) attachment(spec attached) {
 	c.oneAttachment(spec)
-	c.selector(Path{"spec", "selector"}, spec.GetSelector() != nil, spec.GetSelector().GetMatchLabels())
+	if s := spec.GetSelector(); s != nil {
+		c.selector(Path{"spec", "selector"}, s.GetMatchLabels())
+	}
 	if ref := spec.GetTargetRef(); ref != nil {
 		c.targetRef(Path{"spec", "targetRef"}, ref)
 	}
@@ -51,8 +53,8 @@ func (c *checker) oneAttachment(spec attached) {
 }
 
 // selector checks the labels of a selector.
-func (c *checker) selector(path Path, present bool, labels map[string]string) {
-	if present && len(labels) == 0 {
+func (c *checker) selector(path Path, labels map[string]string) {
+	if len(labels) == 0 {
 		c.addMissing(diag.CodeSelectorEmpty, path, "%s has no labels, so the policy applies to every workload in its scope", path).
 			WithHint("give it matchLabels, or leave the selector out")
 	}

@@ -12,7 +12,9 @@ import (
 // reported where the user made it.
 func checkJWTPolicy(c *checker, m proto.Message) {
 	spec := m.(*portreevev1alpha1.JWTPolicy)
-	c.selector(Path{"spec", "selector"}, spec.GetSelector() != nil, spec.GetSelector().GetMatchLabels())
+	if s := spec.GetSelector(); s != nil {
+		c.selector(Path{"spec", "selector"}, s.GetMatchLabels())
+	}
 	c.reservedAnnotations()
 	if spec.GetJwt() == nil {
 		c.addMissing(diag.CodeIssuer, Path{"spec"}, "the JWTPolicy has no jwt").WithHint("jwt: {issuer: …, jwks: …}")

@@ -64,8 +64,8 @@ type reader struct {
 type phase int
 
 const (
-	// named: without any symlink on the way.
-	named phase = iota
+	// The zero phase: without any symlink on the way.
+	_ phase = iota
 	// linked: by a symlink, or below one.
 	linked
 )

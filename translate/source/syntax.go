@@ -12,8 +12,12 @@ import (
 	"github.com/portreeve/portreeve/internal/diag"
 )
 
-// maxSearch bounds the number of lines that are tried to find the one with a syntax error.
-const maxSearch = 50
+// maxSearch bounds the number of lines that are tried to find the one with a syntax error,
+// and maxSearched the bytes that are parsed for that.
+const (
+	maxSearch   = 50
+	maxSearched = 4 << 20
+)
 
 var yamlLine = regexp.MustCompile(`^yaml: (?:line (\d+): )?`)
 
@@ -50,10 +54,11 @@ func (p part) errorLine(lines []string, reported int, message string) int {
 		}
 		return last
 	}
-	if last-reported > maxSearch {
+	tries := min(maxSearch, maxSearched/len(p.text))
+	if last-reported > tries {
 		return reported
 	}
-	for end := last; end > max(0, last-maxSearch); end-- {
+	for end := last; end > max(0, last-tries); end-- {
 		if err := yaml.Unmarshal([]byte(strings.Join(lines[:end-1], "\n")), &n); err == nil {
 			return end
 		}

@@ -13,6 +13,7 @@ package server
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math"
@@ -126,7 +127,9 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	cut := time.AfterFunc(grace, g.Stop)
 	defer cut.Stop()
 	g.GracefulStop()
-	_ = <-failed // Serve has no more to say than that it was stopped
+	if err := <-failed; err != nil && !errors.Is(err, grpc.ErrServerStopped) {
+		return fmt.Errorf("stop serving xds on %s: %w", l.Addr(), err)
+	}
 	return nil
 }
 
