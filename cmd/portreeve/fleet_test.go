@@ -160,3 +160,31 @@ func (p *plane) startProcess(t *testing.T) (kill func()) {
 	})
 	return kill
 }
+
+// TestTerminationIsQuickAndClean ends the program by SIGTERM while a gateway is connected.
+func TestTerminationIsQuickAndClean(t *testing.T) {
+	envoytest.Require(t)
+	port, backend := envoytest.FreePort(t), envoytest.RunBackend(t)
+	dir := newPolicyDir(t, map[string]string{"routing.yaml": routing(port, backend.Port())})
+	c := exec.Command(os.Args[0], "serve", "--config", dir, "--xds-address", address(t), "--admin-address", address(t)) //nolint:noctx // the signal is what is tested
+	p := &plane{dir: dir, log: &logBuffer{}, xds: c.Args[5], admin: c.Args[7]}
+	c.Env = append(os.Environ(), "PORTREEVE_TEST_RUN_MAIN=1")
+	c.Stderr = p.log
+	must(t, c.Start())
+	exited := make(chan error, 1)
+	go func() { exited <- c.Wait() }()
+	eventually(t, "the control plane answers", func() bool {
+		status, _ := p.get("/healthz")
+		return status == 200
+	})
+	gateway := p.startGateway(t, envoytest.Options{})
+	gateway.MustListener(t, fmt.Sprintf("127.0.0.1_%d", port))
+	must(t, c.Process.Signal(os.Interrupt))
+	select {
+	case err := <-exited:
+		must(t, err)
+	case <-time.After(5 * time.Second):
+		_ = c.Process.Kill()
+		t.Fatalf("still running 5 s after the signal:\n%s", p.log)
+	}
+}

@@ -16,9 +16,13 @@ func (c *checker) pathTemplate(path Path, v string) {
 	c.add(code, path, "the path %q %s", v, reason).WithHint("{*} is one segment and {**} any number of them, for example /users/{*}/{**}")
 }
 
+// maxTemplate is the length of a template, with its braces taken off, that Envoy takes.
+const maxTemplate = 256
+
 // templateMistake says what is wrong with a path template, or "". The operators are whole
 // segments; no operator may follow {**}; the other segments have only characters that
-// Envoy's templates have, of which * is none.
+// Envoy's templates have, of which * is none. This decides more than a verdict: Envoy 1.40
+// aborts, and does not merely refuse, when an RBAC filter has a template that it cannot read.
 func templateMistake(v string) (diag.Code, string) {
 	rest, rooted := strings.CutPrefix(v, "/")
 	segments := strings.Split(rest, "/")
@@ -37,6 +41,9 @@ func templateMistake(v string) (diag.Code, string) {
 		case !isTemplateSegment(segment):
 			return diag.CodePathTemplate, "is a template and has the segment " + strconv.Quote(segment)
 		}
+	}
+	if n := len(strings.NewReplacer("{*}", "*", "{**}", "**").Replace(v)); n > maxTemplate {
+		return diag.CodePathTemplate, "is a template of " + strconv.Itoa(n) + " characters; Envoy takes 256"
 	}
 	if !rooted {
 		return diag.CodePathTemplate, "is a template and does not begin with /"

@@ -1,7 +1,7 @@
 package resource
 
 import (
-	"regexp"
+	"regexp/syntax"
 	"slices"
 	"strings"
 
@@ -105,11 +105,25 @@ func (c *checker) uri(path Path, uri *networkingv1alpha3.StringMatch) {
 		c.notEmpty(path, "prefix", m.Prefix)
 	case *networkingv1alpha3.StringMatch_Regex:
 		c.notEmpty(path, "regex", m.Regex)
-		if _, err := regexp.Compile(m.Regex); err != nil {
-			c.add(diag.CodeVirtualService, path.Field("regex"), "%q is not a regular expression: %v", m.Regex, err).WithHint("RE2 syntax: no look-around, no back references")
-		}
+		c.regex(path.Field("regex"), m.Regex)
 	default:
 		c.addMissing(diag.CodeVirtualService, path, "%s has no exact, prefix or regex", path).WithHint("for example prefix: /api")
+	}
+}
+
+// maxProgram is the size of a compiled regular expression that a gateway is told to take,
+// as Istio's gateways are. Go and Envoy compile to nearly the same program; half of the
+// bound leaves room for the difference.
+const maxProgram = 32768
+
+func (c *checker) regex(path Path, re string) {
+	parsed, err := syntax.Parse(re, syntax.Perl)
+	if err != nil {
+		c.add(diag.CodeVirtualService, path, "%q is not a regular expression: %v", re, err).WithHint("RE2 syntax: no look-around, no back references")
+		return
+	}
+	if program, err := syntax.Compile(parsed.Simplify()); err != nil || len(program.Inst) > maxProgram/2 {
+		c.add(diag.CodeVirtualService, path, "the regular expression is too large for Envoy").WithHint("use fewer and smaller repetitions")
 	}
 }
 
