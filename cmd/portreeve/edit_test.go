@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"os"
@@ -40,7 +41,7 @@ func (s *scene) generation(t *testing.T) uint64 {
 	return status.Latest.Seq
 }
 
-func must(t *testing.T, err error) {
+func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
@@ -48,35 +49,35 @@ func must(t *testing.T, err error) {
 }
 
 // waysOfEditing replace a file's content, as programs do it.
-func waysOfEditing() map[string]func(t *testing.T, path, content string) {
-	return map[string]func(t *testing.T, path, content string){
+func waysOfEditing() map[string]func(t testing.TB, path, content string) {
+	return map[string]func(t testing.TB, path, content string){
 		"in place":       write,
 		"temporary file": replace,
-		"sed -i, from elsewhere": func(t *testing.T, path, content string) {
+		"sed -i, from elsewhere": func(t testing.TB, path, content string) {
 			t.Helper()
 			temporary := filepath.Join(filepath.Dir(filepath.Dir(path)), "elsewhere")
 			write(t, temporary, content)
 			must(t, os.Rename(temporary, path))
 		},
-		"vim: away, create, write, remove backup": func(t *testing.T, path, content string) {
+		"vim: away, create, write, remove backup": func(t testing.TB, path, content string) {
 			t.Helper()
 			must(t, os.Rename(path, path+"~"))
 			write(t, path, content)
 			must(t, os.Remove(path+"~"))
 		},
-		"git: delete and create": func(t *testing.T, path, content string) {
+		"git: delete and create": func(t testing.TB, path, content string) {
 			t.Helper()
 			must(t, os.Remove(path))
 			write(t, path, content)
 		},
-		"truncate, then in pieces": func(t *testing.T, path, content string) {
+		"truncate, then in pieces": func(t testing.TB, path, content string) {
 			t.Helper()
 			writePieces(t, path, content, 16)
 		},
 	}
 }
 
-func writePieces(t *testing.T, path, content string, size int) {
+func writePieces(t testing.TB, path, content string, size int) {
 	t.Helper()
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_TRUNC, 0)
 	must(t, err)
@@ -222,5 +223,47 @@ func TestABrokenFileLeavesTheLastGoodPolicy(t *testing.T) {
 				t.Errorf("after the repair: %v, %v", status.Findings, err)
 			}
 		})
+	}
+}
+
+// TestALongExpressionIsAccepted holds that the bootstrap lifts Envoy's own limit on regular
+// expressions, which what Istio's syntax becomes would exceed.
+func TestALongExpressionIsAccepted(t *testing.T) {
+	envoytest.Require(t)
+	s := newScene(t, denial("guard", "ingressgateway", "/guarded"))
+	long := strings.Replace(denial("guard", "ingressgateway", "/long"), "  rules:\n", "  rules:\n  - from: [{source: {namespaces: [\""+strings.Repeat("n", 200)+"*\"]}}]\n", 1)
+	replace(t, s.policy, long)
+	eventually(t, "the policy is enforced", func() bool { return ask(t, s.address, "/long").Status == 403 })
+	status, err := s.status(t)
+	must(t, err)
+	for _, typ := range status.Gateways[0].Types {
+		if typ.Refusal != nil {
+			t.Errorf("%s: %s", typ.Name, typ.Refusal.Message)
+		}
+	}
+}
+
+// TestARefusalNamesThePolicy makes Envoy refuse what the compiler let through: its limit on
+// regular expressions is set low. Status and log name the gateway, Envoy's message and the
+// policy's line, and the gateway stays on what it had.
+func TestARefusalNamesThePolicy(t *testing.T) {
+	envoytest.Require(t)
+	port, backend := envoytest.FreePort(t), envoytest.RunBackend(t)
+	dir := newPolicyDir(t, map[string]string{"routing.yaml": routing(port, backend.Port()), "policy.yaml": denial("guard", "ingressgateway", "/guarded")})
+	p := startPlane(t, dir)
+	low := bytes.ReplaceAll(p.bootstrap(t), []byte("32768"), []byte("10"))
+	address := envoytest.Run(t, envoytest.Options{Bootstrap: low}).MustListener(t, fmt.Sprintf("127.0.0.1_%d", port))
+	long := strings.Replace(denial("guard", "ingressgateway", "/long"), "  rules:\n", "  rules:\n  - from: [{source: {namespaces: [\""+strings.Repeat("n", 200)+"*\"]}}]\n", 1)
+	replace(t, filepath.Join(dir, "policy.yaml"), long)
+	eventually(t, "the refusal stands in the log with the policy's line", func() bool {
+		log := p.log.String()
+		return strings.Contains(log, "gateway refused configuration") && strings.Contains(log, `origins="[`+dir+"/policy.yaml:8:5")
+	})
+	if got := ask(t, address, "/guarded").Status; got != 403 {
+		t.Errorf("/guarded: %d, want 403 by what the gateway had", got)
+	}
+	var out, errs strings.Builder
+	if code := run(t.Context(), []string{"status", "--admin-address", p.admin}, &out, &errs); code != exitFindings || !strings.Contains(out.String(), "refused") {
+		t.Errorf("status: exit %d: %s%s", code, out.String(), errs.String())
 	}
 }

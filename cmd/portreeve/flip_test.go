@@ -111,7 +111,7 @@ func TestPolicyFlipsUnderLoad(t *testing.T) {
 }
 
 // untilStatus asks until the answer has the status, and returns how long that took since began.
-func untilStatus(t *testing.T, c *envoytest.Client, address string, status int, began time.Time) time.Duration {
+func untilStatus(t testing.TB, c *envoytest.Client, address string, status int, began time.Time) time.Duration {
 	t.Helper()
 	for time.Since(began) < bound {
 		answer, err := c.Get(t.Context(), "http://"+address+"/guarded")

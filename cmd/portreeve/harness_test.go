@@ -53,7 +53,7 @@ type plane struct {
 }
 
 // newPolicyDir writes policy files into a new directory.
-func newPolicyDir(t *testing.T, files map[string]string) string {
+func newPolicyDir(t testing.TB, files map[string]string) string {
 	t.Helper()
 	dir := t.TempDir()
 	for name, content := range files {
@@ -62,7 +62,7 @@ func newPolicyDir(t *testing.T, files map[string]string) string {
 	return dir
 }
 
-func write(t *testing.T, path, content string) {
+func write(t testing.TB, path, content string) {
 	t.Helper()
 	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
 		t.Fatal(err)
@@ -70,7 +70,7 @@ func write(t *testing.T, path, content string) {
 }
 
 // replace puts a file in place by renaming, as a careful editor does.
-func replace(t *testing.T, path, content string) {
+func replace(t testing.TB, path, content string) {
 	t.Helper()
 	temporary := filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+".new")
 	write(t, temporary, content)
@@ -80,16 +80,16 @@ func replace(t *testing.T, path, content string) {
 }
 
 // startPlane runs `portreeve serve` on a directory until the test ends.
-func startPlane(t *testing.T, dir string, flags ...string) *plane {
+func startPlane(t testing.TB, dir string, flags ...string) *plane {
 	t.Helper()
 	p := &plane{dir: dir, log: &logBuffer{}, xds: address(t), admin: address(t)}
 	p.start(t, flags...)
 	return p
 }
 
-func address(t *testing.T) string { return fmt.Sprintf("127.0.0.1:%d", envoytest.FreePort(t)) }
+func address(t testing.TB) string { return fmt.Sprintf("127.0.0.1:%d", envoytest.FreePort(t)) }
 
-func (p *plane) start(t *testing.T, flags ...string) {
+func (p *plane) start(t testing.TB, flags ...string) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan int, 1)
@@ -130,7 +130,7 @@ func (p *plane) get(path string) (int, string) {
 }
 
 // eventually waits, asking again and again, until something holds.
-func eventually(t *testing.T, what string, holds func() bool) {
+func eventually(t testing.TB, what string, holds func() bool) {
 	t.Helper()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
@@ -145,21 +145,27 @@ func eventually(t *testing.T, what string, holds func() bool) {
 }
 
 // startGateway runs Envoy with the bootstrap that the program prints.
-func (p *plane) startGateway(t *testing.T, o envoytest.Options, flags ...string) *envoytest.Envoy {
+func (p *plane) startGateway(t testing.TB, o envoytest.Options, flags ...string) *envoytest.Envoy {
+	t.Helper()
+	o.Bootstrap = p.bootstrap(t, flags...)
+	e := envoytest.Run(t, o)
+	t.Cleanup(func() { envoytest.NoDeprecations(t, e) })
+	return e
+}
+
+// bootstrap is what the verb prints for a gateway of this control plane.
+func (p *plane) bootstrap(t testing.TB, flags ...string) []byte {
 	t.Helper()
 	var out, errs bytes.Buffer
 	args := append([]string{"bootstrap", "--xds-address", p.xds, "--envoy-admin-address", "127.0.0.1:0"}, flags...)
 	if code := run(t.Context(), args, &out, &errs); code != exitClean {
 		t.Fatalf("bootstrap: exit %d: %s", code, errs.String())
 	}
-	o.Bootstrap = out.Bytes()
-	e := envoytest.Run(t, o)
-	t.Cleanup(func() { envoytest.NoDeprecations(t, e) })
-	return e
+	return out.Bytes()
 }
 
 // ask sends one request on a connection of its own and returns the answer.
-func ask(t *testing.T, address, path string, header ...string) *envoytest.Answer {
+func ask(t testing.TB, address, path string, header ...string) *envoytest.Answer {
 	t.Helper()
 	c := dial(t, address)
 	answer, err := c.Get(t.Context(), "http://"+address+path, header...)
@@ -169,7 +175,7 @@ func ask(t *testing.T, address, path string, header ...string) *envoytest.Answer
 	return answer
 }
 
-func dial(t *testing.T, address string) *envoytest.Client {
+func dial(t testing.TB, address string) *envoytest.Client {
 	t.Helper()
 	c, err := envoytest.Dial(t.Context(), address)
 	if err != nil {
@@ -180,7 +186,7 @@ func dial(t *testing.T, address string) *envoytest.Client {
 }
 
 // status asks as the status verb does.
-func (p *plane) status(t *testing.T) (admin.Status, error) {
+func (p *plane) status(t testing.TB) (admin.Status, error) {
 	t.Helper()
 	var out admin.Status
 	status, text := p.get("/debug/status")

@@ -8,7 +8,7 @@ import (
 )
 
 // The key set and token of the tutorial, Istio's public test key.
-func testKeys(t *testing.T) (jwks, token string) {
+func testKeys(t testing.TB) (jwks, token string) {
 	t.Helper()
 	read := func(name string) string {
 		b, err := os.ReadFile("testdata/" + name)
@@ -54,7 +54,7 @@ spec:
 }
 
 // tutorial is the tutorial's policy as a JWTPolicy, in a mode and for a path.
-func tutorial(t *testing.T, mode, path string) string {
+func tutorial(t testing.TB, mode, path string) string {
 	t.Helper()
 	jwks, _ := testKeys(t)
 	return fmt.Sprintf(`apiVersion: portreeve.dev/v1alpha1

@@ -25,6 +25,10 @@ import (
 // xdsCluster is the name of the cluster that leads to the control plane.
 const xdsCluster = "xds-grpc"
 
+// maxProgramSize is the largest regular expression that a gateway accepts, in RE2's
+// instructions.
+const maxProgramSize = 32768
+
 // Options say who the gateway is and where it finds things.
 type Options struct {
 	Name    string
@@ -82,7 +86,18 @@ func base(o Options) (*bootstrapv3.Bootstrap, error) {
 	if err != nil {
 		return nil, fmt.Errorf("labels: %w", err)
 	}
+	limits, err := structpb.NewStruct(map[string]any{
+		// Envoy's own limit of 100 refuses ordinary expressions, such as those that a long
+		// namespace or principal with a wildcard becomes; this is Istio's.
+		"re2.max_program_size.error_level": maxProgramSize,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("runtime: %w", err)
+	}
 	return &bootstrapv3.Bootstrap{
+		LayeredRuntime: &bootstrapv3.LayeredRuntime{Layers: []*bootstrapv3.RuntimeLayer{{
+			Name: "limits", LayerSpecifier: &bootstrapv3.RuntimeLayer_StaticLayer{StaticLayer: limits},
+		}}},
 		Node: &corev3.Node{
 			Id:       fmt.Sprintf("router~127.0.0.1~%s.%s~%s.svc.cluster.local", o.Name, o.Gateway.Namespace, o.Gateway.Namespace),
 			Cluster:  o.Name + "." + o.Gateway.Namespace,
