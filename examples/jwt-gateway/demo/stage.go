@@ -104,6 +104,8 @@ func awaitBackend(ctx context.Context) error {
 func (s *stage) run(name string, args ...string) error {
 	c := exec.Command(name, args...) //nolint:noctx // it is stopped by its own process id
 	c.Stderr = os.Stderr
+	// Ctrl-C is for the demo, which then ends the others in good order.
+	c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := c.Start(); err != nil {
 		return fmt.Errorf("start %s: %w", name, err)
 	}
