@@ -18,34 +18,38 @@ import (
 type Change struct {
 	// Unsettled are the files that are still in motion.
 	Unsettled []string
+	// Settled are the files and directories that something happened to and that have come to rest.
+	Settled []string
 	// Complete are the files, or the symlinks to directories, that were renamed into place.
 	Complete []string
 }
 
 // read reads all directories. A file that is still being written keeps the content that it
-// had when it last was settled (or stays absent), so that half a file never counts; the
-// watcher tells again when it has settled. What cannot be read is a finding that refuses
-// the generation for every gateway.
+// had when it last was settled (or stays absent), so that half a file never counts, and one
+// that is missing keeps it until the watcher says that it has gone: the watcher tells again
+// when it has settled. What cannot be read is a finding that refuses the generation for
+// every gateway.
 func (r *Reloader) read(change Change) ([]source.File, diag.List) {
 	var files []source.File
 	var unreadable diag.List
-	unsettled := slices.Clone(change.Unsettled)
+	// settled says of each file that is there whether what was read of it counts.
+	settled := map[string]bool{}
 	for _, dir := range r.options.Dirs {
 		found, err := source.Read(os.DirFS(dir))
-		unreadable = append(unreadable, readFindings(dir, err, unsettled)...)
+		unreadable = append(unreadable, readFindings(dir, err, change.Unsettled)...)
 		for _, f := range found {
 			f.Path = filepath.Join(dir, f.Path)
-			switch {
-			case slices.Contains(unsettled, f.Path):
-			case r.latest != nil && r.fresh(f.Path) && !complete(f.Path, change.Complete):
-				unsettled = append(unsettled, f.Path)
-			default:
+			moving := under(f.Path, change.Unsettled) || (r.latest != nil && r.fresh(f.Path) && !under(f.Path, change.Complete))
+			settled[f.Path] = !moving
+			if !moving {
 				files = append(files, f)
 			}
 		}
 	}
-	for _, path := range unsettled {
-		if content, ok := r.settled[path]; ok {
+	for path, content := range r.settled {
+		counts, there := settled[path]
+		gone := !there && under(path, change.Settled) && !under(path, change.Unsettled)
+		if !counts && !gone {
 			files = append(files, source.File{Path: path, Content: content})
 		}
 	}
@@ -68,10 +72,16 @@ func (r *Reloader) fresh(path string) bool {
 	return age >= 0 && age < r.options.Quiet
 }
 
-// complete reports whether a file was renamed into place, by itself or with its directory.
-func complete(path string, renamed []string) bool {
-	return slices.ContainsFunc(renamed, func(p string) bool {
-		return path == p || (filepath.Base(p) == "..data" && strings.HasPrefix(path, filepath.Dir(p)+string(filepath.Separator)))
+// dataLink is the symlink that a ConfigMap volume swaps to replace all files beside it.
+const dataLink = "..data"
+
+// under reports whether a file is one of the paths, or is below one that is a directory.
+func under(path string, paths []string) bool {
+	return slices.ContainsFunc(paths, func(p string) bool {
+		if filepath.Base(p) == dataLink {
+			p = filepath.Dir(p)
+		}
+		return path == p || p == "." || strings.HasPrefix(path, p+string(filepath.Separator))
 	})
 }
 

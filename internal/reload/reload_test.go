@@ -142,9 +142,43 @@ func TestAFileInMotionKeepsWhatItHeld(t *testing.T) {
 	if n := len(p.sent[group().Key]); n != 1 {
 		t.Errorf("a file in motion was published: %d times, want once", n)
 	}
-	must(t, r.Reload(t.Context(), reload.Change{}))
+	// Somebody else's file is told; that a is missing at this moment means nothing yet.
+	must(t, r.Reload(t.Context(), reload.Change{Settled: []string{filepath.Join(dir, "b.yaml")}}))
+	if n := len(p.sent[group().Key]); n != 1 {
+		t.Errorf("a file that is missing for a moment was dropped: published %d times, want once", n)
+	}
+	must(t, r.Reload(t.Context(), reload.Change{Settled: []string{filepath.Join(dir, "a.yaml")}}))
 	if n := len(p.sent[group().Key]); n != 2 {
 		t.Errorf("the settled removal was published %d times in all, want twice", n)
+	}
+}
+
+// TestAWriteThatBeginsAfterTheWordIsNotRead holds for a file that was told as settled and
+// is being written again when it is read.
+func TestAWriteThatBeginsAfterTheWordIsNotRead(t *testing.T) {
+	dir := t.TempDir()
+	now := time.Now().Add(time.Hour)
+	write(t, dir, "gateway.yaml", listener)
+	write(t, dir, "a.yaml", policy("a", "/a"))
+	r, err := reload.New(reload.Options{
+		Dirs: []string{dir}, Settings: model.DefaultSettings(), Quiet: 50 * time.Millisecond, Logger: slog.New(slog.DiscardHandler),
+		Metrics: reload.NewMetrics(prometheus.NewRegistry()), Now: func() time.Time { return now },
+	})
+	must(t, err)
+	p := &publisher{sent: map[string][]map[string]string{}}
+	r.PublishTo(p)
+	must(t, r.Reload(t.Context(), reload.Change{}))
+	r.Join(group())
+	path := filepath.Join(dir, "a.yaml")
+	write(t, dir, "a.yaml", policy("half", "/other"))
+	must(t, os.Chtimes(path, now, now.Add(-10*time.Millisecond)))
+	must(t, r.Reload(t.Context(), reload.Change{Settled: []string{path}}))
+	if n := len(p.sent[group().Key]); n != 1 {
+		t.Errorf("a file written 10 ms ago was read: published %d times, want once", n)
+	}
+	must(t, r.Reload(t.Context(), reload.Change{Settled: []string{path}, Complete: []string{path}}))
+	if n := len(p.sent[group().Key]); n != 2 {
+		t.Errorf("a file renamed into place was not read: published %d times, want twice", n)
 	}
 }
 

@@ -63,8 +63,9 @@ func (s *settling) due() time.Time {
 }
 
 // check looks at the pending paths at a time when that is due. It says whether there is a
-// change to tell, and which paths are still in motion; those stay pending.
-func (s *settling) check(now time.Time, look func(string) signature) (tell bool, unsettled []string) {
+// change to tell, which paths have come to rest, and which are still in motion; those stay
+// pending.
+func (s *settling) check(now time.Time, look func(string) signature) (tell bool, settled, unsettled []string) {
 	moving := map[string]seen{}
 	for path, p := range s.pending {
 		if sign := look(path); sign != p.sign {
@@ -76,12 +77,17 @@ func (s *settling) check(now time.Time, look func(string) signature) (tell bool,
 		}
 	}
 	if len(moving) > 0 && now.Before(s.first.Add(s.most)) {
-		return false, nil
+		return false, nil, nil
+	}
+	for path := range s.pending {
+		if _, moves := moving[path]; moves {
+			unsettled = append(unsettled, path)
+		} else {
+			settled = append(settled, path)
+		}
 	}
 	s.first, s.pending = now, moving
-	for path := range moving {
-		unsettled = append(unsettled, path)
-	}
+	slices.Sort(settled)
 	slices.Sort(unsettled)
-	return true, unsettled
+	return true, settled, unsettled
 }

@@ -35,9 +35,12 @@ func TestSettling(t *testing.T) {
 			for _, touched := range c.touches {
 				s.touch(touched.path, at(touched.at), signature{exists: true, size: touched.size})
 			}
-			tell, unsettled := s.check(at(c.checkAt), func(path string) signature { return signature{exists: true, size: c.sizes[path]} })
+			tell, settled, unsettled := s.check(at(c.checkAt), func(path string) signature { return signature{exists: true, size: c.sizes[path]} })
 			if tell != c.tell || !slices.Equal(unsettled, c.unsettled) {
 				t.Errorf("got %v %v, want %v %v", tell, unsettled, c.tell, c.unsettled)
+			}
+			if c.tell && len(settled)+len(unsettled) != len(c.sizes) {
+				t.Errorf("%v and %v are not all paths of %v", settled, unsettled, c.sizes)
 			}
 			if c.tell && s.idle() != (len(c.unsettled) == 0) {
 				t.Errorf("unsettled files are forgotten: %v", s.pending)

@@ -39,6 +39,10 @@ type Change struct {
 	// filepath.Join(dir, path). The reader keeps what they last held; another change
 	// follows when they have settled.
 	Unsettled []string
+	// Settled are the files and directories that something happened to and that have come
+	// to rest. A file that is gone is gone for good only when it, or a directory above it, is
+	// named here; otherwise it is being replaced at this very moment.
+	Settled []string
 	// Complete are the files, or the symlinks to directories, that were renamed into place
 	// and are complete although they may have been written a moment ago.
 	Complete []string
@@ -143,6 +147,7 @@ func (w *Watcher) Run(ctx context.Context) error {
 
 // event takes one event. What is not below a watched directory, or not relevant, is none.
 func (w *Watcher) event(e fsnotify.Event, now time.Time) {
+	e.Name = filepath.Clean(e.Name)
 	if !w.concerns(e.Name) {
 		return
 	}
@@ -153,7 +158,7 @@ func (w *Watcher) event(e fsnotify.Event, now time.Time) {
 		w.added(e.Name)
 	}
 	if w.settling.idle() && inPlace(e) {
-		w.tell(Change{Complete: []string{e.Name}})
+		w.tell(Change{Settled: []string{e.Name}, Complete: []string{e.Name}})
 		return
 	}
 	w.settling.touch(e.Name, now, look(e.Name))
@@ -222,8 +227,8 @@ func isPlainDir(path string) bool {
 }
 
 func (w *Watcher) check(now time.Time) {
-	if tell, unsettled := w.settling.check(now, look); tell {
-		w.tell(Change{Unsettled: unsettled})
+	if tell, settled, unsettled := w.settling.check(now, look); tell {
+		w.tell(Change{Settled: settled, Unsettled: unsettled})
 	}
 }
 
@@ -232,6 +237,7 @@ func (w *Watcher) check(now time.Time) {
 func (w *Watcher) tell(c Change) {
 	select {
 	case waiting := <-w.changes:
+		c.Settled = append(c.Settled, waiting.Settled...)
 		c.Complete = append(c.Complete, waiting.Complete...)
 	default:
 	}

@@ -57,13 +57,38 @@ func YAML(resources []resource.Resource) ([]byte, error) {
 func objectOf(r resource.Resource) (object, error) {
 	o := object{APIVersion: apiVersion(r.Kind), Kind: r.Kind, Metadata: metadata{Name: r.Name, Namespace: r.Namespace, Labels: r.Labels, Annotations: r.Annotations}}
 	if !r.Created.IsZero() {
-		o.Metadata.Created = r.Created.UTC().Format(time.RFC3339)
+		o.Metadata.Created = r.Created.UTC().Format(time.RFC3339Nano)
 	}
 	spec, err := protojson.Marshal(r.Spec)
 	if err != nil {
 		return o, err
 	}
-	return o, json.Unmarshal(spec, &o.Spec)
+	d := json.NewDecoder(bytes.NewReader(spec))
+	d.UseNumber()
+	if err := d.Decode(&o.Spec); err != nil {
+		return o, err
+	}
+	written(o.Spec)
+	return o, nil
+}
+
+// written replaces the numbers inside a JSON value by the digits that they are written
+// with, in place, and returns it. A float64 would be printed as 1e+06, which is not read as
+// a whole number again.
+func written(v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		for key, value := range v {
+			v[key] = written(value)
+		}
+	case []any:
+		for i, value := range v {
+			v[i] = written(value)
+		}
+	case json.Number:
+		return &yaml.Node{Kind: yaml.ScalarNode, Value: v.String()}
+	}
+	return v
 }
 
 func apiVersion(k resource.Kind) string {
