@@ -103,9 +103,8 @@ func (a *App) AdminAddress() string { return a.adminServe.Addr().String() }
 // Run serves until ctx ends, then closes every stream and returns nil. The policy is read
 // once before the first gateway is answered.
 func (a *App) Run(ctx context.Context) error {
-	if err := a.reloader.Reload(ctx, reload.Change{}); err != nil {
-		return err
-	}
+	a.awaitQuiet(ctx)
+	a.reload(ctx, reload.Change{})
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return a.watcher.Run(ctx) })
 	g.Go(func() error { return a.follow(ctx) })
@@ -118,18 +117,47 @@ func (a *App) Run(ctx context.Context) error {
 	return nil
 }
 
-// follow reloads at every change. A reload that fails to be published is this program's
-// fault and no reason to stop serving.
+// awaitQuiet waits, for a bounded time, until nobody writes to the files: at the start
+// there is nothing yet that a file in motion could have held before.
+func (a *App) awaitQuiet(ctx context.Context) {
+	tick, end := time.NewTicker(quiet/5), time.NewTimer(most)
+	defer tick.Stop()
+	defer end.Stop()
+	for a.reloader.Moving() {
+		select {
+		case <-tick.C:
+		case <-end.C:
+			return
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// follow reloads at every change, and once more where a file was still being written.
 func (a *App) follow(ctx context.Context) error {
+	again := time.NewTimer(time.Hour)
+	defer again.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case change := <-a.watcher.Changes():
-			if err := a.reloader.Reload(ctx, reload.Change(change)); err != nil {
-				a.options.Logger.Error("cannot publish policy", "error", err)
-			}
+			a.reload(ctx, reload.Change(change))
+		case <-again.C:
+			a.reload(ctx, reload.Change{})
 		}
+		if a.reloader.Deferred() {
+			again.Reset(quiet)
+		}
+	}
+}
+
+// reload reads and publishes. A failure to publish or to write the state is no reason to
+// stop serving what is served.
+func (a *App) reload(ctx context.Context, change reload.Change) {
+	if err := a.reloader.Reload(ctx, change); err != nil {
+		a.options.Logger.Error("cannot publish policy or keep its state", "error", err)
 	}
 }
 

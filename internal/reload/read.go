@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/hashicorp/go-multierror"
 
@@ -22,6 +23,8 @@ type Change struct {
 	Settled []string
 	// Complete are the files, or the symlinks to directories, that were renamed into place.
 	Complete []string
+	// At is when they were: what was written since is in motion.
+	At time.Time
 }
 
 // read reads all directories. A file that is still being written keeps the content that it
@@ -34,12 +37,15 @@ func (r *Reloader) read(change Change) ([]source.File, diag.List) {
 	var unreadable diag.List
 	// settled says of each file that is there whether what was read of it counts.
 	settled := map[string]bool{}
+	r.deferred = false
 	for _, dir := range r.options.Dirs {
 		found, err := source.Read(os.DirFS(dir))
-		unreadable = append(unreadable, readFindings(dir, err, change.Unsettled)...)
+		unreadable = append(unreadable, r.readFindings(dir, err, change.Unsettled)...)
 		for _, f := range found {
 			f.Path = filepath.Join(dir, f.Path)
-			moving := under(f.Path, change.Unsettled) || (r.latest != nil && r.fresh(f.Path) && !under(f.Path, change.Complete))
+			fresh := r.latest != nil && r.fresh(f.Path, change)
+			r.deferred = r.deferred || fresh
+			moving := fresh || under(f.Path, change.Unsettled)
 			settled[f.Path] = !moving
 			if !moving {
 				files = append(files, f)
@@ -48,7 +54,8 @@ func (r *Reloader) read(change Change) ([]source.File, diag.List) {
 	}
 	for path, content := range r.settled {
 		counts, there := settled[path]
-		gone := !there && under(path, change.Settled) && !under(path, change.Unsettled)
+		// Where something cannot be read nothing counts as gone: it may be just that.
+		gone := !there && len(unreadable) == 0 && under(path, change.Settled) && !under(path, change.Unsettled)
 		if !counts && !gone {
 			files = append(files, source.File{Path: path, Content: content})
 		}
@@ -63,13 +70,29 @@ func (r *Reloader) read(change Change) ([]source.File, diag.List) {
 
 // fresh reports, after a file was read, whether somebody wrote to it so lately that what
 // was read may be half of it. A time in the future tells nothing.
-func (r *Reloader) fresh(path string) bool {
+func (r *Reloader) fresh(path string, change Change) bool {
 	info, err := os.Stat(path)
 	if err != nil {
 		return true
 	}
+	if under(path, change.Complete) && !info.ModTime().After(change.At) {
+		return false
+	}
 	age := r.options.Now().Sub(info.ModTime())
 	return age >= 0 && age < r.options.Quiet
+}
+
+// Moving reports whether any file was written to so lately that it may not be complete.
+func (r *Reloader) Moving() bool {
+	for _, dir := range r.options.Dirs {
+		files, _ := source.Read(os.DirFS(dir)) // what cannot be read is told by Reload
+		for _, f := range files {
+			if r.fresh(filepath.Join(dir, f.Path), Change{}) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // dataLink is the symlink that a ConfigMap volume swaps to replace all files beside it.
@@ -85,7 +108,7 @@ func under(path string, paths []string) bool {
 	})
 }
 
-func readFindings(dir string, err error, unsettled []string) diag.List {
+func (r *Reloader) readFindings(dir string, err error, unsettled []string) diag.List {
 	if err == nil {
 		return nil
 	}
@@ -101,7 +124,7 @@ func readFindings(dir string, err error, unsettled []string) diag.List {
 		if errors.As(cause, &at) {
 			file = filepath.Join(dir, at.Path)
 		}
-		if slices.Contains(unsettled, file) {
+		if _, known := r.settled[file]; known && slices.Contains(unsettled, file) {
 			continue // it is on its way in or out; its last content counts
 		}
 		out = append(out, diag.New(diag.CodeRead, diag.Position{File: file}, "%v", cause).WithHint("make it readable, or remove it"))

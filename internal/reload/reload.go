@@ -48,6 +48,10 @@ type Reloader struct {
 	groups  map[string]*group
 	settled map[string][]byte
 	seq     uint64
+	// deferred says that the last reading left a file out that was being written.
+	deferred bool
+	// unsaved says that the state on disk is not that of kept and groups.
+	unsaved bool
 
 	// served maps a group's key to its envoy.Resources. It is apart from mu, so that a
 	// stream can ask what a refusal is about while a reload is being published to it.
@@ -56,9 +60,10 @@ type Reloader struct {
 
 // group is the gateways of one identity and what they are served.
 type group struct {
-	gateway model.Gateway
-	serving *Generation
-	refused diag.List
+	gateway   model.Gateway
+	connected bool
+	serving   *Generation
+	refused   diag.List
 }
 
 // New returns a reloader that has read nothing yet. With a state directory it knows the
@@ -66,11 +71,14 @@ type group struct {
 func New(o Options) (*Reloader, error) {
 	r := &Reloader{options: o, groups: map[string]*group{}, settled: map[string][]byte{}}
 	if o.State != nil {
-		kept, err := o.State.load(o.Settings)
+		kept, gateways, err := o.State.load(o.Settings)
 		if err != nil {
 			return nil, fmt.Errorf("load state: %w", err)
 		}
 		r.kept = kept
+		for _, g := range gateways {
+			r.groups[node.Of(g).Key] = &group{gateway: g}
+		}
 	}
 	return r, nil
 }
@@ -86,7 +94,7 @@ func (r *Reloader) Reload(ctx context.Context, change Change) error {
 	defer r.mu.Unlock()
 	files, unreadable := r.read(change)
 	if r.latest != nil && hashOf(files, unreadable) == r.latest.Hash {
-		return nil
+		return r.save()
 	}
 	r.seq++
 	r.latest = newGeneration(r.seq, r.options.Now(), files, unreadable, r.options.Settings)
@@ -97,10 +105,29 @@ func (r *Reloader) Reload(ctx context.Context, change Change) error {
 	}
 	r.prune()
 	r.report()
-	if r.options.State != nil {
-		failed = multierror.Append(failed, r.options.State.save(r.kept))
-	}
+	r.unsaved = true
+	failed = multierror.Append(failed, r.save())
 	return failed.ErrorOrNil()
+}
+
+// Deferred reports whether the last Reload left out a file that was being written, so that
+// it has to be called again.
+func (r *Reloader) Deferred() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.deferred
+}
+
+// save writes the state where it has changed or could not be written before.
+func (r *Reloader) save() error {
+	if r.options.State == nil || !r.unsaved {
+		return nil
+	}
+	if err := r.options.State.save(r.kept, r.groups); err != nil {
+		return err
+	}
+	r.unsaved = false
+	return nil
 }
 
 // publish gives a group the newest generation that is clean for it. Without any it is
@@ -118,13 +145,20 @@ func (r *Reloader) publish(ctx context.Context, key string, g *group) error {
 		if g.serving == generation {
 			return nil
 		}
+		if !g.connected {
+			g.serving = generation
+			return nil
+		}
 		s, err := snapshot.New(resources)
 		if err != nil {
 			return fmt.Errorf("generation %s for %s: %w", generation.Hash, key, err)
 		}
+		if err := r.publisher.Set(ctx, key, s); err != nil {
+			return err
+		}
 		g.serving = generation
 		r.served.Store(key, resources)
-		return r.publisher.Set(ctx, key, s)
+		return nil
 	}
 	return nil
 }
@@ -173,13 +207,17 @@ func (r *Reloader) report() {
 func (r *Reloader) Join(n node.Group) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	g := &group{gateway: n.Gateway}
+	g := &group{gateway: n.Gateway, connected: true}
 	r.groups[n.Key] = g
+	r.unsaved = true
 	if err := r.publish(context.Background(), n.Key, g); err != nil {
 		r.options.Logger.Error("cannot serve gateway", "group", n.Key, "error", err)
 	}
 	if g.serving == nil {
 		r.options.Logger.Error("no good policy for gateway, its listeners do not open", "group", n.Key)
+	}
+	if err := r.save(); err != nil {
+		r.options.Logger.Error("cannot write state", "error", err)
 	}
 }
 
@@ -187,6 +225,27 @@ func (r *Reloader) Join(n node.Group) {
 func (r *Reloader) Leave(n node.Group) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	delete(r.groups, n.Key)
 	r.served.Delete(n.Key)
+	if g, ok := r.groups[n.Key]; ok {
+		g.connected = false
+	}
+	r.forget()
+}
+
+// maxDeparted bounds how many groups without a gateway are remembered.
+const maxDeparted = 256
+
+// forget drops groups without a gateway beyond the bound. The others are remembered, with
+// the generation that is theirs: a gateway that comes back must not find an older policy.
+func (r *Reloader) forget() {
+	var departed []string
+	for key, g := range r.groups {
+		if !g.connected {
+			departed = append(departed, key)
+		}
+	}
+	for len(departed) > maxDeparted {
+		delete(r.groups, departed[0])
+		departed = departed[1:]
+	}
 }

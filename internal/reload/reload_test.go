@@ -176,7 +176,7 @@ func TestAWriteThatBeginsAfterTheWordIsNotRead(t *testing.T) {
 	if n := len(p.sent[group().Key]); n != 1 {
 		t.Errorf("a file written 10 ms ago was read: published %d times, want once", n)
 	}
-	must(t, r.Reload(t.Context(), reload.Change{Settled: []string{path}, Complete: []string{path}}))
+	must(t, r.Reload(t.Context(), reload.Change{Settled: []string{path}, Complete: []string{path}, At: now}))
 	if n := len(p.sent[group().Key]); n != 2 {
 		t.Errorf("a file renamed into place was not read: published %d times, want twice", n)
 	}

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/portreeve/portreeve/translate/model"
@@ -20,6 +22,8 @@ type State struct{ path string }
 // stored is the form on disk.
 type stored struct {
 	Generations []storedGeneration `json:"generations"`
+	// Gateways are the groups that have been connected: for each, one of the generations is its last good one.
+	Gateways []model.Gateway `json:"gateways"`
 }
 
 type storedGeneration struct {
@@ -38,29 +42,32 @@ func OpenState(dir string) (*State, error) {
 
 // load returns the generations of an earlier process, newest first. They are compiled
 // anew, so this program's checks hold for them too.
-func (s *State) load(settings model.Settings) ([]*Generation, error) {
+func (s *State) load(settings model.Settings) ([]*Generation, []model.Gateway, error) {
 	content, err := os.ReadFile(s.path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
+		return nil, nil, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("read state: %w", err)
+		return nil, nil, fmt.Errorf("read state: %w", err)
 	}
 	var in stored
 	if err := json.Unmarshal(content, &in); err != nil {
-		return nil, fmt.Errorf("read state %s: %w", s.path, err)
+		return nil, nil, fmt.Errorf("read state %s: %w", s.path, err)
 	}
 	var out []*Generation
 	for _, g := range in.Generations {
 		out = append(out, newGeneration(0, g.At, g.Files, nil, settings))
 	}
-	return out, nil
+	return out, in.Gateways, nil
 }
 
 // save replaces what is stored, all or nothing. Generations that could not be read in full
 // are left out: they are good for nobody.
-func (s *State) save(kept []*Generation) error {
+func (s *State) save(kept []*Generation, groups map[string]*group) error {
 	var out stored
+	for _, key := range slices.Sorted(maps.Keys(groups)) {
+		out.Gateways = append(out.Gateways, groups[key].gateway)
+	}
 	for _, g := range kept {
 		if len(g.unreadable) == 0 {
 			out.Generations = append(out.Generations, storedGeneration{At: g.At, Files: g.files})
@@ -77,7 +84,11 @@ func (s *State) save(kept []*Generation) error {
 	if err := os.Rename(temporary, s.path); err != nil {
 		return fmt.Errorf("write state: %w", err)
 	}
-	return nil
+	dir, err := os.Open(filepath.Dir(s.path))
+	if err != nil {
+		return fmt.Errorf("write state: %w", err)
+	}
+	return errors.Join(dir.Sync(), dir.Close())
 }
 
 // writeSynced writes a file and has it on disk before it returns, so that the rename that

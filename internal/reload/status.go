@@ -50,6 +50,9 @@ func (r *Reloader) Status() Status {
 	}
 	out.Findings = r.latest.Findings()
 	for key, g := range r.groups {
+		if !g.connected {
+			continue
+		}
 		out.Groups = append(out.Groups, GroupStatus{
 			Namespace: g.gateway.Namespace, Labels: g.gateway.Labels, Serving: reading(g.serving), Refused: g.refused, key: key,
 		})

@@ -1,6 +1,7 @@
 package watch
 
 import (
+	"io/fs"
 	"os"
 	"slices"
 	"time"
@@ -11,6 +12,7 @@ type signature struct {
 	exists bool
 	size   int64
 	mtime  time.Time
+	mode   fs.FileMode
 }
 
 func look(path string) signature {
@@ -18,7 +20,11 @@ func look(path string) signature {
 	if err != nil {
 		return signature{}
 	}
-	return signature{true, info.Size(), info.ModTime()}
+	if info.IsDir() {
+		// What is in a directory has signatures of its own.
+		return signature{exists: true, mode: fs.ModeDir}
+	}
+	return signature{true, info.Size(), info.ModTime(), info.Mode()}
 }
 
 // settling decides when a burst of edits has come to rest. Times and signatures are given
@@ -78,6 +84,12 @@ func (s *settling) check(now time.Time, look func(string) signature) (tell bool,
 	}
 	if len(moving) > 0 && now.Before(s.first.Add(s.most)) {
 		return false, nil, nil
+	}
+	for path, p := range s.pending {
+		// While others still move, a path that is missing may be about to come back.
+		if len(moving) > 0 && !p.sign.exists {
+			moving[path] = p
+		}
 	}
 	for path := range s.pending {
 		if _, moves := moving[path]; moves {

@@ -26,6 +26,7 @@ func TestSettling(t *testing.T) {
 		"written since":            {[]touch{{0, "a", 1}}, map[string]int64{"a": 2}, 50, false, nil},
 		"still being written":      {[]touch{{0, "a", 1}, {480, "a", 9}}, map[string]int64{"a": 9}, 500, true, []string{"a"}},
 		"one settled, one not":     {[]touch{{0, "a", 1}, {10, "b", 1}, {490, "b", 2}}, map[string]int64{"a": 1, "b": 2}, 500, true, []string{"b"}},
+		"gone while others move":   {[]touch{{0, "a", -1}, {490, "b", 2}}, map[string]int64{"a": -1, "b": 2}, 500, true, []string{"a", "b"}},
 		"written at the last look": {[]touch{{0, "a", 1}}, map[string]int64{"a": 5}, 500, true, []string{"a"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -33,9 +34,9 @@ func TestSettling(t *testing.T) {
 			at := func(ms int) time.Time { return start.Add(time.Duration(ms) * time.Millisecond) }
 			s := settling{quiet: 50 * time.Millisecond, most: 500 * time.Millisecond}
 			for _, touched := range c.touches {
-				s.touch(touched.path, at(touched.at), signature{exists: true, size: touched.size})
+				s.touch(touched.path, at(touched.at), signature{exists: touched.size >= 0, size: touched.size})
 			}
-			tell, settled, unsettled := s.check(at(c.checkAt), func(path string) signature { return signature{exists: true, size: c.sizes[path]} })
+			tell, settled, unsettled := s.check(at(c.checkAt), func(path string) signature { return signature{exists: c.sizes[path] >= 0, size: c.sizes[path]} })
 			if tell != c.tell || !slices.Equal(unsettled, c.unsettled) {
 				t.Errorf("got %v %v, want %v %v", tell, unsettled, c.tell, c.unsettled)
 			}

@@ -44,8 +44,9 @@ type Change struct {
 	// named here; otherwise it is being replaced at this very moment.
 	Settled []string
 	// Complete are the files, or the symlinks to directories, that were renamed into place
-	// and are complete although they may have been written a moment ago.
+	// and are complete although they may have been written a moment ago: before At.
 	Complete []string
+	At       time.Time
 }
 
 // Watcher watches directories.
@@ -83,7 +84,7 @@ func (w *Watcher) root(dir string) error {
 	if !info.IsDir() {
 		return fmt.Errorf("watch %s: it is not a directory", dir)
 	}
-	if err := w.below(dir); err != nil {
+	if err := w.below(dir, map[string]bool{}); err != nil {
 		return fmt.Errorf("watch %s: %w", dir, err)
 	}
 	if parent := filepath.Dir(filepath.Clean(dir)); parent != filepath.Clean(dir) && dir != "." {
@@ -94,8 +95,11 @@ func (w *Watcher) root(dir string) error {
 	return nil
 }
 
-// below watches a directory and every directory in it.
-func (w *Watcher) below(dir string) error {
+// below watches a directory and every directory in it, each once, however many symlinks lead to it.
+func (w *Watcher) below(dir string, visited map[string]bool) error {
+	if again(dir, visited) {
+		return nil
+	}
 	if err := w.events.Add(dir); err != nil {
 		return err
 	}
@@ -106,12 +110,23 @@ func (w *Watcher) below(dir string) error {
 	for _, e := range entries {
 		path := filepath.Join(dir, e.Name())
 		if !hidden(e.Name()) && look(path).exists && isDir(path) {
-			if err := w.below(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			if err := w.below(path, visited); err != nil && !errors.Is(err, fs.ErrNotExist) {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+// again reports whether a directory was visited before, under whatever name.
+func again(dir string, visited map[string]bool) bool {
+	resolved, err := filepath.EvalSymlinks(dir)
+	if err != nil {
+		resolved = dir
+	}
+	before := visited[resolved]
+	visited[resolved] = true
+	return before
 }
 
 // Changes returns the channel on which changes are told. A change that has not been taken
@@ -158,7 +173,7 @@ func (w *Watcher) event(e fsnotify.Event, now time.Time) {
 		w.added(e.Name)
 	}
 	if w.settling.idle() && inPlace(e) {
-		w.tell(Change{Settled: []string{e.Name}, Complete: []string{e.Name}})
+		w.tell(Change{Settled: []string{e.Name}, Complete: []string{e.Name}, At: now})
 		return
 	}
 	w.settling.touch(e.Name, now, look(e.Name))
@@ -166,9 +181,10 @@ func (w *Watcher) event(e fsnotify.Event, now time.Time) {
 
 // added watches a directory that has appeared.
 func (w *Watcher) added(dir string) {
-	if err := w.below(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := w.below(dir, map[string]bool{}); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		w.options.Logger.Warn("cannot watch a new directory, its changes are seen at the next rescan", "directory", dir, "error", err)
 	}
+	w.scanDir(dir, w.tree, map[string]bool{})
 }
 
 // inPlace reports whether the event is a rename onto a name inside the watched
@@ -239,10 +255,29 @@ func (w *Watcher) tell(c Change) {
 	case waiting := <-w.changes:
 		c.Settled = append(c.Settled, waiting.Settled...)
 		c.Complete = append(c.Complete, waiting.Complete...)
+		if !waiting.At.IsZero() {
+			c.At = waiting.At // the earlier: whatever was written since counts as in motion
+		}
 	default:
 	}
+	// Before the reader is told: what changes after this look is found by the next rescan.
+	for _, path := range c.Settled {
+		w.remember(path)
+	}
 	w.changes <- c
-	w.tree = w.scan()
+}
+
+// remember records what a path that is being told looks like.
+func (w *Watcher) remember(path string) {
+	if sign := look(path); sign.exists {
+		w.tree[path] = sign
+		return
+	}
+	for known := range w.tree {
+		if known == path || strings.HasPrefix(known, path+string(filepath.Separator)) {
+			delete(w.tree, known)
+		}
+	}
 }
 
 // rescan looks for what no event told.
@@ -267,17 +302,20 @@ func (w *Watcher) rescan(now time.Time) {
 // scan returns the signature of every relevant file and every directory, and watches
 // directories that are not watched yet.
 func (w *Watcher) scan() map[string]signature {
-	out := map[string]signature{}
+	out, visited := map[string]signature{}, map[string]bool{}
 	for _, dir := range w.options.Dirs {
-		w.scanDir(filepath.Clean(dir), out, 0)
+		w.scanDir(filepath.Clean(dir), out, visited)
 	}
 	return out
 }
 
-func (w *Watcher) scanDir(dir string, out map[string]signature, depth int) {
+func (w *Watcher) scanDir(dir string, out map[string]signature, visited map[string]bool) {
+	if again(dir, visited) {
+		return
+	}
 	_ = w.events.Add(dir) // watched already, or tried again at the next rescan
 	entries, err := os.ReadDir(dir)
-	if err != nil || depth > 16 {
+	if err != nil {
 		return
 	}
 	for _, e := range entries {
@@ -285,8 +323,8 @@ func (w *Watcher) scanDir(dir string, out map[string]signature, depth int) {
 		switch {
 		case hidden(e.Name()):
 		case isDir(path):
-			out[path] = signature{exists: true}
-			w.scanDir(path, out, depth+1)
+			out[path] = look(path)
+			w.scanDir(path, out, visited)
 		case w.options.Relevant(e.Name()):
 			out[path] = look(path)
 		}

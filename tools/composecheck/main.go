@@ -1,6 +1,7 @@
 // Command composecheck checks a docker-compose file without a container engine: it is loaded as
 // docker compose loads it (schema, references between services), what it mounts and builds must
-// exist, and every image must have a tag.
+// exist, mounts must be of directories, every image must have a tag, and ports may be published on
+// loopback only.
 //
 //	composecheck FILE
 //
@@ -11,6 +12,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -60,7 +62,7 @@ func check(ctx context.Context, file string) []string {
 }
 
 func checkService(s types.ServiceConfig) []string {
-	return slices.Concat(checkImage(s), checkBuild(s), checkMounts(s))
+	return slices.Concat(checkImage(s), checkBuild(s), checkMounts(s), checkPorts(s))
 }
 
 func checkImage(s types.ServiceConfig) []string {
@@ -93,15 +95,31 @@ func checkBuild(s types.ServiceConfig) []string {
 	return nil
 }
 
-// checkMounts finds mounts of what is not there: an engine would make an empty folder of it.
+// checkMounts finds mounts of what is not there: an engine would make an empty folder of it. It
+// finds mounts of single files too: such a one keeps its old content when an editor replaces it.
 func checkMounts(s types.ServiceConfig) []string {
 	var findings []string
 	for _, mount := range s.Volumes {
 		if mount.Type != types.VolumeTypeBind {
 			continue
 		}
-		if _, err := os.Stat(mount.Source); err != nil {
+		switch info, err := os.Stat(mount.Source); {
+		case err != nil:
 			findings = append(findings, "volume: "+err.Error())
+		case !info.IsDir():
+			findings = append(findings, "volume: "+mount.Source+" is a file; mount its directory")
+		}
+	}
+	return findings
+}
+
+// checkPorts finds ports that other machines could reach: without an address an engine
+// publishes on all of them, past the host's firewall.
+func checkPorts(s types.ServiceConfig) []string {
+	var findings []string
+	for _, port := range s.Ports {
+		if ip := net.ParseIP(port.HostIP); ip == nil || !ip.IsLoopback() {
+			findings = append(findings, fmt.Sprintf("port %d is published on %q; put 127.0.0.1: before it", port.Target, port.HostIP))
 		}
 	}
 	return findings

@@ -12,7 +12,7 @@ func TestRun(t *testing.T) {
 		file string
 		want string // part of the one finding; empty: none
 	}{
-		"good":                    {file: `services: {a: {image: "envoyproxy/envoy:v1.40.0", volumes: ["./policy:/policy:ro"]}, b: {build: ., depends_on: [a]}}`},
+		"good":                    {file: `services: {a: {image: "envoyproxy/envoy:v1.40.0", volumes: ["./policy:/policy:ro"], ports: ["127.0.0.1:8080:8080", "[::1]:8080:8080"]}, b: {build: ., depends_on: [a]}}`},
 		"not YAML":                {file: "services: {", want: "yaml"},
 		"no service":              {file: "services: {}", want: "no service"},
 		"unknown field":           {file: "services: {a: {image: 'a:1', volums: []}}", want: "volums"},
@@ -21,6 +21,9 @@ func TestRun(t *testing.T) {
 		"floating image":          {file: "services: {a: {image: 'registry.test:5000/a'}}", want: "needs a fixed tag"},
 		"latest image":            {file: "services: {a: {image: 'a:latest'}}", want: "needs a fixed tag"},
 		"missing mount":           {file: "services: {a: {image: 'a:1', volumes: ['./nowhere:/x']}}", want: "nowhere"},
+		"mount of a file":         {file: "services: {a: {image: 'a:1', volumes: ['./policy/a.yaml:/x']}}", want: "mount its directory"},
+		"port on all addresses":   {file: "services: {a: {image: 'a:1', ports: ['8080:8080']}}", want: "port 8080 is published"},
+		"port on another address": {file: "services: {a: {image: 'a:1', ports: ['0.0.0.0:80:8080']}}", want: "port 8080 is published"},
 		"missing Dockerfile":      {file: "services: {a: {build: ./policy}}", want: "Dockerfile"},
 	}
 	for name, tc := range tests {
