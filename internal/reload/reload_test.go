@@ -224,3 +224,40 @@ func TestTheStateServesGroupsThatNeverConnectedBefore(t *testing.T) {
 		t.Errorf("the state is %v, want it readable by its owner only", info.Mode())
 	}
 }
+
+// TestAGatewayThatComesBackFindsItsLastGoodPolicy holds for a policy that was good for this
+// gateway only: an error for others stood in the same generation.
+func TestAGatewayThatComesBackFindsItsLastGoodPolicy(t *testing.T) {
+	dir, stateDir := t.TempDir(), t.TempDir()
+	state, err := reload.OpenState(stateDir)
+	must(t, err)
+	other := "apiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\nmetadata: {name: other, namespace: elsewhere}\nspec: {action: DENNY}\n"
+	r, p := newReloader(t, state, dir)
+	write(t, dir, "gateway.yaml", listener)
+	must(t, r.Reload(t.Context(), reload.Change{}))
+	r.Join(group())
+	write(t, dir, "a.yaml", policy("a", "/a"))
+	write(t, dir, "other.yaml", other)
+	must(t, r.Reload(t.Context(), reload.Change{}))
+	sent := p.sent[group().Key]
+	if len(sent) != 2 {
+		t.Fatalf("published %d times, want twice: the error is another gateway's", len(sent))
+	}
+	r.Leave(group())
+	write(t, dir, "a.yaml", "kind: [")
+	must(t, r.Reload(t.Context(), reload.Change{}))
+	r.Join(group())
+	again := p.sent[group().Key]
+	if diff := cmp.Diff(sent[1], again[len(again)-1]); diff != "" {
+		t.Errorf("after a reconnect (-want +got):\n%s", diff)
+	}
+
+	restarted, q := newReloader(t, state, dir)
+	must(t, restarted.Reload(t.Context(), reload.Change{}))
+	restarted.Join(group())
+	if got := q.sent[group().Key]; len(got) != 1 {
+		t.Errorf("after a restart: published %d times, want once", len(got))
+	} else if diff := cmp.Diff(sent[1], got[0]); diff != "" {
+		t.Errorf("after a restart (-want +got):\n%s", diff)
+	}
+}

@@ -31,7 +31,8 @@ func look(path string) signature {
 // to it, so that it can be tested without either.
 type settling struct {
 	quiet, most time.Duration
-	first       time.Time
+	// first and last are the first and the last sign of life of the burst.
+	first, last time.Time
 	pending     map[string]seen
 }
 
@@ -49,19 +50,14 @@ func (s *settling) touch(path string, now time.Time, sign signature) {
 		s.first = now
 		s.pending = map[string]seen{}
 	}
+	s.last = now
 	s.pending[path] = seen{now, sign}
 }
 
 // due returns when to look again: after the quiet that the last sign of life asks for, at
 // the latest at the end of the burst's longest wait.
 func (s *settling) due() time.Time {
-	last := s.first
-	for _, p := range s.pending {
-		if p.at.After(last) {
-			last = p.at
-		}
-	}
-	rest, end := last.Add(s.quiet), s.first.Add(s.most)
+	rest, end := s.last.Add(s.quiet), s.first.Add(s.most)
 	if end.Before(rest) {
 		return end
 	}
@@ -75,7 +71,7 @@ func (s *settling) check(now time.Time, look func(string) signature) (tell bool,
 	moving := map[string]seen{}
 	for path, p := range s.pending {
 		if sign := look(path); sign != p.sign {
-			p = seen{now, sign}
+			p, s.last = seen{now, sign}, now
 		}
 		s.pending[path] = p
 		if now.Sub(p.at) < s.quiet {

@@ -66,7 +66,7 @@ func none(t *testing.T, w *watch.Watcher, what string) {
 	select {
 	case c := <-w.Changes():
 		t.Errorf("%s: told %v, want nothing", what, c)
-	case <-time.After(100 * time.Millisecond):
+	case <-time.After(400 * time.Millisecond):
 	}
 }
 
@@ -111,7 +111,7 @@ func TestEachWayOfEditingIsToldOnce(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			dir, w := watched(t, 50*time.Millisecond, time.Hour)
+			dir, w := watched(t, 200*time.Millisecond, time.Hour)
 			write(t, filepath.Join(dir, "a.yaml"), "x")
 			next(t, w)
 			edit(t, dir)
