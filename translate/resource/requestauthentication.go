@@ -115,12 +115,12 @@ func (c *checker) twice(seen map[[2]string]bool, location [2]string, path Path) 
 func (c *checker) outputs(path Path, rule *securityv1beta1.JWTRule) {
 	written := map[string]bool{}
 	if name := rule.GetOutputPayloadToHeader(); name != "" {
-		c.headerName(path, "outputPayloadToHeader", name)
+		c.outputHeader(path, "outputPayloadToHeader", name)
 		written[strings.ToLower(name)] = true
 	}
 	for i, o := range rule.GetOutputClaimToHeaders() {
 		at := path.Field("outputClaimToHeaders", i)
-		c.headerName(at, "header", o.GetHeader())
+		c.outputHeader(at, "header", o.GetHeader())
 		if o.GetClaim() == "" {
 			c.addMissing(diag.CodeEmptyValue, c.deepest(at, "claim"), "%s names no claim", at).WithHint("name a claim; a dot descends into an object")
 		}
@@ -140,6 +140,15 @@ func (c *checker) headerName(path Path, field, name string) {
 		c.addMissing(diag.CodeHeaderName, c.deepest(path, field), "%s has no header name", path).WithHint("letters, digits, - and _")
 	case !isHeaderName(name):
 		c.add(diag.CodeHeaderName, path.Field(field), "%q is not a header name", name).WithHint("letters, digits, - and _")
+	}
+}
+
+// outputHeader checks a header that hands claims to backends. Envoy removes a client's value
+// of it first; of Host that is the authority, without which no rule about hosts matches.
+func (c *checker) outputHeader(path Path, field, name string) {
+	c.headerName(path, field, name)
+	if strings.EqualFold(name, "host") {
+		c.add(diag.CodeHeaderName, path.Field(field), "claims cannot be handed over in the header Host").WithHint("a header of their own")
 	}
 }
 
