@@ -1,12 +1,13 @@
 package diag
 
-import "slices"
+import "sync"
 
 // Code names a kind of finding. Codes are stable and never reused.
 type Code string
 
 // The codes. Each has a row in the table below. PR01 is about files and YAML, PR02 about every
-// object, PR03 to PR08 about one kind, PR09 about objects together.
+// object, PR03 to PR08 about one kind, PR09 about objects together, and PR10 about the
+// mesh configuration.
 const (
 	CodeRead               Code = "PR0101"
 	CodeYAML               Code = "PR0102"
@@ -47,6 +48,9 @@ const (
 	CodeDuplicateIssuer    Code = "PR0311"
 	CodeDuplicateLocation  Code = "PR0312"
 	CodeOutputHeader       Code = "PR0313"
+	CodeJWKSAddress        Code = "PR0314"
+	CodeDiscovery          Code = "PR0315"
+	CodeClaimHeader        Code = "PR0316"
 	CodeRulesMissing       Code = "PR0401"
 	CodeProvider           Code = "PR0402"
 	CodeEmptyRule          Code = "PR0403"
@@ -70,8 +74,13 @@ const (
 	CodeHostPort           Code = "PR0421"
 	CodeMethodCase         Code = "PR0422"
 	CodeHostBits           Code = "PR0423"
+	CodeSplitRule          Code = "PR0424"
+	CodeDryRunActive       Code = "PR0425"
 	CodeGateway            Code = "PR0501"
+	CodeServerConflict     Code = "PR0502"
+	CodeServerOverlap      Code = "PR0503"
 	CodeVirtualService     Code = "PR0601"
+	CodeServerName         Code = "PR0602"
 	CodeServiceEntry       Code = "PR0701"
 	CodeNoEndpoints        Code = "PR0702"
 	CodeComplement         Code = "PR0801"
@@ -79,20 +88,47 @@ const (
 	CodeDuplicateName      Code = "PR0901"
 	CodeUnknownGateway     Code = "PR0902"
 	CodeUnknownService     Code = "PR0903"
+	CodeServerClosed       Code = "PR0904"
+	CodeSelectorUnknown    Code = "PR0910"
+	CodeTargetUnserved     Code = "PR0911"
+	CodeTargetIgnored      Code = "PR0912"
+	CodeNamespaceUnserved  Code = "PR0913"
+	CodeNoAuthentication   Code = "PR0914"
+	CodeUnknownIssuer      Code = "PR0915"
+	CodePeerIdentity       Code = "PR0916"
+	CodeHostUnserved       Code = "PR0917"
+	CodeHostPortForm       Code = "PR0918"
+	CodeIssuerElsewhere    Code = "PR0919"
+	CodeHeaderElsewhere    Code = "PR0920"
+	CodeTokenOptional      Code = "PR0921"
+	CodeIgnoredCase        Code = "PR0922"
+	CodePathForm           Code = "PR0923"
+	CodeRemoteAddress      Code = "PR0924"
+	CodeUnknownProvider    Code = "PR0930"
+	CodeProviderService    Code = "PR0931"
+	CodeProviderPort       Code = "PR0932"
+	CodeProviderProtocol   Code = "PR0933"
+	CodeMesh               Code = "PR1001"
+	CodeMeshName           Code = "PR1002"
+	CodeMeshService        Code = "PR1003"
+	CodeMeshStatus         Code = "PR1004"
+	CodeMeshAuthorizer     Code = "PR1005"
+	CodeMeshLogFormat      Code = "PR1006"
+	CodeMeshForwardedCert  Code = "PR1007"
 )
 
 // Info is what the documentation says of a code.
 type Info struct {
-	Code     Code
-	Severity Severity
+	Code     Code     `json:"code"`
+	Severity Severity `json:"severity"`
 	// Summary says what is wrong, in one line.
-	Summary string
+	Summary string `json:"summary"`
 	// Accepted says what would be accepted instead.
-	Accepted string
+	Accepted string `json:"accepted,omitempty"`
 }
 
 // Codes returns the table of all codes, ordered by code.
-func Codes() []Info {
+func Codes() []Info { //nolint:funlen // one table
 	return []Info{
 		{CodeRead, Error, "A file or directory could not be read.", "A readable file."},
 		{CodeYAML, Error, "The text is not YAML.", "Well-formed YAML 1.2."},
@@ -133,6 +169,9 @@ func Codes() []Info {
 		{CodeDuplicateIssuer, Warning, "Two rules of one object have the same issuer; a token that satisfies either is accepted.", "One rule for each issuer."},
 		{CodeDuplicateLocation, Warning, "A rule names the same place of a token twice.", "Each place once."},
 		{CodeOutputHeader, Warning, "Two outputs of a rule write the same header.", "A header for each output."},
+		{CodeJWKSAddress, Error, "Keys would be fetched from a link-local or metadata address.", "The issuer's own address."},
+		{CodeDiscovery, Warning, "A rule names no keys, and its issuer is not an address at which they could be found; every token of it is refused.", "jwks, jwksUri, or an issuer that is an http or https URL."},
+		{CodeClaimHeader, Error, "Claims are written to a header that tokens are read from.", "A header of their own."},
 		{CodeRulesMissing, Error, "A DENY policy has no rules.", "rules: [{}] to deny everything."},
 		{CodeProvider, Error, "A provider is set although the action is not CUSTOM.", "No provider."},
 		{CodeEmptyRule, Error, "A source or operation has no field.", "At least one field."},
@@ -143,7 +182,7 @@ func Codes() []Info {
 		{CodeWhenKey, Error, "A condition has a key that does not exist.", "A key of Istio's conditions."},
 		{CodeWhenValues, Error, "A condition has no key, or neither values nor notValues.", "A key and values or notValues."},
 		{CodeDryRun, Error, "The dry-run annotation is not valid here.", "\"true\" or \"false\" on an ALLOW or DENY policy."},
-		{CodeTooMany, Error, "A list is longer than the API allows.", "A shorter list, or several objects."},
+		{CodeTooMany, Error, "A list is longer than the API allows, or a value longer than Envoy takes.", "A shorter list, or several objects."},
 		{CodeCustomRules, Error, "A CUSTOM policy has no rules.", "rules: [{}] to ask the provider about every request."},
 		{CodeProviderName, Error, "A CUSTOM policy does not name its provider.", "provider.name."},
 		{CodeCustomSource, Error, "A CUSTOM policy uses an identity that is not known before its provider is asked.", "ipBlocks, remoteIpBlocks, hosts, ports, methods and paths."},
@@ -156,24 +195,64 @@ func Codes() []Info {
 		{CodeHostPort, Warning, "A host begins with * and ends with :*, which matches no port but a literal *.", "The host with and without each port."},
 		{CodeMethodCase, Warning, "A method is not in upper case; methods are compared with regard to case.", "GET, POST, ..."},
 		{CodeHostBits, Warning, "An address block has bits behind its prefix, which Envoy ignores.", "The first address of the block."},
+		{CodeSplitRule, Warning, "A policy has a rule with only from beside a rule with only to; a request that satisfies either matches.", "from and to in one entry of rules where both are meant."},
+		{CodeDryRunActive, Warning, "A policy is a dry run: it reports and enforces nothing.", "No annotation istio.io/dry-run, once the policy is to count."},
 		{CodeGateway, Error, "A Gateway is not valid.", "Servers with port, protocol and hosts."},
-		{CodeVirtualService, Error, "A VirtualService is not valid.", "Hosts, and HTTP routes with a destination or an answer."},
+		{CodeServerConflict, Error, "Two servers of the same gateways cannot be on one port: HTTP beside TCP or TLS, two of plain TCP, or two of TLS passthrough with the same name.", "A port, bind or name for each."},
+		{CodeServerOverlap, Warning, "Two servers cannot be on one port of a gateway that has the labels of both; it would serve the first only.", "A port for each."},
+		{CodeVirtualService, Error, "A VirtualService is not valid.", "Hosts, and routes with a destination or an answer."},
+		{CodeServerName, Error, "A tls route has no name that clients ask for, or one that its VirtualService does not have.", "sniHosts that are among the hosts."},
 		{CodeServiceEntry, Error, "A ServiceEntry is not valid.", "Hosts, ports, and endpoints that fit the resolution."},
 		{CodeNoEndpoints, Warning, "A ServiceEntry with resolution STATIC has no endpoints; routes to it answer 503.", "Endpoints."},
 		{CodeComplement, Error, "The complement of a JWTPolicy's rules needs too many rules.", "Fewer rules or fewer dimensions in each."},
 		{CodeMatching, Error, "A JWTPolicy does not say which requests need a token.", "A mode, and allRequests or rules."},
 		{CodeDuplicateName, Error, "Two documents define the same object.", "Each object once."},
 		{CodeUnknownGateway, Warning, "A VirtualService names a Gateway that no document defines.", "The name of a Gateway, as name or namespace/name."},
-		{CodeUnknownService, Warning, "A route leads to a host that no service defines; it answers 503.", "The host of a ServiceEntry."},
+		{CodeUnknownService, Warning, "A route leads to a host that no service defines; it answers 503, or closes the connection.", "The host of a ServiceEntry."},
+		{CodeServerClosed, Warning, "A DENY rule with only HTTP fields applies to a gateway that has a TCP or TLS passthrough server; there it denies every connection.", "ports in the operation, or a policy for other workloads."},
+		{CodeSelectorUnknown, Warning, "A policy selects by a label that no Gateway selects by.", "The labels of the gateways, as Gateways select them."},
+		{CodeTargetUnserved, Warning, "A targetRef names a Gateway whose workloads no Gateway of these files selects.", "A selector, or the value of the label gateway.networking.k8s.io/gateway-name."},
+		{CodeTargetIgnored, Warning, "A targetRef is of a kind that a gateway never is, so it adds no gateway to the policy.", "kind: Gateway, or a selector."},
+		{CodeNamespaceUnserved, Warning, "A policy stands in a namespace that has no Gateway and is not the root namespace.", "The gateways' namespace, or the root namespace."},
+		{CodeNoAuthentication, Warning, "A policy is about tokens and no RequestAuthentication can apply where it does.", "A RequestAuthentication with the same selector."},
+		{CodeUnknownIssuer, Warning, "A request principal has an issuer that no JWT rule has.", "The issuer as the JWT rule has it."},
+		{CodePeerIdentity, Warning, "A policy is about the identity of the peer on a gateway that asks for no client certificate; not... fields always match there.", "requestPrincipals or addresses, or a server with client certificates."},
+		{CodeHostUnserved, Warning, "A policy names a host that no Gateway serves.", "A host of a Gateway's server."},
+		{CodeHostPortForm, Warning, "A host in a DENY rule, or among the exceptions of another, does not match when the client adds a port.", "The host and the host with :*."},
+		{CodeIssuerElsewhere, Warning, "Two objects for one gateway have the same issuer; a token that satisfies either is accepted.", "One rule for each issuer."},
+		{CodeHeaderElsewhere, Warning, "Two objects for one gateway write the same header from a token.", "A header for each output."},
+		{CodeTokenOptional, Warning, "Tokens are verified where they come, but nothing asks for one; requests without a token pass.", "An AuthorizationPolicy about requestPrincipals, or presence: REQUIRED."},
+		{CodeIgnoredCase, Warning, "A rule about paths guards routes that ignore upper and lower case; it does not.", "Routes that do not ignore case, or an ALLOW policy."},
+		{CodePathForm, Warning, "The mesh configuration lets paths through that are written another way than rules about paths.", "DECODE_AND_MERGE_SLASHES."},
+		{CodeRemoteAddress, Warning, "A policy is about the address before trusted proxies and no proxy is trusted; it is the connection's address.", "gatewayTopology.numTrustedProxies, or ipBlocks."},
+		{CodeUnknownProvider, Error, "A CUSTOM policy names a provider that is no external authorizer of the mesh configuration.", "The name of an envoyExtAuthzHttp or envoyExtAuthzGrpc provider."},
+		{CodeProviderService, Warning, "No service defines the service of a provider; every request that asks it is refused.", "The host of a ServiceEntry."},
+		{CodeProviderPort, Warning, "The service of a provider does not have the provider's port; every request that asks it is refused.", "The number of a port of the ServiceEntry."},
+		{CodeProviderProtocol, Warning, "The port of a gRPC provider has another protocol, so the provider is not spoken to in gRPC.", "protocol: GRPC or HTTP2 in the ServiceEntry."},
+		{CodeMesh, Error, "The mesh configuration is not one bare MeshConfig.", "The fields of MeshConfig at the top level of one document."},
+		{CodeMeshName, Error, "A namespace, trust domain or provider name of the mesh configuration is not valid, or two providers have one name.", "Lower-case letters, digits and -, each provider name once."},
+		{CodeMeshService, Error, "The service of an extension provider is not valid.", "host or namespace/host."},
+		{CodeMeshStatus, Error, "A statusOnError is not the decimal number of an HTTP status that Envoy can answer with.", "\"403\", \"503\", ..."},
+		{CodeMeshAuthorizer, Error, "A field of an external authorizer has a value that would not work.", "See the message."},
+		{CodeMeshLogFormat, Error, "An access log format is not one that Envoy can write.", "Envoy's command operators, as %RESPONSE_CODE%; with the encoding JSON, a JSON object."},
+		{CodeMeshForwardedCert, Warning, "Backends are handed whatever a client writes into the header x-forwarded-client-cert.", "SANITIZE_SET, which is the default."},
 	}
 }
 
+// severities is the table by code. It is never written again; a large directory has tens
+// of thousands of findings, for which the table is too much to build each time.
+var severities = sync.OnceValue(func() map[Code]Severity { //nolint:gochecknoglobals // computed once, a constant
+	out := map[Code]Severity{}
+	for _, i := range Codes() {
+		out[i.Code] = i.Severity
+	}
+	return out
+})
+
 // Severity returns the severity that the table gives the code; an unknown code is an Error.
 func (c Code) Severity() Severity {
-	table := Codes()
-	i := slices.IndexFunc(table, func(i Info) bool { return i.Code == c })
-	if i < 0 {
-		return Error
+	if s, ok := severities()[c]; ok {
+		return s
 	}
-	return table[i].Severity
+	return Error
 }

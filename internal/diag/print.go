@@ -2,7 +2,6 @@ package diag
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
@@ -23,21 +22,6 @@ func (l List) WriteText(w io.Writer, sources Sources) error {
 		if _, err := io.WriteString(w, d.text(lines)); err != nil {
 			return fmt.Errorf("write finding: %w", err)
 		}
-	}
-	return nil
-}
-
-// WriteJSON writes the findings for a program: one JSON array, an object per finding. An
-// empty list is an empty array.
-func (l List) WriteJSON(w io.Writer) error {
-	if l == nil {
-		l = List{}
-	}
-	e := json.NewEncoder(w)
-	e.SetEscapeHTML(false)
-	e.SetIndent("", "  ")
-	if err := e.Encode(l); err != nil {
-		return fmt.Errorf("write findings: %w", err)
 	}
 	return nil
 }
