@@ -22,6 +22,7 @@ func checkAuthorizationPolicy(c *checker, m proto.Message) {
 	c.attachment(spec)
 	c.action(spec)
 	c.dryRun(spec)
+	c.splitRules(spec.GetRules())
 	c.atMost(Path{"spec", "rules"}, len(spec.GetRules()), maxRules)
 	for i, rule := range spec.GetRules() {
 		path := Path{"spec", "rules", i}
@@ -46,11 +47,8 @@ func (c *checker) action(spec *securityv1beta1.AuthorizationPolicy) {
 	case action == securityv1beta1.AuthorizationPolicy_DENY && noRules:
 		c.add(diag.CodeRulesMissing, at, "a DENY policy without rules denies nothing").WithHint("rules: [{}] denies every request")
 	}
-	if custom {
-		c.add(diag.CodeUnsupported, at, "spec.action CUSTOM is not translated yet").WithHint("ALLOW, DENY or AUDIT")
-		if spec.GetProvider().GetName() == "" && !c.unknown["spec"] {
-			c.addMissing(diag.CodeProviderName, c.deepest(Path{"spec"}, "provider"), "a CUSTOM policy needs a provider").WithHint("provider: {name: …}, one of the mesh configuration's extensionProviders")
-		}
+	if custom && spec.GetProvider().GetName() == "" && !c.unknown["spec"] {
+		c.addMissing(diag.CodeProviderName, c.deepest(Path{"spec"}, "provider"), "a CUSTOM policy needs a provider").WithHint("provider: {name: …}, one of the mesh configuration's extensionProviders")
 	}
 	if spec.GetProvider() != nil && !custom {
 		c.addKey(diag.CodeProvider, Path{"spec", "provider"}, "an %s policy has no provider", action).WithHint("take it out, or set action: CUSTOM")
@@ -63,14 +61,39 @@ func (c *checker) dryRun(spec *securityv1beta1.AuthorizationPolicy) {
 		return
 	}
 	path := Path{"metadata", "annotations", DryRunAnnotation}
-	if _, err := strconv.ParseBool(value); err != nil {
+	on, err := strconv.ParseBool(value)
+	if err != nil {
 		c.add(diag.CodeDryRun, path, "%q is neither true nor false", value).WithHint(`"true" or "false"`)
 	}
 	switch spec.GetAction() {
 	case securityv1beta1.AuthorizationPolicy_ALLOW, securityv1beta1.AuthorizationPolicy_DENY:
+		if on {
+			c.add(diag.CodeDryRunActive, path, "the policy is a dry run: it reports what it would decide and enforces nothing").WithHint("remove the annotation to enforce it")
+		}
 	default:
 		c.addKey(diag.CodeDryRun, path, "a dry run is not possible with the action %s", spec.GetAction()).WithHint("remove the annotation; ALLOW and DENY can have it")
 	}
+}
+
+// splitRules warns of a rule with only from beside one with only to. Rules are
+// alternatives, so each of the two matches without the other; a - too many does that.
+func (c *checker) splitRules(rules []*securityv1beta1.Rule) {
+	from, to := -1, -1
+	for i, rule := range rules {
+		switch {
+		case len(rule.GetWhen()) > 0:
+		case from < 0 && len(rule.GetFrom()) > 0 && len(rule.GetTo()) == 0:
+			from = i
+		case to < 0 && len(rule.GetTo()) > 0 && len(rule.GetFrom()) == 0:
+			to = i
+		}
+	}
+	if from < 0 || to < 0 {
+		return
+	}
+	second := max(from, to)
+	c.add(diag.CodeSplitRule, Path{"spec", "rules", second}, "rules[%d] has only from and rules[%d] only to: a request that satisfies either of them matches", from, to).
+		WithHint("write from and to in one entry of rules if both have to be satisfied")
 }
 
 func (c *checker) rule(path Path, rule *securityv1beta1.Rule) {

@@ -147,7 +147,11 @@ func authorization(t *testing.T, rule map[string]any) diag.List {
 
 func object(t *testing.T, kind resource.Kind, spec any) diag.List {
 	t.Helper()
-	content, err := json.Marshal(map[string]any{"apiVersion": "security.istio.io/v1", "kind": kind, "metadata": map[string]any{"name": "a"}, "spec": spec})
+	version := "security.istio.io/v1"
+	if kind == resource.VirtualService {
+		version = "networking.istio.io/v1"
+	}
+	content, err := json.Marshal(map[string]any{"apiVersion": version, "kind": kind, "metadata": map[string]any{"name": "a"}, "spec": spec})
 	if err != nil {
 		t.Fatal(err)
 	}

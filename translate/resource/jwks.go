@@ -1,6 +1,7 @@
 package resource
 
 import (
+	"net/netip"
 	"net/url"
 	"strconv"
 	"strings"
@@ -8,27 +9,63 @@ import (
 	"github.com/portreeve/portreeve/internal/diag"
 )
 
-// maxURI is the API's bound.
-const maxURI = 2048
+// maxURI is the API's bound, maxHost that of DNS.
+const (
+	maxURI  = 2048
+	maxHost = 253
+)
 
-// jwksURI checks the address of a key set and reports whether it is one.
-func (c *checker) jwksURI(path Path, uri string) bool {
-	before := len(c.diags)
+// jwksURI checks the address of a key set.
+func (c *checker) jwksURI(path Path, uri string) {
 	const hint = "an http or https address of at most 2048 characters, such as https://issuer.example/keys"
 	u, err := url.Parse(uri)
 	switch {
 	case err != nil || u.Hostname() == "":
 		c.add(diag.CodeJWKSURI, path, "%q is not an address", uri).WithHint(hint)
-	case u.Scheme != "http" && u.Scheme != "https":
+		return
+	case !speaksHTTP(u):
 		c.add(diag.CodeJWKSURI, path, "the scheme of %q is not http or https", uri).WithHint(hint)
+		return
 	case len(uri) > maxURI:
 		c.add(diag.CodeJWKSURI, path, "the address has %d characters", len(uri)).WithHint(hint)
-	default:
-		if n, err := strconv.Atoi(u.Port()); u.Port() != "" && (err != nil || n < 1 || n > 65535) {
-			c.add(diag.CodeJWKSURI, path, "%q is not a port", u.Port()).WithHint("1 to 65535")
-		}
+		return
 	}
-	return len(c.diags) == before
+	if n, err := strconv.Atoi(u.Port()); u.Port() != "" && (err != nil || n < 1 || n > 65535) {
+		c.add(diag.CodeJWKSURI, path, "%q is not a port", u.Port()).WithHint("1 to 65535")
+	}
+	c.keyHost(path, u)
+}
+
+// discovery checks an issuer through which its keys have to be found. One that is no
+// address is none of Istio's errors: the rule then refuses every token, also here.
+func (c *checker) discovery(path Path, issuer string) {
+	u, err := url.Parse(issuer)
+	if err != nil || u.Hostname() == "" || !speaksHTTP(u) {
+		c.addMissing(diag.CodeDiscovery, path.Field("issuer"), "%s has neither jwks nor jwksUri, and its issuer is not an address at which keys could be found; every token of it is refused", path).
+			WithHint("set jwks or jwksUri, or an issuer such as https://issuer.example")
+		return
+	}
+	c.keyHost(path.Field("issuer"), u)
+}
+
+func speaksHTTP(u *url.URL) bool { return u.Scheme == "http" || u.Scheme == "https" }
+
+// keyHost checks the host that keys are fetched from. A policy must not be a way to make
+// the control plane or a gateway ask what only they can reach.
+func (c *checker) keyHost(path Path, u *url.URL) {
+	host := strings.TrimSuffix(u.Hostname(), ".")
+	address, err := netip.ParseAddr(host)
+	switch {
+	case err == nil && GuardedAddress(address):
+		c.add(diag.CodeJWKSAddress, path, "keys are not fetched from %s, which is a link-local or metadata address", host).WithHint("the address of the issuer")
+	case address.Zone() != "":
+		c.add(diag.CodeJWKSURI, path, "the address %s is bound to an interface", host).WithHint("an address without %%")
+	case err != nil && EndsInNumber(host):
+		// Resolvers read such names as addresses, each in its own way.
+		c.add(diag.CodeJWKSURI, path, "the host %q is neither a name nor an address", host).WithHint("a host name, 192.0.2.1 or [2001:db8::1]")
+	case len(host) > maxHost:
+		c.add(diag.CodeJWKSURI, path, "the host has %d characters", len(host)).WithHint("at most %d", maxHost)
+	}
 }
 
 // jwks checks an inline key set. Envoy refuses its whole configuration over a set without

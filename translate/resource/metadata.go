@@ -28,7 +28,13 @@ var namePart = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$`)
 // isLabel reports whether s is what Kubernetes takes for a namespace.
 func isLabel(s string) bool { return namePart.MatchString(s) }
 
-// isSubdomain reports whether s is what Kubernetes takes for a name.
+// wholeName is a name of RFC 1123. Its parts, unlike those of a host, can be of any length.
+var wholeName = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$`)
+
+// isObjectName reports whether s is what Kubernetes takes for a name.
+func isObjectName(s string) bool { return len(s) <= 253 && wholeName.MatchString(s) }
+
+// isSubdomain reports whether s is what Kubernetes takes for the name of a host.
 func isSubdomain(s string) bool {
 	if len(s) > 253 {
 		return false
@@ -70,7 +76,7 @@ func (c *checker) metadataField(key, value *yaml.Node) {
 	path := Path{"metadata", key.Value}
 	switch key.Value {
 	case "name":
-		c.meta.name = c.name(path, value, isSubdomain, "lower-case letters, digits, - and ., at most 253 characters")
+		c.meta.name = c.name(path, value, isObjectName, "lower-case letters, digits, - and ., at most 253 characters")
 	case "namespace":
 		if !isNull(value) {
 			c.meta.namespace = c.name(path, value, isLabel, "lower-case letters, digits and -, at most 63 characters")

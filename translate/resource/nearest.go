@@ -27,6 +27,11 @@ func choice(written string, known []string) string {
 	return "one of " + strings.Join(known, ", ")
 }
 
+// Nearest returns the known name that was probably meant by a written one, or "": one
+// within two edits, where upper and lower case make no difference. It costs a comparison
+// with each known name.
+func Nearest(written string, known []string) string { return nearest(written, known) }
+
 // nearest returns the known name within two edits of the written one, or "". Upper and
 // lower case, and - _ and blanks between words, make no difference.
 func nearest(written string, known []string) string {

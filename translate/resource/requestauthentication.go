@@ -40,6 +40,7 @@ func checkRequestAuthentication(c *checker, m proto.Message) {
 		}
 		issuers[rule.GetIssuer()] = i
 	}
+	c.claimHeaders(func(rule int) Path { return Path{"spec", "jwtRules", rule} }, spec.GetJwtRules())
 }
 
 // jwtRule checks a rule of a RequestAuthentication; a JWTPolicy's form has the same fields.
@@ -63,23 +64,21 @@ func (c *checker) jwtRule(path Path, rule *securityv1beta1.JWTRule) {
 	}
 }
 
-// keySource checks where a rule's keys come from. Keys that are fetched are not translated
-// yet; without them every token would be refused, so that is an error.
+// keySource checks where a rule's keys come from: the rule itself, an address, or what the
+// issuer publishes about itself.
 func (c *checker) keySource(path Path, rule *securityv1beta1.JWTRule) {
 	jwks, uri := rule.GetJwks(), rule.GetJwksUri()
 	if jwks != "" && uri != "" {
 		c.addKey(diag.CodeJWKSBoth, path.Field("jwksUri"), "both jwks and jwksUri are set").WithHint("keep one of them")
 	}
-	valid := uri != "" && c.jwksURI(path.Field("jwksUri"), uri)
+	if uri != "" {
+		c.jwksURI(path.Field("jwksUri"), uri)
+	}
 	switch {
 	case jwks != "":
 		c.jwks(path.Field("jwks"), jwks)
-	case valid:
-		c.add(diag.CodeUnsupported, path.Field("jwksUri"), "%s is not translated yet: keys are not fetched", path.Field("jwksUri")).
-			WithHint("set jwks to the key set itself")
 	case uri == "" && rule.GetIssuer() != "":
-		c.addMissing(diag.CodeUnsupported, path.Field("issuer"), "%s has neither jwks nor jwksUri, and finding the keys through the issuer is not translated yet", path).
-			WithHint("set jwks to the key set itself")
+		c.discovery(path, rule.GetIssuer())
 	}
 }
 

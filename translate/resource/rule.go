@@ -65,7 +65,10 @@ func (c *checker) source(entry Path, s *securityv1beta1.Source) {
 func (c *checker) identities(path Path, f namedList) {
 	c.nonEmpty(path, f.name, f.values)
 	switch f.name {
+	case "namespaces", "notNamespaces":
+		c.peerLength(path, f.name, f.values)
 	case "principals", "notPrincipals":
+		c.peerLength(path, f.name, f.values)
 		c.wildcards(path, f.name, f.values)
 	case "requestPrincipals", "notRequestPrincipals":
 		c.wildcards(path, f.name, f.values)
@@ -74,7 +77,21 @@ func (c *checker) identities(path Path, f namedList) {
 		c.atMost(path.Field(f.name), len(f.values), maxServiceAccounts)
 		c.serviceAccounts(path, f.name, f.values)
 	case "trustDomains", "notTrustDomains":
+		c.peerLength(path, f.name, f.values)
 		c.trustDomains(path, f.name, f.values)
+	}
+}
+
+// maxPeer is the length of a value about the peer's identity. Most become a regular
+// expression, of which a gateway takes maxProgram instructions, at most three a character.
+const maxPeer = maxProgram / 4
+
+// peerLength refuses values that Envoy would refuse, with the rest of the policy.
+func (c *checker) peerLength(path Path, field string, values []string) {
+	for i, v := range values {
+		if len(v) > maxPeer {
+			c.add(diag.CodeTooMany, path.Field(field, i), "the value has %d bytes", len(v)).WithHint("at most %d", maxPeer)
+		}
 	}
 }
 

@@ -17,10 +17,15 @@ import (
 // can be checked. It first holds the node against the message's definition, which gives
 // every finding its own place, and then has protoyaml convert it.
 func (c *checker) decode(node *yaml.Node, spec proto.Message) bool {
+	return c.decodeAt(node, spec, &place{name: "spec"})
+}
+
+// decodeAt is decode for a message that stands at another place; nil is the document's root.
+func (c *checker) decodeAt(node *yaml.Node, spec proto.Message, at *place) bool {
 	if node == nil || isNull(node) {
 		return true
 	}
-	node = c.message(node, spec.ProtoReflect().Descriptor(), &place{name: "spec"})
+	node = c.message(node, spec.ProtoReflect().Descriptor(), at)
 	if c.broken {
 		return false
 	}

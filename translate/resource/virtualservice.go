@@ -3,6 +3,7 @@ package resource
 import (
 	"regexp/syntax"
 	"slices"
+	"strconv"
 	"strings"
 
 	"google.golang.org/protobuf/proto"
@@ -11,13 +12,18 @@ import (
 	"github.com/portreeve/portreeve/internal/diag"
 )
 
-// virtualServiceFields are the fields of a VirtualService that are translated.
+// virtualServiceFields are the fields of a VirtualService that are translated, or have no
+// meaning on a gateway (where a connection goes and who sends it).
 func virtualServiceFields() []string {
 	return []string{
 		"hosts", "gateways", "exportTo", "http.name",
 		"http.match.name", "http.match.uri.exact", "http.match.uri.prefix", "http.match.uri.regex", "http.match.ignoreUriCase",
 		"http.route.destination.host", "http.route.destination.port.number", "http.route.weight",
 		"http.directResponse.status", "http.directResponse.body.string", "http.directResponse.body.bytes",
+		"tls.match.sniHosts", "tls.match.port", "tls.match.gateways", "tls.match.destinationSubnets", "tls.match.sourceLabels", "tls.match.sourceNamespace",
+		"tls.route.destination.host", "tls.route.destination.port.number", "tls.route.weight",
+		"tcp.match.port", "tcp.match.gateways", "tcp.match.destinationSubnets", "tcp.match.sourceLabels", "tcp.match.sourceNamespace",
+		"tcp.route.destination.host", "tcp.route.destination.port.number", "tcp.route.weight",
 	}
 }
 
@@ -31,10 +37,16 @@ func checkVirtualService(c *checker, m proto.Message) {
 	}
 	c.exportTo(spec.GetExportTo())
 	if len(spec.GetHttp())+len(spec.GetTls())+len(spec.GetTcp()) == 0 {
-		c.addMissing(diag.CodeVirtualService, Path{"spec"}, "the VirtualService has no http routes").WithHint("add http with a route or a directResponse")
+		c.addMissing(diag.CodeVirtualService, Path{"spec"}, "the VirtualService has no routes").WithHint("add http with a route or a directResponse, or tls or tcp with a route")
 	}
 	for i, r := range spec.GetHttp() {
 		c.httpRoute(Path{"spec", "http", i}, r)
+	}
+	for i, r := range spec.GetTls() {
+		c.tlsRoute(Path{"spec", "tls", i}, r, spec.GetHosts())
+	}
+	for i, r := range spec.GetTcp() {
+		c.tcpRoute(Path{"spec", "tcp", i}, r)
 	}
 }
 
@@ -65,9 +77,9 @@ func (c *checker) routedHosts(spec *networkingv1alpha3.VirtualService) {
 // gatewayName checks name, ./name, namespace/name and the older name.namespace.svc.domain.
 func (c *checker) gatewayName(path Path, name string) {
 	namespace, rest, qualified := strings.Cut(name, "/")
-	valid := isSubdomain(name)
+	valid := isObjectName(name)
 	if qualified {
-		valid = (namespace == "." || isLabel(namespace)) && isSubdomain(rest)
+		valid = (namespace == "." || isLabel(namespace)) && isObjectName(rest)
 	}
 	if !valid {
 		c.add(diag.CodeVirtualService, path, "%q is not the name of a Gateway", name).WithHint("name, or namespace/name")
@@ -92,7 +104,7 @@ func (c *checker) httpRoute(path Path, r *networkingv1alpha3.HTTPRoute) {
 	if direct != nil {
 		c.directResponse(path.Field("directResponse"), direct)
 	}
-	c.weights(path, r.GetRoute())
+	weights(c, path, r.GetRoute())
 }
 
 // uri checks a match. Envoy refuses an empty regular expression; the other two would
@@ -122,8 +134,36 @@ func (c *checker) regex(path Path, re string) {
 		c.add(diag.CodeVirtualService, path, "%q is not a regular expression: %v", re, err).WithHint("RE2 syntax: no look-around, no back references")
 		return
 	}
+	if wideEscape(re) {
+		c.add(diag.CodeVirtualService, path, "%q has an escape \\x{…} above FF, which Envoy does not read", re).WithHint("write the character itself")
+		return
+	}
 	if program, err := syntax.Compile(parsed.Simplify()); err != nil || len(program.Inst) > maxProgram/2 {
 		c.add(diag.CodeVirtualService, path, "the regular expression is too large for Envoy").WithHint("use fewer and smaller repetitions")
+	}
+}
+
+// wideEscape reports an escape such as \x{1F600}. Envoy matches bytes and not characters,
+// and refuses the escape of what is no byte; the character itself stands for its bytes.
+func wideEscape(re string) bool {
+	for {
+		i := strings.IndexByte(re, '\\')
+		if i < 0 || i+1 == len(re) {
+			return false
+		}
+		re = re[i+1:]
+		switch {
+		case re[0] == 'Q':
+			_, re, _ = strings.Cut(re, `\E`)
+		case strings.HasPrefix(re, "x{"):
+			digits, _, _ := strings.Cut(re[2:], "}")
+			if n, err := strconv.ParseUint(digits, 16, 32); err == nil && n > 0xFF {
+				return true
+			}
+			re = re[1:]
+		default:
+			re = re[1:]
+		}
 	}
 }
 
@@ -147,7 +187,13 @@ func (c *checker) directResponse(path Path, d *networkingv1alpha3.HTTPDirectResp
 	}
 }
 
-func (c *checker) weights(path Path, routes []*networkingv1alpha3.HTTPRouteDestination) {
+// weighted is a destination of an HTTP, TLS or TCP route.
+type weighted interface {
+	GetDestination() *networkingv1alpha3.Destination
+	GetWeight() int32
+}
+
+func weights[D weighted](c *checker, path Path, routes []D) {
 	var total int64
 	for i, d := range routes {
 		at := path.Field("route", i)

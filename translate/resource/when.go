@@ -52,6 +52,9 @@ func (c *checker) conditionValues(path Path, key, field string, values []string)
 		return
 	}
 	c.nonEmpty(path, field, values)
+	if strings.HasPrefix(key, "source.") {
+		c.peerLength(path, field, values)
+	}
 	switch key {
 	case "source.serviceAccount":
 		c.serviceAccounts(path, field, values)
