@@ -1,59 +1,90 @@
 package model
 
 import (
-	networkingv1alpha3 "istio.io/api/networking/v1alpha3"
+	"maps"
+	"slices"
 
 	"github.com/portreeve/portreeve/internal/diag"
 	"github.com/portreeve/portreeve/translate/resource"
 )
 
-// check returns warnings about references that lead nowhere. They refuse nothing: Envoy
-// answers 404 or 503 there, as it does under Istio.
+// check returns errors about resources that cannot be together, and warnings about how
+// resources fit together. The latter refuse nothing: each of these configurations has a
+// meaning, and Istio accepts it, but mostly another was meant.
 func (m *Model) check() diag.List {
-	var out diag.List
-	known := map[string]bool{}
-	for _, g := range m.gateways {
-		known[g.Namespace+"/"+g.Name] = true
+	out := append(m.serverConflicts(), m.closedServers()...)
+	c := m.newChecks()
+	out = append(out, m.checkRoutes()...)
+	for _, policy := range slices.Concat(c.authentications, c.authorizations) {
+		out = append(out, c.scope(policy)...)
 	}
-	seen := map[*resource.Resource]bool{}
-	for name, services := range m.routes {
-		for _, vs := range services {
-			if !known[name] {
-				out = append(out, m.unknownGateway(vs, name))
-			}
-			if !seen[vs] {
-				seen[vs] = true
-				out = append(out, m.unknownServices(vs)...)
-			}
-		}
+	for _, policy := range c.authentications {
+		out = append(out, c.authentication(policy)...)
+	}
+	for _, policy := range c.authorizations {
+		out = append(out, c.authorization(policy)...)
+	}
+	out = append(out, c.normalization()...)
+	out = append(out, m.checkProviders()...)
+	return append(out, m.checkClaimHeaders()...)
+}
+
+// checks is what the policies are held against. It is made once for a Build.
+type checks struct {
+	*Model
+	authentications, authorizations []*resource.Resource
+	gatewaySide
+	tokenSide
+	hosts hostIndex
+	// near remembers suggestions: the same slip often stands in many policies.
+	near map[slip]string
+	// comparisons is how many more names may be compared: a suggestion must not make a
+	// large directory slow.
+	comparisons int
+}
+
+func (m *Model) newChecks() *checks {
+	c := &checks{
+		Model:           m,
+		authentications: m.all(resource.RequestAuthentication),
+		authorizations:  m.all(resource.AuthorizationPolicy),
+		near:            map[slip]string{},
+		comparisons:     maxComparisons,
+	}
+	c.gatewaySide = m.gatewaySide()
+	c.hosts = m.hostIndex()
+	c.tokenSide = c.newTokenSide()
+	return c
+}
+
+// all returns the policies of a kind, namespace by namespace in Istio's order.
+func (m *Model) all(kind resource.Kind) []*resource.Resource {
+	var out []*resource.Resource
+	for _, namespace := range slices.Sorted(maps.Keys(m.policies[kind])) {
+		out = append(out, m.policies[kind][namespace]...)
 	}
 	return out
 }
 
-func (m *Model) unknownGateway(vs *resource.Resource, name string) diag.Diagnostic {
-	path := resource.Path{"spec", "gateways"}
-	for i, written := range vs.Spec.(*networkingv1alpha3.VirtualService).GetGateways() {
-		if gatewayName(written, vs.Namespace, m.settings) == name {
-			path = path.Field(i)
-			break
-		}
-	}
-	return finding(diag.CodeUnknownGateway, vs, path, "no Gateway %s is defined, so these routes are not served there", name).
-		WithHint("write the name of a Gateway as name or namespace/name")
-}
+// slip is a written name and what it should be the name of.
+type slip struct{ kind, written string }
 
-func (m *Model) unknownServices(vs *resource.Resource) diag.List {
-	var out diag.List
-	for i, http := range vs.Spec.(*networkingv1alpha3.VirtualService).GetHttp() {
-		for j, host := range m.destinations(vs, http) {
-			if !m.services.has(host) {
-				path := resource.Path{"spec", "http", i, "route", j, "destination", "host"}
-				out = append(out, finding(diag.CodeUnknownService, vs, path, "no service defines the host %s, so the route answers 503", host).
-					WithHint("add a ServiceEntry with this host"))
-			}
-		}
+// maxComparisons bounds the names that are compared for suggestions in one Build.
+const maxComparisons = 5000
+
+// meant returns the hint for a name that is not among the known ones of its kind: the one
+// that was probably meant, or else what to do.
+func (c *checks) meant(s slip, known map[string]bool, otherwise string) string {
+	near, ok := c.near[s]
+	if !ok && len(known) <= c.comparisons {
+		c.comparisons -= len(known)
+		near = resource.Nearest(s.written, slices.Sorted(maps.Keys(known)))
+		c.near[s] = near
 	}
-	return out
+	if near == "" {
+		return otherwise
+	}
+	return "did you mean " + near + "?"
 }
 
 // finding returns a finding at a field of a resource; it reaches nobody, since it is a warning.

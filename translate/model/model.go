@@ -21,6 +21,8 @@ type Model struct {
 	// routes holds the VirtualServices by the Gateway ("namespace/name") that they name, in Istio's order.
 	routes   map[string][]*resource.Resource
 	services registry
+	// migrated holds what the mesh's trust domains make of those AuthorizationPolicies that they change.
+	migrated map[*resource.Resource]*resource.Resource
 }
 
 // View is what one gateway enforces and serves, in the order in which it is evaluated.
@@ -28,24 +30,31 @@ type View struct {
 	Gateway Gateway
 	// RequestAuthentications that apply: those of the gateway's namespace, then the root namespace's.
 	RequestAuthentications []*resource.Resource
-	// AuthorizationPolicies that apply: the root namespace's, then those of the gateway's namespace.
+	// AuthorizationPolicies that apply: the root namespace's, then those of the gateway's
+	// namespace; identities of the mesh are written for each of its trust domains.
 	AuthorizationPolicies []*resource.Resource
 	// Ports are the ports that the gateway opens, ordered by address and number.
 	Ports []Port
 	// Services are those that the gateway can route to, ordered by host.
 	Services []Service
+	// Mesh is the mesh configuration.
+	Mesh *resource.Mesh
+	// KeyFetch and Keys say where the keys come from that rules do not hold themselves.
+	KeyFetch KeyFetch
+	Keys     Keys
 }
 
 // Build indexes the resources. Findings are about how resources fit together; each
 // resource by itself has been validated before.
 func Build(resources []resource.Resource, settings Settings) (*Model, diag.List) {
 	m := &Model{
-		settings: settings,
+		settings: settings.completed(),
 		policies: map[resource.Kind]map[string][]*resource.Resource{
 			resource.RequestAuthentication: {},
 			resource.AuthorizationPolicy:   {},
 		},
-		routes: map[string][]*resource.Resource{},
+		routes:   map[string][]*resource.Resource{},
+		migrated: map[*resource.Resource]*resource.Resource{},
 	}
 	for _, r := range inIstioOrder(resources) {
 		m.add(r)
@@ -67,6 +76,9 @@ func (m *Model) add(r *resource.Resource) {
 	default:
 		if byNamespace, ok := m.policies[r.Kind]; ok {
 			byNamespace[r.Namespace] = append(byNamespace[r.Namespace], r)
+			if migrated, changed := trustDomainsOf(m.settings.Mesh.Config).migrate(r); changed {
+				m.migrated[r] = migrated
+			}
 		}
 	}
 }
@@ -77,10 +89,23 @@ func (m *Model) For(g Gateway) View {
 	return View{
 		Gateway:                g,
 		RequestAuthentications: m.applying(resource.RequestAuthentication, g, g.Namespace, m.settings.RootNamespace),
-		AuthorizationPolicies:  m.applying(resource.AuthorizationPolicy, g, m.settings.RootNamespace, g.Namespace),
+		AuthorizationPolicies:  m.inTrustDomains(m.applying(resource.AuthorizationPolicy, g, m.settings.RootNamespace, g.Namespace)),
 		Ports:                  m.ports(g),
 		Services:               m.services.visible(g),
+		Mesh:                   m.settings.Mesh,
+		KeyFetch:               m.settings.KeyFetch,
+		Keys:                   m.settings.Keys,
 	}
+}
+
+// inTrustDomains puts what the mesh's trust domains make of policies in their places.
+func (m *Model) inTrustDomains(policies []*resource.Resource) []*resource.Resource {
+	for i, p := range policies {
+		if migrated, ok := m.migrated[p]; ok {
+			policies[i] = migrated
+		}
+	}
+	return policies
 }
 
 // inIstioOrder orders by creation time, then name, then namespace, as Istio lists every

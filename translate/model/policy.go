@@ -68,7 +68,7 @@ func (a attachment) selects(g Gateway, policyNamespace string) bool {
 	}
 	for _, t := range a.targets {
 		inNamespace := t.GetNamespace() == "" || t.GetNamespace() == policyNamespace
-		if t.GetGroup() == "gateway.networking.k8s.io" && t.GetKind() == "Gateway" && t.GetName() == name && inNamespace {
+		if isGatewayTarget(t) && t.GetName() == name && inNamespace {
 			return true
 		}
 	}

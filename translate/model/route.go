@@ -55,7 +55,7 @@ func (r Route) CatchAll() bool {
 func (m *Model) virtualHosts(g Gateway, servers []server) []VirtualHost {
 	byHost := map[Host][]*resource.Resource{}
 	for _, s := range servers {
-		for _, vs := range m.routes[s.gateway.Namespace+"/"+s.gateway.Name] {
+		for _, vs := range m.routes[s.key()] {
 			for _, host := range m.servedHosts(g, s, vs) {
 				if !slices.Contains(byHost[host], vs) {
 					byHost[host] = append(byHost[host], vs)
@@ -119,20 +119,12 @@ func (m *Model) reachable(vs *resource.Resource) []Route {
 			matches = []*networkingv1alpha3.HTTPMatchRequest{nil}
 		}
 		for _, match := range matches {
-			r := Route{VirtualService: vs, Index: i, HTTP: http, Match: match, Hosts: m.destinations(vs, http)}
+			r := Route{VirtualService: vs, Index: i, HTTP: http, Match: match, Hosts: resolved(m.settings, vs.Namespace, http.GetRoute())}
 			out = append(out, r)
 			if r.CatchAll() {
 				return out
 			}
 		}
-	}
-	return out
-}
-
-func (m *Model) destinations(vs *resource.Resource, http *networkingv1alpha3.HTTPRoute) []Host {
-	out := make([]Host, 0, len(http.GetRoute()))
-	for _, d := range http.GetRoute() {
-		out = append(out, m.settings.resolve(d.GetDestination().GetHost(), vs.Namespace))
 	}
 	return out
 }

@@ -11,22 +11,32 @@ import (
 )
 
 // Port is one address and port that a gateway opens. All HTTP servers of all its Gateway
-// resources on that port share it.
+// resources on that port share it, and so do all TLS passthrough servers.
 type Port struct {
 	// Bind is the address, or empty for every IPv4 address.
 	Bind   string
 	Number uint32
 	// Gateways are the Gateway resources with a server on this port, oldest first.
 	Gateways []*resource.Resource
-	// Hosts are the virtual hosts, ordered by name. Without any, the port answers 404.
+	// Traffic is what all servers on this port take in.
+	Traffic Traffic
+	// Hosts are the virtual hosts of an HTTP port, ordered by name. Without any, the port answers 404.
 	Hosts []VirtualHost
+	// Chains are the ways of a TCP or TLS passthrough port, ordered by server name. Without
+	// any, the port stays closed.
+	Chains []Chain
 }
 
 // server is one server of a Gateway resource.
 type server struct {
 	gateway *resource.Resource
-	spec    *networkingv1alpha3.Server
+	// index is its place in the Gateway.
+	index int
+	spec  *networkingv1alpha3.Server
 }
+
+// key is the Gateway's "namespace/name".
+func (s server) key() string { return s.gateway.Namespace + "/" + s.gateway.Name }
 
 type address struct {
 	bind   string
@@ -36,27 +46,41 @@ type address struct {
 // ports returns the ports that the Gateway resources of any namespace open on a gateway
 // that they select.
 func (m *Model) ports(g Gateway) []Port {
-	servers := map[address][]server{}
-	for _, gateway := range m.gateways {
-		spec := gateway.Spec.(*networkingv1alpha3.Gateway)
-		if !g.Selected(spec.GetSelector()) {
-			continue
-		}
-		for _, s := range spec.GetServers() {
-			at := address{s.GetBind(), s.GetPort().GetNumber()}
-			if at.bind == "0.0.0.0" {
-				at.bind = ""
-			}
-			servers[at] = append(servers[at], server{gateway, s})
-		}
-	}
+	servers := m.servers(func(gateway *networkingv1alpha3.Gateway) bool { return g.Selected(gateway.GetSelector()) })
 	out := make([]Port, 0, len(servers))
 	for at, on := range servers {
-		out = append(out, Port{Bind: at.bind, Number: at.number, Gateways: gatewaysOf(on), Hosts: m.virtualHosts(g, on)})
+		on = m.together(on)
+		p := Port{Bind: at.bind, Number: at.number, Gateways: gatewaysOf(on), Traffic: on[0].traffic()}
+		if p.Traffic == HTTP {
+			p.Hosts = m.virtualHosts(g, on)
+		} else {
+			p.Chains = m.chains(g, on)
+		}
+		out = append(out, p)
 	}
 	slices.SortFunc(out, func(a, b Port) int {
 		return cmp.Or(strings.Compare(a.Bind, b.Bind), cmp.Compare(a.Number, b.Number))
 	})
+	return out
+}
+
+// servers returns the servers of the Gateways that are asked for by address, those of older
+// Gateways first.
+func (m *Model) servers(of func(*networkingv1alpha3.Gateway) bool) map[address][]server {
+	out := map[address][]server{}
+	for _, gateway := range m.gateways {
+		spec := gateway.Spec.(*networkingv1alpha3.Gateway)
+		if !of(spec) {
+			continue
+		}
+		for i, s := range spec.GetServers() {
+			at := address{s.GetBind(), s.GetPort().GetNumber()}
+			if at.bind == "0.0.0.0" {
+				at.bind = ""
+			}
+			out[at] = append(out[at], server{gateway, i, s})
+		}
+	}
 	return out
 }
 

@@ -1,15 +1,44 @@
 package model
 
+import "github.com/portreeve/portreeve/translate/resource"
+
 // Settings are the facts that a compilation takes from outside the policy files.
 type Settings struct {
-	// RootNamespace holds the policies that apply to the workloads of all namespaces
-	// (MeshConfig.rootNamespace).
+	// RootNamespace holds the policies that apply to the workloads of all namespaces. Empty
+	// means the mesh configuration's, or istio-system.
 	RootNamespace string
 	// DomainSuffix completes short host names: name.namespace.svc.DomainSuffix.
 	DomainSuffix string
+	// MeshFile is the path of that file, among those compiled, that holds Istio's MeshConfig.
+	// Empty means that there is none, and Istio's defaults count.
+	MeshFile string
+	// Mesh is what the mesh file says. Compile sets it.
+	Mesh *resource.Mesh
+	// KeyFetch says who fetches keys that a policy does not hold itself.
+	KeyFetch KeyFetch
+	// Keys are the keys that have been fetched. A source that is not among them rejects
+	// every token of its rules.
+	Keys Keys
 }
+
+// defaultRootNamespace is Istio's MeshConfig.rootNamespace where nobody sets it.
+const defaultRootNamespace = "istio-system"
 
 // DefaultSettings returns what Istio assumes where nobody says otherwise.
 func DefaultSettings() Settings {
-	return Settings{RootNamespace: "istio-system", DomainSuffix: "cluster.local"}
+	return Settings{DomainSuffix: "cluster.local"}
+}
+
+// completed returns the settings with every default filled in.
+func (s Settings) completed() Settings {
+	if s.Mesh == nil {
+		s.Mesh = resource.DefaultMesh()
+	}
+	if s.RootNamespace == "" {
+		s.RootNamespace = s.Mesh.Config.GetRootNamespace()
+	}
+	if s.RootNamespace == "" {
+		s.RootNamespace = defaultRootNamespace
+	}
+	return s
 }

@@ -1,0 +1,193 @@
+package model
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+	"unicode"
+
+	meshv1alpha1 "istio.io/api/mesh/v1alpha1"
+	networkingv1alpha3 "istio.io/api/networking/v1alpha3"
+	securityv1beta1 "istio.io/api/security/v1beta1"
+
+	"github.com/portreeve/portreeve/internal/diag"
+	"github.com/portreeve/portreeve/translate/resource"
+)
+
+// authorization warns of an AuthorizationPolicy that does not do what it reads like.
+func (c *checks) authorization(policy *resource.Resource) diag.List {
+	spec := policy.Spec.(*securityv1beta1.AuthorizationPolicy)
+	at := c.reachOf(policy)
+	out := c.tokens(policy, spec, at)
+	out = append(out, c.peers(policy, spec, at)...)
+	out = append(out, c.operations(policy, spec, at)...)
+	return append(out, c.addresses(policy, spec)...)
+}
+
+// peers warns of the identity of a peer on a gateway that never asks for it: a field is
+// then never true, and its negation always.
+func (c *checks) peers(policy *resource.Resource, spec *securityv1beta1.AuthorizationPolicy, at []reach) diag.List {
+	found := uses(spec, peerFields, isPeerKey)
+	if len(found) == 0 {
+		return nil
+	}
+	gateway := c.anonymous.find(at...)
+	if gateway == nil {
+		return nil
+	}
+	var out diag.List
+	for _, u := range found {
+		name := fieldName(u)
+		effect := "never matches"
+		if strings.HasPrefix(name, "not") {
+			effect = "always matches"
+		} else if isPeerKey(u.value) {
+			effect = "never matches values and always matches notValues"
+		}
+		out = append(out, finding(diag.CodePeerIdentity, policy, u.path, "%s %s: no server of %s asks for a client certificate", name, effect, gateway.Key).
+			WithHint("use requestPrincipals, ipBlocks or remoteIpBlocks, or a server with tls.mode MUTUAL"))
+	}
+	return out
+}
+
+func peerFields(s *securityv1beta1.Source) []field {
+	return []field{
+		{"principals", s.GetPrincipals()}, {"notPrincipals", s.GetNotPrincipals()},
+		{"namespaces", s.GetNamespaces()}, {"notNamespaces", s.GetNotNamespaces()},
+		{"serviceAccounts", s.GetServiceAccounts()}, {"notServiceAccounts", s.GetNotServiceAccounts()},
+		{"trustDomains", s.GetTrustDomains()}, {"notTrustDomains", s.GetNotTrustDomains()},
+	}
+}
+
+func isPeerKey(key string) bool {
+	return slices.Contains([]string{"source.principal", "source.namespace", "source.serviceAccount", "source.trustDomain"}, key)
+}
+
+// fieldName returns the field of a source, or the key of a condition.
+func fieldName(u use) string {
+	if name, ok := u.path[len(u.path)-2].(string); ok {
+		return name
+	}
+	return u.value
+}
+
+// operations warns of hosts and paths that are compared otherwise than they read.
+func (c *checks) operations(policy *resource.Resource, spec *securityv1beta1.AuthorizationPolicy, at []reach) diag.List {
+	var out diag.List
+	folding := c.foldingCase.find(at...)
+	for i, rule := range spec.GetRules() {
+		for j, to := range rule.GetTo() {
+			path, o := resource.Path{"spec", "rules", i, "to", j, "operation"}, to.GetOperation()
+			out = append(out, c.hostsServed(policy, path.Field("hosts"), o.GetHosts())...)
+			out = append(out, c.hostsServed(policy, path.Field("notHosts"), o.GetNotHosts())...)
+			out = append(out, portForms(policy, path.Field(opening(spec, "hosts", "notHosts")), opening(spec, o.GetHosts(), o.GetNotHosts()))...)
+			paths := opening(spec, o.GetPaths(), o.GetNotPaths())
+			if n := slices.IndexFunc(paths, hasLetter); n >= 0 && folding != nil {
+				out = append(out, finding(diag.CodeIgnoredCase, policy, path.Field(opening(spec, "paths", "notPaths"), n), "%q is compared with regard to case, but routes of %s ignore it: %q gets by this rule", paths[n], folding.Key, swapCase(paths[n])).
+					WithHint("take ignoreUriCase out of the route, or list what is allowed in an ALLOW policy's paths"))
+			}
+		}
+	}
+	return out
+}
+
+// opening returns which of a field and its negation lets a request through that it does not
+// recognise: what a DENY rule names, and what any other rule excepts.
+func opening[T any](spec *securityv1beta1.AuthorizationPolicy, field, not T) T {
+	if spec.GetAction() == securityv1beta1.AuthorizationPolicy_DENY {
+		return field
+	}
+	return not
+}
+
+func hasLetter(path string) bool { return strings.ContainsFunc(path, unicode.IsLetter) }
+
+// swapCase returns the path in another case.
+func swapCase(path string) string {
+	if upper := strings.ToUpper(path); upper != path {
+		return upper
+	}
+	return strings.ToLower(path)
+}
+
+// portForms warns of a host that does not match when the client writes a port behind it,
+// where that opens something. A route takes the host with any port.
+func portForms(policy *resource.Resource, path resource.Path, hosts []string) diag.List {
+	var out diag.List
+	for i, h := range hosts {
+		if strings.HasSuffix(h, "*") || strings.Contains(h, ":") || slices.ContainsFunc(hosts, func(o string) bool { return o != h && strings.HasPrefix(strings.ToLower(o), strings.ToLower(h)+":") }) {
+			continue
+		}
+		hint := "add " + strconv.Quote(h+":*")
+		if strings.HasPrefix(h, "*") {
+			hint = "add " + strconv.Quote(h+":443") + " and every other port that clients can write"
+		}
+		out = append(out, finding(diag.CodeHostPortForm, policy, path.Field(i), "%q does not match a request for %s, which the routes take all the same", h, strings.Replace(h, "*", "a", 1)+":443").
+			WithHint("%s", hint))
+	}
+	return out
+}
+
+// routesFoldingCase returns for each Gateway the first VirtualService with a route that ignores case.
+func (m *Model) routesFoldingCase() map[string]*resource.Resource {
+	out := map[string]*resource.Resource{}
+	for name, services := range m.routes {
+		i := slices.IndexFunc(services, func(vs *resource.Resource) bool {
+			return slices.ContainsFunc(vs.Spec.(*networkingv1alpha3.VirtualService).GetHttp(), func(r *networkingv1alpha3.HTTPRoute) bool {
+				return slices.ContainsFunc(r.GetMatch(), (*networkingv1alpha3.HTTPMatchRequest).GetIgnoreUriCase)
+			})
+		})
+		if i >= 0 {
+			out[name] = services[i]
+		}
+	}
+	return out
+}
+
+// addresses warns of the client's address behind proxies where no proxy is trusted.
+func (c *checks) addresses(policy *resource.Resource, spec *securityv1beta1.AuthorizationPolicy) diag.List {
+	topology := c.settings.Mesh.Config.GetDefaultConfig().GetGatewayTopology()
+	if topology.GetNumTrustedProxies() > 0 || topology.GetProxyProtocol() != nil {
+		return nil
+	}
+	found := uses(spec, remoteFields, func(key string) bool { return key == "remote.ip" })
+	if len(found) == 0 {
+		return nil
+	}
+	return diag.List{finding(diag.CodeRemoteAddress, policy, found[0].path, "no proxy in front of the gateways is trusted, so %s is the address that connects", fieldName(found[0])).
+		WithHint("set defaultConfig.gatewayTopology.numTrustedProxies in the mesh configuration, or use %s", strings.NewReplacer("remoteIpBlocks", "ipBlocks", "RemoteIpBlocks", "IpBlocks", "remote.ip", "source.ip").Replace(fieldName(found[0])))}
+}
+
+func remoteFields(s *securityv1beta1.Source) []field {
+	return []field{{"remoteIpBlocks", s.GetRemoteIpBlocks()}, {"notRemoteIpBlocks", s.GetNotRemoteIpBlocks()}}
+}
+
+// normalization warns once where paths are not brought to one form before rules see them,
+// and a rule about paths can thereby be got by.
+func (c *checks) normalization() diag.List {
+	mesh := c.settings.Mesh
+	mode := mesh.Config.GetPathNormalization().GetNormalization()
+	switch mode {
+	case meshv1alpha1.MeshConfig_ProxyPathNormalization_DEFAULT, meshv1alpha1.MeshConfig_ProxyPathNormalization_DECODE_AND_MERGE_SLASHES:
+		return nil
+	}
+	if !slices.ContainsFunc(c.authorizations, opensByPath) {
+		return nil
+	}
+	path := resource.Path{"pathNormalization", "normalization"}
+	d := diag.New(diag.CodePathForm, mesh.At(path), "with the path normalization %s a policy that denies or excepts /admin does not see /%%2fadmin as such a path", mode).WithHint("DECODE_AND_MERGE_SLASHES, which is the default here")
+	d.Field, d.Reach = path.String(), diag.Limited()
+	return diag.List{d}
+}
+
+func opensByPath(policy *resource.Resource) bool {
+	spec := policy.Spec.(*securityv1beta1.AuthorizationPolicy)
+	for _, rule := range spec.GetRules() {
+		for _, to := range rule.GetTo() {
+			if len(opening(spec, to.GetOperation().GetPaths(), to.GetOperation().GetNotPaths())) > 0 {
+				return true
+			}
+		}
+	}
+	return false
+}

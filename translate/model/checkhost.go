@@ -1,0 +1,104 @@
+package model
+
+import (
+	"slices"
+	"strings"
+
+	networkingv1alpha3 "istio.io/api/networking/v1alpha3"
+
+	"github.com/portreeve/portreeve/internal/diag"
+	"github.com/portreeve/portreeve/translate/resource"
+)
+
+// hostIndex is the hosts that the servers of all Gateways serve.
+type hostIndex struct {
+	// everything says that a server serves *, or that there is no server to compare with.
+	everything bool
+	exact      map[string]bool
+	// suffixes are the wildcards without their *.
+	suffixes map[string]bool
+	// forward and backward hold the exact names, and all names from behind, in order.
+	forward, backward []string
+}
+
+func (m *Model) hostIndex() hostIndex {
+	out := hostIndex{exact: map[string]bool{}, suffixes: map[string]bool{}}
+	for _, g := range m.gateways {
+		for _, spec := range g.Spec.(*networkingv1alpha3.Gateway).GetServers() {
+			for _, h := range (server{gateway: g, spec: spec}).hosts(m.settings) {
+				out.add(string(h.host))
+			}
+		}
+	}
+	out.everything = out.suffixes[""] || len(out.exact)+len(out.suffixes) == 0
+	slices.Sort(out.forward)
+	slices.Sort(out.backward)
+	return out
+}
+
+func (x *hostIndex) add(host string) {
+	if suffix, wild := strings.CutPrefix(host, "*"); wild {
+		x.suffixes[suffix] = true
+		x.backward = append(x.backward, reversed(suffix))
+		return
+	}
+	x.exact[host] = true
+	x.forward = append(x.forward, host)
+	x.backward = append(x.backward, reversed(host))
+}
+
+// serves reports whether some host that is served can be one that a policy's value matches.
+func (x *hostIndex) serves(value string) bool {
+	value = withoutPort(strings.ToLower(value))
+	if x.everything || value == "*" || value == "" || strings.HasPrefix(value, "[") {
+		return true
+	}
+	if suffix, ok := strings.CutPrefix(value, "*"); ok {
+		return x.endsWith(suffix) || hasPrefix(x.backward, reversed(suffix))
+	}
+	if prefix, ok := strings.CutSuffix(value, "*"); ok {
+		return len(x.suffixes) > 0 || hasPrefix(x.forward, prefix)
+	}
+	return x.exact[value] || x.endsWith(value)
+}
+
+// endsWith reports whether a wildcard that is served contains the name.
+func (x *hostIndex) endsWith(name string) bool {
+	for i := range name {
+		if x.suffixes[name[i:]] {
+			return true
+		}
+	}
+	return false
+}
+
+func withoutPort(host string) string {
+	if i := strings.LastIndexByte(host, ':'); i > 0 && !strings.HasPrefix(host, "[") {
+		return host[:i]
+	}
+	return host
+}
+
+func hasPrefix(sorted []string, prefix string) bool {
+	i, _ := slices.BinarySearch(sorted, prefix)
+	return i < len(sorted) && strings.HasPrefix(sorted[i], prefix)
+}
+
+func reversed(s string) string {
+	b := []byte(s)
+	slices.Reverse(b)
+	return string(b)
+}
+
+// hostsServed warns of hosts for which no request can come in.
+func (c *checks) hostsServed(policy *resource.Resource, path resource.Path, hosts []string) diag.List {
+	var out diag.List
+	for i, h := range hosts {
+		if c.hosts.serves(h) {
+			continue
+		}
+		out = append(out, finding(diag.CodeHostUnserved, policy, path.Field(i), "no server of a Gateway serves the host %q", h).
+			WithHint("%s", c.meant(slip{"host", withoutPort(h)}, c.hosts.exact, "write a host that a Gateway serves, or add it to one")))
+	}
+	return out
+}

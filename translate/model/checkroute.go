@@ -1,0 +1,69 @@
+package model
+
+import (
+	networkingv1alpha3 "istio.io/api/networking/v1alpha3"
+
+	"github.com/portreeve/portreeve/internal/diag"
+	"github.com/portreeve/portreeve/translate/resource"
+)
+
+// checkRoutes warns of references that lead nowhere. Envoy answers 404 or 503 there, as it
+// does under Istio.
+func (m *Model) checkRoutes() diag.List {
+	var out diag.List
+	known := map[string]bool{}
+	for _, g := range m.gateways {
+		known[g.Namespace+"/"+g.Name] = true
+	}
+	seen := map[*resource.Resource]bool{}
+	for name, services := range m.routes {
+		for _, vs := range services {
+			if !known[name] {
+				out = append(out, m.unknownGateway(vs, name))
+			}
+			if !seen[vs] {
+				seen[vs] = true
+				out = append(out, m.unknownServices(vs)...)
+			}
+		}
+	}
+	return out
+}
+
+func (m *Model) unknownGateway(vs *resource.Resource, name string) diag.Diagnostic {
+	path := resource.Path{"spec", "gateways"}
+	for i, written := range vs.Spec.(*networkingv1alpha3.VirtualService).GetGateways() {
+		if gatewayName(written, vs.Namespace, m.settings) == name {
+			path = path.Field(i)
+			break
+		}
+	}
+	return finding(diag.CodeUnknownGateway, vs, path, "no Gateway %s is defined, so these routes are not served there", name).
+		WithHint("write the name of a Gateway as name or namespace/name")
+}
+
+func (m *Model) unknownServices(vs *resource.Resource) diag.List {
+	spec := vs.Spec.(*networkingv1alpha3.VirtualService)
+	var out diag.List
+	for i, r := range spec.GetHttp() {
+		out = append(out, m.unknownHosts(vs, resource.Path{"spec", "http", i}, resolved(m.settings, vs.Namespace, r.GetRoute()), "the route answers 503")...)
+	}
+	for i, r := range spec.GetTls() {
+		out = append(out, m.unknownHosts(vs, resource.Path{"spec", "tls", i}, resolved(m.settings, vs.Namespace, r.GetRoute()), "its connections are closed")...)
+	}
+	for i, r := range spec.GetTcp() {
+		out = append(out, m.unknownHosts(vs, resource.Path{"spec", "tcp", i}, resolved(m.settings, vs.Namespace, r.GetRoute()), "its connections are closed")...)
+	}
+	return out
+}
+
+func (m *Model) unknownHosts(vs *resource.Resource, route resource.Path, hosts []Host, effect string) diag.List {
+	var out diag.List
+	for i, host := range hosts {
+		if !m.services.has(host) {
+			out = append(out, finding(diag.CodeUnknownService, vs, route.Field("route", i, "destination", "host"), "no service defines the host %s, so %s", host, effect).
+				WithHint("add a ServiceEntry with this host"))
+		}
+	}
+	return out
+}

@@ -1,0 +1,152 @@
+package model
+
+import (
+	"maps"
+	"slices"
+
+	networkingv1alpha3 "istio.io/api/networking/v1alpha3"
+	typev1beta1 "istio.io/api/type/v1beta1"
+
+	"github.com/portreeve/portreeve/internal/diag"
+	"github.com/portreeve/portreeve/translate/resource"
+)
+
+// gatewaySide is what the Gateway resources say about workloads. Gateways themselves are
+// not declared: one exists when it connects.
+type gatewaySide struct {
+	// namespaces are those of the Gateway resources.
+	namespaces map[string]bool
+	// labels holds the values that Gateways select, by the name of the label.
+	labels map[string]map[string]bool
+	// everyWorkload says that a Gateway has no selector, so that nothing is known of labels.
+	everyWorkload bool
+	// names are the names of the Gateway resources.
+	names map[string]bool
+	// anonymous finds the Gateways of which no server asks for client certificates.
+	anonymous *index
+	// foldingCase finds the Gateways that have a route which ignores upper and lower case.
+	foldingCase *index
+}
+
+func (m *Model) gatewaySide() gatewaySide {
+	out := gatewaySide{namespaces: map[string]bool{}, labels: map[string]map[string]bool{}, names: map[string]bool{}, anonymous: newIndex(), foldingCase: newIndex()}
+	folding := m.routesFoldingCase()
+	for _, g := range m.gateways {
+		spec := g.Spec.(*networkingv1alpha3.Gateway)
+		out.namespaces[g.Namespace], out.names[g.Name] = true, true
+		out.everyWorkload = out.everyWorkload || len(spec.GetSelector()) == 0
+		for k, v := range spec.GetSelector() {
+			if out.labels[k] == nil {
+				out.labels[k] = map[string]bool{}
+			}
+			out.labels[k][v] = true
+		}
+		if !slices.ContainsFunc(spec.GetServers(), asksForCertificate) {
+			out.anonymous.add(g, reach{labels: spec.GetSelector()})
+		}
+		if vs := folding[g.Namespace+"/"+g.Name]; vs != nil {
+			out.foldingCase.add(vs, reach{labels: spec.GetSelector()})
+		}
+	}
+	return out
+}
+
+func asksForCertificate(s *networkingv1alpha3.Server) bool {
+	switch s.GetTls().GetMode() {
+	case networkingv1alpha3.ServerTLSSettings_MUTUAL, networkingv1alpha3.ServerTLSSettings_OPTIONAL_MUTUAL, networkingv1alpha3.ServerTLSSettings_ISTIO_MUTUAL:
+		return true
+	default:
+		return false
+	}
+}
+
+// scope warns of a policy that probably applies to no gateway.
+func (c *checks) scope(policy *resource.Resource) diag.List {
+	out := c.selector(policy)
+	path := resource.Path{"spec", "targetRefs"}
+	targets := attachmentOf(policy).targets
+	for i, t := range targets {
+		at := path.Field(i)
+		if legacyTarget(policy) {
+			at = resource.Path{"spec", "targetRef"}
+		}
+		out = append(out, c.target(policy, at, t)...)
+	}
+	if len(c.gateways) > 0 && policy.Namespace != c.settings.RootNamespace && !c.namespaces[policy.Namespace] {
+		out = append(out, finding(diag.CodeNamespaceUnserved, policy, resource.Path{"metadata", "namespace"},
+			"no Gateway is in the namespace %s, and it is not the root namespace: the policy applies only to gateways that run in %s", policy.Namespace, policy.Namespace).
+			WithHint("%s", c.meant(slip{"namespace", policy.Namespace}, c.namespaces, "put the policy into the gateways' namespace, or into "+c.settings.RootNamespace+" for the gateways of every namespace")))
+	}
+	return out
+}
+
+// selector names each label of a policy's selector that no Gateway selects.
+func (c *checks) selector(policy *resource.Resource) diag.List {
+	if len(c.gateways) == 0 || c.everyWorkload {
+		return nil
+	}
+	var out diag.List
+	labels := attachmentOf(policy).labels
+	for _, k := range slices.Sorted(maps.Keys(labels)) {
+		known, ok := c.labels[k]
+		if known[labels[k]] {
+			continue
+		}
+		d := finding(diag.CodeSelectorUnknown, policy, resource.Path{"spec", "selector", "matchLabels", k}, "no Gateway selects workloads with the label %s: %s", k, labels[k])
+		if ok {
+			d.Hint = c.meant(slip{"label " + k, labels[k]}, known, "write the labels as the gateway has them")
+		} else {
+			d.Hint = c.meant(slip{"label", k}, keysOf(c.labels), "write the labels as the gateway has them")
+		}
+		out = append(out, d)
+	}
+	return out
+}
+
+func keysOf(labels map[string]map[string]bool) map[string]bool {
+	out := make(map[string]bool, len(labels))
+	for k := range labels {
+		out[k] = true
+	}
+	return out
+}
+
+// target warns of a target that no gateway here stands for.
+func (c *checks) target(policy *resource.Resource, path resource.Path, t *typev1beta1.PolicyTargetReference) diag.List {
+	if !isGatewayTarget(t) {
+		return diag.List{finding(diag.CodeTargetIgnored, policy, path.Field("kind"), "a gateway is never a %s, so this target adds no gateway to the policy", t.GetKind()).
+			WithHint("kind: Gateway of gateway.networking.k8s.io, or a selector instead of targetRefs")}
+	}
+	served := c.labels[gatewayNameLabel]
+	if served[t.GetName()] {
+		return nil
+	}
+	otherwise := "use a selector with the labels of the gateway"
+	if c.names[t.GetName()] {
+		otherwise = "use a selector with the labels that the Gateway " + t.GetName() + " selects"
+	}
+	return diag.List{finding(diag.CodeTargetUnserved, policy, path.Field("name"),
+		"no Gateway selects workloads with the label %s: %s, so the policy applies to no gateway that is known here", gatewayNameLabel, t.GetName()).
+		WithHint("%s", c.targetHint(t.GetName(), otherwise))}
+}
+
+func (c *checks) targetHint(name, otherwise string) string {
+	if c.names[name] {
+		return otherwise
+	}
+	known := maps.Clone(c.names)
+	maps.Copy(known, c.labels[gatewayNameLabel])
+	return c.meant(slip{"target", name}, known, otherwise)
+}
+
+func isGatewayTarget(t *typev1beta1.PolicyTargetReference) bool {
+	return t.GetGroup() == "gateway.networking.k8s.io" && t.GetKind() == "Gateway"
+}
+
+// legacyTarget reports a policy with the older targetRef, of which there is one.
+func legacyTarget(policy *resource.Resource) bool {
+	spec, ok := policy.Spec.(interface {
+		GetTargetRef() *typev1beta1.PolicyTargetReference
+	})
+	return ok && spec.GetTargetRef() != nil
+}

@@ -1,0 +1,181 @@
+package model
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	networkingv1alpha3 "istio.io/api/networking/v1alpha3"
+	securityv1beta1 "istio.io/api/security/v1beta1"
+
+	"github.com/portreeve/portreeve/internal/diag"
+	"github.com/portreeve/portreeve/translate/resource"
+)
+
+// serverConflicts reports servers that cannot be on one address of one gateway: of
+// different traffic, two of plain TCP, or two of TLS passthrough with one name. Istio leaves
+// the later one out with a log line.
+func (m *Model) serverConflicts() diag.List {
+	var out diag.List
+	for _, servers := range m.servers(func(*networkingv1alpha3.Gateway) bool { return true }) {
+		names := map[Host][]place{}
+		for i, s := range servers {
+			d, found := m.conflictingTraffic(s, servers[:i])
+			if !found && s.traffic() == Passthrough {
+				d, found = m.conflictingName(s, names)
+			}
+			if found {
+				out = append(out, d)
+			}
+		}
+	}
+	return out
+}
+
+// place is a host of a server.
+type place struct {
+	server
+	host int
+}
+
+// conflictingTraffic reports the first of the earlier servers whose connections cannot be
+// told from those of s.
+func (m *Model) conflictingTraffic(s server, earlier []server) (diag.Diagnostic, bool) {
+	number := s.spec.GetPort().GetNumber()
+	for _, e := range earlier {
+		message := fmt.Sprintf("port %d cannot be %s here and %s", number, s.traffic(), e.traffic())
+		switch {
+		case s.traffic() == TCP && e.traffic() == TCP:
+			message = fmt.Sprintf("port %d has two TCP servers, whose connections nothing tells apart: here and", number)
+		case s.traffic() == e.traffic():
+			continue
+		}
+		if d, found := conflict(s, e, s.path().Field("port", "number"), e.path().Field("port", "number"), message); found {
+			return d, true
+		}
+	}
+	return diag.Diagnostic{}, false
+}
+
+// conflictingName reports the first earlier server that has a name of s, and notes the names of s.
+func (m *Model) conflictingName(s server, names map[Host][]place) (diag.Diagnostic, bool) {
+	var out diag.Diagnostic
+	found := false
+	for i, h := range s.hosts(m.settings) {
+		for _, e := range names[h.host] {
+			if found || e.gateway == s.gateway && e.index == s.index {
+				continue
+			}
+			message := fmt.Sprintf("port %d has two servers for the name %s, here and", s.spec.GetPort().GetNumber(), h.host)
+			out, found = conflict(s, e.server, s.path().Field("hosts", i), e.path().Field("hosts", e.host), message)
+		}
+		names[h.host] = append(names[h.host], place{s, i})
+	}
+	return out, found
+}
+
+// conflict returns the finding that s cannot stand beside the earlier e, and whether there
+// can be a gateway with both. It reaches just those gateways.
+func conflict(s, e server, at, other resource.Path, message string) (diag.Diagnostic, bool) {
+	labels, possible, always := common(selectorOf(s), selectorOf(e))
+	if !possible {
+		return diag.Diagnostic{}, false
+	}
+	code, hint := diag.CodeServerConflict, "give one of them another port or bind"
+	if !always {
+		code, hint = diag.CodeServerOverlap, "if a gateway has the labels that both select, it serves the older one only; give one of them another port"
+	}
+	d := finding(code, s.gateway, at, "%s at %s", message, e.gateway.Origin.At(other)).WithHint("%s", hint)
+	d.Reach = diag.Limited(diag.Target{Labels: labels})
+	return d, true
+}
+
+func selectorOf(s server) map[string]string {
+	return s.gateway.Spec.(*networkingv1alpha3.Gateway).GetSelector()
+}
+
+// common returns the labels of the workloads that two selectors select both, whether there
+// can be any, and whether all workloads of one of them are such.
+func common(a, b map[string]string) (labels map[string]string, possible, always bool) {
+	labels = maps.Clone(a)
+	if labels == nil {
+		labels = map[string]string{}
+	}
+	for k, v := range b {
+		if have, ok := labels[k]; ok && have != v {
+			return nil, false, false
+		}
+		labels[k] = v
+	}
+	return labels, true, len(labels) == max(len(a), len(b))
+}
+
+// closedServers warns of each TCP and TLS passthrough server at which a DENY rule refuses
+// every connection because its HTTP fields count for nothing there. The policy may be a
+// JWTPolicy, which is always such a rule.
+func (m *Model) closedServers() diag.List {
+	var servers []server
+	for _, on := range m.servers(func(*networkingv1alpha3.Gateway) bool { return true }) {
+		for _, s := range on {
+			if s.traffic() != HTTP {
+				servers = append(servers, s)
+			}
+		}
+	}
+	if len(servers) == 0 {
+		return nil
+	}
+	slices.SortFunc(servers, func(a, b server) int {
+		return a.gateway.Origin.At(a.path()).Compare(b.gateway.Origin.At(b.path()))
+	})
+	var out diag.List
+	for _, policies := range m.policies[resource.AuthorizationPolicy] {
+		for _, p := range policies {
+			for _, i := range closingRules(p) {
+				if closed := m.closedBy(p, servers); len(closed) > 0 {
+					out = append(out, finding(diag.CodeServerClosed, p, resource.Path{"spec", "rules", i},
+						"the rule has nothing but HTTP fields and so denies every connection to %s", strings.Join(closed, ", ")).
+						WithHint("add the HTTP servers' ports to the rule's operations, or attach the policy to other workloads"))
+				}
+			}
+		}
+	}
+	return out
+}
+
+func (s server) path() resource.Path { return resource.Path{"spec", "servers", s.index} }
+
+// closingRules returns the rules of a DENY policy that have nothing but HTTP fields.
+func closingRules(p *resource.Resource) []int {
+	spec := p.Spec.(*securityv1beta1.AuthorizationPolicy)
+	dryRun, err := strconv.ParseBool(p.Annotations[resource.DryRunAnnotation])
+	if spec.GetAction() != securityv1beta1.AuthorizationPolicy_DENY || err == nil && dryRun {
+		return nil
+	}
+	var out []int
+	for i, rule := range spec.GetRules() {
+		if network, less := NetworkRule(rule); less && everyConnection(network) {
+			out = append(out, i)
+		}
+	}
+	return out
+}
+
+// closedBy names the servers whose workloads a policy selects, as far as labels tell. A
+// policy for all of a namespace counts where the Gateway stands in that namespace.
+func (m *Model) closedBy(p *resource.Resource, servers []server) []string {
+	at := attachmentOf(p)
+	var out []string
+	for _, s := range servers {
+		selector := selectorOf(s)
+		labels, possible, _ := common(at.labels, selector)
+		elsewhere := len(at.labels) == 0 && p.Namespace != m.settings.RootNamespace && p.Namespace != s.gateway.Namespace
+		if len(at.targets) > 0 || !possible || len(labels) > len(selector) || elsewhere {
+			continue
+		}
+		out = append(out, fmt.Sprintf("the %s server on port %d of %s", s.traffic(), s.spec.GetPort().GetNumber(), s.gateway.Key))
+	}
+	return out
+}
