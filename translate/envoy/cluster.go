@@ -2,7 +2,6 @@ package envoy
 
 import (
 	"math"
-	"strings"
 
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
@@ -53,8 +52,8 @@ func cluster(s model.Service, port *networkingv1alpha3.ServicePort) (*clusterv3.
 		LbPolicy:        clusterv3.Cluster_LEAST_REQUEST,
 		CircuitBreakers: unlimited(),
 	}
-	if speaksHTTP2(port.GetProtocol()) {
-		c.TypedExtensionProtocolOptions = map[string]*anypb.Any{"envoy.extensions.upstreams.http.v3.HttpProtocolOptions": Any(http2Upstream())}
+	if model.SpeaksHTTP2(port.GetProtocol()) {
+		speakHTTP2(c)
 	}
 	switch s.Entry.GetResolution() {
 	case networkingv1alpha3.ServiceEntry_DNS:
@@ -80,9 +79,9 @@ func setDNS(c *clusterv3.Cluster, config *dnsv3.DnsCluster) {
 	}}
 }
 
-func speaksHTTP2(protocol string) bool {
-	p := strings.ToUpper(protocol)
-	return p == "HTTP2" || p == "GRPC"
+// speakHTTP2 makes a cluster be spoken to in HTTP/2, without asking it first.
+func speakHTTP2(c *clusterv3.Cluster) {
+	c.TypedExtensionProtocolOptions = map[string]*anypb.Any{"envoy.extensions.upstreams.http.v3.HttpProtocolOptions": Any(http2Upstream())}
 }
 
 func http2Upstream() *httpv3.HttpProtocolOptions {

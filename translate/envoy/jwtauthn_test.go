@@ -8,6 +8,7 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 	securityv1beta1 "istio.io/api/security/v1beta1"
 
+	"github.com/portreeve/portreeve/translate/model"
 	"github.com/portreeve/portreeve/translate/resource"
 )
 
@@ -33,7 +34,7 @@ func written(r *jwtauthnv3.JwtRequirement) string {
 }
 
 // TestRequirements pins Istio's tree, and what presence makes of it. The letters are the
-// rules' issuers, a capital one is REQUIRED.
+// rules' issuers, a capital one is REQUIRED, and the token of X stays in the request.
 func TestRequirements(t *testing.T) {
 	for issuers, want := range map[string]string{
 		"a":   "(0 | ?)",
@@ -43,17 +44,20 @@ func TestRequirements(t *testing.T) {
 		"AB":  "(0 & 1)",
 		"Ab":  "(0 & (1 | ?))",
 		"Abc": "(0 & (1 | 2 | ((1 | ?) & (2 | ?))))",
+		"X":   "0",
+		"Xa":  "(0 & (1 | 0 | ?))",
+		"Xab": "(0 & (1 | 2 | ((1 | 0 | ?) & (2 | 0 | ?))))",
 	} {
 		t.Run(issuers, func(t *testing.T) {
 			spec := &securityv1beta1.RequestAuthentication{}
 			for _, issuer := range strings.Split(issuers, "") {
-				rule := &securityv1beta1.JWTRule{Issuer: issuer, Jwks: "{}"}
+				rule := &securityv1beta1.JWTRule{Issuer: issuer, Jwks: "{}", ForwardOriginalToken: issuer == "X"}
 				if issuer == strings.ToUpper(issuer) {
 					rule.Presence = securityv1beta1.JWTRule_REQUIRED
 				}
 				spec.JwtRules = append(spec.JwtRules, rule)
 			}
-			filter, _ := jwtAuthn([]*resource.Resource{policy(resource.RequestAuthentication, spec)})
+			filter, _ := jwtAuthn(model.View{RequestAuthentications: []*resource.Resource{policy(resource.RequestAuthentication, spec)}})
 			if err := filter.ValidateAll(); err != nil {
 				t.Errorf("Envoy refuses it: %v", err)
 			}
@@ -70,10 +74,10 @@ func TestRulesAddUp(t *testing.T) {
 	of := func(rules ...*securityv1beta1.JWTRule) *resource.Resource {
 		return policy(resource.RequestAuthentication, &securityv1beta1.RequestAuthentication{JwtRules: rules})
 	}
-	filter, trace := jwtAuthn([]*resource.Resource{
+	filter, trace := jwtAuthn(model.View{RequestAuthentications: []*resource.Resource{
 		of(&securityv1beta1.JWTRule{Issuer: "b", Jwks: "first"}, &securityv1beta1.JWTRule{Issuer: "a", Jwks: "a"}),
 		of(&securityv1beta1.JWTRule{Issuer: "b", Jwks: "second"}, &securityv1beta1.JWTRule{Jwks: "none"}),
-	})
+	}})
 	var got []string
 	for i := range len(filter.GetProviders()) {
 		got = append(got, filter.GetProviders()[providerName(i)].GetLocalJwks().GetInlineString())

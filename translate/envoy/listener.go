@@ -12,6 +12,25 @@ import (
 	"github.com/portreeve/portreeve/translate/model"
 )
 
+// listeners renders the ports. A TCP or TLS passthrough port without a route has no
+// listener, as in Istio: it is closed.
+func listeners(v model.View, d delivery) []*listenerv3.Listener {
+	var out []*listenerv3.Listener
+	d.mesh = meshConfig(v)
+	for _, p := range v.Ports {
+		switch {
+		case p.Traffic == model.HTTP:
+			out = append(out, listener(p, d))
+		case len(p.Chains) > 0:
+			out = append(out, tcpListener(v, p, d))
+		}
+	}
+	for _, l := range out {
+		setMeshListener(l, d.mesh)
+	}
+	return out
+}
+
 // listener renders one port that speaks HTTP in plain text. Nothing in it comes from a
 // policy or a route, so editing those never changes it.
 func listener(p model.Port, d delivery) *listenerv3.Listener {
@@ -46,9 +65,7 @@ func routeConfigName(p model.Port) string {
 	return fmt.Sprintf("http.%d.%s", p.Number, p.Bind)
 }
 
-// connectionManager sets what Istio sets on a gateway, and one thing more: escaped slashes
-// are decoded and slashes merged before policies see the path, so that /a//b and /a%2fb
-// cannot pass by a rule about /a/b.
+// connectionManager sets what Istio sets on a gateway.
 func connectionManager(p model.Port, listener string, d delivery) *hcmv3.HttpConnectionManager {
 	out := &hcmv3.HttpConnectionManager{
 		StatPrefix: "outbound_" + listener,
@@ -57,17 +74,13 @@ func connectionManager(p model.Port, listener string, d delivery) *hcmv3.HttpCon
 			ConfigSource:    adsSource(),
 			RouteConfigName: routeConfigName(p),
 		}},
-		ServerName:                   "istio-envoy",
-		UseRemoteAddress:             wrapperspb.Bool(true),
-		ForwardClientCertDetails:     hcmv3.HttpConnectionManager_SANITIZE_SET,
-		SetCurrentClientCertDetails:  &hcmv3.HttpConnectionManager_SetCurrentClientCertDetails{Subject: wrapperspb.Bool(true), Cert: true, Dns: true, Uri: true},
-		NormalizePath:                wrapperspb.Bool(true),
-		MergeSlashes:                 true,
-		PathWithEscapedSlashesAction: hcmv3.HttpConnectionManager_UNESCAPE_AND_FORWARD,
-		StreamIdleTimeout:            durationpb.New(0),
-		UpgradeConfigs:               []*hcmv3.HttpConnectionManager_UpgradeConfig{{UpgradeType: "websocket"}},
-		HttpFilters:                  httpFilters(d),
+		ServerName:                  "istio-envoy",
+		SetCurrentClientCertDetails: &hcmv3.HttpConnectionManager_SetCurrentClientCertDetails{Subject: wrapperspb.Bool(true), Cert: true, Dns: true, Uri: true},
+		StreamIdleTimeout:           durationpb.New(0),
+		UpgradeConfigs:              []*hcmv3.HttpConnectionManager_UpgradeConfig{{UpgradeType: "websocket"}},
+		HttpFilters:                 httpFilters(d),
 	}
+	setMeshManager(out, d.mesh)
 	if routes, ok := d.routes[routeConfigName(p)]; ok {
 		out.RouteSpecifier = &hcmv3.HttpConnectionManager_RouteConfig{RouteConfig: routes}
 	}

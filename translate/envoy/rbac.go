@@ -12,14 +12,37 @@ import (
 	"github.com/portreeve/portreeve/translate/resource"
 )
 
-// rbacFilter renders the policies of one action, merged into one filter as Istio does, and
-// where each of its rules comes from. Without a policy of the action the filter is empty
-// and lets everything pass.
-//
-// Nothing is ever left out: policies have been validated, and what validation should have
-// refused renders as something that matches nobody in ALLOW.
+// rbacFilter renders the policies of one action for HTTP, merged into one filter as Istio
+// does, and where each of its rules comes from. Without a policy of the action the filter is
+// empty and lets everything pass.
 func rbacFilter(policies []*resource.Resource, action securityv1beta1.AuthorizationPolicy_Action) (*rbachttpv3.RBAC, map[string]diag.Position) {
-	filter, trace := &rbachttpv3.RBAC{}, map[string]diag.Position{}
+	s, trace := ruleSetsOf(policies, action, wholeRule)
+	return &rbachttpv3.RBAC{Rules: s.enforced, ShadowRules: s.shadow, ShadowRulesStatPrefix: s.prefix}, trace
+}
+
+// ruleSets is what a filter enforces, what it only reports, and the prefix of the latter's
+// statistics. A set that is nil does nothing; one that is there and empty denies everything.
+type ruleSets struct {
+	enforced, shadow *rbacv3.RBAC
+	prefix           string
+}
+
+// ruleLayer returns what of a rule counts where a filter works, and false where nothing may
+// be made of the rule.
+type ruleLayer func(*securityv1beta1.Rule, securityv1beta1.AuthorizationPolicy_Action) (*securityv1beta1.Rule, bool)
+
+// wholeRule is the layer of HTTP, where all of a rule counts.
+func wholeRule(rule *securityv1beta1.Rule, _ securityv1beta1.AuthorizationPolicy_Action) (*securityv1beta1.Rule, bool) {
+	return rule, true
+}
+
+// ruleSetsOf renders the policies of one action, and where each of the rules comes from.
+//
+// Nothing is left out but what the layer says: policies have been validated, and what
+// validation should have refused renders as something that matches nobody in ALLOW and
+// everybody otherwise.
+func ruleSetsOf(policies []*resource.Resource, action securityv1beta1.AuthorizationPolicy_Action, layer ruleLayer) (ruleSets, map[string]diag.Position) {
+	trace := map[string]diag.Position{}
 	var enforced, shadow map[string]*rbacv3.Policy
 	for _, p := range policies {
 		spec := p.Spec.(*securityv1beta1.AuthorizationPolicy)
@@ -33,24 +56,25 @@ func rbacFilter(policies []*resource.Resource, action securityv1beta1.Authorizat
 		if *into == nil {
 			*into = map[string]*rbacv3.Policy{}
 		}
-		addRules(*into, trace, p, spec)
+		addRules(*into, trace, p, spec, layer)
 	}
+	var out ruleSets
 	if enforced == nil && shadow == nil {
-		return filter, trace
+		return out, trace
 	}
 	// Istio computes the prefix from a message whose action is ALLOW unless there are
 	// shadow rules, so it stands on every filter.
-	filter.ShadowRulesStatPrefix = "istio_dry_run_allow_"
+	out.prefix = "istio_dry_run_allow_"
 	if enforced != nil {
-		filter.Rules = &rbacv3.RBAC{Action: rbacAction(action), Policies: enforced}
+		out.enforced = &rbacv3.RBAC{Action: rbacAction(action), Policies: enforced}
 	}
 	if shadow != nil {
-		filter.ShadowRules = &rbacv3.RBAC{Action: rbacAction(action), Policies: shadow}
+		out.shadow = &rbacv3.RBAC{Action: rbacAction(action), Policies: shadow}
 		if action == securityv1beta1.AuthorizationPolicy_DENY {
-			filter.ShadowRulesStatPrefix = "istio_dry_run_deny_"
+			out.prefix = "istio_dry_run_deny_"
 		}
 	}
-	return filter, trace
+	return out, trace
 }
 
 func rbacAction(action securityv1beta1.AuthorizationPolicy_Action) rbacv3.RBAC_Action {
@@ -69,17 +93,25 @@ func dryRun(p *resource.Resource) bool {
 	return err == nil && on
 }
 
-func addRules(into map[string]*rbacv3.Policy, trace map[string]diag.Position, p *resource.Resource, spec *securityv1beta1.AuthorizationPolicy) {
+func addRules(into map[string]*rbacv3.Policy, trace map[string]diag.Position, p *resource.Resource, spec *securityv1beta1.AuthorizationPolicy, layer ruleLayer) {
 	if len(spec.GetRules()) == 0 {
 		// An ALLOW policy without rules allows nothing: it matches nobody, and by being
 		// there it denies whatever no other ALLOW policy allows.
 		key := ruleKey(p, 0)
-		into[key] = &rbacv3.Policy{Permissions: []*rbacv3.Permission{notRule(anything())}, Principals: []*rbacv3.Principal{notID(everybody())}}
+		into[key] = noRules(spec.GetAction())
 		trace[key] = p.Origin.At(resource.Path{"spec"})
 	}
-	for i, rule := range spec.GetRules() {
+	for i, written := range spec.GetRules() {
 		key := ruleKey(p, i)
-		into[key] = &rbacv3.Policy{Permissions: permissions(rule), Principals: principals(rule, p.Namespace)}
+		if !compilable(written) {
+			into[key], trace[key] = failClosed(spec.GetAction()), p.Origin.At(resource.Path{"spec", "rules", i})
+			continue
+		}
+		rule, ok := layer(written, spec.GetAction())
+		if !ok {
+			continue
+		}
+		into[key] = ruleOf(rule, p.Namespace, spec.GetAction())
 		trace[key] = p.Origin.At(resource.Path{"spec", "rules", i})
 	}
 }

@@ -1,6 +1,7 @@
 package envoy
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -25,12 +26,17 @@ func anything() *rbacv3.Permission {
 	return &rbacv3.Permission{Rule: &rbacv3.Permission_Any{Any: true}}
 }
 
-// eachRule matches when the field has any of the values.
+// eachRule matches when the field has any of the values. It is nil when one of them cannot
+// be compiled.
 func eachRule(rule func(string) *rbacv3.Permission) func([]string) *rbacv3.Permission {
 	return func(values []string) *rbacv3.Permission {
 		rules := make([]*rbacv3.Permission, 0, len(values))
 		for _, v := range values {
-			rules = append(rules, rule(v))
+			r := rule(v)
+			if r == nil {
+				return nil
+			}
+			rules = append(rules, r)
 		}
 		return &rbacv3.Permission{Rule: &rbacv3.Permission_OrRules{OrRules: &rbacv3.Permission_Set{Rules: rules}}}
 	}
@@ -54,45 +60,57 @@ func pathRule(v string) *rbacv3.Permission {
 	return &rbacv3.Permission{Rule: &rbacv3.Permission_UrlPath{UrlPath: match.Path(v)}}
 }
 
-// portRule matches the port that the connection came in on. Validation lets only ports
-// through; 0 is one that no connection has.
+// portRule matches the port that the connection came in on, or is nil for what is no port.
 func portRule(v string) *rbacv3.Permission {
 	port, err := strconv.ParseUint(v, 10, 16)
 	if err != nil {
-		port = 0
+		return nil
 	}
 	return &rbacv3.Permission{Rule: &rbacv3.Permission_DestinationPort{DestinationPort: uint32(port)}}
 }
 
 func destinationIPRule(v string) *rbacv3.Permission {
-	return &rbacv3.Permission{Rule: &rbacv3.Permission_DestinationIp{DestinationIp: match.CIDR(v)}}
+	block := match.CIDR(v)
+	if block == nil {
+		return nil
+	}
+	return &rbacv3.Permission{Rule: &rbacv3.Permission_DestinationIp{DestinationIp: block}}
 }
 
 func serverNameRule(v string) *rbacv3.Permission {
 	return &rbacv3.Permission{Rule: &rbacv3.Permission_RequestedServerName{RequestedServerName: match.String(v)}}
 }
 
-// ruleClauses collects the parts of one AND, in the order in which Istio writes them.
+// ruleClauses collects the parts of one AND, in the order in which Istio writes them. A part
+// that is nil stands for what cannot be compiled.
 type ruleClauses []*rbacv3.Permission
 
 func (c *ruleClauses) field(rule func([]string) *rbacv3.Permission, values, notValues []string) {
 	if len(values) > 0 {
-		*c = append(*c, rule(values))
+		*c = append(*c, nonEmpty(rule, values))
 	}
 	if len(notValues) > 0 {
-		*c = append(*c, notRule(rule(notValues)))
+		part := nonEmpty(rule, notValues)
+		if part != nil {
+			part = notRule(part)
+		}
+		*c = append(*c, part)
 	}
 }
 
 func (c ruleClauses) all() *rbacv3.Permission {
-	if len(c) == 0 {
+	switch {
+	case slices.Contains(c, nil):
+		return nil
+	case len(c) == 0:
 		return allRules(anything())
+	default:
+		return allRules(c...)
 	}
-	return allRules(c...)
 }
 
 // permissions renders the to entries of a rule, each with the rule's conditions on what is
-// asked. The rule matches when any of them does.
+// asked. The rule matches when any of them does. One that cannot be compiled is nil.
 func permissions(rule *securityv1beta1.Rule) []*rbacv3.Permission {
 	operations := []*securityv1beta1.Operation{nil}
 	if to := rule.GetTo(); len(to) > 0 {
@@ -110,16 +128,20 @@ func permissions(rule *securityv1beta1.Rule) []*rbacv3.Permission {
 
 func permission(o *securityv1beta1.Operation, when []*securityv1beta1.Condition) *rbacv3.Permission {
 	var c ruleClauses
-	c.field(eachRule(hostRule), o.GetHosts(), o.GetNotHosts())
-	c.field(eachRule(methodRule), o.GetMethods(), o.GetNotMethods())
-	c.field(eachRule(pathRule), o.GetPaths(), o.GetNotPaths())
-	c.field(eachRule(portRule), o.GetPorts(), o.GetNotPorts())
+	c.operation(o)
 	for _, w := range when {
 		if rule := conditionRule(w.GetKey()); rule != nil {
 			c.field(rule, w.GetValues(), w.GetNotValues())
 		}
 	}
 	return c.all()
+}
+
+func (c *ruleClauses) operation(o *securityv1beta1.Operation) {
+	c.field(eachRule(hostRule), o.GetHosts(), o.GetNotHosts())
+	c.field(eachRule(methodRule), o.GetMethods(), o.GetNotMethods())
+	c.field(eachRule(pathRule), o.GetPaths(), o.GetNotPaths())
+	c.field(eachRule(portRule), o.GetPorts(), o.GetNotPorts())
 }
 
 // conditionRule returns what a condition's key asks of the permission, or nil for a key
@@ -134,8 +156,11 @@ func conditionRule(key string) func([]string) *rbacv3.Permission {
 		return eachRule(serverNameRule)
 	}
 	if rest, ok := strings.CutPrefix(key, "experimental."); ok {
-		namespace, name, _ := strings.Cut(strings.TrimSuffix(rest, "]"), "[")
-		return func(values []string) *rbacv3.Permission { return metadataRule(namespace, name, values) }
+		namespace, names := brackets(rest)
+		if len(names) != 1 || !strings.HasPrefix(namespace, "envoy.filters.") {
+			return nil
+		}
+		return func(values []string) *rbacv3.Permission { return metadataRule(namespace, names[0], values) }
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package envoy
 
 import (
+	"slices"
 	"strings"
 
 	rbacv3 "github.com/envoyproxy/go-control-plane/envoy/config/rbac/v3"
@@ -27,12 +28,17 @@ func everybody() *rbacv3.Principal {
 	return &rbacv3.Principal{Identifier: &rbacv3.Principal_Any{Any: true}}
 }
 
-// eachID matches when the field has any of the values.
+// eachID matches when the field has any of the values. It is nil when one of them cannot be
+// compiled.
 func eachID(id func(string) *rbacv3.Principal) func([]string) *rbacv3.Principal {
 	return func(values []string) *rbacv3.Principal {
 		ids := make([]*rbacv3.Principal, 0, len(values))
 		for _, v := range values {
-			ids = append(ids, id(v))
+			one := id(v)
+			if one == nil {
+				return nil
+			}
+			ids = append(ids, one)
 		}
 		return anyID(ids...)
 	}
@@ -40,7 +46,11 @@ func eachID(id func(string) *rbacv3.Principal) func([]string) *rbacv3.Principal 
 
 func authenticated(m func(string) *matcherv3.StringMatcher) func([]string) *rbacv3.Principal {
 	return eachID(func(v string) *rbacv3.Principal {
-		return &rbacv3.Principal{Identifier: &rbacv3.Principal_Authenticated_{Authenticated: &rbacv3.Principal_Authenticated{PrincipalName: m(v)}}}
+		name := m(v)
+		if name == nil {
+			return nil
+		}
+		return &rbacv3.Principal{Identifier: &rbacv3.Principal_Authenticated_{Authenticated: &rbacv3.Principal_Authenticated{PrincipalName: name}}}
 	})
 }
 
@@ -49,34 +59,51 @@ func principalHeader(h *routev3.HeaderMatcher) *rbacv3.Principal {
 }
 
 func directRemoteIP(v string) *rbacv3.Principal {
-	return &rbacv3.Principal{Identifier: &rbacv3.Principal_DirectRemoteIp{DirectRemoteIp: match.CIDR(v)}}
+	block := match.CIDR(v)
+	if block == nil {
+		return nil
+	}
+	return &rbacv3.Principal{Identifier: &rbacv3.Principal_DirectRemoteIp{DirectRemoteIp: block}}
 }
 
 func remoteIP(v string) *rbacv3.Principal {
-	return &rbacv3.Principal{Identifier: &rbacv3.Principal_RemoteIp{RemoteIp: match.CIDR(v)}}
+	block := match.CIDR(v)
+	if block == nil {
+		return nil
+	}
+	return &rbacv3.Principal{Identifier: &rbacv3.Principal_RemoteIp{RemoteIp: block}}
 }
 
-// idClauses collects the parts of one AND, in the order in which Istio writes them.
+// idClauses collects the parts of one AND, in the order in which Istio writes them. A part
+// that is nil stands for what cannot be compiled.
 type idClauses []*rbacv3.Principal
 
 func (c *idClauses) field(id func([]string) *rbacv3.Principal, values, notValues []string) {
 	if len(values) > 0 {
-		*c = append(*c, id(values))
+		*c = append(*c, nonEmpty(id, values))
 	}
 	if len(notValues) > 0 {
-		*c = append(*c, notID(id(notValues)))
+		part := nonEmpty(id, notValues)
+		if part != nil {
+			part = notID(part)
+		}
+		*c = append(*c, part)
 	}
 }
 
 func (c idClauses) all() *rbacv3.Principal {
-	if len(c) == 0 {
+	switch {
+	case slices.Contains(c, nil):
+		return nil
+	case len(c) == 0:
 		return allIDs(everybody())
+	default:
+		return allIDs(c...)
 	}
-	return allIDs(c...)
 }
 
 // principals renders the from entries of a rule, each with the rule's conditions on who
-// asks. The rule matches when any of them does.
+// asks. The rule matches when any of them does. One that cannot be compiled is nil.
 func principals(rule *securityv1beta1.Rule, namespace string) []*rbacv3.Principal {
 	sources := []*securityv1beta1.Source{nil}
 	if from := rule.GetFrom(); len(from) > 0 {
@@ -94,13 +121,7 @@ func principals(rule *securityv1beta1.Rule, namespace string) []*rbacv3.Principa
 
 func principal(s *securityv1beta1.Source, when []*securityv1beta1.Condition, namespace string) *rbacv3.Principal {
 	var c idClauses
-	c.field(authenticated(match.Peer), s.GetPrincipals(), s.GetNotPrincipals())
-	c.field(requestPrincipals, s.GetRequestPrincipals(), s.GetNotRequestPrincipals())
-	c.field(serviceAccounts(namespace), s.GetServiceAccounts(), s.GetNotServiceAccounts())
-	c.field(authenticated(match.TrustDomain), s.GetTrustDomains(), s.GetNotTrustDomains())
-	c.field(authenticated(match.Namespace), s.GetNamespaces(), s.GetNotNamespaces())
-	c.field(eachID(remoteIP), s.GetRemoteIpBlocks(), s.GetNotRemoteIpBlocks())
-	c.field(eachID(directRemoteIP), s.GetIpBlocks(), s.GetNotIpBlocks())
+	c.source(s, namespace)
 	for _, w := range when {
 		if id := conditionID(w.GetKey(), namespace); id != nil {
 			c.field(id, w.GetValues(), w.GetNotValues())
@@ -109,8 +130,32 @@ func principal(s *securityv1beta1.Source, when []*securityv1beta1.Condition, nam
 	return c.all()
 }
 
+func (c *idClauses) source(s *securityv1beta1.Source, namespace string) {
+	c.field(authenticated(match.Peer), s.GetPrincipals(), s.GetNotPrincipals())
+	c.field(requestPrincipals, s.GetRequestPrincipals(), s.GetNotRequestPrincipals())
+	c.field(serviceAccounts(namespace), s.GetServiceAccounts(), s.GetNotServiceAccounts())
+	c.field(authenticated(trustDomain), s.GetTrustDomains(), s.GetNotTrustDomains())
+	c.field(authenticated(match.Namespace), s.GetNamespaces(), s.GetNotNamespaces())
+	c.field(eachID(remoteIP), s.GetRemoteIpBlocks(), s.GetNotRemoteIpBlocks())
+	c.field(eachID(directRemoteIP), s.GetIpBlocks(), s.GetNotIpBlocks())
+}
+
 func serviceAccounts(namespace string) func([]string) *rbacv3.Principal {
-	return authenticated(func(v string) *matcherv3.StringMatcher { return match.ServiceAccount(v, namespace) })
+	return authenticated(func(v string) *matcherv3.StringMatcher {
+		first, rest, qualified := strings.Cut(v, "/")
+		if first == "" || qualified && rest == "" || strings.Contains(rest, "/") || strings.Contains(v, "*") {
+			return nil
+		}
+		return match.ServiceAccount(v, namespace)
+	})
+}
+
+// trustDomain takes a name with at most one *, first or last.
+func trustDomain(v string) *matcherv3.StringMatcher {
+	if strings.Contains(v, "/") || strings.Contains(strings.TrimSuffix(strings.TrimPrefix(v, "*"), "*"), "*") || len(v) > 1 && strings.HasPrefix(v, "*") && strings.HasSuffix(v, "*") {
+		return nil
+	}
+	return match.TrustDomain(v)
 }
 
 // conditionID returns what a condition's key asks of the principal, or nil for a key that
@@ -126,7 +171,7 @@ func conditionID(key, namespace string) func([]string) *rbacv3.Principal {
 	case "source.serviceAccount":
 		return serviceAccounts(namespace)
 	case "source.trustDomain":
-		return authenticated(match.TrustDomain)
+		return authenticated(trustDomain)
 	case "source.principal":
 		return authenticated(match.Peer)
 	case "request.auth.principal":
@@ -136,13 +181,11 @@ func conditionID(key, namespace string) func([]string) *rbacv3.Principal {
 	case "request.auth.presenter":
 		return func(values []string) *rbacv3.Principal { return claim([]string{"azp"}, values) }
 	}
-	if name, ok := strings.CutPrefix(key, "request.headers["); ok {
-		name = strings.TrimSuffix(name, "]")
-		return eachID(func(v string) *rbacv3.Principal { return principalHeader(match.Header(name, v)) })
-	}
-	if names, ok := strings.CutPrefix(key, "request.auth.claims["); ok {
-		path := strings.Split(strings.TrimSuffix(names, "]"), "][")
-		return func(values []string) *rbacv3.Principal { return claim(path, values) }
+	switch name, names := brackets(key); {
+	case name == "request.headers" && len(names) == 1 && isHeaderName(names[0]):
+		return eachID(func(v string) *rbacv3.Principal { return principalHeader(match.Header(names[0], v)) })
+	case name == "request.auth.claims" && len(names) > 0:
+		return func(values []string) *rbacv3.Principal { return claim(names, values) }
 	}
 	return nil
 }

@@ -2,15 +2,12 @@ package envoy
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
-	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	endpointv3 "github.com/envoyproxy/go-control-plane/envoy/config/endpoint/v3"
-	"google.golang.org/protobuf/proto"
-	securityv1beta1 "istio.io/api/security/v1beta1"
 
-	"github.com/portreeve/portreeve/internal/diag"
 	"github.com/portreeve/portreeve/translate/model"
 )
 
@@ -18,39 +15,30 @@ import (
 // policy filters are always all there, empty where nothing applies, so that the first
 // policy changes no listener either.
 func Render(v model.View) Resources {
-	out := Resources{Trace: Trace{}}
+	out := Resources{Trace: Trace{}, Listeners: listeners(v, delivery{})}
 	for _, p := range v.Ports {
-		out.Listeners = append(out.Listeners, listener(p, delivery{}))
-		out.Routes = append(out.Routes, routeConfig(v, p))
+		if p.Traffic == model.HTTP {
+			out.Routes = append(out.Routes, routeConfig(v, p))
+		}
 	}
 	out.Clusters, out.Endpoints = clusters(v.Services)
-	out.policy(v)
+	for _, c := range out.Clusters {
+		setMeshCluster(c, meshConfig(v))
+	}
+	keys, from := keyClusters(v)
+	out.Clusters = append(out.Clusters, keys...)
+	maps.Copy(out.Trace, from)
+	unserved, without := providerClusters(v)
+	out.Clusters, out.Endpoints = append(out.Clusters, unserved...), append(out.Endpoints, without...)
+	filters := policyFilters(v)
+	out.ExtensionConfigs = append(out.ExtensionConfigs, policyChain(filters))
+	out.Trace.add(filters)
+	network := networkPolicy(v)
+	out.ExtensionConfigs = append(out.ExtensionConfigs, networkConfigs(network)...)
+	out.Trace.addNetwork(network)
 	slices.SortFunc(out.Clusters, func(a, b *clusterv3.Cluster) int { return cmp.Compare(a.GetName(), b.GetName()) })
 	slices.SortFunc(out.Endpoints, func(a, b *endpointv3.ClusterLoadAssignment) int {
 		return cmp.Compare(a.GetClusterName(), b.GetClusterName())
 	})
 	return out
-}
-
-// policy renders the extension configs, in the order of the filter chain.
-func (r *Resources) policy(v model.View) {
-	tokens, from := jwtAuthn(v.RequestAuthentications)
-	r.extension(ClaimHeadersFilter, claimHeaders(v.RequestAuthentications), from)
-	r.extension(JWTFilter, tokens, from)
-	for _, layer := range []struct {
-		name   string
-		action securityv1beta1.AuthorizationPolicy_Action
-	}{
-		{AuditFilter, securityv1beta1.AuthorizationPolicy_AUDIT},
-		{DenyFilter, securityv1beta1.AuthorizationPolicy_DENY},
-		{AllowFilter, securityv1beta1.AuthorizationPolicy_ALLOW},
-	} {
-		filter, rules := rbacFilter(v.AuthorizationPolicies, layer.action)
-		r.extension(layer.name, filter, rules)
-	}
-}
-
-func (r *Resources) extension(name string, config proto.Message, trace map[string]diag.Position) {
-	r.ExtensionConfigs = append(r.ExtensionConfigs, &corev3.TypedExtensionConfig{Name: name, TypedConfig: Any(config)})
-	r.Trace[name] = trace
 }

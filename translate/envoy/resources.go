@@ -13,7 +13,7 @@ import (
 )
 
 // Resources is the whole configuration of one gateway, each list ordered by name except
-// ExtensionConfigs, which stand in the order of the HTTP filter chain. It is immutable.
+// ExtensionConfigs, which stand in the order of the filter chains, HTTP first. It is immutable.
 type Resources struct {
 	Listeners        []*listenerv3.Listener
 	Routes           []*routev3.RouteConfiguration

@@ -96,7 +96,7 @@ func routeAction(v model.View, p model.Port, r model.Route) *routev3.RouteAction
 		RetryPolicy:       defaultRetries(),
 		MaxStreamDuration: &routev3.RouteAction_MaxStreamDuration{MaxStreamDuration: durationpb.New(0), GrpcTimeoutHeaderMax: durationpb.New(0)},
 	}
-	targets := weighted(v, p, r)
+	targets := weighted(v, p, r.HTTP.GetRoute(), r.Hosts)
 	if len(targets) == 1 {
 		out.ClusterSpecifier = &routev3.RouteAction_Cluster{Cluster: targets[0].GetName()}
 		return out
@@ -105,17 +105,23 @@ func routeAction(v model.View, p model.Port, r model.Route) *routev3.RouteAction
 	return out
 }
 
-// weighted returns the destinations that can receive traffic. Of several, those of weight
-// 0 get none and are left out; a single one gets all, whatever its weight.
-func weighted(v model.View, p model.Port, r model.Route) []*routev3.WeightedCluster_ClusterWeight {
+// destination is an entry of an HTTP, TLS or TCP route.
+type destination interface {
+	GetDestination() *networkingv1alpha3.Destination
+	GetWeight() int32
+}
+
+// weighted returns the destinations that can receive traffic; hosts are theirs, resolved. Of
+// several, those of weight 0 get none and are left out; a single one gets all, whatever its
+// weight.
+func weighted[D destination](v model.View, p model.Port, route []D, hosts []model.Host) []*routev3.WeightedCluster_ClusterWeight {
 	var out []*routev3.WeightedCluster_ClusterWeight
-	destinations := r.HTTP.GetRoute()
-	for i, d := range destinations {
-		if d.GetWeight() == 0 && len(destinations) > 1 {
+	for i, d := range route {
+		if d.GetWeight() == 0 && len(route) > 1 {
 			continue
 		}
 		out = append(out, &routev3.WeightedCluster_ClusterWeight{
-			Name:   v.Cluster(d.GetDestination(), r.Hosts[i], p.Number),
+			Name:   v.Cluster(d.GetDestination(), hosts[i], p.Number),
 			Weight: wrapperspb.UInt32(uint32(d.GetWeight())),
 		})
 	}

@@ -3,9 +3,11 @@ package envoy
 import (
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
 	endpointv3 "github.com/envoyproxy/go-control-plane/envoy/config/endpoint/v3"
+	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
 	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/types/known/anypb"
+	meshv1alpha1 "istio.io/api/mesh/v1alpha1"
 
 	"github.com/portreeve/portreeve/translate/model"
 )
@@ -13,25 +15,26 @@ import (
 // delivery says what a listener holds itself, by name; everything else it asks for on the
 // gateway's stream. The zero value leaves everything to the stream.
 type delivery struct {
-	extensions map[string]*anypb.Any
-	routes     map[string]*routev3.RouteConfiguration
+	// policy are the HTTP filters of policy; nil leaves them to the stream.
+	policy []*hcmv3.HttpFilter
+	// network are the network filters of policy; nil leaves them to the stream.
+	network []*listenerv3.Filter
+	routes  map[string]*routev3.RouteConfiguration
+	// mesh is the mesh configuration, or nil. listeners sets it.
+	mesh *meshv1alpha1.MeshConfig
 }
 
 // RenderStatic renders the same configuration with everything inlined: listeners hold
 // their filters and routes, clusters their endpoints. It needs no control plane.
 func RenderStatic(v model.View) Resources {
 	dynamic := Render(v)
-	d := delivery{extensions: map[string]*anypb.Any{}, routes: map[string]*routev3.RouteConfiguration{}}
-	for _, e := range dynamic.ExtensionConfigs {
-		d.extensions[e.GetName()] = e.GetTypedConfig()
-	}
+	d := delivery{routes: map[string]*routev3.RouteConfiguration{}, network: inlineNetwork(networkConfigs(networkPolicy(v)))}
+	policy := policyChain(policyFilters(v))
+	d.policy = []*hcmv3.HttpFilter{{Name: policy.GetName(), ConfigType: &hcmv3.HttpFilter_TypedConfig{TypedConfig: policy.GetTypedConfig()}}}
 	for _, r := range dynamic.Routes {
 		d.routes[r.GetName()] = r
 	}
-	out := Resources{Secrets: dynamic.Secrets, Trace: dynamic.Trace}
-	for _, p := range v.Ports {
-		out.Listeners = append(out.Listeners, listener(p, d))
-	}
+	out := Resources{Secrets: dynamic.Secrets, Trace: dynamic.Trace, Listeners: listeners(v, d)}
 	endpoints := map[string]*endpointv3.ClusterLoadAssignment{}
 	for _, e := range dynamic.Endpoints {
 		endpoints[e.GetClusterName()] = e

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
 	tlsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/tls/v3"
 	"github.com/envoyproxy/go-control-plane/pkg/cache/types"
@@ -49,6 +50,8 @@ func (r references) collect(who string, m proto.Message) error {
 		}
 		switch m := message.Interface().(type) {
 		case *hcmv3.HttpFilter:
+			r.add(resourcev3.ExtensionConfigType, m.GetName(), who, m.GetConfigDiscovery().GetConfigSource())
+		case *listenerv3.Filter:
 			r.add(resourcev3.ExtensionConfigType, m.GetName(), who, m.GetConfigDiscovery().GetConfigSource())
 		case *tlsv3.SdsSecretConfig:
 			r.add(resourcev3.SecretType, m.GetName(), who, m.GetSdsConfig())

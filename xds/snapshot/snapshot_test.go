@@ -17,6 +17,7 @@ import (
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
 	tlsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/tls/v3"
 	cachev3 "github.com/envoyproxy/go-control-plane/pkg/cache/v3"
+	resourcev3 "github.com/envoyproxy/go-control-plane/pkg/resource/v3"
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/protobuf/types/known/structpb"
 
@@ -209,5 +210,22 @@ func TestNewRefuses(t *testing.T) {
 				t.Error("a refused snapshot was returned")
 			}
 		})
+	}
+}
+
+// The policy of TCP servers is delivered too, and its absence is found too.
+func TestNetworkFiltersAreReferences(t *testing.T) {
+	r := resources()
+	r.Listeners = append(r.Listeners, &listenerv3.Listener{Name: "tcp", FilterChains: []*listenerv3.FilterChain{{
+		Filters: []*listenerv3.Filter{{Name: "network", ConfigType: &listenerv3.Filter_ConfigDiscovery{
+			ConfigDiscovery: &corev3.ExtensionConfigSource{ConfigSource: ads()},
+		}}},
+	}}})
+	if _, err := snapshot.New(r); err == nil || !strings.Contains(err.Error(), `"network"`) {
+		t.Errorf("a missing extension config gives %v", err)
+	}
+	r.ExtensionConfigs = append(r.ExtensionConfigs, extension("network"))
+	if _, ok := mustNew(t, r).GetVersionMap(resourcev3.ExtensionConfigType)["network"]; !ok {
+		t.Error("the extension config is not delivered")
 	}
 }

@@ -110,6 +110,7 @@ func TestBlocks(t *testing.T) {
 		"0.0.0.0/0":     {AddressPrefix: "0.0.0.0", PrefixLen: wrapperspb.UInt32(0)},
 		"2001:db8::1":   {AddressPrefix: "2001:db8::1", PrefixLen: wrapperspb.UInt32(128)},
 		"2001:db8::/32": {AddressPrefix: "2001:db8::", PrefixLen: wrapperspb.UInt32(32)},
+		"":              nil, "10.0.0": nil, "10.0.0.0/33": nil, "fe80::1%eth0": nil, "example": nil,
 	} {
 		if diff := cmp.Diff(want, match.CIDR(text), protocmp.Transform()); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", text, diff)

@@ -21,13 +21,13 @@ func Path(v string) *matcherv3.PathMatcher {
 	return &matcherv3.PathMatcher{Rule: &matcherv3.PathMatcher_Path{Path: String(v)}}
 }
 
-func split(v string) (string, uint32) {
+func split(v string) (address string, bits uint32, ok bool) {
 	if prefix, err := netip.ParsePrefix(v); err == nil {
-		address, _, _ := strings.Cut(v, "/")
-		return address, uint32(prefix.Bits()) //nolint:gosec // 0 to 128
+		address, _, _ = strings.Cut(v, "/")
+		return address, uint32(prefix.Bits()), true //nolint:gosec // 0 to 128
 	}
-	if address, err := netip.ParseAddr(v); err == nil {
-		return v, uint32(address.BitLen()) //nolint:gosec // 32 or 128
+	if parsed, err := netip.ParseAddr(v); err == nil && parsed.Zone() == "" {
+		return v, uint32(parsed.BitLen()), true //nolint:gosec // 32 or 128
 	}
-	return "255.255.255.255", 32
+	return "", 0, false
 }

@@ -95,9 +95,12 @@ func TrustDomain(v string) *matcherv3.StringMatcher {
 	}
 }
 
-// CIDR reads an address or a block, host bits as written. Text that is neither, which
-// validation excludes, gives the block of one address that no connection comes from.
+// CIDR reads an address or a block, host bits as written. It returns nil for text that is
+// neither, which validation excludes.
 func CIDR(v string) *corev3.CidrRange {
-	address, bits := split(v)
+	address, bits, ok := split(v)
+	if !ok {
+		return nil
+	}
 	return &corev3.CidrRange{AddressPrefix: address, PrefixLen: wrapperspb.UInt32(bits)}
 }

@@ -1,0 +1,100 @@
+package envoy
+
+import (
+	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
+	endpointv3 "github.com/envoyproxy/go-control-plane/envoy/config/endpoint/v3"
+	rbacv3 "github.com/envoyproxy/go-control-plane/envoy/config/rbac/v3"
+	rbachttpv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/rbac/v3"
+	"google.golang.org/protobuf/types/known/durationpb"
+	securityv1beta1 "istio.io/api/security/v1beta1"
+
+	"github.com/portreeve/portreeve/internal/diag"
+	"github.com/portreeve/portreeve/translate/model"
+)
+
+// customFilters renders the CUSTOM policies: for each provider a filter that only finds out
+// which of the provider's rules a request matches, and the filter that asks the provider.
+//
+// A filter that matches nothing leaves the metadata as it is, so a later provider may find
+// the name of an earlier one's rule there; that does not begin with its own name.
+func customFilters(v model.View) []policyFilter {
+	var out []policyFilter
+	for _, name := range v.ProviderNames() {
+		rules, trace := customRules(v, name, wholeRule)
+		rbac := policyFilter{name: CustomFilter + name, istio: rbacName, trace: trace}
+		p, ok := v.Provider(name)
+		if !ok {
+			// Nobody can be asked, so everything that would be asked about is refused.
+			// Compiling has reported it; no gateway is served this.
+			rbac.config = &rbachttpv3.RBAC{Rules: refused(rules)}
+			out = append(out, rbac)
+			continue
+		}
+		rbac.config = &rbachttpv3.RBAC{ShadowRules: rules, ShadowRulesStatPrefix: customStatPrefix}
+		out = append(out, rbac, policyFilter{
+			name: ExtAuthzFilter + name, istio: extAuthzName, trace: trace,
+			config: extAuthz(p), istioConfig: istioExtAuthz(p),
+		})
+	}
+	return out
+}
+
+// customRules renders the rules of the policies that ask a provider, as a layer sees them,
+// and where each of them comes from.
+func customRules(v model.View, provider string, layer ruleLayer) (*rbacv3.RBAC, map[string]diag.Position) {
+	rules, trace := map[string]*rbacv3.Policy{}, map[string]diag.Position{}
+	for _, p := range v.AuthorizationPolicies {
+		spec := p.Spec.(*securityv1beta1.AuthorizationPolicy)
+		if spec.GetAction() != securityv1beta1.AuthorizationPolicy_CUSTOM || spec.GetProvider().GetName() != provider {
+			continue
+		}
+		own, from := map[string]*rbacv3.Policy{}, map[string]diag.Position{}
+		addRules(own, from, p, spec, layer)
+		for key, rule := range own {
+			rules[customPrefix+provider+"-"+key] = rule
+			trace[customPrefix+provider+"-"+key] = from[key]
+		}
+	}
+	// The action says how the engine reads a match: as Istio, a rule that matches "denies".
+	return &rbacv3.RBAC{Action: rbacv3.RBAC_DENY, Policies: rules}, trace
+}
+
+// badCustom ends the names of rules that refuse because nobody can be asked.
+const badCustom = "-deny-due-to-bad-CUSTOM-action"
+
+// refused is the rules as ones that refuse, under the names that Istio gives them.
+func refused(rules *rbacv3.RBAC) *rbacv3.RBAC {
+	out := &rbacv3.RBAC{Action: rbacv3.RBAC_DENY, Policies: map[string]*rbacv3.Policy{}}
+	for key, rule := range rules.GetPolicies() {
+		out.Policies[key+badCustom] = rule
+	}
+	return out
+}
+
+// providerClusters renders a cluster without endpoints for each provider whose service or
+// port the gateway does not see: Envoy refuses a filter whose cluster it does not know.
+func providerClusters(v model.View) ([]*clusterv3.Cluster, []*endpointv3.ClusterLoadAssignment) {
+	var out []*clusterv3.Cluster
+	var endpoints []*endpointv3.ClusterLoadAssignment
+	seen := map[string]bool{}
+	for _, name := range v.ProviderNames() {
+		p, ok := v.Provider(name)
+		if !ok || p.Served || seen[p.Cluster] {
+			continue
+		}
+		seen[p.Cluster] = true
+		c := &clusterv3.Cluster{
+			Name:                 p.Cluster,
+			ConnectTimeout:       durationpb.New(connectTimeout),
+			LbPolicy:             clusterv3.Cluster_LEAST_REQUEST,
+			ClusterDiscoveryType: &clusterv3.Cluster_Type{Type: clusterv3.Cluster_EDS},
+			EdsClusterConfig:     &clusterv3.Cluster_EdsClusterConfig{EdsConfig: adsSource(), ServiceName: p.Cluster},
+		}
+		if p.GRPC != nil {
+			speakHTTP2(c)
+		}
+		out = append(out, c)
+		endpoints = append(endpoints, &endpointv3.ClusterLoadAssignment{ClusterName: p.Cluster})
+	}
+	return out, endpoints
+}

@@ -1,0 +1,237 @@
+package envoy
+
+import (
+	"fmt"
+	"net/netip"
+	"net/url"
+	"strconv"
+	"strings"
+
+	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	endpointv3 "github.com/envoyproxy/go-control-plane/envoy/config/endpoint/v3"
+	dnsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/clusters/dns/v3"
+	jwtauthnv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/jwt_authn/v3"
+	tlsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/tls/v3"
+	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/durationpb"
+	"google.golang.org/protobuf/types/known/wrapperspb"
+	securityv1beta1 "istio.io/api/security/v1beta1"
+
+	"github.com/portreeve/portreeve/internal/diag"
+	"github.com/portreeve/portreeve/translate/model"
+)
+
+// The times of a gateway that fetches keys itself, in nanoseconds. Those of Istio are
+// fetchTimeout and keyLifetime.
+const (
+	fetchTimeout = 5_000_000_000
+	keyLifetime  = 300_000_000_000
+	// refetchAfter is the pause after a fetch that failed.
+	refetchAfter = 1_000_000_000
+	// fetchRetries are made within the timeout of a fetch, the first after retryAfter.
+	fetchRetries = 2
+	retryAfter   = 100_000_000
+)
+
+// trustedRoots is where a gateway has the certificates of public authorities: on Debian,
+// Ubuntu, Alpine, distroless and in Envoy's own images. Envoy 1.40 does not implement
+// system_root_certs. A gateway without this file refuses the cluster, and so every token.
+const trustedRoots = "/etc/ssl/certs/ca-certificates.crt"
+
+// remoteJWKS lets the gateway fetch the keys of a rule from their address. It reports false
+// for a rule that does not name one.
+//
+// Envoy fetches as soon as it has the filter, and until there are keys, once more for each
+// token: the token is held meanwhile, and refused where the fetch fails. With fast_listener
+// it does not keep a listener closed over that, so that an issuer that is down harms nobody
+// but itself.
+func remoteJWKS(rule *securityv1beta1.JWTRule) (*jwtauthnv3.RemoteJwks, bool) {
+	service, ok := keyServiceOf(rule.GetJwksUri())
+	if !ok {
+		return nil, false
+	}
+	timeout := rule.GetTimeout()
+	if timeout == nil {
+		timeout = durationpb.New(fetchTimeout)
+	}
+	return &jwtauthnv3.RemoteJwks{
+		HttpUri: &corev3.HttpUri{
+			Uri:              rule.GetJwksUri(),
+			HttpUpstreamType: &corev3.HttpUri_Cluster{Cluster: service.cluster()},
+			Timeout:          timeout,
+		},
+		CacheDuration: durationpb.New(keyLifetime),
+		AsyncFetch:    &jwtauthnv3.JwksAsyncFetch{FastListener: true, FailedRefetchDuration: durationpb.New(refetchAfter)},
+		RetryPolicy: &corev3.RetryPolicy{
+			NumRetries: wrapperspb.UInt32(fetchRetries),
+			RetryBackOff: &corev3.BackoffStrategy{
+				BaseInterval: durationpb.New(min(retryAfter, timeout.AsDuration())),
+				// Envoy also takes this for the time of one try. Were it shorter than the whole
+				// timeout, keys that come slowly would never come.
+				MaxInterval: timeout,
+			},
+		},
+	}, true
+}
+
+// keyService is a server that keys are fetched from.
+type keyService struct {
+	scheme string
+	// host is a name in lower case, or an IP address.
+	host string
+	port uint32
+}
+
+// keyServiceOf reads the server out of a valid jwksUri; it reports false for any other text.
+func keyServiceOf(uri string) (keyService, bool) {
+	u, err := url.Parse(uri)
+	if err != nil || u.Hostname() == "" {
+		return keyService{}, false
+	}
+	port := u.Port()
+	switch {
+	case u.Scheme != "http" && u.Scheme != "https":
+		return keyService{}, false
+	case port == "" && u.Scheme == "https":
+		port = "443"
+	case port == "":
+		port = "80"
+	}
+	number, err := strconv.ParseUint(port, 10, 16)
+	return keyService{u.Scheme, strings.ToLower(strings.TrimSuffix(u.Hostname(), ".")), uint32(number)}, err == nil
+}
+
+// cluster names the cluster of a service. It has the shape of Istio's names and cannot be
+// one of them: no route leads to it.
+func (s keyService) cluster() string { return fmt.Sprintf("jwks|%d|%s|%s", s.port, s.scheme, s.host) }
+
+// isKeyCluster reports whether a cluster is that of a key service.
+func isKeyCluster(c *clusterv3.Cluster) bool { return strings.HasPrefix(c.GetName(), "jwks|") }
+
+// keyClusters returns a cluster for every server that the gateway fetches keys from, each
+// once, and the rules that first name them. It is a cluster of its own: no route leads to
+// it, and its TLS is as strict whatever services there are.
+func keyClusters(v model.View) ([]*clusterv3.Cluster, Trace) {
+	var out []*clusterv3.Cluster
+	from := Trace{}
+	for _, rule := range jwtRules(v.RequestAuthentications) {
+		if !fetchedByGateway(rule.spec, v) {
+			continue
+		}
+		s, ok := keyServiceOf(rule.spec.GetJwksUri())
+		if _, seen := from[s.cluster()]; ok && !seen {
+			from[s.cluster()] = map[string]diag.Position{"": rule.pos}
+			out = append(out, keyCluster(s, v.Services))
+		}
+	}
+	return out, from
+}
+
+func keyCluster(s keyService, services []model.Service) *clusterv3.Cluster {
+	out := &clusterv3.Cluster{
+		Name:           s.cluster(),
+		ConnectTimeout: durationpb.New(fetchTimeout),
+		// A name that cannot be resolved must not keep the gateway from starting.
+		WaitForWarmOnInit: wrapperspb.Bool(false),
+	}
+	if !s.registered(out, services) {
+		s.unregistered(out)
+	}
+	if s.scheme == "https" {
+		out.TransportSocket = &corev3.TransportSocket{
+			Name:       "envoy.transport_sockets.tls",
+			ConfigType: &corev3.TransportSocket_TypedConfig{TypedConfig: Any(s.tls())},
+		}
+	}
+	return out
+}
+
+// registered gives the cluster the endpoints of the ServiceEntry that has the host and
+// port, and reports false where none has.
+func (s keyService) registered(c *clusterv3.Cluster, services []model.Service) bool {
+	for _, service := range services {
+		for _, port := range service.Entry.GetPorts() {
+			if string(service.Host) != s.host || port.GetNumber() != s.port {
+				continue
+			}
+			like, endpoints := cluster(service, port)
+			if len(endpoints.GetEndpoints()) == 0 {
+				return false
+			}
+			c.LoadAssignment = endpoints
+			c.LoadAssignment.ClusterName = c.GetName()
+			if c.ClusterDiscoveryType = like.GetClusterDiscoveryType(); like.GetEdsClusterConfig() != nil {
+				c.ClusterDiscoveryType = &clusterv3.Cluster_Type{Type: clusterv3.Cluster_STATIC}
+			}
+			return true
+		}
+	}
+	return false
+}
+
+// unregistered gives the cluster the host itself, an address or a name of DNS.
+func (s keyService) unregistered(c *clusterv3.Cluster) {
+	c.LoadAssignment = &endpointv3.ClusterLoadAssignment{ClusterName: c.GetName(), Endpoints: []*endpointv3.LocalityLbEndpoints{{
+		LbEndpoints: []*endpointv3.LbEndpoint{{HostIdentifier: &endpointv3.LbEndpoint_Endpoint{
+			Endpoint: &endpointv3.Endpoint{Address: socketAddress(s.host, s.port)},
+		}}},
+	}}}
+	if s.isAddress() {
+		c.ClusterDiscoveryType = &clusterv3.Cluster_Type{Type: clusterv3.Cluster_STATIC}
+	} else {
+		setDNS(c, &dnsv3.DnsCluster{})
+	}
+}
+
+func (s keyService) isAddress() bool {
+	_, err := netip.ParseAddr(s.host)
+	return err == nil
+}
+
+// tls verifies the server's certificate and that it is for the host: who can answer in its
+// place makes tokens. Without trusted_ca Envoy would not verify at all.
+func (s keyService) tls() *tlsv3.UpstreamTlsContext {
+	san := &tlsv3.SubjectAltNameMatcher{
+		SanType: tlsv3.SubjectAltNameMatcher_DNS,
+		Matcher: &matcherv3.StringMatcher{MatchPattern: &matcherv3.StringMatcher_Exact{Exact: s.host}},
+	}
+	out := &tlsv3.UpstreamTlsContext{Sni: s.host}
+	if s.isAddress() {
+		// A server name is never an address.
+		out.Sni, san.SanType = "", tlsv3.SubjectAltNameMatcher_IP_ADDRESS
+	}
+	out.CommonTlsContext = &tlsv3.CommonTlsContext{
+		TlsParams: &tlsv3.TlsParameters{
+			TlsMinimumProtocolVersion: tlsv3.TlsParameters_TLSv1_2,
+			TlsMaximumProtocolVersion: tlsv3.TlsParameters_TLSv1_3,
+		},
+		ValidationContextType: &tlsv3.CommonTlsContext_ValidationContext{ValidationContext: &tlsv3.CertificateValidationContext{
+			TrustedCa:                 &corev3.DataSource{Specifier: &corev3.DataSource_Filename{Filename: trustedRoots}},
+			MatchTypedSubjectAltNames: []*tlsv3.SubjectAltNameMatcher{san},
+		}},
+	}
+	return out
+}
+
+// asIstio returns a filter in Istio's shape: where gateways fetch keys, Istio says so by
+// address, cluster and times only, and names the cluster as if the host were a service.
+func asIstio(filter proto.Message) proto.Message {
+	jwt, ok := filter.(*jwtauthnv3.JwtAuthentication)
+	if !ok {
+		return filter
+	}
+	out := proto.CloneOf(jwt)
+	for _, p := range out.GetProviders() {
+		remote := p.GetRemoteJwks()
+		if remote == nil {
+			continue
+		}
+		remote.AsyncFetch, remote.RetryPolicy = nil, nil
+		if s, ok := keyServiceOf(remote.GetHttpUri().GetUri()); ok {
+			remote.HttpUri.HttpUpstreamType = &corev3.HttpUri_Cluster{Cluster: model.ClusterName(model.Host(s.host), s.port)}
+		}
+	}
+	return out
+}

@@ -1,0 +1,80 @@
+package envoy
+
+import (
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
+	tlsinspectorv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/listener/tls_inspector/v3"
+	tcpproxyv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/tcp_proxy/v3"
+
+	"github.com/portreeve/portreeve/translate/model"
+)
+
+// tcpListener renders a port whose connections are forwarded and not read: a filter chain
+// for each way that they can go. A connection that no chain takes is closed. Nothing in it
+// comes from a policy; routes it holds itself, since Envoy has no discovery for those.
+func tcpListener(v model.View, p model.Port, d delivery) *listenerv3.Listener {
+	out := &listenerv3.Listener{
+		Name:             listenerName(p),
+		Address:          socketAddress(bindAddress(p), p.Number),
+		TrafficDirection: corev3.TrafficDirection_OUTBOUND,
+	}
+	if p.Traffic == model.Passthrough {
+		out.ListenerFilters = []*listenerv3.ListenerFilter{{
+			Name:       "envoy.filters.listener.tls_inspector",
+			ConfigType: &listenerv3.ListenerFilter_TypedConfig{TypedConfig: Any(&tlsinspectorv3.TlsInspector{})},
+		}}
+	}
+	for _, c := range p.Chains {
+		out.FilterChains = append(out.FilterChains, &listenerv3.FilterChain{
+			FilterChainMatch: chainMatch(c),
+			Filters:          networkFilters(v, p, c, d),
+		})
+	}
+	return out
+}
+
+// chainMatch takes TLS connections by the name that the client asks for. Unlike Istio's, the
+// chain for any name takes TLS only: what is no TLS is not for a TLS server.
+func chainMatch(c model.Chain) *listenerv3.FilterChainMatch {
+	switch c.ServerName {
+	case "":
+		return nil
+	case "*":
+		return &listenerv3.FilterChainMatch{TransportProtocol: "tls"}
+	default:
+		return &listenerv3.FilterChainMatch{TransportProtocol: "tls", ServerNames: []string{string(c.ServerName)}}
+	}
+}
+
+// networkFilters returns the filter chain of a way: all of network policy, in the order of
+// networkPolicy, and then the proxy. The order decides security.
+func networkFilters(v model.View, p model.Port, c model.Chain, d delivery) []*listenerv3.Filter {
+	filters := d.network
+	if filters == nil {
+		filters = networkSlots(v)
+	}
+	return append(filters[:len(filters):len(filters)], &listenerv3.Filter{
+		Name:       "envoy.filters.network.tcp_proxy",
+		ConfigType: &listenerv3.Filter_TypedConfig{TypedConfig: Any(tcpProxy(v, p, c))},
+	})
+}
+
+// tcpProxy forwards to the destinations that can receive traffic, named in statistics as
+// Istio names them.
+func tcpProxy(v model.View, p model.Port, c model.Chain) *tcpproxyv3.TcpProxy {
+	logs := accessLogs(meshConfig(v))
+	targets := weighted(v, p, c.Route, c.Hosts)
+	if len(targets) == 1 {
+		name := targets[0].GetName()
+		return &tcpproxyv3.TcpProxy{StatPrefix: name, AccessLog: logs, ClusterSpecifier: &tcpproxyv3.TcpProxy_Cluster{Cluster: name}}
+	}
+	clusters := make([]*tcpproxyv3.TcpProxy_WeightedCluster_ClusterWeight, 0, len(targets))
+	for _, t := range targets {
+		clusters = append(clusters, &tcpproxyv3.TcpProxy_WeightedCluster_ClusterWeight{Name: t.GetName(), Weight: t.GetWeight().GetValue()})
+	}
+	return &tcpproxyv3.TcpProxy{
+		StatPrefix:       c.VirtualService.Name + "." + c.VirtualService.Namespace,
+		AccessLog:        logs,
+		ClusterSpecifier: &tcpproxyv3.TcpProxy_WeightedClusters{WeightedClusters: &tcpproxyv3.TcpProxy_WeightedCluster{Clusters: clusters}},
+	}
+}
