@@ -7,6 +7,8 @@
 package translate
 
 import (
+	"slices"
+
 	"github.com/portreeve/portreeve/internal/diag"
 	"github.com/portreeve/portreeve/translate/envoy"
 	"github.com/portreeve/portreeve/translate/model"
@@ -26,14 +28,25 @@ type Program struct {
 
 // Compile compiles the files. It never fails: mistakes are findings in Program.Diags, and
 // For refuses the gateways that they can reach.
+//
+// The file that settings.MeshFile names is the mesh configuration and not policy. Where it
+// is named and missing, or is broken, every gateway is refused.
 func Compile(files []source.File, settings model.Settings) *Program {
+	files, mesh, missing := withoutMesh(files, settings.MeshFile)
+	settings.Mesh = mesh
 	documents, diags := source.Parse(files)
+	diags = append(diags, missing...)
 	written, found := resource.Decode(documents)
 	diags = append(diags, found...)
 	resources, found := wizard.Expand(written)
 	diags = append(diags, found...)
 	m, found := model.Build(resources, settings)
 	diags = append(diags, found...)
+	if missing.HasErrors() {
+		// What a broken mesh configuration would define is not known, so that it is missing
+		// is no news. Every gateway is refused already.
+		diags = slices.DeleteFunc(diags, func(d diag.Diagnostic) bool { return d.Code == diag.CodeUnknownProvider })
+	}
 	return &Program{Diags: diags.Sorted(), Resources: resources, model: m}
 }
 
@@ -49,6 +62,20 @@ func (p *Program) Static(g model.Gateway) (envoy.Resources, diag.List) {
 	return p.render(g, envoy.RenderStatic)
 }
 
+// Istio is For in Istio's own shape, for comparison: the filters that Istio would
+// generate, under the names that it gives them. It is not what gateways are served.
+func (p *Program) Istio(g model.Gateway) (envoy.Resources, diag.List) {
+	return p.render(g, envoy.RenderIstio)
+}
+
+// KeyRequests returns the sources of keys that the control plane has to fetch, each once, in order.
+func (p *Program) KeyRequests() []model.KeyRequest { return p.model.KeyRequests() }
+
+// WithKeys returns the same program with other fetched keys. It costs nothing.
+func (p *Program) WithKeys(keys model.Keys) *Program {
+	return &Program{Diags: p.Diags, Resources: p.Resources, model: p.model.WithKeys(keys)}
+}
+
 func (p *Program) render(g model.Gateway, with func(model.View) envoy.Resources) (envoy.Resources, diag.List) {
 	var refusing diag.List
 	for _, d := range p.Diags.Errors() {
@@ -60,4 +87,18 @@ func (p *Program) render(g model.Gateway, with func(model.View) envoy.Resources)
 		return envoy.Resources{}, refusing
 	}
 	return with(p.model.For(g)), nil
+}
+
+// withoutMesh takes the mesh configuration out of the files and reads it.
+func withoutMesh(files []source.File, path string) ([]source.File, *resource.Mesh, diag.List) {
+	if path == "" {
+		return files, resource.DefaultMesh(), nil
+	}
+	i := slices.IndexFunc(files, func(f source.File) bool { return f.Path == path })
+	if i < 0 {
+		missing := diag.New(diag.CodeRead, diag.Position{File: path}, "the mesh configuration is not there").WithHint("create the file, or start without --mesh-config")
+		return files, resource.DefaultMesh(), diag.List{missing}
+	}
+	mesh, found := resource.DecodeMesh(files[i])
+	return slices.Concat(files[:i], files[i+1:]), mesh, found
 }

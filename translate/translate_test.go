@@ -2,18 +2,23 @@ package translate_test
 
 import (
 	"bytes"
+	"errors"
 	"flag"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
+	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
 	"github.com/google/go-cmp/cmp"
+	"go.yaml.in/yaml/v3"
 
 	"github.com/portreeve/portreeve/internal/diag"
 	"github.com/portreeve/portreeve/internal/output"
 	"github.com/portreeve/portreeve/translate"
+	"github.com/portreeve/portreeve/translate/envoy"
 	"github.com/portreeve/portreeve/translate/model"
 	"github.com/portreeve/portreeve/translate/source"
 )
@@ -33,8 +38,13 @@ func read(t testing.TB, dir string) []source.File {
 	return files
 }
 
+// meshFile is the file of a case that is its mesh configuration, where there is one.
+const meshFile = "mesh.yaml"
+
 // TestCases compiles every folder of testdata: want.yaml holds the resources of the
-// default gateway, want.diag the findings. Add a folder with in/ and run with -update.
+// default gateway, want.diag the findings. Add a folder with in/ and run with -update. A
+// settings.yaml beside in/ says what differs from the default settings; a mesh.yaml inside
+// is the mesh configuration, and then want.listeners.yaml holds the listeners.
 func TestCases(t *testing.T) {
 	cases, err := filepath.Glob("testdata/*/in")
 	if err != nil || len(cases) == 0 {
@@ -43,11 +53,44 @@ func TestCases(t *testing.T) {
 	for _, in := range cases {
 		dir := filepath.Dir(in)
 		t.Run(filepath.Base(dir), func(t *testing.T) {
-			program := translate.Compile(read(t, in), model.DefaultSettings())
+			settings := settingsOf(t, dir)
+			program := translate.Compile(read(t, in), settings)
 			golden(t, filepath.Join(dir, "want.diag"), findings(program.Diags))
 			golden(t, filepath.Join(dir, "want.yaml"), rendered(t, program))
+			if settings.MeshFile != "" {
+				golden(t, filepath.Join(dir, "want.listeners.yaml"), listeners(t, program))
+			}
 		})
 	}
+}
+
+// settingsOf reads the settings of a case: its mesh configuration, who fetches keys, and
+// which have been fetched.
+func settingsOf(t *testing.T, dir string) model.Settings {
+	t.Helper()
+	out := model.DefaultSettings()
+	if _, err := os.Stat(filepath.Join(dir, "in", meshFile)); err == nil {
+		out.MeshFile = meshFile
+	}
+	content, err := os.ReadFile(filepath.Join(dir, "settings.yaml"))
+	if os.IsNotExist(err) {
+		return out
+	}
+	var in struct {
+		KeyFetch string `yaml:"keyFetch"`
+		Keys     []struct{ Issuer, URI, JWKS string }
+	}
+	if err := errors.Join(err, yaml.Unmarshal(content, &in)); err != nil {
+		t.Fatal(err)
+	}
+	if in.KeyFetch == "envoy" {
+		out.KeyFetch = model.FetchByGateway
+	}
+	out.Keys = model.Keys{}
+	for _, k := range in.Keys {
+		out.Keys[model.KeySource{Issuer: k.Issuer, URI: k.URI}] = k.JWKS
+	}
+	return out
 }
 
 func findings(l diag.List) string {
@@ -65,29 +108,41 @@ func rendered(t *testing.T, p *translate.Program) string {
 	if len(refused) > 0 {
 		return ""
 	}
-	for _, m := range resources.ExtensionConfigs {
-		if err := m.ValidateAll(); err != nil {
-			t.Errorf("%s: %v", m.GetName(), err)
-		}
-	}
-	for _, m := range resources.Listeners {
-		if err := m.ValidateAll(); err != nil {
-			t.Errorf("%s: %v", m.GetName(), err)
-		}
-	}
-	for _, m := range resources.Routes {
-		if err := m.ValidateAll(); err != nil {
-			t.Errorf("%s: %v", m.GetName(), err)
-		}
-	}
-	for _, m := range resources.Clusters {
-		if err := m.ValidateAll(); err != nil {
-			t.Errorf("%s: %v", m.GetName(), err)
-		}
-	}
+	validMessages(t, resources)
 	var out bytes.Buffer
 	printable := output.ResourcesOf(resources)
-	if err := output.YAML(&out, map[string]any{"routes": printable.Routes, "clusters": printable.Clusters, "endpoints": printable.Endpoints, "extensionConfigs": printable.ExtensionConfigs}); err != nil {
+	content := map[string]any{"routes": printable.Routes, "clusters": printable.Clusters, "endpoints": printable.Endpoints, "extensionConfigs": printable.ExtensionConfigs}
+	if forwarding := output.ResourcesOf(envoy.Resources{Listeners: forwarding(resources)}); len(forwarding.Listeners) > 0 {
+		content["listeners"] = forwarding.Listeners
+	}
+	if err := output.YAML(&out, content); err != nil {
+		t.Fatal(err)
+	}
+	return out.String()
+}
+
+// forwarding returns the listeners that hold routes themselves, those of TCP and TLS
+// passthrough. The others are the same but for their names.
+func forwarding(r envoy.Resources) []*listenerv3.Listener {
+	var out []*listenerv3.Listener
+	for _, l := range r.Listeners {
+		chain := l.GetFilterChains()[0].GetFilters()
+		if chain[len(chain)-1].GetName() == "envoy.filters.network.tcp_proxy" {
+			out = append(out, l)
+		}
+	}
+	return out
+}
+
+// listeners prints the listeners that the default gateway is given.
+func listeners(t *testing.T, p *translate.Program) string {
+	t.Helper()
+	resources, refused := p.For(ingress())
+	if len(refused) > 0 {
+		return ""
+	}
+	var out bytes.Buffer
+	if err := output.YAML(&out, map[string]any{"listeners": output.ResourcesOf(resources).Listeners}); err != nil {
 		t.Fatal(err)
 	}
 	return out.String()
@@ -145,6 +200,9 @@ func inputs(t testing.TB) [][]source.File {
 	for _, dir := range dirs {
 		var files []source.File
 		for _, f := range read(t, dir) {
+			if f.Path == meshFile {
+				continue
+			}
 			for i, document := range strings.Split(string(f.Content), "\n---\n") {
 				files = append(files, source.File{Path: strings.Repeat("x", i) + f.Path, Content: []byte(document)})
 			}
@@ -162,9 +220,34 @@ func FuzzCompile(f *testing.F) {
 			f.Add(file.Content)
 		}
 	}
+	gateway := source.File{Path: "opening.yaml", Content: []byte(opening)}
 	f.Fuzz(func(t *testing.T, content []byte) {
-		program := translate.Compile([]source.File{{Path: "fuzz.yaml", Content: content}}, model.DefaultSettings())
-		rendered(t, program)
+		program := translate.Compile([]source.File{gateway, {Path: "fuzz.yaml", Content: content}}, model.DefaultSettings())
+		for _, render := range []func(model.Gateway) (envoy.Resources, diag.List){program.For, program.Static, program.Istio} {
+			resources, _ := render(ingress())
+			validMessages(t, resources)
+		}
+	})
+}
+
+// FuzzMesh holds the same for the mesh configuration.
+func FuzzMesh(f *testing.F) {
+	seeds, err := filepath.Glob("testdata/*/in/" + meshFile)
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, seed := range seeds {
+		content, err := os.ReadFile(seed)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(content)
+	}
+	files := read(f, "testdata/routing/in")
+	f.Fuzz(func(t *testing.T, content []byte) {
+		settings := model.DefaultSettings()
+		settings.MeshFile = meshFile
+		rendered(t, translate.Compile(append(slices.Clone(files), source.File{Path: meshFile, Content: content}), settings))
 	})
 }
 
