@@ -1,0 +1,188 @@
+package jwks
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"time"
+)
+
+const (
+	// maxBody is the largest answer that is read.
+	maxBody = 1 << 20
+	// maxHeader is the largest header of an answer.
+	maxHeader = 64 << 10
+	// maxRedirects is how many redirects are followed.
+	maxRedirects = 5
+)
+
+// client asks issuers.
+type client struct {
+	http  *http.Client
+	guard guard
+}
+
+// validators make a request conditional.
+type validators struct {
+	ETag         string `json:"etag,omitempty"`
+	LastModified string `json:"lastModified,omitempty"`
+}
+
+func (v validators) none() bool { return v == validators{} }
+
+// answer is a good answer.
+type answer struct {
+	// unchanged says that the validators still hold; then there is no body.
+	unchanged bool
+	body      []byte
+	validators
+	// maxAge is how long the issuer lets it be kept, -1 where it does not say.
+	maxAge time.Duration
+}
+
+func newClient(o Options) (*client, error) {
+	roots, err := roots(o.CAFile)
+	if err != nil {
+		return nil, err
+	}
+	c := &client{guard: newGuard(o.BlockCIDRs)}
+	dialer := &net.Dialer{Control: c.guard.control}
+	c.http = &http.Client{
+		CheckRedirect: c.redirect,
+		Transport: &http.Transport{
+			Proxy:       proxy,
+			DialContext: dialer.DialContext,
+			// Each fetch looks the name up anew, and leaves no connection behind.
+			DisableKeepAlives:      true,
+			MaxResponseHeaderBytes: maxHeader,
+			TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots},
+		},
+	}
+	return c, nil
+}
+
+// roots returns the system's roots and those of a file.
+func roots(file string) (*x509.CertPool, error) {
+	pool, err := x509.SystemCertPool()
+	if err != nil {
+		return nil, fmt.Errorf("read the system's roots: %w", err)
+	}
+	if file == "" {
+		return pool, nil
+	}
+	pem, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("read the CA file: %w", err)
+	}
+	if !pool.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("read the CA file %s: it has no certificate in PEM", file)
+	}
+	return pool, nil
+}
+
+// proxy is the environment's proxy. Its own error would show the proxy's password.
+func proxy(r *http.Request) (*url.URL, error) {
+	u, err := http.ProxyFromEnvironment(r)
+	if err != nil {
+		return nil, errors.New("the proxy of the environment is not an address")
+	}
+	return u, nil
+}
+
+// redirect decides on a redirect. Its target is held to what holds for the first address,
+// and to what is dialled in the end the guard is applied as well.
+func (c *client) redirect(r *http.Request, via []*http.Request) error {
+	if len(via) > maxRedirects {
+		return fmt.Errorf("more than %d redirects", maxRedirects)
+	}
+	if via[len(via)-1].URL.Scheme == "https" && r.URL.Scheme != "https" {
+		return errors.New("redirected from https to less")
+	}
+	if err := c.guard.url(r.URL); err != nil {
+		return fmt.Errorf("redirected: %w", err)
+	}
+	r.Header.Del("Referer") // which would hand the query of one host to another
+	return nil
+}
+
+// get asks for a page, whole within the timeout. Its error shows no part of an address
+// that can hold a secret.
+func (c *client) get(ctx context.Context, address string, known validators, timeout time.Duration) (answer, error) {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	got, err := c.exchange(ctx, address, known)
+	if errors.Is(err, context.DeadlineExceeded) {
+		return answer{}, fmt.Errorf("no whole answer within %v", timeout)
+	}
+	return got, err
+}
+
+func (c *client) exchange(ctx context.Context, address string, known validators) (answer, error) {
+	u, err := url.Parse(address)
+	if err != nil {
+		return answer{}, errors.New("it is not an http or https address")
+	}
+	if err := c.guard.url(u); err != nil {
+		return answer{}, err
+	}
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
+	if err != nil {
+		return answer{}, errors.New("it is not an http or https address")
+	}
+	r.Header.Set("User-Agent", "portreeve")
+	r.Header.Set("Accept", "application/json, application/jwk-set+json")
+	known.ask(r.Header)
+	response, err := c.http.Do(r)
+	if err != nil {
+		return answer{}, bare(err)
+	}
+	defer response.Body.Close()
+	return read(response, known)
+}
+
+func (v validators) ask(h http.Header) {
+	if v.ETag != "" {
+		h.Set("If-None-Match", v.ETag)
+	}
+	if v.LastModified != "" {
+		h.Set("If-Modified-Since", v.LastModified)
+	}
+}
+
+// read reads an answer, and refuses whatever is not a good one.
+func read(response *http.Response, known validators) (answer, error) {
+	got := answer{maxAge: maxAge(response.Header)}
+	if response.StatusCode == http.StatusNotModified && !known.none() {
+		got.unchanged = true
+		return got, nil
+	}
+	if response.StatusCode < 200 || response.StatusCode > 299 {
+		return answer{}, fmt.Errorf("the answer is %d %s", response.StatusCode, http.StatusText(response.StatusCode))
+	}
+	body, err := io.ReadAll(io.LimitReader(response.Body, maxBody+1))
+	if err != nil {
+		return answer{}, fmt.Errorf("read the answer: %w", err)
+	}
+	if len(body) > maxBody {
+		return answer{}, errors.New("the answer is larger than 1 MiB")
+	}
+	got.body = body
+	got.validators = validators{response.Header.Get("ETag"), response.Header.Get("Last-Modified")}
+	return got, nil
+}
+
+// bare takes the address out of an error of the HTTP client.
+func bare(err error) error {
+	var wrapped *url.Error
+	if errors.As(err, &wrapped) {
+		return wrapped.Err
+	}
+	return err
+}

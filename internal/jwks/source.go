@@ -1,0 +1,170 @@
+package jwks
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"log/slog"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/portreeve/portreeve/translate/model"
+)
+
+// source is a place that keys come from, and how it stands with them.
+type source struct {
+	model.KeySource
+	timeout time.Duration
+	wanted  bool
+	// unwantedSince is when policies stopped naming it; zero where they did not.
+	unwantedSince time.Time
+	// resolved is the address of the keys that the latest attempt found.
+	resolved string
+	// keys are the last good ones; confirmed says that the latest attempt brought them.
+	keys      keySet
+	confirmed bool
+	// failures counts the failures in a row.
+	failures    int
+	failedSince time.Time
+	err         string
+	next        time.Time
+	// attempt is the number of the latest attempt; cancel is not nil while it runs.
+	attempt int
+	cancel  context.CancelFunc
+}
+
+// keySet is a set of keys as a source has given it.
+type keySet struct {
+	content
+	// URI is where the set comes from.
+	URI string `json:"uri"`
+	// FetchedAt is when it was fetched or confirmed.
+	FetchedAt time.Time `json:"fetchedAt"`
+}
+
+func (k keySet) known() bool { return k.Set != "" }
+
+// ids returns how many keys there are and the names of those that have one.
+func (k keySet) ids() (count int, ids []string) {
+	var set struct {
+		Keys []struct {
+			Kid string `json:"kid"`
+		} `json:"keys"`
+	}
+	if !k.known() || json.Unmarshal([]byte(k.Set), &set) != nil {
+		return 0, nil
+	}
+	for _, key := range set.Keys {
+		if key.Kid != "" {
+			ids = append(ids, key.Kid)
+		}
+	}
+	return len(set.Keys), ids
+}
+
+// uri returns the address of the keys as far as it is known.
+func (s *source) uri() string { return cmp.Or(s.URI, s.resolved, s.keys.URI) }
+
+// want says that a policy names the source. It reports whether that is new, or asks for
+// another timeout; then the source is fetched at once.
+func (s *source) want(timeout time.Duration, now time.Time) bool {
+	if s.wanted && s.timeout == timeout {
+		return false
+	}
+	if !s.wanted {
+		s.confirmed, s.failedSince, s.err = false, time.Time{}, ""
+	}
+	s.supersede()
+	s.wanted, s.timeout, s.unwantedSince = true, timeout, time.Time{}
+	s.failures, s.next = 0, now
+	return true
+}
+
+// leave says that no policy names the source. It reports whether that is new.
+func (s *source) leave(now time.Time) bool {
+	if !s.wanted && !s.unwantedSince.IsZero() {
+		return false
+	}
+	s.supersede()
+	s.wanted, s.unwantedSince = false, now
+	return true
+}
+
+// supersede gives up the running attempt: nothing waits for a hanging one.
+func (s *source) supersede() {
+	if s.cancel != nil {
+		s.cancel()
+		s.cancel = nil
+	}
+	s.attempt++
+}
+
+// fail takes over a failed attempt. The last good keys stay.
+func (s *source) fail(r result, o Options) event {
+	now := o.Now()
+	s.resolved = cmp.Or(r.uri, s.resolved)
+	s.confirmed, s.err = false, shortened(r.err.Error())
+	s.next = now.Add(backoff(s.failures, o.FirstBackoff, o.MaxBackoff))
+	s.failures++
+	if !s.failedSince.IsZero() {
+		return event{}
+	}
+	s.failedSince = now
+	consequence := "there are no keys: every token of this issuer is refused"
+	if s.keys.known() {
+		consequence = "the last good keys stay in use"
+	}
+	return event{slog.LevelWarn, "keys cannot be fetched", []any{"source", s.name(), "reason", s.err, "consequence", consequence}}
+}
+
+// succeed takes over fetched keys.
+func (s *source) succeed(r result) event {
+	before, failing := s.keys, !s.failedSince.IsZero()
+	s.resolved, s.keys, s.confirmed, s.next = r.uri, r.keys, true, r.next
+	s.failures, s.failedSince, s.err = 0, time.Time{}, ""
+	message := ""
+	switch {
+	case !before.known():
+		message = "keys fetched"
+	case before.Set != r.keys.Set:
+		message = "keys changed"
+	case failing:
+		message = "keys are fetched again"
+	case !slices.Equal(before.Dropped, r.keys.Dropped):
+		message = "the keys that are not used changed"
+	default:
+		return event{}
+	}
+	count, ids := s.keys.ids()
+	attributes := []any{"source", s.name(), "uri", redacted(r.uri), "keys", count, "kids", ids}
+	if len(r.keys.Dropped) == 0 {
+		return event{slog.LevelInfo, message, attributes}
+	}
+	return event{slog.LevelWarn, message, append(attributes, "unused", r.keys.Dropped)}
+}
+
+// shortened bounds a reason, parts of which can be the issuer's.
+func shortened(reason string) string {
+	const most = 500
+	if len(reason) <= most {
+		return reason
+	}
+	return strings.ToValidUTF8(reason[:most], "") + "…"
+}
+
+// name is how messages call the source.
+func (s *source) name() string { return redacted(cmp.Or(s.URI, s.Issuer)) }
+
+// event is a line of the log; the zero value is none.
+type event struct {
+	level      slog.Level
+	message    string
+	attributes []any
+}
+
+func (e event) log(logger *slog.Logger) {
+	if e.message != "" {
+		logger.Log(context.Background(), e.level, e.message, e.attributes...) //nolint:sloglint // the messages stand in this file
+	}
+}
