@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/portreeve/portreeve/internal/jwks"
 	"github.com/portreeve/portreeve/internal/output"
 	"github.com/portreeve/portreeve/internal/reload"
 	"github.com/portreeve/portreeve/translate/envoy"
@@ -26,20 +27,26 @@ type Gateways interface {
 	Gateways() []ack.Gateway
 }
 
+// Keys is what admin asks about fetched keys.
+type Keys interface {
+	Status() []jwks.SourceStatus
+}
+
 // Status is the answer of /debug/status.
 type Status struct {
 	reload.Status
-	Gateways []ack.Gateway `json:"gateways"`
+	Gateways []ack.Gateway       `json:"gateways"`
+	Keys     []jwks.SourceStatus `json:"keys"`
 }
 
 // Handler returns the admin interface.
-func Handler(policy Policy, gateways Gateways, metrics prometheus.Gatherer) http.Handler {
+func Handler(policy Policy, gateways Gateways, keys Keys, metrics prometheus.Gatherer) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) { ready(w, policy.Status()) })
 	mux.HandleFunc("GET /debug/status", func(w http.ResponseWriter, _ *http.Request) {
-		answer(w, Status{Status: policy.Status(), Gateways: gateways.Gateways()})
+		answer(w, Status{Status: policy.Status(), Gateways: gateways.Gateways(), Keys: keys.Status()})
 	})
 	mux.HandleFunc("GET /debug/config", func(w http.ResponseWriter, _ *http.Request) { answer(w, configs(policy)) })
 	return mux

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -15,6 +16,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/portreeve/portreeve/internal/admin"
+	"github.com/portreeve/portreeve/internal/jwks"
 	"github.com/portreeve/portreeve/internal/reload"
 	"github.com/portreeve/portreeve/internal/watch"
 	"github.com/portreeve/portreeve/translate/model"
@@ -39,7 +41,11 @@ type Options struct {
 	// StateDir keeps the last good policy across restarts; empty keeps nothing.
 	StateDir string
 	Settings model.Settings
-	Logger   *slog.Logger
+	// KeyCAFile holds roots, beside the system's, for fetching keys; KeyBlockCIDRs are
+	// addresses from which none are fetched, beside link-local and metadata addresses.
+	KeyCAFile     string
+	KeyBlockCIDRs []netip.Prefix
+	Logger        *slog.Logger
 }
 
 // App is a control plane that listens but does not serve yet.
@@ -49,6 +55,7 @@ type App struct {
 	xds        *server.Server
 	acks       *ack.Store
 	watcher    *watch.Watcher
+	keys       *jwks.Fetcher
 	registry   *prometheus.Registry
 	xdsListen  net.Listener
 	adminServe net.Listener
@@ -66,8 +73,14 @@ func New(o Options) (*App, error) {
 			return nil, err
 		}
 	}
+	a.keys, err = jwks.New(jwks.Options{
+		StateDir: o.StateDir, CAFile: o.KeyCAFile, BlockCIDRs: o.KeyBlockCIDRs, Logger: o.Logger, Registerer: a.registry, Now: time.Now,
+	})
+	if err != nil {
+		return nil, err
+	}
 	a.reloader, err = reload.New(reload.Options{
-		Dirs: o.Dirs, Settings: o.Settings, Quiet: quiet, State: state, Logger: o.Logger, Metrics: reload.NewMetrics(a.registry), Now: time.Now,
+		Dirs: o.Dirs, Settings: o.Settings, Keyring: a.keys, Quiet: quiet, State: state, Logger: o.Logger, Metrics: reload.NewMetrics(a.registry), Now: time.Now,
 	})
 	if err != nil {
 		return nil, err
@@ -77,7 +90,11 @@ func New(o Options) (*App, error) {
 	}
 	a.xds = server.New(server.Options{Fleet: a.reloader, Acks: a.acks, Logger: o.Logger})
 	a.reloader.PublishTo(a.xds)
-	a.watcher, err = watch.New(watch.Options{Dirs: o.Dirs, Relevant: source.Relevant, Quiet: quiet, Max: most, Rescan: rescan, Logger: o.Logger})
+	var single []string
+	if o.Settings.MeshFile != "" {
+		single = []string{o.Settings.MeshFile}
+	}
+	a.watcher, err = watch.New(watch.Options{Dirs: o.Dirs, Files: single, Relevant: source.Relevant, Quiet: quiet, Max: most, Rescan: rescan, Logger: o.Logger})
 	if err != nil {
 		return nil, fmt.Errorf("watch: %w", err)
 	}
@@ -107,6 +124,7 @@ func (a *App) Run(ctx context.Context) error {
 	a.reload(ctx, reload.Change{})
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return a.watcher.Run(ctx) })
+	g.Go(func() error { return a.keys.Run(ctx) })
 	g.Go(func() error { return a.follow(ctx) })
 	g.Go(func() error { return a.xds.Serve(ctx, a.xdsListen) })
 	g.Go(func() error { return a.serveAdmin(ctx) })
@@ -117,8 +135,9 @@ func (a *App) Run(ctx context.Context) error {
 	return nil
 }
 
-// awaitQuiet waits, for a bounded time, until nobody writes to the files: at the start
-// there is nothing yet that a file in motion could have held before.
+// awaitQuiet waits, for a bounded time, until nobody writes to the files, so that a start in
+// the midst of a copy makes one generation. What is still in motion then is not read either:
+// the reloader refuses the policy until it rests.
 func (a *App) awaitQuiet(ctx context.Context) {
 	tick, end := time.NewTicker(quiet/5), time.NewTimer(most)
 	defer tick.Stop()
@@ -139,6 +158,9 @@ func (a *App) follow(ctx context.Context) error {
 	again := time.NewTimer(time.Hour)
 	defer again.Stop()
 	for {
+		if a.reloader.Deferred() {
+			again.Reset(quiet)
+		}
 		select {
 		case <-ctx.Done():
 			return nil
@@ -146,23 +168,26 @@ func (a *App) follow(ctx context.Context) error {
 			a.reload(ctx, reload.Change(change))
 		case <-again.C:
 			a.reload(ctx, reload.Change{})
-		}
-		if a.reloader.Deferred() {
-			again.Reset(quiet)
+		case <-a.keys.Changes():
+			a.publishing(a.reloader.Rekey(ctx))
 		}
 	}
 }
 
-// reload reads and publishes. A failure to publish or to write the state is no reason to
-// stop serving what is served.
 func (a *App) reload(ctx context.Context, change reload.Change) {
-	if err := a.reloader.Reload(ctx, change); err != nil {
+	a.publishing(a.reloader.Reload(ctx, change))
+}
+
+// publishing logs a failure to publish or to write the state. It is no reason to stop
+// serving what is served.
+func (a *App) publishing(err error) {
+	if err != nil {
 		a.options.Logger.Error("cannot publish policy or keep its state", "error", err)
 	}
 }
 
 func (a *App) serveAdmin(ctx context.Context) error {
-	s := &http.Server{Handler: admin.Handler(a.reloader, a.acks, a.registry), ReadHeaderTimeout: 5 * time.Second}
+	s := &http.Server{Handler: admin.Handler(a.reloader, a.acks, a.keys, a.registry), ReadHeaderTimeout: 5 * time.Second}
 	stop := context.AfterFunc(ctx, func() { _ = s.Close() })
 	defer stop()
 	if err := s.Serve(a.adminServe); !errors.Is(err, http.ErrServerClosed) {

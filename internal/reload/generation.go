@@ -38,6 +38,13 @@ func newGeneration(seq uint64, at time.Time, files []source.File, unreadable dia
 	}
 }
 
+// withKeys returns the generation with other fetched keys.
+func (g *Generation) withKeys(keys model.Keys) *Generation {
+	out := *g
+	out.Program = g.Program.WithKeys(keys)
+	return &out
+}
+
 // Findings returns everything that is to be said about the generation.
 func (g *Generation) Findings() diag.List {
 	return append(append(diag.List{}, g.unreadable...), g.Program.Diags...).Sorted()

@@ -31,25 +31,23 @@ type Change struct {
 // had when it last was settled (or stays absent), so that half a file never counts, and one
 // that is missing keeps it until the watcher says that it has gone: the watcher tells again
 // when it has settled. What cannot be read is a finding that refuses the generation for
-// every gateway.
+// every gateway, and so is, until all files have been read once, one that is being written.
 func (r *Reloader) read(change Change) ([]source.File, diag.List) {
 	var files []source.File
 	var unreadable diag.List
 	// settled says of each file that is there whether what was read of it counts.
 	settled := map[string]bool{}
 	r.deferred = false
-	for _, dir := range r.options.Dirs {
-		found, err := source.Read(os.DirFS(dir))
-		unreadable = append(unreadable, r.readFindings(dir, err, change.Unsettled)...)
-		for _, f := range found {
-			f.Path = filepath.Join(dir, f.Path)
-			fresh := r.latest != nil && r.fresh(f.Path, change)
-			r.deferred = r.deferred || fresh
-			moving := fresh || under(f.Path, change.Unsettled)
-			settled[f.Path] = !moving
-			if !moving {
-				files = append(files, f)
-			}
+	var unfinished diag.List
+	for _, f := range r.present(&unreadable, change.Unsettled) {
+		fresh := r.fresh(f.Path, change)
+		r.deferred = r.deferred || fresh
+		settled[f.Path] = !fresh && !under(f.Path, change.Unsettled)
+		switch {
+		case settled[f.Path]:
+			files = append(files, f)
+		case !r.begun:
+			unfinished = append(unfinished, unfinishedFinding(f.Path))
 		}
 	}
 	for path, content := range r.settled {
@@ -60,12 +58,64 @@ func (r *Reloader) read(change Change) ([]source.File, diag.List) {
 			files = append(files, source.File{Path: path, Content: content})
 		}
 	}
+	unreadable = append(unreadable, unfinished...)
+	r.begin(unfinished, unreadable)
 	slices.SortFunc(files, func(a, b source.File) int { return strings.Compare(a.Path, b.Path) })
 	r.settled = make(map[string][]byte, len(files))
 	for _, f := range files {
 		r.settled[f.Path] = f.Content
 	}
 	return files, unreadable
+}
+
+// present reads the files that are there: the policy directories', and the mesh
+// configuration. That one counts once, also where it stands in a policy directory.
+func (r *Reloader) present(unreadable *diag.List, unsettled []string) []source.File {
+	var out []source.File
+	mesh := r.options.Settings.MeshFile
+	for _, dir := range r.options.Dirs {
+		found, err := source.Read(os.DirFS(dir))
+		*unreadable = append(*unreadable, r.readFindings(dir, err, unsettled)...)
+		for _, f := range found {
+			if f.Path = filepath.Join(dir, f.Path); f.Path != mesh {
+				out = append(out, f)
+			}
+		}
+	}
+	if mesh == "" {
+		return out
+	}
+	content, err := os.ReadFile(mesh)
+	switch {
+	case err == nil:
+		out = append(out, source.File{Path: mesh, Content: content})
+	case !errors.Is(err, fs.ErrNotExist): // that it is missing is for the compiler to say
+		*unreadable = append(*unreadable, diag.New(diag.CodeRead, diag.Position{File: mesh}, "%v", err).WithHint("make it readable"))
+	}
+	return out
+}
+
+// remindEvery is how often the log says that the beginning still waits.
+const remindEvery = 5 * time.Second
+
+// begin notes when every file has been read once. Until then files in motion refuse the
+// policy for every gateway: half of a file may be valid, and open. One that never rests
+// blocks for ever, on purpose, and log and readiness name it.
+func (r *Reloader) begin(unfinished, unreadable diag.List) {
+	r.begun = r.begun || len(unreadable) == 0
+	switch now := r.options.Now(); {
+	case len(unfinished) == 0:
+	case r.reminded.IsZero():
+		r.reminded = now // the report of this generation says it
+	case now.Sub(r.reminded) >= remindEvery:
+		r.reminded = now
+		r.options.Logger.Warn("files are still being written, no policy is read before they rest", "findings", lines(unfinished))
+	}
+}
+
+func unfinishedFinding(path string) diag.Diagnostic {
+	return diag.New(diag.CodeRead, diag.Position{File: path}, "it is still being written").
+		WithHint("let the writing end; a file that never rests, such as a log, must not lie among the policies")
 }
 
 // fresh reports, after a file was read, whether somebody wrote to it so lately that what
@@ -84,12 +134,10 @@ func (r *Reloader) fresh(path string, change Change) bool {
 
 // Moving reports whether any file was written to so lately that it may not be complete.
 func (r *Reloader) Moving() bool {
-	for _, dir := range r.options.Dirs {
-		files, _ := source.Read(os.DirFS(dir)) // what cannot be read is told by Reload
-		for _, f := range files {
-			if r.fresh(filepath.Join(dir, f.Path), Change{}) {
-				return true
-			}
+	var ignored diag.List // what cannot be read is told by Reload
+	for _, f := range r.present(&ignored, nil) {
+		if r.fresh(f.Path, Change{}) {
+			return true
 		}
 	}
 	return false

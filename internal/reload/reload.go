@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"sync"
 	"time"
 
@@ -21,11 +22,20 @@ type Publisher interface {
 	Set(ctx context.Context, group string, snapshot *cachev3.Snapshot) error
 }
 
+// Keyring holds the keys that policies name and do not hold themselves. Neither method waits.
+type Keyring interface {
+	// Want says which sources are needed from now on.
+	Want(requests []model.KeyRequest)
+	// Keys returns the keys that there are.
+	Keys() model.Keys
+}
+
 // Options are what a reloader works with.
 type Options struct {
 	// Dirs are the policy directories, in the order given by the user.
 	Dirs     []string
 	Settings model.Settings
+	Keyring  Keyring
 	// Quiet is how long a file must have been left alone to count as written.
 	Quiet time.Duration
 	// State keeps the last good generations; nil keeps nothing.
@@ -50,6 +60,11 @@ type Reloader struct {
 	seq     uint64
 	// deferred says that the last reading left a file out that was being written.
 	deferred bool
+	// begun says that every file has been read once. Until then a file that is being written
+	// has no content to keep, and leaving it out could drop the policy that guards.
+	begun bool
+	// reminded is when it was last said that the beginning still waits for such files.
+	reminded time.Time
 	// unsaved says that the state on disk is not that of kept and groups.
 	unsaved bool
 
@@ -76,6 +91,7 @@ func New(o Options) (*Reloader, error) {
 			return nil, fmt.Errorf("load state: %w", err)
 		}
 		r.kept = kept
+		r.turnKeys()
 		for _, g := range gateways {
 			r.groups[node.Of(g).Key] = &group{gateway: g}
 		}
@@ -99,14 +115,57 @@ func (r *Reloader) Reload(ctx context.Context, change Change) error {
 	r.seq++
 	r.latest = newGeneration(r.seq, r.options.Now(), files, unreadable, r.options.Settings)
 	r.kept = append([]*Generation{r.latest}, r.kept...)
+	r.turnKeys()
 	var failed *multierror.Error
-	for key, g := range r.groups {
-		failed = multierror.Append(failed, r.publish(ctx, key, g))
-	}
+	failed = multierror.Append(failed, r.publishAll(ctx))
 	r.prune()
 	r.report()
 	r.unsaved = true
 	failed = multierror.Append(failed, r.save())
+	return failed.ErrorOrNil()
+}
+
+// Rekey publishes, to every group, what it is served with the keys that there are now.
+func (r *Reloader) Rekey(ctx context.Context) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.turnKeys()
+	return r.publishAll(ctx)
+}
+
+// turnKeys says which keys the kept generations need, and gives them those that there are
+// where these are not the ones that they have.
+func (r *Reloader) turnKeys() {
+	var requests []model.KeyRequest
+	wanted := map[model.KeySource]bool{}
+	for _, g := range r.kept { // the newest first: how long a fetch may take is its to say
+		for _, request := range g.Program.KeyRequests() {
+			if !wanted[request.KeySource] {
+				wanted[request.KeySource] = true
+				requests = append(requests, request)
+			}
+		}
+	}
+	r.options.Keyring.Want(requests)
+	keys := r.options.Keyring.Keys()
+	if maps.Equal(keys, r.options.Settings.Keys) {
+		return
+	}
+	r.options.Settings.Keys = keys
+	for i, g := range r.kept {
+		turned := g.withKeys(keys)
+		r.kept[i] = turned
+		if r.latest == g {
+			r.latest = turned
+		}
+	}
+}
+
+func (r *Reloader) publishAll(ctx context.Context) error {
+	var failed *multierror.Error
+	for key, g := range r.groups {
+		failed = multierror.Append(failed, r.publish(ctx, key, g))
+	}
 	return failed.ErrorOrNil()
 }
 
@@ -187,20 +246,24 @@ func (r *Reloader) prune() {
 // report logs a generation once, with every finding.
 func (r *Reloader) report() {
 	findings := r.latest.Findings()
-	lines := make([]string, 0, len(findings))
-	for _, f := range findings {
-		lines = append(lines, f.String())
-	}
 	log := r.options.Logger.With("generation", r.latest.Seq, "hash", r.latest.Hash)
 	switch {
 	case findings.HasErrors():
-		log.Error("policy refused, the last good one stays where the errors reach", "findings", lines)
+		log.Error("policy refused, the last good one stays where the errors reach", "findings", lines(findings))
 	case len(findings) > 0:
-		log.Warn("policy compiled with warnings", "findings", lines)
+		log.Warn("policy compiled with warnings", "findings", lines(findings))
 	default:
 		log.Info("policy compiled")
 	}
 	r.options.Metrics.generation(r.latest)
+}
+
+func lines(findings diag.List) []string {
+	out := make([]string, 0, len(findings))
+	for _, f := range findings {
+		out = append(out, f.String())
+	}
+	return out
 }
 
 // Join implements server.Fleet: a group of gateways has connected.

@@ -40,7 +40,7 @@ func (p *publisher) Set(_ context.Context, group string, s *cachev3.Snapshot) er
 func newReloader(t *testing.T, state *reload.State, dirs ...string) (*reload.Reloader, *publisher) {
 	t.Helper()
 	r, err := reload.New(reload.Options{
-		Dirs: dirs, Settings: model.DefaultSettings(), State: state, Quiet: 50 * time.Millisecond, Logger: slog.New(slog.DiscardHandler),
+		Dirs: dirs, Settings: model.DefaultSettings(), Keyring: &keyring{}, State: state, Quiet: 50 * time.Millisecond, Logger: slog.New(slog.DiscardHandler),
 		Metrics: reload.NewMetrics(prometheus.NewRegistry()), Now: func() time.Time { return time.Now().Add(time.Hour) }, // every file is settled
 	})
 	must(t, err)
@@ -48,6 +48,15 @@ func newReloader(t *testing.T, state *reload.State, dirs ...string) (*reload.Rel
 	r.PublishTo(p)
 	return r, p
 }
+
+// keyring holds the keys that a test puts there.
+type keyring struct {
+	wanted []model.KeyRequest
+	keys   model.Keys
+}
+
+func (k *keyring) Want(requests []model.KeyRequest) { k.wanted = requests }
+func (k *keyring) Keys() model.Keys                 { return k.keys }
 
 func must(t *testing.T, err error) {
 	t.Helper()
@@ -161,7 +170,7 @@ func TestAWriteThatBeginsAfterTheWordIsNotRead(t *testing.T) {
 	write(t, dir, "gateway.yaml", listener)
 	write(t, dir, "a.yaml", policy("a", "/a"))
 	r, err := reload.New(reload.Options{
-		Dirs: []string{dir}, Settings: model.DefaultSettings(), Quiet: 50 * time.Millisecond, Logger: slog.New(slog.DiscardHandler),
+		Dirs: []string{dir}, Settings: model.DefaultSettings(), Keyring: &keyring{}, Quiet: 50 * time.Millisecond, Logger: slog.New(slog.DiscardHandler),
 		Metrics: reload.NewMetrics(prometheus.NewRegistry()), Now: func() time.Time { return now },
 	})
 	must(t, err)

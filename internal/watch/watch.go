@@ -25,7 +25,9 @@ import (
 type Options struct {
 	// Dirs are the directories, watched with all that is below them.
 	Dirs []string
-	// Relevant says which file names count.
+	// Files are single files, watched beside the directories. One that is missing is seen when it appears.
+	Files []string
+	// Relevant says which file names in the directories count.
 	Relevant func(name string) bool
 	// Quiet is how long files must be left alone, Max the longest that a change waits for
 	// that, Rescan how often the directories are looked through for changes that no event told.
@@ -69,6 +71,11 @@ func New(o Options) (*Watcher, error) {
 	for _, dir := range o.Dirs {
 		if err := w.root(dir); err != nil {
 			return nil, errors.Join(err, events.Close())
+		}
+	}
+	for _, file := range o.Files {
+		if err := events.Add(filepath.Dir(file)); err != nil {
+			return nil, errors.Join(fmt.Errorf("watch %s: %w", file, err), events.Close())
 		}
 	}
 	w.tree = w.scan()
@@ -200,6 +207,11 @@ const dataLink = "..data"
 
 // concerns reports whether a path can change what is read.
 func (w *Watcher) concerns(path string) bool {
+	for _, file := range w.options.Files {
+		if file = filepath.Clean(file); path == file || path == filepath.Join(filepath.Dir(file), dataLink) {
+			return true
+		}
+	}
 	for _, dir := range w.options.Dirs {
 		dir = filepath.Clean(dir)
 		if path == dir {
@@ -303,6 +315,11 @@ func (w *Watcher) rescan(now time.Time) {
 // directories that are not watched yet.
 func (w *Watcher) scan() map[string]signature {
 	out, visited := map[string]signature{}, map[string]bool{}
+	for _, file := range w.options.Files {
+		if sign := look(file); sign.exists {
+			out[filepath.Clean(file)] = sign
+		}
+	}
 	for _, dir := range w.options.Dirs {
 		w.scanDir(filepath.Clean(dir), out, visited)
 	}

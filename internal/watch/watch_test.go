@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -29,6 +30,13 @@ func watched(t *testing.T, quiet, rescan time.Duration) (string, *watch.Watcher)
 		Quiet: quiet, Max: 10 * quiet, Rescan: rescan, Logger: slog.New(slog.DiscardHandler),
 	})
 	must(t, err)
+	run(t, w)
+	return dir, w
+}
+
+// run runs a watcher until the test ends.
+func run(t *testing.T, w *watch.Watcher) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- w.Run(ctx) }()
@@ -38,7 +46,6 @@ func watched(t *testing.T, quiet, rescan time.Duration) (string, *watch.Watcher)
 			t.Error(err)
 		}
 	})
-	return dir, w
 }
 
 func must(t *testing.T, err error) {
@@ -187,4 +194,31 @@ func TestWhatNoEventToldIsFoundByTheRescan(t *testing.T) {
 	next(t, w)
 	write(t, target, "longer") // no directory that is watched sees this
 	next(t, w)
+}
+
+// TestASingleFileIsWatched holds for a file outside the directories, and for each way of editing it.
+func TestASingleFileIsWatched(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "mesh")
+	w, err := watch.New(watch.Options{
+		Files: []string{file}, Relevant: func(string) bool { return false },
+		Quiet: 20 * time.Millisecond, Max: 200 * time.Millisecond, Rescan: time.Hour, Logger: slog.New(slog.DiscardHandler),
+	})
+	must(t, err)
+	run(t, w)
+	edits := []func(){
+		func() { write(t, file, "a") },
+		func() {
+			write(t, file+".new", "b")
+			must(t, os.Rename(file+".new", file))
+		},
+		func() { must(t, os.Remove(file)) },
+	}
+	for i, edit := range edits {
+		write(t, filepath.Join(dir, "neighbour"), "x")
+		edit()
+		if c := next(t, w); !slices.Equal(c.Settled, []string{file}) {
+			t.Errorf("edit %d: told %+v, want %s", i, c, file)
+		}
+	}
 }
