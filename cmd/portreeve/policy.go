@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -18,16 +19,34 @@ import (
 )
 
 // compileFlags are the flags of every verb that compiles.
-type compileFlags struct{ rootNamespace string }
+type compileFlags struct{ rootNamespace, meshConfig, keyFetch string }
+
+// Who fetches keys, as --jwks-fetch says it.
+const (
+	fetchByControlPlane = "control-plane"
+	fetchByGateway      = "envoy"
+)
 
 func (f *compileFlags) register(c *cobra.Command) {
-	c.Flags().StringVar(&f.rootNamespace, "root-namespace", model.DefaultSettings().RootNamespace, "Namespace whose policies apply to the gateways of every namespace.")
+	c.Flags().StringVar(&f.rootNamespace, "root-namespace", "", "Namespace whose policies apply to the gateways of every namespace (default: the mesh configuration's rootNamespace, or istio-system).")
+	c.Flags().StringVar(&f.meshConfig, "mesh-config", "", "File with Istio's MeshConfig.")
+	c.Flags().StringVar(&f.keyFetch, "jwks-fetch", fetchByControlPlane, "Who fetches the keys behind a jwksUri: "+fetchByControlPlane+" or "+fetchByGateway+".")
 }
 
-func (f *compileFlags) settings() model.Settings {
+func (f *compileFlags) settings() (model.Settings, error) {
 	s := model.DefaultSettings()
 	s.RootNamespace = f.rootNamespace
-	return s
+	if f.meshConfig != "" {
+		s.MeshFile = filepath.Clean(f.meshConfig)
+	}
+	switch f.keyFetch {
+	case fetchByControlPlane:
+	case fetchByGateway:
+		s.KeyFetch = model.FetchByGateway
+	default:
+		return s, fmt.Errorf("--jwks-fetch %q is neither %s nor %s", f.keyFetch, fetchByControlPlane, fetchByGateway)
+	}
+	return s, nil
 }
 
 // gatewayFlags say which gateway is meant.
@@ -78,16 +97,35 @@ func (f *formatFlag) print(w io.Writer, value any, text func(io.Writer) error) e
 
 // compile reads files and directories and compiles them. Unlike the server it takes a
 // named file whatever its name is.
-func compile(paths []string, settings model.Settings) (*translate.Program, error) {
-	var files []source.File
+func compile(paths []string, flags compileFlags) (*translate.Program, error) {
+	settings, err := flags.settings()
+	if err != nil {
+		return nil, err
+	}
+	files, err := readMesh(settings.MeshFile)
+	if err != nil {
+		return nil, err
+	}
 	for _, path := range paths {
 		found, err := readPath(path)
 		if err != nil {
 			return nil, err
 		}
-		files = append(files, found...)
+		files = append(files, slices.DeleteFunc(found, func(f source.File) bool { return f.Path == settings.MeshFile })...)
 	}
 	return translate.Compile(files, settings), nil
+}
+
+// readMesh reads the mesh configuration, where there is one.
+func readMesh(path string) ([]source.File, error) {
+	if path == "" {
+		return nil, nil
+	}
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("read mesh configuration: %w", err)
+	}
+	return []source.File{{Path: path, Content: content}}, nil
 }
 
 func readPath(path string) ([]source.File, error) {

@@ -9,6 +9,7 @@ import (
 	"github.com/portreeve/portreeve/internal/output"
 	"github.com/portreeve/portreeve/translate"
 	"github.com/portreeve/portreeve/translate/manifest"
+	"github.com/portreeve/portreeve/translate/model"
 	"github.com/portreeve/portreeve/xds/bootstrap"
 )
 
@@ -43,7 +44,7 @@ func renderIstioCommand() *cobra.Command {
 
 // compiled compiles, and prints findings where an error makes rendering pointless.
 func compiled(c *cobra.Command, args []string, flags compileFlags) (*translate.Program, error) {
-	program, err := compile(args, flags.settings())
+	program, err := compile(args, flags)
 	if err != nil {
 		return nil, err
 	}
@@ -60,6 +61,7 @@ type renderEnvoy struct {
 	gatewayFlags
 	formatFlag
 	static       bool
+	noOptimize   bool
 	adminAddress string
 }
 
@@ -75,6 +77,8 @@ func renderEnvoyCommand() *cobra.Command {
 	r.gatewayFlags.register(c)
 	r.formatFlag.register(c, "yaml", "yaml", "json")
 	c.Flags().BoolVar(&r.static, "static", false, "Print one self-contained Envoy bootstrap with everything inlined.")
+	c.Flags().BoolVar(&r.noOptimize, "no-optimize", false, "Print what Istio would generate, for comparison; gateways are served the optimized equivalent.")
+	c.MarkFlagsMutuallyExclusive("static", "no-optimize")
 	c.Flags().StringVar(&r.adminAddress, "envoy-admin-address", "127.0.0.1:19000", "Address of Envoy's admin interface, with --static.")
 	return c
 }
@@ -84,17 +88,38 @@ func (r *renderEnvoy) run(c *cobra.Command, args []string) error {
 	if err != nil {
 		return err
 	}
+	r.noteKeys(c.ErrOrStderr(), program.KeyRequests())
 	var value any
-	if r.static {
+	switch {
+	case r.static:
 		value, err = r.bootstrap(program)
-		if err != nil {
-			return err
-		}
-	} else {
+	case r.noOptimize:
+		resources, _ := program.Istio(r.gateway())
+		value = output.ResourcesOf(resources)
+	default:
 		resources, _ := program.For(r.gateway())
 		value = output.ResourcesOf(resources)
 	}
+	if err != nil {
+		return err
+	}
 	return r.print(c.OutOrStdout(), value, func(io.Writer) error { return nil })
+}
+
+// noteKeys says whose tokens the printed configuration refuses, because nobody fetches keys
+// for it: this verb does not, and Envoy can only where it is told the address.
+func (r *renderEnvoy) noteKeys(w io.Writer, missing []model.KeyRequest) {
+	addressed := false
+	for _, m := range missing {
+		source := m.URI
+		if addressed = addressed || source != ""; source == "" {
+			source = "issuer " + m.Issuer
+		}
+		fmt.Fprintf(w, "note: the keys of %s are not in this output; the tokens that need them are refused until they are fetched\n", source)
+	}
+	if addressed {
+		fmt.Fprintf(w, "note: use --jwks-fetch %s to let the gateway fetch what stands behind a jwksUri\n", fetchByGateway)
+	}
 }
 
 func (r *renderEnvoy) bootstrap(program *translate.Program) (any, error) {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/netip"
 
 	"github.com/spf13/cobra"
 
@@ -12,8 +13,9 @@ import (
 
 type serve struct {
 	compileFlags
-	options   app.Options
-	logFormat string
+	options    app.Options
+	blockCIDRs []string
+	logFormat  string
 }
 
 func serveCommand() *cobra.Command {
@@ -30,6 +32,8 @@ func serveCommand() *cobra.Command {
 	f.StringVar(&s.options.XDSAddress, "xds-address", "127.0.0.1:18000", "Address that gateways connect to.")
 	f.StringVar(&s.options.AdminAddress, "admin-address", "127.0.0.1:18001", "Address of /metrics, /healthz, /readyz and /debug.")
 	f.StringVar(&s.options.StateDir, "state-dir", "", "Directory that keeps the last good policy across restarts.")
+	f.StringVar(&s.options.KeyCAFile, "jwks-ca-file", "", "PEM file with certificate authorities to trust, beside the system's, when fetching keys.")
+	f.StringArrayVar(&s.blockCIDRs, "jwks-block-cidr", nil, "Addresses from which no keys are fetched, beside link-local and metadata addresses; may be given several times.")
 	f.StringVar(&s.logFormat, "log-format", "text", "Log format: text or json.")
 	if err := c.MarkFlagRequired("config"); err != nil {
 		panic(err) // the flag is defined above
@@ -42,7 +46,17 @@ func (s *serve) run(c *cobra.Command, _ []string) error {
 	if err != nil {
 		return err
 	}
-	s.options.Logger, s.options.Settings = logger, s.settings()
+	s.options.Logger = logger
+	if s.options.Settings, err = s.settings(); err != nil {
+		return err
+	}
+	for _, text := range s.blockCIDRs {
+		block, err := netip.ParsePrefix(text)
+		if err != nil {
+			return fmt.Errorf("--jwks-block-cidr: %w", err)
+		}
+		s.options.KeyBlockCIDRs = append(s.options.KeyBlockCIDRs, block)
+	}
 	a, err := app.New(s.options)
 	if err != nil {
 		return err

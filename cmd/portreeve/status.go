@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/portreeve/portreeve/internal/admin"
+	"github.com/portreeve/portreeve/internal/jwks"
 	"github.com/portreeve/portreeve/xds/ack"
 )
 
@@ -90,10 +91,30 @@ func printStatus(w io.Writer, s admin.Status) error {
 			fmt.Fprintf(w, "group %s %v: generation %d (%s)\n", g.Namespace, g.Labels, g.Serving.Seq, g.Serving.Hash)
 		}
 	}
+	for _, k := range s.Keys {
+		printKeys(w, k)
+	}
 	for _, g := range s.Gateways {
 		printGateway(w, g)
 	}
 	return nil
+}
+
+// printKeys says whose keys they are and, where something is wrong, since when, why and
+// what happens next.
+func printKeys(w io.Writer, k jwks.SourceStatus) {
+	source := k.URI
+	if source == "" {
+		source = "issuer " + k.Issuer
+	}
+	fmt.Fprintf(w, "keys %s: %s, %d keys %v", source, k.State, k.Keys, k.KeyIDs)
+	if !k.FetchedAt.IsZero() {
+		fmt.Fprintf(w, ", fetched %s", k.FetchedAt.Format(time.RFC3339))
+	}
+	fmt.Fprintln(w)
+	if k.Error != "" {
+		fmt.Fprintf(w, "    failed since %s: %s; next try %s\n", k.FailedSince.Format(time.RFC3339), k.Error, k.NextTry.Format(time.RFC3339))
+	}
 }
 
 func printGateway(w io.Writer, g ack.Gateway) {

@@ -57,7 +57,11 @@ func bounded(t *testing.T) context.Context {
 func TestEnvoyAnswersThroughTheBackend(t *testing.T) {
 	backend := RunBackend(t)
 	envoy := Run(t, Options{Bootstrap: bootstrap(backend.Port())})
-	client, err := Dial(bounded(t), envoy.MustListener(t, "http"))
+	address, err := envoy.WaitListener(bounded(t), "http") // without the connection of MustListener, since they are counted
+	if err != nil {
+		t.Fatal(err)
+	}
+	client, err := Dial(bounded(t), address)
 	if err != nil {
 		t.Fatal(err)
 	}

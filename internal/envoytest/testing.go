@@ -3,6 +3,7 @@ package envoytest
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 	"net"
 	"os"
 	"strconv"
@@ -51,12 +52,23 @@ func Run(t testing.TB, o Options) *Envoy {
 	return e
 }
 
-// MustListener waits for an active listener and returns its address.
+// MustListener waits for an active listener that takes connections and returns its address.
 func (e *Envoy) MustListener(t testing.TB, name string) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), testBound)
 	defer cancel()
 	address, err := e.WaitListener(ctx, name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Envoy lists a listener a moment before its workers take connections.
+	err = e.poll(ctx, "connection to "+address, func(ctx context.Context) (bool, error) {
+		conn, err := new(net.Dialer).DialContext(ctx, "tcp", address)
+		if err != nil {
+			return false, err
+		}
+		return true, conn.Close()
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -100,22 +112,25 @@ func NoDeprecations(t testing.TB, e *Envoy) {
 	}
 }
 
+// The ports that FreePort chooses from lie below those that systems give to outgoing
+// connections, of which a test has many: one of these would take the port in between.
+const firstPort, ports = 15000, 15000
+
 // FreePort returns a port of 127.0.0.1 that was free a moment ago. Prefer port 0 wherever the
 // address can be asked for afterwards.
 func FreePort(t testing.TB) int {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for range 100 {
+		port := firstPort + rand.IntN(ports)
+		l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+		if err != nil {
+			continue // taken
+		}
+		if err := l.Close(); err != nil {
+			t.Fatal(err)
+		}
+		return port
 	}
-	defer l.Close()
-	_, port, err := net.SplitHostPort(l.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	n, err := strconv.Atoi(port)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return n
+	t.Fatal("no free port was found")
+	return 0
 }
