@@ -28,7 +28,7 @@ build: ## Build bin/portreeve, a static binary.
 	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/portreeve ./cmd/portreeve
 
 .PHONY: test
-test: check-generate vet lint compose-check race ## Run everything that must hold: checks, then all tests with the real Envoy.
+test: check-generate vet lint compose-check race fuzz ## Run everything that must hold: checks, then all tests with the real Envoy.
 
 .PHONY: race
 race: ## Run all Go tests under the race detector, with the real Envoy.
@@ -54,7 +54,7 @@ check-generate: ## Fail when the generated code is not what `make generate` make
 	sh tools/check-generate.sh
 
 .PHONY: fuzz
-fuzz: ## Run every fuzz test for FUZZTIME each (30s).
+fuzz: ## Run every fuzz test for FUZZTIME each (30s), two at once.
 	@sh tools/fuzz.sh $(FUZZTIME)
 
 .PHONY: bench
