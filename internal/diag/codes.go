@@ -76,6 +76,7 @@ const (
 	CodeHostBits           Code = "PR0423"
 	CodeSplitRule          Code = "PR0424"
 	CodeDryRunActive       Code = "PR0425"
+	CodePathShadowed       Code = "PR0426"
 	CodeGateway            Code = "PR0501"
 	CodeServerConflict     Code = "PR0502"
 	CodeServerOverlap      Code = "PR0503"
@@ -197,6 +198,7 @@ func Codes() []Info { //nolint:funlen // one table
 		{CodeHostBits, Warning, "An address block has bits behind its prefix, which Envoy ignores.", "The first address of the block."},
 		{CodeSplitRule, Warning, "A policy has a rule with only from beside a rule with only to; a request that satisfies either matches.", "from and to in one entry of rules where both are meant."},
 		{CodeDryRunActive, Warning, "A policy is a dry run: it reports and enforces nothing.", "No annotation istio.io/dry-run, once the policy is to count."},
+		{CodePathShadowed, Warning, "A path is matched by another entry of the same list already.", "One of the two."},
 		{CodeGateway, Error, "A Gateway is not valid.", "Servers with port, protocol and hosts."},
 		{CodeServerConflict, Error, "Two servers of the same gateways cannot be on one port: HTTP beside TCP or TLS, two of plain TCP, or two of TLS passthrough with the same name.", "A port, bind or name for each."},
 		{CodeServerOverlap, Warning, "Two servers cannot be on one port of a gateway that has the labels of both; it would serve the first only.", "A port for each."},

@@ -17,8 +17,12 @@ type attached interface {
 	GetTargetRefs() []*typev1beta1.PolicyTargetReference
 }
 
-// maxTargetRefs is the API's bound.
-const maxTargetRefs = 16
+// The API's bounds.
+const (
+	maxTargetRefs  = 16
+	maxTargetName  = 253
+	maxLabelLength = 63
+)
 
 // attachment checks how a policy says which workloads it is for.
 func (c *checker) attachment(spec attached) {
@@ -44,7 +48,8 @@ func (c *checker) oneAttachment(spec attached) {
 	if spec.GetTargetRef() != nil {
 		set = append(set, "targetRef")
 	}
-	if len(spec.GetTargetRefs()) > 0 {
+	// Istio's CRD counts a list that is written, also an empty one.
+	if c.written(Path{"spec", "targetRefs"}) {
 		set = append(set, "targetRefs")
 	}
 	if len(set) > 1 {
@@ -59,6 +64,11 @@ func (c *checker) selector(path Path, labels map[string]string) {
 			WithHint("give it matchLabels, or leave the selector out")
 	}
 	c.labels(path.Field("matchLabels"), labels)
+	for _, key := range slices.Sorted(maps.Keys(labels)) {
+		if n := len(labels[key]); n > maxLabelLength {
+			c.add(diag.CodeTooMany, path.Field("matchLabels", key), "the value of the label %s has %d characters", key, n).WithHint("at most %d; no workload has a longer one", maxLabelLength)
+		}
+	}
 }
 
 // labels checks what has to be equal to the labels of a gateway.
@@ -90,8 +100,11 @@ func (c *checker) targetRef(path Path, ref *typev1beta1.PolicyTargetReference) {
 		c.addMissing(diag.CodeTargetRef, c.deepest(path, "kind"), "a policy cannot target a %q of the group %q", ref.GetKind(), ref.GetGroup()).
 			WithHint("%s", choice(kind, targetKinds()))
 	}
-	if ref.GetName() == "" {
+	switch n := len(ref.GetName()); {
+	case n == 0:
 		c.addMissing(diag.CodeTargetName, path, "%s has no name", path).WithHint("name the target")
+	case n > maxTargetName:
+		c.add(diag.CodeTooMany, path.Field("name"), "the name of the target has %d characters", n).WithHint("at most %d", maxTargetName)
 	}
 	if ref.GetNamespace() != "" {
 		c.add(diag.CodeTargetNamespace, path.Field("namespace"), "a targetRef cannot name a namespace").WithHint("put the policy into the target's namespace")

@@ -97,6 +97,16 @@ func (c *checker) splitRules(rules []*securityv1beta1.Rule) {
 }
 
 func (c *checker) rule(path Path, rule *securityv1beta1.Rule) {
+	// Of a list that is written and empty nobody knows whether it stands for anybody or for
+	// nobody. It would be anybody, which is wider.
+	for _, f := range []struct {
+		name string
+		n    int
+	}{{"from", len(rule.GetFrom())}, {"to", len(rule.GetTo())}} {
+		if at := path.Field(f.name); f.n == 0 && c.written(at) {
+			c.add(diag.CodeEmptyRule, at, "%s is an empty list, which would match every request", at).WithHint("give it an entry, or take it out")
+		}
+	}
 	c.atMost(path.Field("from"), len(rule.GetFrom()), maxRules)
 	for i, from := range rule.GetFrom() {
 		c.source(path.Field("from", i), from.GetSource())
@@ -134,7 +144,7 @@ func (c *checker) denyRule(path Path, rule *securityv1beta1.Rule) {
 	if !httpOnly(rule) {
 		return
 	}
-	c.add(diag.CodeDenyTCP, path, "the rule has only HTTP fields to tell requests apart; on a TCP or TLS passthrough server it denies every connection").
+	c.add(diag.CodeDenyTCP, path, "the rule has HTTP fields and no ports; on a TCP or TLS passthrough server it denies every connection that its other fields match").
 		WithHint("if the workload has such a server, add the HTTP server's ports to the operation")
 }
 

@@ -51,7 +51,7 @@ func (c *checker) jwt(path Path, jwt *portreevev1alpha1.JWT) {
 	}
 	c.nonEmpty(path, "audiences", rule.GetAudiences())
 	c.locations(path, rule)
-	c.outputs(path, rule)
+	c.outputs(path, rule, map[string]Path{})
 	c.claimHeaders(func(int) Path { return path }, []*securityv1beta1.JWTRule{rule})
 }
 

@@ -26,10 +26,11 @@ func checkRequestAuthentication(c *checker, m proto.Message) {
 			WithHint("remove the annotation; an AuthorizationPolicy can have it")
 	}
 	c.atMost(Path{"spec", "jwtRules"}, len(spec.GetJwtRules()), maxJWTRules)
-	issuers := map[string]int{}
+	issuers, writers := map[string]int{}, map[string]Path{}
 	for i, rule := range spec.GetJwtRules() {
 		path := Path{"spec", "jwtRules", i}
 		c.jwtRule(path, rule)
+		c.outputs(path, rule, writers)
 		if rule.GetIssuer() == "" {
 			continue
 		}
@@ -56,7 +57,6 @@ func (c *checker) jwtRule(path Path, rule *securityv1beta1.JWTRule) {
 	c.nonEmpty(path, "spaceDelimitedClaims", rule.GetSpaceDelimitedClaims())
 	c.atMost(path.Field("spaceDelimitedClaims"), len(rule.GetSpaceDelimitedClaims()), maxSpaceDelimitedClaims)
 	c.locations(path, rule)
-	c.outputs(path, rule)
 	if t := rule.GetTimeout(); t != nil {
 		if d := t.AsDuration(); d < time.Millisecond || d%time.Millisecond != 0 || !t.IsValid() {
 			c.add(diag.CodeTimeout, path.Field("timeout"), "the timeout %s is not a whole number of milliseconds of at least 1", d).WithHint("for example 5s")
@@ -68,16 +68,18 @@ func (c *checker) jwtRule(path Path, rule *securityv1beta1.JWTRule) {
 // issuer publishes about itself.
 func (c *checker) keySource(path Path, rule *securityv1beta1.JWTRule) {
 	jwks, uri := rule.GetJwks(), rule.GetJwksUri()
-	if jwks != "" && uri != "" {
-		c.addKey(diag.CodeJWKSBoth, path.Field("jwksUri"), "both jwks and jwksUri are set").WithHint("keep one of them")
+	address := path.Field("jwksUri")
+	if c.written(path.Field("jwks")) && c.written(address) {
+		c.addKey(diag.CodeJWKSBoth, address, "both jwks and jwksUri are set").WithHint("keep one of them")
 	}
-	if uri != "" {
-		c.jwksURI(path.Field("jwksUri"), uri)
+	// An address that is empty but written, say by a template, must not turn into discovery.
+	if uri != "" || c.written(address) {
+		c.jwksURI(address, uri)
 	}
 	switch {
 	case jwks != "":
 		c.jwks(path.Field("jwks"), jwks)
-	case uri == "" && rule.GetIssuer() != "":
+	case uri == "" && rule.GetIssuer() != "" && !c.written(address):
 		c.discovery(path, rule.GetIssuer())
 	}
 }
@@ -87,7 +89,11 @@ func (c *checker) locations(path Path, rule *securityv1beta1.JWTRule) {
 	seen := map[[2]string]bool{}
 	for i, h := range rule.GetFromHeaders() {
 		at := path.Field("fromHeaders", i)
-		c.headerName(at, "name", h.GetName())
+		if h.GetName() == "" {
+			c.addMissing(diag.CodeHeaderName, c.deepest(at, "name"), "%s has no header name", at).WithHint("the name of a header")
+		} else {
+			c.tokenName(at.Field("name"), h.GetName())
+		}
 		if strings.ContainsAny(h.GetPrefix(), "\r\n") {
 			c.add(diag.CodeHeaderName, at.Field("prefix"), "%s has a line break, which no header can have", at.Field("prefix")).WithHint("for example \"Bearer \"")
 		}
@@ -110,47 +116,57 @@ func (c *checker) twice(seen map[[2]string]bool, location [2]string, path Path) 
 	seen[location] = true
 }
 
-// outputs checks the headers that a rule writes.
-func (c *checker) outputs(path Path, rule *securityv1beta1.JWTRule) {
-	written := map[string]bool{}
+// outputs checks the headers that a rule writes. Writers are the rules that write a header, by
+// its name in lower case.
+func (c *checker) outputs(path Path, rule *securityv1beta1.JWTRule, writers map[string]Path) {
 	if name := rule.GetOutputPayloadToHeader(); name != "" {
-		c.outputHeader(path, "outputPayloadToHeader", name)
-		written[strings.ToLower(name)] = true
+		at := path.Field("outputPayloadToHeader")
+		c.tokenName(at, name)
+		c.outputHeader(path, at, name, writers)
 	}
 	for i, o := range rule.GetOutputClaimToHeaders() {
 		at := path.Field("outputClaimToHeaders", i)
-		c.outputHeader(at, "header", o.GetHeader())
+		switch name := o.GetHeader(); {
+		case name == "":
+			c.addMissing(diag.CodeHeaderName, c.deepest(at, "header"), "%s has no header name", at).WithHint("letters, digits, - and _")
+		case !isHeaderName(name):
+			c.add(diag.CodeHeaderName, at.Field("header"), "%q is not a header name that claims can be handed over in", name).WithHint("letters, digits, - and _")
+		default:
+			c.outputHeader(path, at.Field("header"), name, writers)
+		}
 		if o.GetClaim() == "" {
 			c.addMissing(diag.CodeEmptyValue, c.deepest(at, "claim"), "%s names no claim", at).WithHint("name a claim; a dot descends into an object")
 		}
-		name := strings.ToLower(o.GetHeader())
-		if written[name] && name != "" {
-			c.add(diag.CodeOutputHeader, at.Field("header"), "the header %s is written twice by this rule", o.GetHeader()).WithHint("give each output its own header")
-		}
-		written[name] = true
 	}
 }
 
-// headerName checks the field of an object that holds the name of a header. Istio holds
-// only outputClaimToHeaders to these characters; no other name can occur in a request.
-func (c *checker) headerName(path Path, field, name string) {
-	switch {
-	case name == "":
-		c.addMissing(diag.CodeHeaderName, c.deepest(path, field), "%s has no header name", path).WithHint("letters, digits, - and _")
-	case !isHeaderName(name):
-		c.add(diag.CodeHeaderName, path.Field(field), "%q is not a header name", name).WithHint("letters, digits, - and _")
+// tokenName checks the name of a header. Istio takes whatever is not empty; what is no token of
+// HTTP can occur in no request, and Envoy refuses some of it.
+func (c *checker) tokenName(at Path, name string) {
+	if strings.HasPrefix(name, ":") || !isHeaderKey(name) {
+		c.add(diag.CodeHeaderName, at, "%q is not a header name", name).WithHint("letters, digits and any of !#$%%&'*+-.^_`|~")
 	}
 }
 
 // outputHeader checks a header that hands claims to backends. Envoy removes a client's value
 // of it first; of Host that is the authority, without which no rule about hosts matches.
-func (c *checker) outputHeader(path Path, field, name string) {
-	c.headerName(path, field, name)
-	if strings.EqualFold(name, "host") {
-		c.add(diag.CodeHeaderName, path.Field(field), "claims cannot be handed over in the header Host").WithHint("a header of their own")
+func (c *checker) outputHeader(rule, at Path, name string, writers map[string]Path) {
+	name = strings.ToLower(name)
+	if name == "host" {
+		c.add(diag.CodeHeaderName, at, "claims cannot be handed over in the header Host").WithHint("a header of their own")
+	}
+	switch first, again := writers[name]; {
+	case again && first.String() == rule.String():
+		c.add(diag.CodeOutputHeader, at, "the header %s is written twice by this rule", name).WithHint("give each output its own header")
+	case again:
+		c.add(diag.CodeOutputHeader, at, "the header %s is written by %s too; a backend cannot tell whose claim it gets", name, first).
+			WithHint("give each its own header, unless both mean the same")
+	default:
+		writers[name] = rule
 	}
 }
 
+// isHeaderName mirrors what Istio's CRD takes in outputClaimToHeaders.
 func isHeaderName(s string) bool {
 	for i := range len(s) {
 		if b := s[i]; !isAlphanumeric(b) && b != '-' && b != '_' {

@@ -49,16 +49,22 @@ func (c *checker) source(entry Path, s *securityv1beta1.Source) {
 			c.addresses(path, f.name, f.values)
 		}
 	}
-	accounts := len(s.GetServiceAccounts()) + len(s.GetNotServiceAccounts())
-	others := len(s.GetPrincipals()) + len(s.GetNotPrincipals()) + len(s.GetNamespaces()) + len(s.GetNotNamespaces())
-	if accounts > 0 && others > 0 {
-		field := "serviceAccounts"
-		if len(s.GetServiceAccounts()) == 0 {
-			field = "notServiceAccounts"
-		}
-		c.addKey(diag.CodeServiceAccountMix, path.Field(field), "%s cannot stand beside principals or namespaces", field).
+	// Istio's CRD counts a list that is written, also an empty one.
+	account := c.firstWritten(path, "serviceAccounts", "notServiceAccounts")
+	if account != "" && c.firstWritten(path, "principals", "notPrincipals", "namespaces", "notNamespaces") != "" {
+		c.addKey(diag.CodeServiceAccountMix, path.Field(account), "%s cannot stand beside principals or namespaces", account).
 			WithHint("use one of them, or two entries of from")
 	}
+}
+
+// firstWritten returns the first of the fields that the document has, or "".
+func (c *checker) firstWritten(path Path, fields ...string) string {
+	for _, f := range fields {
+		if c.written(path.Field(f)) {
+			return f
+		}
+	}
+	return ""
 }
 
 // identities checks the values of one field of a source.

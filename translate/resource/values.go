@@ -82,6 +82,36 @@ func (c *checker) paths(path Path, field string, values []string) {
 			c.wildcard(path, field, i, v)
 		}
 	}
+	c.shadowed(path, field, values)
+}
+
+// shadowed warns of a path that another entry of the list matches already: mostly one of the
+// two was meant otherwise.
+func (c *checker) shadowed(path Path, field string, values []string) {
+	for i, v := range values {
+		for j, wide := range values {
+			if i != j && v != "" && coversPath(wide, v) {
+				c.add(diag.CodePathShadowed, path.Field(field, i), "whatever matches %q matches %s[%d] %q already", v, field, j, wide).WithHint("take one of the two out")
+				break
+			}
+		}
+	}
+}
+
+// coversPath reports whether a path that ends with a wildcard, "/a/*" or "/a/{**}", matches all
+// that another, different value matches.
+func coversPath(wide, v string) bool {
+	base, template := strings.CutSuffix(wide, "{**}")
+	if !template {
+		prefix := strings.HasSuffix(wide, "*") && !strings.HasPrefix(wide, "*") && !strings.ContainsAny(wide, "{}")
+		if base = strings.TrimSuffix(wide, "*"); !prefix {
+			return false
+		}
+	}
+	if strings.ContainsAny(base, "{}") || strings.HasPrefix(v, "*") {
+		return false
+	}
+	return v != wide && strings.HasPrefix(v, base)
 }
 
 // serviceAccounts checks service accounts, name or namespace/name.
@@ -179,6 +209,9 @@ func (c *checker) requestPrincipals(path Path, field string, values []string) {
 		case issuer == "https:/" || issuer == "http:/":
 			reason = "is read as the issuer " + strconv.Quote(issuer) + " and the subject " + strconv.Quote(subject)
 			hint = "write " + strings.TrimSuffix(v, "*") + "/* for every subject of that issuer"
+			if subject == "*" {
+				hint = "write * for every token"
+			}
 		default:
 			continue
 		}
