@@ -44,14 +44,15 @@ func jwtAuthn(v model.View) (*jwtauthnv3.JwtAuthentication, map[string]diag.Posi
 		return &jwtauthnv3.JwtAuthentication{}, trace
 	}
 	filter := &jwtauthnv3.JwtAuthentication{Providers: map[string]*jwtauthnv3.JwtProvider{}, BypassCorsPreflight: true}
+	keys := payloadKeys(rules)
 	for i, r := range rules {
-		filter.Providers[providerName(i)] = provider(r.spec)
+		filter.Providers[providerName(i)] = provider(r.spec, keys[i])
 		setKeys(filter.Providers[providerName(i)], r.spec, v)
 		trace[providerName(i)] = r.pos
 	}
 	for i, rest := range remainders(rules) {
 		// What the rule reads where no required token stays, see remainder.
-		p := provider(rest)
+		p := provider(rest, keys[i])
 		setKeys(p, rest, v)
 		filter.Providers[remainderName(i)], trace[remainderName(i)] = p, rules[i].pos
 	}
@@ -64,7 +65,8 @@ func jwtAuthn(v model.View) (*jwtauthnv3.JwtAuthentication, map[string]diag.Posi
 
 func providerName(index int) string { return fmt.Sprintf("origins-%d", index) }
 
-func provider(rule *securityv1beta1.JWTRule) *jwtauthnv3.JwtProvider {
+// provider renders a rule; payload is the key under which its token's payload is left.
+func provider(rule *securityv1beta1.JWTRule, payload string) *jwtauthnv3.JwtProvider {
 	out := &jwtauthnv3.JwtProvider{
 		Issuer:               rule.GetIssuer(),
 		Audiences:            rule.GetAudiences(),
@@ -72,7 +74,7 @@ func provider(rule *securityv1beta1.JWTRule) *jwtauthnv3.JwtProvider {
 		FromCookies:          rule.GetFromCookies(),
 		Forward:              rule.GetForwardOriginalToken(),
 		ForwardPayloadHeader: rule.GetOutputPayloadToHeader(),
-		PayloadInMetadata:    payloadKey,
+		PayloadInMetadata:    payload,
 		// A route may depend on a claim, so it is chosen again once the claims are there.
 		ClearRouteCache:            true,
 		NormalizePayloadInMetadata: &jwtauthnv3.JwtProvider_NormalizePayload{SpaceDelimitedClaims: spaceDelimitedClaims(rule.GetSpaceDelimitedClaims())},

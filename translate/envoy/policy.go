@@ -80,6 +80,7 @@ func (f policyFilter) inIstio() proto.Message {
 
 func rbacPolicy(name string, v model.View, action securityv1beta1.AuthorizationPolicy_Action) policyFilter {
 	config, from := rbacFilter(v.AuthorizationPolicies, action)
+	forEachToken(config, payloadKeys(jwtRules(v.RequestAuthentications)))
 	return policyFilter{name: name, istio: rbacName, config: config, trace: from}
 }
 
