@@ -20,6 +20,36 @@ metadata: {name: opening, namespace: istio-system}
 spec: {servers: [{port: {number: 8080, name: http, protocol: HTTP}, hosts: ["*"]}]}
 `
 
+// authorizers are what CUSTOM policies of inputs that are made up can name.
+const authorizers = `extensionProviders:
+- {name: over-http, envoyExtAuthzHttp: {service: authz.example, port: 8000, pathPrefix: /check, includeRequestHeadersInCheck: ["x-*"], includeAdditionalHeadersInCheck: {x-a: b}}}
+- {name: over-grpc, envoyExtAuthzGrpc: {service: authz.example, port: 9000, failOpen: true, statusOnError: "503", includeRequestBodyInCheck: {maxRequestBytes: 10}}}
+- {name: nowhere, envoyExtAuthzGrpc: {service: nowhere.example, port: 9000}}
+`
+
+// authorizing is the service of the authorizers, and a policy that asks one of them.
+const authorizing = `apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: authz, namespace: istio-system}
+spec:
+  hosts: [authz.example]
+  resolution: STATIC
+  endpoints: [{address: 127.0.0.1}]
+  ports: [{number: 8000, name: http, protocol: HTTP}, {number: 9000, name: grpc, protocol: GRPC}]
+---
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: {name: asked, namespace: istio-system}
+spec: {action: CUSTOM, provider: {name: over-http}, rules: [{to: [{operation: {paths: ["/asked/{**}"]}}]}]}
+`
+
+// withAuthorizers returns files that can name the authorizers, and the settings for them.
+func withAuthorizers(files ...source.File) ([]source.File, model.Settings) {
+	settings := model.DefaultSettings()
+	settings.MeshFile = meshFile
+	return append(files, source.File{Path: meshFile, Content: []byte(authorizers)}), settings
+}
+
 // corpus compiles the golden inputs, as a whole and document by document, and what fuzzing has found.
 func corpus(t testing.TB) map[string]*translate.Program {
 	t.Helper()
@@ -30,7 +60,7 @@ func corpus(t testing.TB) map[string]*translate.Program {
 		t.Fatal(err)
 	}
 	for _, dir := range dirs {
-		out[dir] = translate.Compile(read(t, dir), model.DefaultSettings())
+		out[dir] = translate.Compile(read(t, dir), settingsOf(t, filepath.Dir(dir)))
 	}
 	for i, files := range inputs(t) {
 		for _, f := range files {
@@ -38,7 +68,7 @@ func corpus(t testing.TB) map[string]*translate.Program {
 		}
 	}
 	for name, content := range found(t) {
-		out[name] = translate.Compile([]source.File{gateway, {Path: "fuzz.yaml", Content: content}}, model.DefaultSettings())
+		out[name] = translate.Compile(withAuthorizers(gateway, source.File{Path: "fuzz.yaml", Content: content}))
 	}
 	return out
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/portreeve/portreeve/internal/diag"
 	"github.com/portreeve/portreeve/translate"
+	"github.com/portreeve/portreeve/translate/envoy"
 	"github.com/portreeve/portreeve/translate/model"
 	"github.com/portreeve/portreeve/translate/resource"
 	"github.com/portreeve/portreeve/translate/source"
@@ -68,22 +69,34 @@ func TestEveryFilterHasACase(t *testing.T) {
 	}
 }
 
-// filterNames returns the filters of policy, which are all there, empty, without policy.
+// filterNames returns the filters of policy, for requests and for connections: without policy
+// all are there, empty, and those of a provider once something asks it. The name of the
+// provider is taken off.
 func filterNames(t *testing.T) []string {
 	t.Helper()
-	resources, _ := translate.Compile(nil, model.DefaultSettings()).For(ingress())
+	resources, _ := translate.Compile(withAuthorizers(source.File{Path: "authorizing.yaml", Content: []byte(authorizing)})).For(ingress())
 	var chain filterchainv3.FilterChainConfig
 	if err := resources.ExtensionConfigs[0].GetTypedConfig().UnmarshalTo(&chain); err != nil {
 		t.Fatal(err)
 	}
 	var out []string
-	for _, f := range chain.GetDefaultFilterChain().GetFilters() {
-		out = append(out, f.GetName())
+	for _, f := range slices.Concat(chain.GetDefaultFilterChain().GetFilters(), resources.ExtensionConfigs[1:]) {
+		out = append(out, kindOfFilter(f.GetName()))
 	}
 	if len(out) == 0 {
 		t.Fatal("no filters")
 	}
 	return out
+}
+
+// kindOfFilter takes the name of a provider off the name of a filter.
+func kindOfFilter(name string) string {
+	for _, kind := range []string{envoy.CustomFilter, envoy.ExtAuthzFilter, envoy.NetworkAskFilter, envoy.NetworkExtAuthzFilter} {
+		if strings.HasPrefix(name, kind) {
+			return kind
+		}
+	}
+	return name
 }
 
 // configuredFilters notes the name of every filter whose configuration is more than its type.
@@ -99,7 +112,7 @@ func configuredFilters(n *yaml.Node, out map[string]bool) {
 		}
 	}
 	if config != nil && len(config.Content) > 2 {
-		out[name] = true
+		out[kindOfFilter(name)] = true
 	}
 	for _, c := range n.Content {
 		configuredFilters(c, out)

@@ -13,7 +13,6 @@ import (
 
 	"github.com/portreeve/portreeve/internal/envoytest"
 	"github.com/portreeve/portreeve/translate"
-	"github.com/portreeve/portreeve/translate/model"
 	"github.com/portreeve/portreeve/translate/source"
 )
 
@@ -34,7 +33,7 @@ func TestEnvoyTakesRandomPolicies(t *testing.T) {
 	var samples []sample
 	for i := range 300 {
 		content := g.input(t)
-		program := translate.Compile([]source.File{{Path: "random.yaml", Content: content}}, model.DefaultSettings())
+		program := translate.Compile(withAuthorizers(source.File{Path: "authorizing.yaml", Content: []byte(authorizing)}, source.File{Path: "random.yaml", Content: content}))
 		if program.Diags.HasErrors() {
 			t.Errorf("input %d is refused:\n%s\n%s", i, findings(program.Diags.Errors()), content)
 			continue
@@ -237,13 +236,32 @@ func (g *generator) rule() object {
 	return out
 }
 
+// customRule is a rule without identities, which are not known when an authorizer is asked.
+func (g *generator) customRule() object {
+	out := object{"to": []object{{"operation": g.operation()}}}
+	if g.rarely() {
+		out["from"] = []object{{"source": object{"ipBlocks": g.addresses()}}, {"source": object{"notRemoteIpBlocks": g.addresses()}}}
+	}
+	if g.rarely() {
+		out["when"] = []object{{"key": "request.headers[x-a]", "values": g.odds()}, {"key": "connection.sni", "notValues": g.odds()}}
+	}
+	return out
+}
+
 func (g *generator) authorizationPolicy(i int) object {
-	action := pick(g, []string{"ALLOW", "DENY", "AUDIT"})
+	action := pick(g, []string{"ALLOW", "DENY", "AUDIT", "CUSTOM"})
+	rule := g.rule
+	if action == "CUSTOM" {
+		rule = g.customRule
+	}
 	var rules []object
 	for range 1 + g.IntN(3) {
-		rules = append(rules, g.rule())
+		rules = append(rules, rule())
 	}
 	spec := object{"action": action, "rules": rules}
+	if action == "CUSTOM" {
+		spec["provider"] = object{"name": pick(g, []string{"over-http", "over-grpc", "nowhere"})}
+	}
 	if g.rarely() {
 		spec["selector"] = object{"matchLabels": object{"istio": "ingressgateway"}}
 	}
@@ -251,7 +269,7 @@ func (g *generator) authorizationPolicy(i int) object {
 		delete(spec, "rules")
 	}
 	out := g.object("AuthorizationPolicy", pick(g, []string{"a", "a.b-c", "0", strings.Repeat("x", 200)})+strconv.Itoa(i), spec)
-	if action != "AUDIT" && g.rarely() {
+	if (action == "ALLOW" || action == "DENY") && g.rarely() {
 		out["metadata"].(object)["annotations"] = object{"istio.io/dry-run": pick(g, []string{"true", "T", "1", "false", "0"})}
 	}
 	return out

@@ -66,7 +66,7 @@ func TestCases(t *testing.T) {
 
 // settingsOf reads the settings of a case: its mesh configuration, who fetches keys, and
 // which have been fetched.
-func settingsOf(t *testing.T, dir string) model.Settings {
+func settingsOf(t testing.TB, dir string) model.Settings {
 	t.Helper()
 	out := model.DefaultSettings()
 	if _, err := os.Stat(filepath.Join(dir, "in", meshFile)); err == nil {
@@ -222,7 +222,7 @@ func FuzzCompile(f *testing.F) {
 	}
 	gateway := source.File{Path: "opening.yaml", Content: []byte(opening)}
 	f.Fuzz(func(t *testing.T, content []byte) {
-		program := translate.Compile([]source.File{gateway, {Path: "fuzz.yaml", Content: content}}, model.DefaultSettings())
+		program := translate.Compile(withAuthorizers(gateway, source.File{Path: "fuzz.yaml", Content: content}))
 		for _, render := range []func(model.Gateway) (envoy.Resources, diag.List){program.For, program.Static, program.Istio} {
 			resources, _ := render(ingress())
 			validMessages(t, resources)
@@ -243,7 +243,7 @@ func FuzzMesh(f *testing.F) {
 		}
 		f.Add(content)
 	}
-	files := read(f, "testdata/routing/in")
+	files := append(read(f, "testdata/routing/in"), source.File{Path: "authorizing.yaml", Content: []byte(authorizing)})
 	f.Fuzz(func(t *testing.T, content []byte) {
 		settings := model.DefaultSettings()
 		settings.MeshFile = meshFile

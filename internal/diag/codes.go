@@ -109,6 +109,8 @@ const (
 	CodeProviderService    Code = "PR0931"
 	CodeProviderPort       Code = "PR0932"
 	CodeProviderProtocol   Code = "PR0933"
+	CodeProviderAmbiguous  Code = "PR0934"
+	CodeConnectionsClosed  Code = "PR0935"
 	CodeMesh               Code = "PR1001"
 	CodeMeshName           Code = "PR1002"
 	CodeMeshService        Code = "PR1003"
@@ -163,7 +165,7 @@ func Codes() []Info { //nolint:funlen // one table
 		{CodeJWKSPrivate, Warning, "A key set holds private or symmetric key material.", "Public keys only."},
 		{CodeJWKSBoth, Error, "Both jwks and jwksUri are set.", "One of them."},
 		{CodeHeaderName, Error, "A header name is not valid.", "Letters, digits, - and _."},
-		{CodeTimeout, Error, "A timeout is not valid.", "Whole milliseconds, at least 1."},
+		{CodeTimeout, Error, "A timeout is not valid.", "Whole milliseconds, from 1ms to 1h."},
 		{CodeDryRunRequest, Error, "A RequestAuthentication has the dry-run annotation.", "The annotation on an AuthorizationPolicy only."},
 		{CodeJWKSNoKey, Error, "A key set has no key that Envoy can verify a token with.", "An RSA, EC (P-256, P-384, P-521), Ed25519 or oct key."},
 		{CodeJWKSUnused, Warning, "A key set holds a key that Envoy cannot use beside others that it can.", "Keys for RS, PS, ES, HS or EdDSA."},
@@ -175,7 +177,7 @@ func Codes() []Info { //nolint:funlen // one table
 		{CodeClaimHeader, Error, "Claims are written to a header that tokens are read from.", "A header of their own."},
 		{CodeRulesMissing, Error, "A DENY policy has no rules.", "rules: [{}] to deny everything."},
 		{CodeProvider, Error, "A provider is set although the action is not CUSTOM.", "No provider."},
-		{CodeEmptyRule, Error, "A source or operation has no field.", "At least one field."},
+		{CodeEmptyRule, Error, "A source or operation has no field, or a list of them no entry.", "At least one field, or no list."},
 		{CodeServiceAccount, Error, "A service account is not valid.", "name or namespace/name, at most 320 characters, no wildcard."},
 		{CodeTrustDomain, Error, "A trust domain is not valid.", "A name with at most one *, first or last, and no /."},
 		{CodeAddress, Error, "A value is neither an IP address nor a block.", "10.1.2.3 or 10.0.0.0/8."},
@@ -231,6 +233,8 @@ func Codes() []Info { //nolint:funlen // one table
 		{CodeProviderService, Warning, "No service defines the service of a provider; every request that asks it is refused.", "The host of a ServiceEntry."},
 		{CodeProviderPort, Warning, "The service of a provider does not have the provider's port; every request that asks it is refused.", "The number of a port of the ServiceEntry."},
 		{CodeProviderProtocol, Warning, "The port of a gRPC provider has another protocol, so the provider is not spoken to in gRPC.", "protocol: GRPC or HTTP2 in the ServiceEntry."},
+		{CodeProviderAmbiguous, Warning, "Several namespaces define the service of a provider; every request that asks it is refused.", "namespace/host, with the namespace that is meant."},
+		{CodeConnectionsClosed, Warning, "A policy about requests applies to a gateway that has a TCP or TLS passthrough server; what it does to the connections there is mostly not meant.", "A policy for other workloads, or rules for connections too."},
 		{CodeMesh, Error, "The mesh configuration is not one bare MeshConfig.", "The fields of MeshConfig at the top level of one document."},
 		{CodeMeshName, Error, "A namespace, trust domain or provider name of the mesh configuration is not valid, or two providers have one name.", "Lower-case letters, digits and -, each provider name once."},
 		{CodeMeshService, Error, "The service of an extension provider is not valid.", "host or namespace/host."},

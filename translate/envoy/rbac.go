@@ -2,7 +2,6 @@ package envoy
 
 import (
 	"fmt"
-	"strconv"
 
 	rbacv3 "github.com/envoyproxy/go-control-plane/envoy/config/rbac/v3"
 	rbachttpv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/rbac/v3"
@@ -50,7 +49,7 @@ func ruleSetsOf(policies []*resource.Resource, action securityv1beta1.Authorizat
 			continue
 		}
 		into := &enforced
-		if dryRun(p) {
+		if p.DryRun() {
 			into = &shadow
 		}
 		if *into == nil {
@@ -86,11 +85,6 @@ func rbacAction(action securityv1beta1.AuthorizationPolicy_Action) rbacv3.RBAC_A
 	default:
 		return rbacv3.RBAC_ALLOW
 	}
-}
-
-func dryRun(p *resource.Resource) bool {
-	on, err := strconv.ParseBool(p.Annotations[resource.DryRunAnnotation])
-	return err == nil && on
 }
 
 func addRules(into map[string]*rbacv3.Policy, trace map[string]diag.Position, p *resource.Resource, spec *securityv1beta1.AuthorizationPolicy, layer ruleLayer) {

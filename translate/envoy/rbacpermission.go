@@ -165,12 +165,13 @@ func conditionRule(key string) func([]string) *rbacv3.Permission {
 	return nil
 }
 
-// metadataRule matches a value that another filter left; "[v]" matches a list with v in it.
+// metadataRule matches a value that another filter left; "[v]" matches a list with v in it. As in
+// Istio all brackets around v are taken off.
 func metadataRule(namespace, key string, values []string) *rbacv3.Permission {
 	matchers := make([]*matcherv3.ValueMatcher, 0, len(values))
 	for _, v := range values {
-		if inner, ok := strings.CutPrefix(v, "["); ok && strings.HasSuffix(inner, "]") {
-			matchers = append(matchers, inList(stringValue(match.String(strings.TrimSuffix(inner, "]")))))
+		if strings.HasPrefix(v, "[") && strings.HasSuffix(v, "]") {
+			matchers = append(matchers, inList(stringValue(match.String(strings.Trim(v, "[]")))))
 		} else {
 			matchers = append(matchers, stringValue(match.String(v)))
 		}

@@ -2,7 +2,6 @@ package model
 
 import (
 	"slices"
-	"strconv"
 	"strings"
 
 	securityv1beta1 "istio.io/api/security/v1beta1"
@@ -51,7 +50,7 @@ func (c *checks) newTokenSide() tokenSide {
 
 // decides reports a policy that can refuse a request.
 func decides(policy *resource.Resource) bool {
-	if dry, err := strconv.ParseBool(policy.Annotations[resource.DryRunAnnotation]); err == nil && dry {
+	if policy.DryRun() {
 		return false
 	}
 	switch policy.Spec.(*securityv1beta1.AuthorizationPolicy).GetAction() {

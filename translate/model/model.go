@@ -37,6 +37,8 @@ type View struct {
 	Ports []Port
 	// Services are those that the gateway can route to, ordered by host.
 	Services []Service
+	// ambiguous are the hosts that several namespaces define, whether the gateway sees them or not.
+	ambiguous map[Host]bool
 	// Mesh is the mesh configuration.
 	Mesh *resource.Mesh
 	// KeyFetch and Keys say where the keys come from that rules do not hold themselves.
@@ -92,6 +94,7 @@ func (m *Model) For(g Gateway) View {
 		AuthorizationPolicies:  m.inTrustDomains(m.applying(resource.AuthorizationPolicy, g, m.settings.RootNamespace, g.Namespace)),
 		Ports:                  m.ports(g),
 		Services:               m.services.visible(g),
+		ambiguous:              m.services.ambiguous,
 		Mesh:                   m.settings.Mesh,
 		KeyFetch:               m.settings.KeyFetch,
 		Keys:                   m.settings.Keys,

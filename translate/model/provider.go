@@ -1,6 +1,7 @@
 package model
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -70,10 +71,11 @@ func (v View) Provider(name string) (Provider, bool) {
 		namespace, out.Host = serviceHost(service.GetService())
 		out.Cluster = ClusterName(out.Host, service.GetPort())
 		s, visible := v.service(out.Host)
-		if visible && namespace != "" && s.Origin.Namespace != namespace {
-			// The name is another namespace's service here. It must not be asked instead, so
-			// the cluster gets a name that no service has.
-			out.Cluster, visible = ClusterName(Host(service.GetService()), service.GetPort()), false
+		if visible && (namespace == "" && v.ambiguous[out.Host] || namespace != "" && s.Origin.Namespace != namespace) {
+			// The name is another namespace's service here, or nobody knows whose. It must not be
+			// asked instead, so the cluster gets a name that no service has. As in Istio, a
+			// second definition anywhere is enough: it must not take an authorizer over.
+			out.Cluster, visible = ClusterName(Host(cmp.Or(namespace, "*")+"/")+out.Host, service.GetPort()), false
 		}
 		out.Served = visible && servicePort(s, service.GetPort()) != nil
 		return out, true
@@ -177,6 +179,10 @@ func (m *Model) checkProvider(path resource.Path, service providerService) diag.
 				ports = append(ports, port)
 			}
 		}
+	}
+	if namespace == "" && m.services.ambiguous[host] {
+		return diag.List{m.meshFinding(diag.CodeProviderAmbiguous, path.Field("service"), "several namespaces define %s, so every request that asks this provider is refused", service.GetService()).
+			WithHint("write namespace/%s", host)}
 	}
 	_, grpc := service.(*meshv1alpha1.MeshConfig_ExtensionProvider_EnvoyExternalAuthorizationGrpcProvider)
 	switch {

@@ -26,6 +26,8 @@ func ClusterName(host Host, port uint32) string {
 // registry holds the services by host. A host may be defined in several namespaces.
 type registry struct {
 	services []Service
+	// ambiguous are the hosts that several namespaces define.
+	ambiguous map[Host]bool
 }
 
 func (r *registry) add(origin *resource.Resource, entry *networkingv1alpha3.ServiceEntry, settings Settings) {
@@ -34,8 +36,19 @@ func (r *registry) add(origin *resource.Resource, entry *networkingv1alpha3.Serv
 	}
 }
 
+// sort orders the services by host, once all are there.
 func (r *registry) sort() {
 	slices.SortStableFunc(r.services, func(a, b Service) int { return cmp.Compare(a.Host, b.Host) })
+	r.ambiguous = map[Host]bool{}
+	namespaces := map[Host]string{}
+	for _, s := range r.services {
+		first, seen := namespaces[s.Host]
+		if !seen {
+			namespaces[s.Host] = s.Origin.Namespace
+		} else if first != s.Origin.Namespace {
+			r.ambiguous[s.Host] = true
+		}
+	}
 }
 
 func (r *registry) has(host Host) bool {

@@ -3,12 +3,8 @@ package model
 import (
 	"fmt"
 	"maps"
-	"slices"
-	"strconv"
-	"strings"
 
 	networkingv1alpha3 "istio.io/api/networking/v1alpha3"
-	securityv1beta1 "istio.io/api/security/v1beta1"
 
 	"github.com/portreeve/portreeve/internal/diag"
 	"github.com/portreeve/portreeve/translate/resource"
@@ -112,70 +108,4 @@ func common(a, b map[string]string) (labels map[string]string, possible, always 
 	return labels, true, len(labels) == max(len(a), len(b))
 }
 
-// closedServers warns of each TCP and TLS passthrough server at which a DENY rule refuses
-// every connection because its HTTP fields count for nothing there. The policy may be a
-// JWTPolicy, which is always such a rule.
-func (m *Model) closedServers() diag.List {
-	var servers []server
-	for _, on := range m.servers(func(*networkingv1alpha3.Gateway) bool { return true }) {
-		for _, s := range on {
-			if s.traffic() != HTTP {
-				servers = append(servers, s)
-			}
-		}
-	}
-	if len(servers) == 0 {
-		return nil
-	}
-	slices.SortFunc(servers, func(a, b server) int {
-		return a.gateway.Origin.At(a.path()).Compare(b.gateway.Origin.At(b.path()))
-	})
-	var out diag.List
-	for _, policies := range m.policies[resource.AuthorizationPolicy] {
-		for _, p := range policies {
-			for _, i := range closingRules(p) {
-				if closed := m.closedBy(p, servers); len(closed) > 0 {
-					out = append(out, finding(diag.CodeServerClosed, p, resource.Path{"spec", "rules", i},
-						"the rule has nothing but HTTP fields and so denies every connection to %s", strings.Join(closed, ", ")).
-						WithHint("add the HTTP servers' ports to the rule's operations, or attach the policy to other workloads"))
-				}
-			}
-		}
-	}
-	return out
-}
-
 func (s server) path() resource.Path { return resource.Path{"spec", "servers", s.index} }
-
-// closingRules returns the rules of a DENY policy that have nothing but HTTP fields.
-func closingRules(p *resource.Resource) []int {
-	spec := p.Spec.(*securityv1beta1.AuthorizationPolicy)
-	dryRun, err := strconv.ParseBool(p.Annotations[resource.DryRunAnnotation])
-	if spec.GetAction() != securityv1beta1.AuthorizationPolicy_DENY || err == nil && dryRun {
-		return nil
-	}
-	var out []int
-	for i, rule := range spec.GetRules() {
-		if network, less := NetworkRule(rule); less && everyConnection(network) {
-			out = append(out, i)
-		}
-	}
-	return out
-}
-
-// closedBy names the servers whose workloads a policy selects, as far as labels tell. A
-// policy for all of a namespace counts where the Gateway stands in that namespace.
-func (m *Model) closedBy(p *resource.Resource, servers []server) []string {
-	at := attachmentOf(p)
-	var out []string
-	for _, s := range servers {
-		selector := selectorOf(s)
-		labels, possible, _ := common(at.labels, selector)
-		elsewhere := len(at.labels) == 0 && p.Namespace != m.settings.RootNamespace && p.Namespace != s.gateway.Namespace
-		if len(at.targets) > 0 || !possible || len(labels) > len(selector) || elsewhere {
-			continue
-		}
-		out = append(out, fmt.Sprintf("the %s server on port %d of %s", s.traffic(), s.spec.GetPort().GetNumber(), s.gateway.Key))
-	}
-	return out
-}

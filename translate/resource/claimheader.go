@@ -39,6 +39,9 @@ func TokenHeaders(rule *securityv1beta1.JWTRule) []string {
 	for _, h := range rule.GetFromHeaders() {
 		out = append(out, strings.ToLower(h.GetName()))
 	}
+	if len(rule.GetFromCookies()) > 0 {
+		out = append(out, "cookie")
+	}
 	return out
 }
 

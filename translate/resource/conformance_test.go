@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -52,15 +53,9 @@ type validationCase struct {
 	Warning     bool              `json:"warning"`
 }
 
-// different lists the cases whose verdict differs from Istio's, with the reason.
-func different() map[string]string {
-	return map[string]string{
-		// The suite was written as Go values, in which an empty list differs from an absent
-		// one. Its JSON cannot say that, and neither can YAML once Kubernetes has read it.
-		"go-validation-authz/029-from-empty": "from: [] is the same as no from, which is valid",
-		"go-validation-authz/032-to-empty":   "to: [] is the same as no to, which is valid",
-	}
-}
+// lost are the cases whose data does not hold what they are about: an empty list, which the
+// suite's Go values have and its JSON left out. TestGolden holds that such a list is refused.
+func lost() []string { return []string{"029-from-empty", "032-to-empty"} }
 
 func TestIstioValidation(t *testing.T) {
 	for name, kind := range map[string]resource.Kind{
@@ -69,14 +64,17 @@ func TestIstioValidation(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			for id, c := range suite[validationCase](t, name, "in.json") {
-				t.Run(id, func(t *testing.T) { validate(t, kind, c, different()[name+"/"+id]) })
+				t.Run(id, func(t *testing.T) { validate(t, kind, id, c) })
 			}
 		})
 	}
 }
 
-func validate(t *testing.T, kind resource.Kind, c validationCase, reason string) {
+func validate(t *testing.T, kind resource.Kind, id string, c validationCase) {
 	t.Helper()
+	if slices.Contains(lost(), id) {
+		t.Skip("NOT RUN: the data of the case has lost its empty list")
+	}
 	object, err := json.Marshal(map[string]any{
 		"apiVersion": "security.istio.io/v1", "kind": kind, "spec": c.Spec,
 		"metadata": map[string]any{"name": "a", "annotations": c.Annotations},
@@ -92,9 +90,7 @@ func validate(t *testing.T, kind resource.Kind, c validationCase, reason string)
 		valid = valid && (d.Severity != diag.Error || d.Code == diag.CodeUnsupported)
 	}
 	switch {
-	case reason != "" && valid == c.Valid:
-		t.Errorf("listed as different (%s), but it is not", reason)
-	case reason == "" && valid != c.Valid:
+	case valid != c.Valid:
 		t.Errorf("valid = %v, Istio says %v: %s\n%v", valid, c.Valid, object, found)
 	case c.Valid && c.Warning && !warned:
 		t.Errorf("Istio warns, and we do not: %s", object)

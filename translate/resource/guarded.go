@@ -27,6 +27,11 @@ func metadataAddresses() []string {
 	}
 }
 
+// MetadataHost reports a name by which clouds call their metadata services.
+func MetadataHost(host string) bool {
+	return slices.Contains([]string{"metadata", "metadata.google.internal", "instance-data", "instance-data.ec2.internal"}, strings.ToLower(host))
+}
+
 // AddressForms returns the addresses that one stands for: itself, without a zone, and the
 // IPv4 address that it carries (mapped, compatible, NAT64, 6to4). The unspecified address
 // stands for this machine.
@@ -47,9 +52,7 @@ func AddressForms(a netip.Addr) []netip.Addr {
 	return out
 }
 
-// EndsInNumber reports whether the last part of a name is a number, as in 127.1 or
-// 0xa9fea9fe,
-// which resolvers may read as an address. No top-level domain is one.
+// EndsInNumber reports whether the last part of a name is a number, as in 127.1 or 0xa9fea9fe, which resolvers may read as an address. No top-level domain is one.
 func EndsInNumber(host string) bool {
 	last := strings.ToLower(host[strings.LastIndexByte(host, '.')+1:])
 	if hex, ok := strings.CutPrefix(last, "0x"); ok {

@@ -20,11 +20,15 @@ func (c *checker) jwksURI(path Path, uri string) {
 	const hint = "an http or https address of at most 2048 characters, such as https://issuer.example/keys"
 	u, err := url.Parse(uri)
 	switch {
-	case err != nil || u.Hostname() == "":
-		c.add(diag.CodeJWKSURI, path, "%q is not an address", uri).WithHint(hint)
+	// The address can hold a password, and findings are logged: none shows it.
+	case uri == "":
+		c.add(diag.CodeJWKSURI, path, "%s is empty", path).WithHint(hint)
 		return
-	case !speaksHTTP(u):
-		c.add(diag.CodeJWKSURI, path, "the scheme of %q is not http or https", uri).WithHint(hint)
+	case err == nil && u.Scheme != "" && !speaksHTTP(u):
+		c.add(diag.CodeJWKSURI, path, "the scheme %q is not http or https", u.Scheme).WithHint(hint)
+		return
+	case err != nil || u.Hostname() == "":
+		c.add(diag.CodeJWKSURI, path, "%s is not an address", path).WithHint(hint)
 		return
 	case len(uri) > maxURI:
 		c.add(diag.CodeJWKSURI, path, "the address has %d characters", len(uri)).WithHint(hint)
@@ -60,8 +64,10 @@ func (c *checker) keyHost(path Path, u *url.URL) {
 		c.add(diag.CodeJWKSAddress, path, "keys are not fetched from %s, which is a link-local or metadata address", host).WithHint("the address of the issuer")
 	case address.Zone() != "":
 		c.add(diag.CodeJWKSURI, path, "the address %s is bound to an interface", host).WithHint("an address without %%")
-	case err != nil && EndsInNumber(host):
-		// Resolvers read such names as addresses, each in its own way.
+	case MetadataHost(host):
+		c.add(diag.CodeJWKSAddress, path, "keys are not fetched from %s, which is a cloud's metadata service", host).WithHint("the address of the issuer")
+	case err != nil && (EndsInNumber(host) || strings.ContainsFunc(host, func(r rune) bool { return r > '~' })):
+		// Resolvers and clients read such names as addresses, each in its own way.
 		c.add(diag.CodeJWKSURI, path, "the host %q is neither a name nor an address", host).WithHint("a host name, 192.0.2.1 or [2001:db8::1]")
 	case len(host) > maxHost:
 		c.add(diag.CodeJWKSURI, path, "the host has %d characters", len(host)).WithHint("at most %d", maxHost)

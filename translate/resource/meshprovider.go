@@ -3,6 +3,7 @@ package resource
 import (
 	"maps"
 	"net/netip"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -58,8 +59,12 @@ func (c *checker) idleProvider(path Path, p *meshv1alpha1.MeshConfig_ExtensionPr
 
 func (c *checker) httpAuthorizer(path Path, p *meshv1alpha1.MeshConfig_ExtensionProvider_EnvoyExternalAuthorizationHttpProvider) {
 	c.authorizer(path, p)
-	if prefix := p.GetPathPrefix(); prefix != "" && !strings.HasPrefix(prefix, "/") {
+	switch prefix := p.GetPathPrefix(); {
+	case prefix == "":
+	case !strings.HasPrefix(prefix, "/"):
 		c.add(diag.CodeMeshAuthorizer, path.Field("pathPrefix"), "the path prefix %q does not begin with /", prefix).WithHint("/%s", prefix)
+	case !isRequestPath(prefix):
+		c.add(diag.CodeMeshAuthorizer, path.Field("pathPrefix"), "the path prefix %q cannot stand in a request", prefix).WithHint("escape other characters as %%20")
 	}
 	//nolint:staticcheck // the older name of includeRequestHeadersInCheck is still in use
 	c.headerPatterns(path, "includeHeadersInCheck", p.GetIncludeHeadersInCheck())
@@ -140,21 +145,25 @@ func (c *checker) headerPatterns(path Path, field string, patterns []string) {
 		switch {
 		case p == "*":
 			c.add(diag.CodeMeshAuthorizer, at, "a lone * is not a pattern of header names").WithHint("list the names, or give the * a beginning or an end, as in x-*")
-		case !isHeaderPattern(name):
-			c.add(diag.CodeMeshAuthorizer, at, "%q is not a header name", p).WithHint("letters, digits, - and _; one * first or last")
+		case strings.Contains(name, "*") || !isHeaderKey(name):
+			c.add(diag.CodeMeshAuthorizer, at, "%q is not a header name", p).WithHint("the name of a header; one * first or last")
 		}
 	}
 }
 
-// isHeaderPattern accepts the rest of a pattern; a pseudo-header such as :path counts.
-func isHeaderPattern(s string) bool { return isHeaderName(strings.TrimPrefix(s, ":")) }
+// isRequestPath accepts what the line of a request can have: what url.Parse takes, in visible
+// characters. A line break would let the prefix write headers of its own.
+func isRequestPath(s string) bool {
+	_, err := url.Parse(s)
+	return err == nil && !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' })
+}
 
 // additionalHeader checks a header that is added to the check. Envoy refuses a
 // configuration that sets Host or a pseudo-header, and no header can have a line break.
 func (c *checker) additionalHeader(path Path, name, value string) {
 	switch {
-	case !isHeaderName(name) || strings.EqualFold(name, "host"):
-		c.addKey(diag.CodeMeshAuthorizer, path, "%q cannot be added to the check", name).WithHint("a header name of letters, digits, - and _ other than Host")
+	case strings.HasPrefix(name, ":") || !isHeaderKey(name) || strings.EqualFold(name, "host"):
+		c.addKey(diag.CodeMeshAuthorizer, path, "%q cannot be added to the check", name).WithHint("a header name other than Host")
 	case strings.ContainsAny(value, "\r\n"):
 		c.add(diag.CodeMeshAuthorizer, path, "the value of the header %s has a line break", name).WithHint("one line")
 	}

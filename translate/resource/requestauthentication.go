@@ -14,6 +14,8 @@ import (
 const (
 	maxJWTRules             = 4096
 	maxSpaceDelimitedClaims = 64
+	// maxFetch is far above what a fetch can take, and below what Envoy refuses.
+	maxFetch = time.Hour
 )
 
 // checkRequestAuthentication holds a RequestAuthentication against the rules of Istio's
@@ -58,8 +60,8 @@ func (c *checker) jwtRule(path Path, rule *securityv1beta1.JWTRule) {
 	c.atMost(path.Field("spaceDelimitedClaims"), len(rule.GetSpaceDelimitedClaims()), maxSpaceDelimitedClaims)
 	c.locations(path, rule)
 	if t := rule.GetTimeout(); t != nil {
-		if d := t.AsDuration(); d < time.Millisecond || d%time.Millisecond != 0 || !t.IsValid() {
-			c.add(diag.CodeTimeout, path.Field("timeout"), "the timeout %s is not a whole number of milliseconds of at least 1", d).WithHint("for example 5s")
+		if d := t.AsDuration(); d < time.Millisecond || d > maxFetch || d%time.Millisecond != 0 || !t.IsValid() {
+			c.add(diag.CodeTimeout, path.Field("timeout"), "the timeout %s is not a whole number of milliseconds between 1ms and 1h", d).WithHint("for example 5s")
 		}
 	}
 }

@@ -2,6 +2,7 @@
 package resource
 
 import (
+	"strconv"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -39,4 +40,11 @@ type Resource struct {
 	// AuthorizationPolicy, networkingv1alpha3.Gateway, VirtualService and ServiceEntry, portreevev1alpha1.JWTPolicy.
 	Spec   proto.Message
 	Origin Origin
+}
+
+// DryRun reports whether the object is a policy that reports its verdict without enforcing it.
+// An annotation that is neither true nor false enforces.
+func (r *Resource) DryRun() bool {
+	on, err := strconv.ParseBool(r.Annotations[DryRunAnnotation])
+	return err == nil && on
 }

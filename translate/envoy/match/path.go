@@ -21,13 +21,14 @@ func Path(v string) *matcherv3.PathMatcher {
 	return &matcherv3.PathMatcher{Rule: &matcherv3.PathMatcher_Path{Path: String(v)}}
 }
 
+// split reads an address or a block, as Istio does: in its usual form, with the bits behind the
+// prefix as they are written.
 func split(v string) (address string, bits uint32, ok bool) {
 	if prefix, err := netip.ParsePrefix(v); err == nil {
-		address, _, _ = strings.Cut(v, "/")
-		return address, uint32(prefix.Bits()), true //nolint:gosec // 0 to 128
+		return prefix.Addr().String(), uint32(prefix.Bits()), true //nolint:gosec // 0 to 128
 	}
 	if parsed, err := netip.ParseAddr(v); err == nil && parsed.Zone() == "" {
-		return v, uint32(parsed.BitLen()), true //nolint:gosec // 32 or 128
+		return parsed.String(), uint32(parsed.BitLen()), true //nolint:gosec // 32 or 128
 	}
 	return "", 0, false
 }
