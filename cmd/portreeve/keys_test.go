@@ -220,7 +220,9 @@ func TestAnAuthorityThatIsNotOurs(t *testing.T) {
 	show(ours)
 	i := newIssuer(t, func(s *httptest.Server) {
 		s.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
-		s.TLS = &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return certificate.Load(), nil }}
+		s.TLS = &tls.Config{MinVersion: tls.VersionTLS12, GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
+			return &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{*certificate.Load()}}, nil
+		}}
 		s.StartTLS()
 	})
 	i.publishes(t, key)
