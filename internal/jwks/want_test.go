@@ -230,7 +230,10 @@ func TestANewSourceIsAwaited(t *testing.T) {
 	good, bad, silent := uri(i.URL+"/keys"), uri(i.URL+"/bad"), uri(i.URL+"/silent?secret")
 	answer := make(chan bool)
 	slow := func(w http.ResponseWriter, r *http.Request) {
-		<-answer
+		select {
+		case <-answer:
+		case <-r.Context().Done():
+		}
 		body(set(keyA))(w, r)
 	}
 	i.serve("/keys", slow)
@@ -258,7 +261,15 @@ func TestANewSourceIsAwaited(t *testing.T) {
 	if name := f.Awaited()[silent]; strings.Contains(name, "secret") {
 		t.Errorf("shown as %s", name)
 	}
-	answer <- true
+	answers := func() {
+		t.Helper()
+		select {
+		case answer <- true:
+		case <-time.After(bound):
+			t.Fatal("nobody asks")
+		}
+	}
+	answers()
 	waits(silent)
 	if f.Keys()[good] != set(keyA) {
 		t.Error("not awaited, and without keys")
@@ -272,7 +283,7 @@ func TestANewSourceIsAwaited(t *testing.T) {
 	if len(f.Keys()) != 1 || len(f.Awaited()) != 1 {
 		t.Errorf("a source that returns: keys %v, awaited %v; want both", f.Keys(), f.Awaited())
 	}
-	answer <- true
+	answers()
 	waits()
 }
 
