@@ -285,6 +285,10 @@ func TestANewSourceIsAwaited(t *testing.T) {
 	}
 	answers()
 	waits()
+	f.Want(append(requests(good, bad), model.KeyRequest{KeySource: silent, Timeout: time.Hour}))
+	waits(silent)
+	f.Want(requests(good, bad))
+	waits()
 }
 
 // TestNobodyWaitsLongerThanItsOwnTimeout holds for a source at whose address another one

@@ -160,13 +160,16 @@ func TestWhatCanBeServedIsKept(t *testing.T) {
 	dir, ring := t.TempDir(), &keyring{}
 	state, err := reload.OpenState(t.TempDir())
 	must(t, err)
-	start := func() (*reload.Reloader, *publisher) {
+	open := func() *reload.Reloader {
 		r, err := reload.New(reload.Options{
 			Dirs: []string{dir}, Settings: model.DefaultSettings(), Keyring: ring, State: state, Quiet: 50 * time.Millisecond, Logger: slog.New(slog.DiscardHandler),
 			Metrics: reload.NewMetrics(prometheus.NewRegistry()), Now: func() time.Time { return time.Now().Add(time.Hour) },
 		})
 		must(t, err)
-		p := &publisher{sent: map[string][]map[string]string{}}
+		return r
+	}
+	start := func() (*reload.Reloader, *publisher) {
+		r, p := open(), &publisher{sent: map[string][]map[string]string{}}
 		r.PublishTo(p)
 		must(t, r.Reload(t.Context(), reload.Change{}))
 		return r, p
@@ -207,5 +210,8 @@ func TestWhatCanBeServedIsKept(t *testing.T) {
 	must(t, r.Rekey(t.Context()))
 	if n := len(p.sent[gatewayOf("one").Key]); n != 2 || ring.wants(keysB) || !ring.wants(keysC) {
 		t.Errorf("published %d times, wanted %v; want the policy that waited, before the broken one", n, ring.wanted)
+	}
+	if open(); ring.wants(keysB) {
+		t.Error("the state keeps a policy that nobody can need any more")
 	}
 }
