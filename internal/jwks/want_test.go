@@ -285,9 +285,11 @@ func TestANewSourceIsAwaited(t *testing.T) {
 	}
 	answers()
 	waits()
-	f.Want(append(requests(good, bad), model.KeyRequest{KeySource: silent, Timeout: time.Hour}))
-	waits(silent)
+	// Once more, and it is not named any more before its attempt ends.
+	f.Want(requests(bad))
 	f.Want(requests(good, bad))
+	waits(good)
+	f.Want(requests(bad))
 	waits()
 }
 
