@@ -290,7 +290,9 @@ func TestANewSourceIsAwaited(t *testing.T) {
 	f.Want(requests(good, bad))
 	waits(good)
 	f.Want(requests(bad))
-	waits()
+	if got := f.Awaited(); len(got) != 0 {
+		t.Errorf("a source that is not named any more is awaited: %v", got)
+	}
 }
 
 // TestNobodyWaitsLongerThanItsOwnTimeout holds for a source at whose address another one
