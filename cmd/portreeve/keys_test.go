@@ -56,17 +56,20 @@ func (i *issuer) publishes(t *testing.T, keys ...signingKey) {
 
 // trusting is a policy that asks for a token of one issuer. Each edition is another
 // policy, which makes the control plane fetch at once.
-func trusting(uri string, edition int) string {
+func trusting(uri string, edition int) string { return patientlyTrusting(uri, edition, time.Second) }
+
+// patientlyTrusting is trusting with the time that a fetch may take.
+func patientlyTrusting(uri string, edition int, timeout time.Duration) string {
 	return fmt.Sprintf(`apiVersion: security.istio.io/v1
 kind: RequestAuthentication
 metadata: {name: tokens, namespace: istio-system}
-spec: {jwtRules: [{issuer: a, jwksUri: %q, timeout: 1s, outputPayloadToHeader: x-edition-%d}]}
+spec: {jwtRules: [{issuer: a, jwksUri: %q, timeout: %s, outputPayloadToHeader: x-edition-%d}]}
 ---
 apiVersion: security.istio.io/v1
 kind: AuthorizationPolicy
 metadata: {name: tokens, namespace: istio-system}
 spec: {rules: [{from: [{source: {requestPrincipals: ["*"]}}]}]}
-`, uri, edition)
+`, uri, timeout, edition)
 }
 
 // keyScene is a gateway whose policy takes keys from an issuer.

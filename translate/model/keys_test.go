@@ -37,7 +37,12 @@ spec: {rules: [{to: [{operation: {paths: [/x]}}]}]}
 
 func programOf(t *testing.T, text string) *translate.Program {
 	t.Helper()
-	p := translate.Compile([]source.File{{Path: "policy.yaml", Content: []byte(text)}}, model.DefaultSettings())
+	return programWith(t, text, model.DefaultSettings())
+}
+
+func programWith(t *testing.T, text string, settings model.Settings) *translate.Program {
+	t.Helper()
+	p := translate.Compile([]source.File{{Path: "policy.yaml", Content: []byte(text)}}, settings)
 	if p.Diags.HasErrors() {
 		t.Fatal(p.Diags)
 	}
@@ -93,6 +98,23 @@ func TestKeySourcesOfAGateway(t *testing.T) {
 		"two":   {{Issuer: "https://c.example"}, {URI: "https://a.example/keys"}},
 		"three": nil,
 	} {
+		got := p.KeySourcesFor(model.Gateway{Namespace: "istio-system", Labels: map[string]string{"app": app}})
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", app, diff)
+		}
+	}
+}
+
+// TestKeysThatTheGatewayFetchesAreNotTheControlPlanes holds that it neither fetches them nor
+// waits for them, but for what it has to discover.
+func TestKeysThatTheGatewayFetchesAreNotTheControlPlanes(t *testing.T) {
+	settings := model.DefaultSettings()
+	settings.KeyFetch = model.FetchByGateway
+	p := programWith(t, keyPolicies, settings)
+	if got := p.KeyRequests(); len(got) != 1 || got[0].Issuer != "https://c.example" {
+		t.Errorf("requests %v", got)
+	}
+	for app, want := range map[string][]model.KeySource{"one": nil, "two": {{Issuer: "https://c.example"}}} {
 		got := p.KeySourcesFor(model.Gateway{Namespace: "istio-system", Labels: map[string]string{"app": app}})
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", app, diff)
