@@ -71,6 +71,9 @@ func (p *Program) Istio(g model.Gateway) (envoy.Resources, diag.List) {
 // KeyRequests returns the sources of keys that the control plane has to fetch, each once, in order.
 func (p *Program) KeyRequests() []model.KeyRequest { return p.model.KeyRequests() }
 
+// KeySourcesFor returns those of the sources of KeyRequests that a gateway's policy names.
+func (p *Program) KeySourcesFor(g model.Gateway) []model.KeySource { return p.model.KeySourcesFor(g) }
+
 // WithKeys returns the same program with other fetched keys. It costs nothing.
 func (p *Program) WithKeys(keys model.Keys) *Program {
 	return &Program{Diags: p.Diags, Resources: p.Resources, model: p.model.WithKeys(keys)}

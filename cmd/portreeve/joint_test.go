@@ -107,9 +107,13 @@ func TestAJointEditIsAtomic(t *testing.T) {
 		{issuer: "second.example", role: "writer", key: newSigningKey(t), extra: "/second"},
 	}
 	policies := [2]string{sets[0].policy(t), sets[1].policy(t)}
-	asked := questions(t, sets)
-	s := newScene(t, policies[0])
+	flipJointly(t, newScene(t, policies[0]), policies, questions(t, sets), flips, clients)
+}
 
+// flipJointly edits to and fro while clients ask all questions, and holds that each answer is
+// one of the two that there are.
+func flipJointly(t *testing.T, s *scene, policies [2]string, asked []question, flips, clients int) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	var running sync.WaitGroup
 	counts := make([]map[string]map[int]int, clients)

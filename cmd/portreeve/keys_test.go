@@ -1,15 +1,18 @@
 package main
 
 import (
+	"crypto/tls"
 	"encoding/pem"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -51,19 +54,22 @@ func (i *issuer) publishes(t *testing.T, keys ...signingKey) {
 	i.does(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, set) })
 }
 
-// trusting is a policy that asks for a token of one issuer. Each timeout is another
+// trusting is a policy that asks for a token of one issuer. Each edition is another
 // policy, which makes the control plane fetch at once.
-func trusting(uri string, timeout time.Duration) string {
+func trusting(uri string, edition int) string { return patientlyTrusting(uri, edition, time.Second) }
+
+// patientlyTrusting is trusting with the time that a fetch may take.
+func patientlyTrusting(uri string, edition int, timeout time.Duration) string {
 	return fmt.Sprintf(`apiVersion: security.istio.io/v1
 kind: RequestAuthentication
 metadata: {name: tokens, namespace: istio-system}
-spec: {jwtRules: [{issuer: a, jwksUri: %q, timeout: %s}]}
+spec: {jwtRules: [{issuer: a, jwksUri: %q, timeout: %s, outputPayloadToHeader: x-edition-%d}]}
 ---
 apiVersion: security.istio.io/v1
 kind: AuthorizationPolicy
 metadata: {name: tokens, namespace: istio-system}
 spec: {rules: [{from: [{source: {requestPrincipals: ["*"]}}]}]}
-`, uri, timeout)
+`, uri, timeout, edition)
 }
 
 // keyScene is a gateway whose policy takes keys from an issuer.
@@ -71,14 +77,14 @@ type keyScene struct {
 	*plane
 	policy, address string
 	issuer          *issuer
-	timeout         time.Duration
+	edition         int
 }
 
 func newKeyScene(t *testing.T, i *issuer, flags ...string) *keyScene {
 	t.Helper()
 	port, backend := envoytest.FreePort(t), envoytest.RunBackend(t)
-	s := &keyScene{issuer: i, timeout: time.Second}
-	dir := newPolicyDir(t, map[string]string{"routing.yaml": routing(port, backend.Port()), "policy.yaml": trusting(i.server.URL, s.timeout)})
+	s := &keyScene{issuer: i}
+	dir := newPolicyDir(t, map[string]string{"routing.yaml": routing(port, backend.Port()), "policy.yaml": trusting(i.server.URL, s.edition)})
 	s.policy = filepath.Join(dir, "policy.yaml")
 	s.plane = startPlane(t, dir, flags...)
 	s.address = s.startGateway(t, envoytest.Options{}).MustListener(t, fmt.Sprintf("127.0.0.1_%d", port))
@@ -88,8 +94,8 @@ func newKeyScene(t *testing.T, i *issuer, flags ...string) *keyScene {
 // touch edits the policy, so that the keys are fetched again.
 func (s *keyScene) touch(t *testing.T) {
 	t.Helper()
-	s.timeout += time.Millisecond
-	replace(t, s.policy, trusting(s.issuer.server.URL, s.timeout))
+	s.edition++
+	replace(t, s.policy, trusting(s.issuer.server.URL, s.edition))
 }
 
 // source returns what the control plane says of the issuer's keys.
@@ -102,9 +108,34 @@ func (s *keyScene) source(t *testing.T) jwks.SourceStatus {
 	return status.Keys[0]
 }
 
+// edited reports whether the latest edition of the policy is what the gateway is served.
+func (s *keyScene) edited(t *testing.T) bool {
+	t.Helper()
+	_, text := s.get("/debug/config")
+	return strings.Contains(text, fmt.Sprintf("x-edition-%d", s.edition))
+}
+
 func (s *keyScene) verdict(t *testing.T, key signingKey) int {
 	t.Helper()
 	return ask(t, s.address, "/", bearer(key.token(t, "a", nil))...).Status
+}
+
+// rotates has the issuer publish other keys and the control plane fetch them, and holds that
+// what follows from it is seen at the gateway at most a second after they were handed out.
+func (s *keyScene) rotates(t *testing.T, what string, holds func() bool, keys ...signingKey) {
+	t.Helper()
+	set, handed := keySet(t, keys...), make(chan time.Time, 100)
+	s.issuer.does(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, set)
+		handed <- time.Now()
+	})
+	s.touch(t)
+	eventually(t, what, holds)
+	took := time.Since(<-handed)
+	t.Logf("%s: %v after the refresh", what, took)
+	if took > time.Second {
+		t.Errorf("%s: %v after the refresh, want at most 1 s", what, took)
+	}
 }
 
 func TestKeysRotate(t *testing.T) {
@@ -117,15 +148,11 @@ func TestKeysRotate(t *testing.T) {
 	if got := s.verdict(t, second); got != 401 {
 		t.Errorf("a key that is not published: %d, want 401", got)
 	}
-	i.publishes(t, first, second)
-	s.touch(t)
-	eventually(t, "the second key is there", func() bool { return s.verdict(t, second) == 200 })
+	s.rotates(t, "the second key is there", func() bool { return s.verdict(t, second) == 200 }, first, second)
 	if got := s.verdict(t, first); got != 200 {
 		t.Errorf("the first key while both are published: %d, want 200", got)
 	}
-	i.publishes(t, second)
-	s.touch(t)
-	eventually(t, "the first key is gone", func() bool { return s.verdict(t, first) == 401 })
+	s.rotates(t, "the first key is gone", func() bool { return s.verdict(t, first) == 401 }, second)
 	if got := s.verdict(t, second); got != 200 {
 		t.Errorf("the second key: %d, want 200", got)
 	}
@@ -184,6 +211,39 @@ func TestAnIssuerWhoseCertificateNobodyKnows(t *testing.T) {
 	})
 }
 
+// TestAnAuthorityThatIsNotOurs holds that a server that is no longer believed takes no keys away.
+func TestAnAuthorityThatIsNotOurs(t *testing.T) {
+	envoytest.Require(t)
+	ours, theirs, key, other := newAuthority(t), newAuthority(t), newSigningKey(t), newSigningKey(t)
+	var certificate atomic.Pointer[tls.Certificate]
+	show := func(a authority) {
+		issued := a.issue(t, "127.0.0.1")
+		certificate.Store(&issued)
+	}
+	show(ours)
+	i := newIssuer(t, func(s *httptest.Server) {
+		s.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
+		s.TLS = &tls.Config{MinVersion: tls.VersionTLS12, GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
+			return &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{*certificate.Load()}}, nil
+		}}
+		s.StartTLS()
+	})
+	i.publishes(t, key)
+	s := newKeyScene(t, i, "--jwks-ca-file", ours.file)
+	eventually(t, "the key is there", func() bool { return s.verdict(t, key) == 200 })
+	show(theirs)
+	i.publishes(t, other)
+	s.touch(t)
+	eventually(t, "the failure is told", func() bool { return strings.Contains(s.source(t).Error, "certificate") })
+	eventually(t, "the edit is served", func() bool { return s.edited(t) })
+	if got := s.verdict(t, key); got != 200 {
+		t.Errorf("with the last good key: %d, want 200", got)
+	}
+	if got := s.verdict(t, other); got != 401 {
+		t.Errorf("with the key of who is not believed: %d, want 401", got)
+	}
+}
+
 // TestTheControlPlaneOutlivesAnIssuerThatIsDown holds for a start: nothing opens, and the keys arrive soon after
 // the issuer; and for a restart: the keys that were there still count.
 func TestTheControlPlaneOutlivesAnIssuerThatIsDown(t *testing.T) {
@@ -207,11 +267,18 @@ func TestTheControlPlaneOutlivesAnIssuerThatIsDown(t *testing.T) {
 	if got := ask(t, s.address, "/").Status; got != 403 {
 		t.Errorf("without a token: %d, want 403", got)
 	}
+	// However long it was down: an edit of its policy ends the pause, and begins it anew.
+	s.touch(t)
+	eventually(t, "the edit is read", func() bool { return s.edited(t) })
 	i.publishes(t, key)
 	up := startOn(t, i, address)
 	since := time.Now()
 	eventually(t, "the keys are there", func() bool { return s.verdict(t, key) == 200 })
-	t.Logf("200 after the issuer is up: %v", time.Since(since))
+	took := time.Since(since)
+	t.Logf("200 after the issuer is up: %v", took)
+	if took > 2*time.Second {
+		t.Errorf("200 came %v after the issuer was up, want at most 2 s", took)
+	}
 	up.Close()
 
 	s.stop()

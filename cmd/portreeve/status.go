@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -83,6 +84,10 @@ func printStatus(w io.Writer, s admin.Status) error {
 	printFindings(w, s.Findings)
 	for _, g := range s.Groups {
 		switch {
+		case g.Serving == nil && len(g.Waiting) > 0:
+			fmt.Fprintf(w, "group %s %v: waits for the keys of %s, listeners closed until then\n", g.Namespace, g.Labels, strings.Join(g.Waiting, ", "))
+		case len(g.Waiting) > 0:
+			fmt.Fprintf(w, "group %s %v: stays on generation %d (%s) until the keys of %s were asked for\n", g.Namespace, g.Labels, g.Serving.Seq, g.Serving.Hash, strings.Join(g.Waiting, ", "))
 		case g.Serving == nil:
 			fmt.Fprintf(w, "group %s %v: no good policy yet, listeners closed\n", g.Namespace, g.Labels)
 		case len(g.Refused) > 0:

@@ -52,15 +52,18 @@ func Handler(policy Policy, gateways Gateways, keys Keys, metrics prometheus.Gat
 	return mux
 }
 
-// ready answers 200 once there is a policy that is good for every gateway; a later edit
-// that is refused does not take the control plane out of service. The body says why not,
-// or what is refused at present.
+// ready answers 200 once there is a policy that is good for every gateway and waits for no
+// keys; a later edit that is refused, or waits, does not take the control plane out of
+// service. The body says why not, or what is refused at present.
 func ready(w http.ResponseWriter, s reload.Status) {
 	if !s.Ready {
 		w.WriteHeader(http.StatusServiceUnavailable)
 		fmt.Fprintln(w, "not ready: no policy yet that is good for every gateway")
 	} else {
 		fmt.Fprintln(w, "ready")
+	}
+	for _, source := range s.Waiting {
+		fmt.Fprintln(w, "the latest policy waits for the keys of", source)
 	}
 	for _, f := range s.Findings.Errors() {
 		fmt.Fprintln(w, f)

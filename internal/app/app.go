@@ -65,6 +65,10 @@ type App struct {
 // error is I/O: a directory or an address that cannot be had.
 func New(o Options) (*App, error) {
 	a := &App{options: o, registry: prometheus.NewRegistry()}
+	if o.Settings.KeyFetch == model.FetchByGateway && (o.KeyCAFile != "" || len(o.KeyBlockCIDRs) > 0) {
+		o.Logger.Warn("--jwks-ca-file and --jwks-block-cidr do not count where gateways fetch keys: they hold for the discovery of issuers only",
+			"hint", "gateways trust their own authorities, and their network decides where they can connect")
+	}
 	a.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	var state *reload.State
 	var err error

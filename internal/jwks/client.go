@@ -11,7 +11,10 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"strings"
 	"time"
+
+	"golang.org/x/net/http/httpproxy"
 )
 
 const (
@@ -53,19 +56,52 @@ func newClient(o Options) (*client, error) {
 		return nil, err
 	}
 	c := &client{guard: newGuard(o.BlockCIDRs)}
-	dialer := &net.Dialer{Control: c.guard.control}
-	c.http = &http.Client{
-		CheckRedirect: c.redirect,
-		Transport: &http.Transport{
-			Proxy:       proxy,
-			DialContext: dialer.DialContext,
-			// Each fetch looks the name up anew, and leaves no connection behind.
-			DisableKeepAlives:      true,
-			MaxResponseHeaderBytes: maxHeader,
-			TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots},
-		},
-	}
+	c.http = &http.Client{CheckRedirect: c.redirect, Transport: newTransport(roots, c.guard)}
 	return c, nil
+}
+
+// transport makes each request on a way of its own: directly, where what is dialled is
+// guarded, or through the proxy of the environment. That one is the operator's choice, so it
+// may be where no issuer may be, and it alone is dialled there.
+type transport struct {
+	direct, proxied *http.Transport
+	proxy           func(*url.URL) (*url.URL, error)
+}
+
+func newTransport(roots *x509.CertPool, g guard) *transport {
+	t := &transport{proxy: httpproxy.FromEnvironment().ProxyFunc()}
+	t.direct = &http.Transport{
+		DialContext: (&net.Dialer{Control: g.control}).DialContext,
+		// Each fetch looks the name up anew, and leaves no connection behind.
+		DisableKeepAlives:      true,
+		MaxResponseHeaderBytes: maxHeader,
+		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots},
+	}
+	t.proxied = t.direct.Clone()
+	t.proxied.DialContext = (&net.Dialer{}).DialContext
+	t.proxied.Proxy = func(r *http.Request) (*url.URL, error) { return t.proxy(r.URL) }
+	return t
+}
+
+// RoundTrip implements http.RoundTripper.
+func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
+	through, err := t.proxy(r.URL)
+	if err != nil {
+		return nil, err // it shows no address
+	}
+	way := t.direct
+	if through != nil {
+		way = t.proxied
+	}
+	response, err := way.RoundTrip(r)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := r.URL.Parse(response.Header.Get("Location")); err != nil {
+		// The client's own error would show the location, which can hold a secret.
+		return nil, errors.Join(errors.New("redirected to what is not an address"), response.Body.Close())
+	}
+	return response, nil
 }
 
 // roots returns the system's roots and those of a file.
@@ -85,15 +121,6 @@ func roots(file string) (*x509.CertPool, error) {
 		return nil, fmt.Errorf("read the CA file %s: it has no certificate in PEM", file)
 	}
 	return pool, nil
-}
-
-// proxy is the environment's proxy. Its own error would show the proxy's password.
-func proxy(r *http.Request) (*url.URL, error) {
-	u, err := http.ProxyFromEnvironment(r)
-	if err != nil {
-		return nil, errors.New("the proxy of the environment is not an address")
-	}
-	return u, nil
 }
 
 // redirect decides on a redirect. Its target is held to what holds for the first address,
@@ -178,11 +205,15 @@ func read(response *http.Response, known validators) (answer, error) {
 	return got, nil
 }
 
-// bare takes the address out of an error of the HTTP client.
+// bare takes the address out of an error of the HTTP client, and what it quotes of an answer
+// that it cannot read.
 func bare(err error) error {
 	var wrapped *url.Error
 	if errors.As(err, &wrapped) {
-		return wrapped.Err
+		err = wrapped.Err
+	}
+	if text := err.Error(); strings.Contains(text, "malformed HTTP") || strings.Contains(text, "malformed MIME") {
+		return errors.New("the answer is not HTTP")
 	}
 	return err
 }

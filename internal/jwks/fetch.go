@@ -80,16 +80,18 @@ func (f *Fetcher) read(ctx context.Context, a attempt, key pageKey, parse func([
 	f.mu.Lock()
 	p := f.page(key)
 	f.mu.Unlock()
-	select {
-	case p.turn <- struct{}{}:
-		defer func() { <-p.turn }()
-	case <-ctx.Done():
-		return page{}, ctx.Err()
+	timeout := a.timeout
+	if timeout <= 0 {
+		timeout = f.options.Timeout
 	}
+	if err := p.take(ctx, timeout); err != nil {
+		return page{}, err
+	}
+	defer func() { <-p.turn }()
 	if p.Set != "" && p.pass >= a.pass {
 		return *p, nil
 	}
-	got, err := f.ask(ctx, a, key, p.validators)
+	got, err := f.ask(ctx, key, p.validators, timeout)
 	if err != nil {
 		return page{}, err
 	}
@@ -106,16 +108,27 @@ func (f *Fetcher) read(ctx context.Context, a attempt, key pageKey, parse func([
 	return *p, nil
 }
 
-func (f *Fetcher) ask(ctx context.Context, a attempt, key pageKey, known validators) (answer, error) {
+// take waits for the turn, for as long as a fetch may take: that of another source whose
+// rules let it take longer is not waited for.
+func (p *page) take(ctx context.Context, timeout time.Duration) error {
+	limit := time.NewTimer(timeout)
+	defer limit.Stop()
+	select {
+	case p.turn <- struct{}{}:
+		return nil
+	case <-limit.C:
+		return fmt.Errorf("no whole answer within %v to another fetch of the same address", timeout)
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (f *Fetcher) ask(ctx context.Context, key pageKey, known validators, timeout time.Duration) (answer, error) {
 	release, err := f.slot(ctx)
 	if err != nil {
 		return answer{}, err
 	}
 	defer release()
-	timeout := a.timeout
-	if timeout <= 0 {
-		timeout = f.options.Timeout
-	}
 	got, err := f.client.get(ctx, key.url, known, timeout)
 	if ctx.Err() == nil {
 		f.count(got, err)

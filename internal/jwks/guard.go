@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"unicode"
 
 	"github.com/portreeve/portreeve/translate/resource"
 )
@@ -60,6 +61,10 @@ func (g guard) address(a netip.Addr) error {
 func (g guard) url(u *url.URL) error {
 	if err := webAddress(u); err != nil {
 		return err
+	}
+	if strings.ContainsFunc(u.Hostname(), func(r rune) bool { return r > unicode.MaxASCII }) {
+		// What they become on the way to a proxy was not checked: "１" becomes "1".
+		return errors.New("the host has characters beyond ASCII: write its name as it is in DNS (xn--…)")
 	}
 	host := strings.TrimSuffix(strings.ToLower(u.Hostname()), ".")
 	if slices.Contains([]string{"metadata", "metadata.google.internal", "instance-data", "instance-data.ec2.internal"}, host) {

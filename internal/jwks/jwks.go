@@ -37,6 +37,9 @@ const (
 	// concurrency bounds the fetches at one time. It is far above what hangs at one time
 	// where all is well, and keeps a storm from taking every file descriptor.
 	concurrency = 64
+	// maxPatience bounds how long policy waits for the keys of a source that is new, however
+	// long its rules let a fetch take: a rule that closes must not wait for ever.
+	maxPatience = 15 * time.Second
 )
 
 // Options say how keys are fetched. The zero value of each interval is its default.
@@ -103,7 +106,9 @@ type Fetcher struct {
 	// pass counts the rounds of the scheduler.
 	pass      uint64
 	published model.Keys
-	dirty     map[model.KeySource]bool
+	// awaited are the sources whose first attempt policy waits for.
+	awaited map[model.KeySource]string
+	dirty   map[model.KeySource]bool
 }
 
 // New returns a fetcher that knows the keys kept in the state directory. An entry there
@@ -137,7 +142,7 @@ func New(o Options) (*Fetcher, error) {
 // remember takes over kept keys. They wait until a policy names their source.
 func (f *Fetcher) remember(entries []saved) {
 	for _, e := range entries {
-		f.sources[e.Source] = &source{KeySource: e.Source, unwantedSince: e.UnwantedSince, keys: e.Keys}
+		f.sources[e.Source] = &source{KeySource: e.Source, restored: e.UnwantedSince.IsZero(), unwantedSince: e.UnwantedSince, keys: e.Keys}
 		p := f.page(pageKey{keyPage, e.Keys.URI})
 		if !p.fetchedAt.After(e.Keys.FetchedAt) {
 			p.content, p.fetchedAt = e.Keys.content, e.Keys.FetchedAt
@@ -145,29 +150,29 @@ func (f *Fetcher) remember(entries []saved) {
 	}
 }
 
-// Want says which sources policies name now, all of them. A source that was not named
-// before, or is with another timeout now, is fetched at once, whatever failed before. The
-// keys of one that is not named any more are kept for seven days, in case it returns.
+// Want says which sources policies name now, all of them, each once. A source that was not
+// named before, or is with another timeout or revision now, is fetched at once, whatever
+// failed before. The keys of one that is not named any more are kept for seven days, in case
+// it returns.
 func (f *Fetcher) Want(requests []model.KeyRequest) {
-	timeouts := map[model.KeySource]time.Duration{}
-	for _, r := range requests {
-		timeouts[r.KeySource] = max(timeouts[r.KeySource], r.Timeout)
-	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	now := f.options.Now()
-	for key, timeout := range timeouts {
+	named := map[model.KeySource]bool{}
+	for _, r := range requests {
+		key := r.KeySource
+		named[key] = true
 		s, ok := f.sources[key]
 		if !ok {
 			s = &source{KeySource: key}
 			f.sources[key] = s
 		}
-		if s.want(timeout, now) && s.keys.known() {
+		if s.want(r, f.options) && s.keys.known() {
 			f.mark(key)
 		}
 	}
 	for key, s := range f.sources {
-		if _, wanted := timeouts[key]; !wanted && s.leave(now) {
+		if !named[key] && s.leave(now) {
 			f.mark(key)
 		}
 	}
@@ -180,7 +185,7 @@ func (f *Fetcher) Want(requests []model.KeyRequest) {
 func (f *Fetcher) evict(now time.Time) {
 	read := map[pageKey]bool{}
 	for key, s := range f.sources {
-		if !s.wanted && (!s.keys.known() || now.Sub(s.unwantedSince) > retention) {
+		if s.forgotten(now) {
 			delete(f.sources, key)
 			f.mark(key)
 			continue
@@ -192,16 +197,19 @@ func (f *Fetcher) evict(now time.Time) {
 	maps.DeleteFunc(f.pages, func(k pageKey, _ *page) bool { return !read[k] })
 }
 
-// publish tells whether the keys of the wanted sources have changed.
+// publish tells whether the keys of the wanted sources have changed, or what is awaited.
 func (f *Fetcher) publish() {
-	keys := model.Keys{}
+	keys, awaited := model.Keys{}, map[model.KeySource]string{}
 	for key, s := range f.sources {
 		if s.wanted && s.keys.known() {
 			keys[key] = s.keys.Set
 		}
+		if !s.awaited.IsZero() {
+			awaited[key] = s.name()
+		}
 	}
-	if !maps.Equal(keys, f.published) {
-		f.published = keys
+	if !maps.Equal(keys, f.published) || !maps.Equal(awaited, f.awaited) {
+		f.published, f.awaited = keys, awaited
 		notify(f.changes)
 	}
 }
@@ -222,7 +230,17 @@ func (f *Fetcher) Keys() model.Keys {
 	return maps.Clone(f.published)
 }
 
-// Changes tells that Keys has changed. It holds at most one such word, is never closed, and
+// Awaited returns the wanted sources that are new and have not been tried to their end yet,
+// each with the name that may be shown of it. None stays here for longer than its fetch may
+// take, or 15 seconds. Whoever acts on both asks for these before Keys: then keys that come
+// in between are told by Changes, and none that were awaited are taken to be missing.
+func (f *Fetcher) Awaited() map[model.KeySource]string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return maps.Clone(f.awaited)
+}
+
+// Changes tells that Keys or Awaited has changed. It holds at most one such word, is never closed, and
 // is for one reader.
 func (f *Fetcher) Changes() <-chan struct{} { return f.changes }
 

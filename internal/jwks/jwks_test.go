@@ -189,6 +189,106 @@ func TestRestartWhileDown(t *testing.T) {
 	}
 }
 
+// TestRunBeforeWant holds that kept keys stay until it is known what policies name.
+func TestRunBeforeWant(t *testing.T) {
+	i := newIssuer(t, plain)
+	source := uri(i.URL + "/keys")
+	i.serve("/keys", body(set(keyA)))
+	o := seldom()
+	o.StateDir = t.TempDir()
+	f := run(t, o)
+	f.Want(requests(source))
+	f.await(t, model.Keys{source: set(keyA)})
+	f.stop()
+
+	i.serve("/keys", gone)
+	looked := make(chan bool, 10000)
+	o.Now = func() time.Time {
+		looked <- true
+		return time.Now()
+	}
+	f = run(t, o)
+	select {
+	case <-looked: // the scheduler is at work, and what follows comes after its first round
+	case <-time.After(bound):
+		t.Fatal("the scheduler does not look at the clock")
+	}
+	f.Want(requests(source))
+	if diff := cmp.Diff(model.Keys{source: set(keyA)}, f.Keys()); diff != "" {
+		t.Errorf("kept keys (-want +got):\n%s", diff)
+	}
+	if got := f.Awaited(); len(got) != 0 {
+		t.Errorf("a source with the keys of the run before is awaited: %v", got)
+	}
+	f.log.await(t, "last good keys stay")
+	f.stop()
+	if files, err := filepath.Glob(filepath.Join(o.StateDir, "jwks", "*.json")); err != nil || len(files) != 1 {
+		t.Errorf("kept files %v: %v", files, err)
+	}
+}
+
+// TestTheStateIsWrittenAgain holds that a disk that was full for a while loses no keys.
+func TestTheStateIsWrittenAgain(t *testing.T) {
+	i := newIssuer(t, plain)
+	source := uri(i.URL + "/keys")
+	i.serve("/keys", body(set(keyA)))
+	o := jwks.Options{StateDir: t.TempDir(), FirstBackoff: 5 * time.Millisecond, MaxBackoff: 20 * time.Millisecond}
+	f := run(t, o)
+	folder := filepath.Join(o.StateDir, "jwks")
+	must(t, os.RemoveAll(folder))
+	must(t, os.WriteFile(folder, nil, 0o600))
+	f.Want(requests(source))
+	f.log.await(t, "keys cannot be kept on disk")
+	must(t, os.Remove(folder))
+	must(t, os.Mkdir(folder, 0o700))
+	f.log.await(t, "keys are kept on disk again")
+	if n := i.drain("/keys"); n != 1 {
+		t.Errorf("%d fetches, want 1", n)
+	}
+	if files, err := filepath.Glob(filepath.Join(folder, "*.json")); err != nil || len(files) != 1 {
+		t.Errorf("kept files %v: %v", files, err)
+	}
+}
+
+// TestTheLargestAnswer holds that 1 MiB is read and not a byte more.
+func TestTheLargestAnswer(t *testing.T) {
+	i := newIssuer(t, plain)
+	fits, exceeds := uri(i.URL+"/fits"), uri(i.URL+"/exceeds")
+	i.serve("/fits", body(set(keyA)+strings.Repeat(" ", 1<<20-len(set(keyA)))))
+	i.serve("/exceeds", body(set(keyA)+strings.Repeat(" ", 1<<20-len(set(keyA))+1)))
+	f := run(t, seldom())
+	f.Want(requests(fits, exceeds))
+	f.await(t, model.Keys{fits: set(keyA)})
+	f.log.await(t, "larger than 1 MiB")
+}
+
+// TestAnotherReasonIsLogged holds that the log says what is wrong now, and when it is tried again.
+func TestAnotherReasonIsLogged(t *testing.T) {
+	i := newIssuer(t, plain)
+	i.serve("/keys", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInternalServerError) })
+	f := run(t, often())
+	f.Want(requests(uri(i.URL + "/keys")))
+	for _, line := range []string{f.log.await(t, "500"), func() string {
+		i.serve("/keys", body("<html>"))
+		return f.log.await(t, "for another reason")
+	}()} {
+		if !strings.Contains(line, "nextTry=2") {
+			t.Errorf("the log does not say when it is tried again: %s", line)
+		}
+	}
+	i.await(t, "/keys", 5)
+	if n := strings.Count(f.log.String(), "cannot be fetched"); n != 2 {
+		t.Errorf("%d lines of two reasons:\n%s", n, f.log)
+	}
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 // breakOne spoils the kept keys of the sources whose address ends so, and checks that only
 // their owner may read any.
 func breakOne(t *testing.T, stateDir, suffix string) {

@@ -3,6 +3,7 @@ package jwks
 import (
 	"cmp"
 	"strings"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 )
@@ -39,8 +40,9 @@ func (f *Fetcher) count(got answer, err error) {
 
 // collector reads the metrics of sources from their status, so none outlives its source.
 type collector struct {
-	fetcher                *Fetcher
-	keys, success, failing *prometheus.Desc
+	fetcher *Fetcher
+
+	keys, stale, success, failing, next *prometheus.Desc
 }
 
 var _ prometheus.Collector = (*collector)(nil)
@@ -51,6 +53,8 @@ func newCollector(f *Fetcher) *collector {
 		fetcher: f,
 		keys:    prometheus.NewDesc("portreeve_jwks_keys", "Keys in use by source.", label, nil),
 		success: prometheus.NewDesc("portreeve_jwks_last_success_timestamp_seconds", "When the keys of a source were last fetched or confirmed; 0 is never.", label, nil),
+		stale:   prometheus.NewDesc("portreeve_jwks_stale", "1 where keys are in use that the last fetch did not confirm, else 0.", label, nil),
+		next:    prometheus.NewDesc("portreeve_jwks_next_try_timestamp_seconds", "When a source is asked again.", label, nil),
 		failing: prometheus.NewDesc("portreeve_jwks_failed_since_timestamp_seconds", "Since when fetching from a source fails; 0 is that it does not.", label, nil),
 	}
 }
@@ -58,39 +62,55 @@ func newCollector(f *Fetcher) *collector {
 // Describe implements prometheus.Collector.
 func (c *collector) Describe(out chan<- *prometheus.Desc) {
 	out <- c.keys
+	out <- c.stale
 	out <- c.success
 	out <- c.failing
+	out <- c.next
 }
 
 // sourceValues are the values of the sources that share a label: addresses that differ in
 // their query alone do. The worst of them is shown.
-type sourceValues struct {
-	keys             int
-	success, failing float64
+type sourceValues struct{ keys, stale, success, failing, next float64 }
+
+func valuesOf(s SourceStatus) sourceValues {
+	v := sourceValues{keys: float64(s.Keys), success: seconds(s.FetchedAt), failing: seconds(s.FailedSince), next: seconds(s.NextTry)}
+	if s.State == Stale {
+		v.stale = 1
+	}
+	return v
+}
+
+// seconds returns a time as metrics have it; none is 0.
+func seconds(at time.Time) float64 {
+	if at.IsZero() {
+		return 0
+	}
+	return float64(at.UnixMilli()) / 1000
+}
+
+// worse returns the worse of each value.
+func (v sourceValues) worse(w sourceValues) sourceValues {
+	return sourceValues{
+		keys: min(v.keys, w.keys), stale: max(v.stale, w.stale), success: min(v.success, w.success),
+		// The earlier failure is the worse one, and 0 is none.
+		failing: cmp.Or(min(v.failing, w.failing), max(v.failing, w.failing)),
+		next:    max(v.next, w.next),
+	}
 }
 
 // Collect implements prometheus.Collector.
 func (c *collector) Collect(out chan<- prometheus.Metric) {
 	values := map[string]sourceValues{}
 	for _, s := range c.fetcher.Status() {
-		var success, failing float64
-		if !s.FetchedAt.IsZero() {
-			success = float64(s.FetchedAt.UnixMilli()) / 1000
+		label, v := strings.ToValidUTF8(cmp.Or(s.URI, s.Issuer), "?"), valuesOf(s)
+		if other, ok := values[label]; ok {
+			v = v.worse(other)
 		}
-		if !s.FailedSince.IsZero() {
-			failing = float64(s.FailedSince.UnixMilli()) / 1000
-		}
-		label := strings.ToValidUTF8(cmp.Or(s.URI, s.Issuer), "?")
-		if v, ok := values[label]; ok {
-			s.Keys, success = min(s.Keys, v.keys), min(success, v.success)
-			// The earlier failure is the worse one, and 0 is none.
-			failing = cmp.Or(min(failing, v.failing), max(failing, v.failing))
-		}
-		values[label] = sourceValues{s.Keys, success, failing}
+		values[label] = v
 	}
 	for label, v := range values {
-		out <- prometheus.MustNewConstMetric(c.keys, prometheus.GaugeValue, float64(v.keys), label)
-		out <- prometheus.MustNewConstMetric(c.success, prometheus.GaugeValue, v.success, label)
-		out <- prometheus.MustNewConstMetric(c.failing, prometheus.GaugeValue, v.failing, label)
+		for d, value := range map[*prometheus.Desc]float64{c.keys: v.keys, c.stale: v.stale, c.success: v.success, c.failing: v.failing, c.next: v.next} {
+			out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, label)
+		}
 	}
 }

@@ -61,6 +61,13 @@ func (f *Fetcher) start(ctx context.Context, tasks *sync.WaitGroup) time.Duratio
 	f.evict(now)
 	for key, s := range f.sources {
 		switch {
+		case s.awaited.IsZero():
+		case s.awaited.After(now):
+			wait = min(wait, s.awaited.Sub(now))
+		default:
+			s.awaited = time.Time{} // whatever keeps it, nobody waits longer
+		}
+		switch {
 		case !s.wanted || s.cancel != nil:
 		case s.next.After(now):
 			wait = min(wait, s.next.Sub(now))
@@ -75,6 +82,7 @@ func (f *Fetcher) start(ctx context.Context, tasks *sync.WaitGroup) time.Duratio
 			})
 		}
 	}
+	f.publish()
 	return wait
 }
 
@@ -98,36 +106,57 @@ func (f *Fetcher) finish(a attempt, r result) event {
 	}
 	defer notify(f.wake)
 	s.cancel = nil
+	defer f.publish()
 	if r.err != nil {
 		return s.fail(r, f.options)
 	}
-	event := s.succeed(r)
 	f.mark(a.KeySource)
-	f.publish()
-	return event
+	return s.succeed(r)
 }
 
-// keep writes what changes to the state directory. It is the only writer while it runs.
+// keep writes what changes to the state directory, and again where that failed. It is the
+// only writer while it runs.
 func (f *Fetcher) keep(ctx context.Context) {
-	for {
+	again := time.NewTimer(idle)
+	defer again.Stop()
+	for failures := 0; ; {
 		select {
 		case <-ctx.Done():
 			return
 		case <-f.unsaved:
-			f.save()
+		case <-again.C:
 		}
+		if f.save() {
+			failures = 0
+			continue
+		}
+		again.Reset(backoff(failures, f.options.FirstBackoff, f.options.MaxBackoff))
+		failures++
 	}
 }
 
-// save brings the state directory up to date. A failure is logged once, and mended by the
-// next change of the source.
-func (f *Fetcher) save() {
+// save brings the state directory up to date. A failure is logged once. It reports whether
+// all is written; what is not is still to be written.
+func (f *Fetcher) save() bool {
 	if f.store == nil {
-		return
+		return true
 	}
+	var failed error
 	for key, entry := range f.unsavedEntries() {
-		f.store.report(f.store.put(key, entry))
+		if err := f.store.put(key, entry); err != nil {
+			failed = err
+			f.remain(key)
+		}
 	}
+	f.store.report(failed)
+	return failed == nil
+}
+
+// remain keeps a source among those to be written.
+func (f *Fetcher) remain(key model.KeySource) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.dirty[key] = true
 }
 
 // unsavedEntries takes what is to be written; nil is to be removed.

@@ -1,11 +1,15 @@
 package jwks
 
 import (
+	"errors"
+	"math"
 	"math/rand/v2"
 	"net/http"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/portreeve/portreeve/translate/model"
 )
 
 // jitter is how far, up and down, a time is moved by chance, so that the control planes of
@@ -13,7 +17,29 @@ import (
 const jitter = 0.1
 
 func jittered(d time.Duration) time.Duration {
-	return time.Duration(float64(d) * (1 - jitter + 2*jitter*rand.Float64()))
+	return between(scaled(d, 1-jitter), scaled(d, 1+jitter))
+}
+
+func scaled(d time.Duration, by float64) time.Duration { return time.Duration(float64(d) * by) }
+
+// between returns a time by chance.
+func between(least, most time.Duration) time.Duration {
+	return least + scaled(most-least, rand.Float64())
+}
+
+// patience is how long policy waits for the first attempt at a source that it names newly:
+// for as long as that may take, and a little so that the attempt itself says why it failed.
+func (o Options) patience(r model.KeyRequest) time.Duration {
+	const margin = 250 * time.Millisecond
+	exchange := r.Timeout
+	if exchange <= 0 {
+		exchange = o.Timeout
+	}
+	exchange = min(exchange, maxPatience)
+	if r.URI == "" {
+		exchange *= 2 // the discovery document, then the keys
+	}
+	return min(exchange+margin, maxPatience)
 }
 
 // backoff returns the wait after a failure that so many came before.
@@ -31,8 +57,9 @@ func (o Options) refresh(maxAge time.Duration) time.Duration {
 	if maxAge < 0 {
 		return jittered(o.Refresh)
 	}
-	// Bounded twice: the jitter of a huge number must not overflow.
-	return min(max(jittered(min(maxAge, o.MaxRefresh)), o.MinRefresh), o.MaxRefresh)
+	d := min(max(maxAge, o.MinRefresh), o.MaxRefresh)
+	// By chance as well, but not beyond the bounds.
+	return between(max(scaled(d, 1-jitter), o.MinRefresh), min(scaled(d, 1+jitter), o.MaxRefresh))
 }
 
 // maxAge returns how long an answer may be kept by its Cache-Control, less its Age, and -1
@@ -43,12 +70,21 @@ func maxAge(h http.Header) time.Duration {
 		if !strings.EqualFold(name, "max-age") {
 			continue
 		}
-		seconds, err := strconv.ParseUint(strings.Trim(value, `"`), 10, 31)
-		if err != nil {
+		said, ok := readSeconds(strings.Trim(value, `"`))
+		if !ok {
 			return -1
 		}
-		age, _ := strconv.ParseUint(h.Get("Age"), 10, 31) // without one it is 0
-		return max(0, time.Duration(seconds)-time.Duration(age)) * time.Second
+		age, _ := readSeconds(h.Get("Age")) // without one it is 0
+		return max(0, said-age)
 	}
 	return -1
+}
+
+// readSeconds reads a number of seconds. One that is too large is as large as there can be.
+func readSeconds(text string) (time.Duration, bool) {
+	n, err := strconv.ParseUint(text, 10, 64)
+	if err != nil && !errors.Is(err, strconv.ErrRange) {
+		return 0, false
+	}
+	return time.Duration(min(n, math.MaxInt32)) * time.Second, true
 }

@@ -17,8 +17,16 @@ type source struct {
 	model.KeySource
 	timeout time.Duration
 	wanted  bool
+	// revision is the request's.
+	revision string
+	// restored says that policies named it when it was kept on disk, and that nobody has said
+	// since whether they still do.
+	restored bool
 	// unwantedSince is when policies stopped naming it; zero where they did not.
 	unwantedSince time.Time
+	// awaited is until when policy that names it had better wait for its first attempt to end;
+	// zero is not at all.
+	awaited time.Time
 	// resolved is the address of the keys that the latest attempt found.
 	resolved string
 	// keys are the last good ones; confirmed says that the latest attempt brought them.
@@ -67,28 +75,44 @@ func (k keySet) ids() (count int, ids []string) {
 func (s *source) uri() string { return cmp.Or(s.URI, s.resolved, s.keys.URI) }
 
 // want says that a policy names the source. It reports whether that is new, or asks for
-// another timeout; then the source is fetched at once.
-func (s *source) want(timeout time.Duration, now time.Time) bool {
-	if s.wanted && s.timeout == timeout {
+// another timeout, or comes from rules that have changed; then the source is fetched at once.
+// One that is new is awaited, unless its keys are those of the run before: then what gateways
+// were served by it is served again, whether the issuer is up or not.
+func (s *source) want(r model.KeyRequest, o Options) bool {
+	if s.wanted && s.timeout == r.Timeout && s.revision == r.Revision {
 		return false
 	}
+	now := o.Now()
 	if !s.wanted {
 		s.confirmed, s.failedSince, s.err = false, time.Time{}, ""
+		if !s.restored {
+			s.awaited = now.Add(o.patience(r))
+		}
 	}
 	s.supersede()
-	s.wanted, s.timeout, s.unwantedSince = true, timeout, time.Time{}
+	s.wanted, s.restored, s.unwantedSince = true, false, time.Time{}
+	s.timeout, s.revision = r.Timeout, r.Revision
 	s.failures, s.next = 0, now
 	return true
 }
 
 // leave says that no policy names the source. It reports whether that is new.
 func (s *source) leave(now time.Time) bool {
-	if !s.wanted && !s.unwantedSince.IsZero() {
+	if !s.wanted && !s.restored {
 		return false
 	}
 	s.supersede()
-	s.wanted, s.unwantedSince = false, now
+	s.wanted, s.restored, s.awaited, s.unwantedSince = false, false, time.Time{}, now
 	return true
+}
+
+// forgotten reports whether there is no reason to keep the source: nobody names it, and its
+// keys are too old to be there for its return.
+func (s *source) forgotten(now time.Time) bool {
+	if s.wanted || s.restored {
+		return false
+	}
+	return !s.keys.known() || now.Sub(s.unwantedSince) > retention
 }
 
 // supersede gives up the running attempt: nothing waits for a hanging one.
@@ -102,27 +126,29 @@ func (s *source) supersede() {
 
 // fail takes over a failed attempt. The last good keys stay.
 func (s *source) fail(r result, o Options) event {
-	now := o.Now()
+	now, before := o.Now(), s.err
 	s.resolved = cmp.Or(r.uri, s.resolved)
-	s.confirmed, s.err = false, shortened(r.err.Error())
+	s.confirmed, s.err, s.awaited = false, shortened(r.err.Error()), time.Time{}
 	s.next = now.Add(backoff(s.failures, o.FirstBackoff, o.MaxBackoff))
 	s.failures++
-	if !s.failedSince.IsZero() {
+	message := "keys still cannot be fetched, for another reason"
+	if s.failedSince.IsZero() {
+		s.failedSince, message = now, "keys cannot be fetched"
+	} else if sameReason(before, s.err) {
 		return event{}
 	}
-	s.failedSince = now
 	consequence := "there are no keys: every token of this issuer is refused"
 	if s.keys.known() {
 		consequence = "the last good keys stay in use"
 	}
-	return event{slog.LevelWarn, "keys cannot be fetched", []any{"source", s.name(), "reason", s.err, "consequence", consequence}}
+	return event{slog.LevelWarn, message, []any{"source", s.name(), "reason", s.err, "consequence", consequence, "nextTry", s.next.UTC()}}
 }
 
 // succeed takes over fetched keys.
 func (s *source) succeed(r result) event {
 	before, failing := s.keys, !s.failedSince.IsZero()
 	s.resolved, s.keys, s.confirmed, s.next = r.uri, r.keys, true, r.next
-	s.failures, s.failedSince, s.err = 0, time.Time{}, ""
+	s.failures, s.failedSince, s.err, s.awaited = 0, time.Time{}, "", time.Time{}
 	message := ""
 	switch {
 	case !before.known():
@@ -151,6 +177,24 @@ func shortened(reason string) string {
 		return reason
 	}
 	return strings.ToValidUTF8(reason[:most], "") + "…"
+}
+
+// sameReason reports whether two reasons differ at most in words that differ from try to try:
+// those with a time or with the port of a connection.
+func sameReason(a, b string) bool {
+	passing := func(word string) bool {
+		digits := 0
+		for _, c := range word {
+			if digits++; c < '0' || c > '9' {
+				digits = 0
+			}
+			if digits == 4 {
+				return true
+			}
+		}
+		return false
+	}
+	return slices.Equal(slices.DeleteFunc(strings.Fields(a), passing), slices.DeleteFunc(strings.Fields(b), passing))
 }
 
 // name is how messages call the source.

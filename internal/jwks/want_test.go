@@ -1,7 +1,9 @@
 package jwks_test
 
 import (
+	"maps"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -110,19 +112,19 @@ func TestReturningSource(t *testing.T) {
 	f.Want(nil)
 	f.stop()
 
-	later.Store(int64(12 * 24 * time.Hour))
+	later.Store(int64(13*24*time.Hour - time.Minute))
 	f = run(t, o)
 	f.Want(nil)
 	f.Want(requests(source))
 	if len(f.Keys()) != 1 {
-		t.Error("the keys did not survive six days and a restart")
+		t.Error("the keys did not survive almost seven days and a restart")
 	}
 	f.Want(nil)
-	later.Store(int64(20 * 24 * time.Hour))
+	later.Store(int64(20*24*time.Hour + time.Minute))
 	f.Want(nil)
 	f.Want(requests(source))
 	if len(f.Keys()) != 0 {
-		t.Error("the keys survived eight days that nobody wanted them")
+		t.Error("the keys survived more than seven days that nobody wanted them")
 	}
 }
 
@@ -190,6 +192,125 @@ func TestNamedAgainIsTriedAtOnce(t *testing.T) {
 	f.await(t, model.Keys{source: set(keyB)})
 }
 
+// TestAChangedRuleFetchesAtOnce holds that an edit of a rule that names the source ends a
+// backoff, that it ends no other's, and that nothing waits for a source that was tried.
+func TestAChangedRuleFetchesAtOnce(t *testing.T) {
+	i := newIssuer(t, plain)
+	source, other := uri(i.URL+"/keys"), uri(i.URL+"/other")
+	i.serve("/keys", gone)
+	i.serve("/other", gone)
+	f := run(t, seldom())
+	edited := func(revision string) []model.KeyRequest {
+		return []model.KeyRequest{{KeySource: source, Revision: revision}, {KeySource: other, Revision: "always"}}
+	}
+	f.Want(edited("1"))
+	f.log.await(t, "cannot be fetched")
+	f.log.await(t, "cannot be fetched")
+	i.drain("/keys")
+	i.serve("/keys", body(set(keyA)))
+	f.Want(edited("1"))
+	f.Want(edited("2"))
+	if got := f.Awaited(); len(got) != 0 {
+		t.Errorf("awaited: %v", got)
+	}
+	f.await(t, model.Keys{source: set(keyA)})
+	if n := i.drain("/other"); n != 0 {
+		t.Errorf("%d requests for the source whose rules are the same", n)
+	}
+	f.Want(edited("2"))
+	i.serve("/keys", body(set(keyB)))
+	f.Want(edited("3"))
+	f.await(t, model.Keys{source: set(keyB)})
+}
+
+// TestANewSourceIsAwaited holds until its first attempt ends, well or not, and also where it
+// returns: its keys may have been rotated meanwhile.
+func TestANewSourceIsAwaited(t *testing.T) {
+	i := newIssuer(t, plain)
+	good, bad, silent := uri(i.URL+"/keys"), uri(i.URL+"/bad"), uri(i.URL+"/silent?secret")
+	answer := make(chan bool)
+	slow := func(w http.ResponseWriter, r *http.Request) {
+		select {
+		case <-answer:
+		case <-r.Context().Done():
+		}
+		body(set(keyA))(w, r)
+	}
+	i.serve("/keys", slow)
+	i.serve("/silent", hang)
+	f := run(t, seldom())
+	// waits waits until those sources are awaited.
+	waits := func(sources ...model.KeySource) {
+		t.Helper()
+		deadline := time.After(bound)
+		for {
+			select {
+			case <-f.Changes():
+				got := slices.Collect(maps.Keys(f.Awaited()))
+				slices.SortFunc(got, func(a, b model.KeySource) int { return strings.Compare(a.URI, b.URI) })
+				if slices.Equal(got, sources) {
+					return
+				}
+			case <-deadline:
+				t.Fatalf("awaited %v, want %v", f.Awaited(), sources)
+			}
+		}
+	}
+	f.Want(append(requests(good, bad), model.KeyRequest{KeySource: silent, Timeout: 500 * time.Millisecond}))
+	waits(good, silent)
+	if name := f.Awaited()[silent]; strings.Contains(name, "secret") {
+		t.Errorf("shown as %s", name)
+	}
+	answers := func() {
+		t.Helper()
+		select {
+		case answer <- true:
+		case <-time.After(bound):
+			t.Fatal("nobody asks")
+		}
+	}
+	answers()
+	waits(silent)
+	if f.Keys()[good] != set(keyA) {
+		t.Error("not awaited, and without keys")
+	}
+	waits()
+	if got := f.Status()[2]; got.State != jwks.Failed || !strings.Contains(got.Error, "no whole answer") {
+		t.Errorf("status %+v", got)
+	}
+	f.Want(requests(bad))
+	f.Want(requests(good, bad))
+	if len(f.Keys()) != 1 || len(f.Awaited()) != 1 {
+		t.Errorf("a source that returns: keys %v, awaited %v; want both", f.Keys(), f.Awaited())
+	}
+	answers()
+	waits()
+	// Once more, and it is not named any more before its attempt ends.
+	f.Want(requests(bad))
+	f.Want(requests(good, bad))
+	waits(good)
+	f.Want(requests(bad))
+	if got := f.Awaited(); len(got) != 0 {
+		t.Errorf("a source that is not named any more is awaited: %v", got)
+	}
+}
+
+// TestNobodyWaitsLongerThanItsOwnTimeout holds for a source at whose address another one
+// hangs that may.
+func TestNobodyWaitsLongerThanItsOwnTimeout(t *testing.T) {
+	i := newIssuer(t, plain)
+	i.serve("/keys", hang)
+	i.serve("/.well-known/openid-configuration", body(discovery(i.URL, i.URL+"/keys")))
+	patient := model.KeyRequest{KeySource: uri(i.URL + "/keys"), Timeout: time.Hour}
+	f := run(t, seldom())
+	f.Want([]model.KeyRequest{patient})
+	i.await(t, "/keys", 1)
+	f.Want([]model.KeyRequest{patient, {KeySource: model.KeySource{Issuer: i.URL}, Timeout: 300 * time.Millisecond}})
+	if line := f.log.await(t, "cannot be fetched"); !strings.Contains(line, "300ms to another fetch of the same address") {
+		t.Error(line)
+	}
+}
+
 // TestNoSecretsAreShown holds that neither the log nor the status shows user, password or query.
 func TestNoSecretsAreShown(t *testing.T) {
 	i := newIssuer(t, plain)
@@ -201,12 +322,33 @@ func TestNoSecretsAreShown(t *testing.T) {
 		}
 		w.Write([]byte(set(keyA)))
 	})
+	i.serve("/moved", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Location", "http://user:hunter2@[?hunter2")
+		w.WriteHeader(http.StatusFound)
+	})
+	i.serve("/moved-on", http.RedirectHandler("http://user:hunter2@127.0.0.1:1/?hunter2", http.StatusFound).ServeHTTP)
+	raw := func(answer string) http.HandlerFunc {
+		return func(w http.ResponseWriter, _ *http.Request) {
+			conn, _, err := w.(http.Hijacker).Hijack()
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			conn.Write([]byte(answer))
+			conn.Close()
+		}
+	}
+	i.serve("/raw", raw("hunter2 is no HTTP\r\n\r\n"))
+	i.serve("/raw-header", raw("HTTP/1.1 200 OK\r\nSet-Cookie hunter2\r\n\r\n"))
 	f := run(t, seldom())
 	source := uri(good + "/keys?key=hunter2")
-	f.Want(requests(source, uri(good+"/absent?key=hunter2"), uri("http://user:hunter2@127.0.0.1:1/?hunter2"), uri("http://user:hunter2@:x/"), model.KeySource{Issuer: good + "/?hunter2"}))
+	f.Want(requests(source, uri(i.URL+"/moved"), uri(i.URL+"/moved-on"), uri(i.URL+"/raw"), uri(i.URL+"/raw-header"), uri(good+"/absent?key=hunter2"), uri("http://user:hunter2@127.0.0.1:1/?hunter2"), uri("http://user:hunter2@:x/"), model.KeySource{Issuer: good + "/?hunter2"}))
 	f.await(t, model.Keys{source: set(keyA)})
-	for range 4 {
+	for range 8 {
 		f.log.await(t, "cannot be fetched")
+	}
+	if text := f.log.String(); !strings.Contains(text, "redirected to what is not an address") || strings.Count(text, "the answer is not HTTP") != 2 {
+		t.Errorf("the log does not say what is wrong:\n%s", text)
 	}
 	for _, s := range f.Status() {
 		if text := strings.Join([]string{s.URI, s.Issuer, s.ResolvedURI, s.Error}, " "); strings.Contains(text, "hunter2") {

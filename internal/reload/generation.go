@@ -26,15 +26,18 @@ type Generation struct {
 	At      time.Time
 	Hash    string
 	Program *translate.Program
-	files   []source.File
+	// requests are the program's.
+	requests []model.KeyRequest
+	files    []source.File
 	// unreadable are findings about files that could not be read; they refuse it everywhere.
 	unreadable diag.List
 }
 
 func newGeneration(seq uint64, at time.Time, files []source.File, unreadable diag.List, settings model.Settings) *Generation {
+	program := translate.Compile(files, settings)
 	return &Generation{
 		Seq: seq, At: at, Hash: hashOf(files, unreadable), files: files, unreadable: unreadable,
-		Program: translate.Compile(files, settings),
+		Program: program, requests: program.KeyRequests(),
 	}
 }
 
@@ -59,6 +62,38 @@ func (g *Generation) resources(gateway model.Gateway) (envoy.Resources, diag.Lis
 		return envoy.Resources{}, g.unreadable
 	}
 	return g.Program.For(gateway)
+}
+
+// waits reports whether any gateway has to wait for keys before it is served the generation.
+func (g *Generation) waits(awaited map[model.KeySource]string) bool {
+	return len(g.waitingNames(awaited)) > 0
+}
+
+// waitingNames returns the names of the generation's sources that are awaited.
+func (g *Generation) waitingNames(awaited map[model.KeySource]string) []string {
+	var sources []model.KeySource
+	for _, request := range g.requests {
+		sources = append(sources, request.KeySource)
+	}
+	return namesOf(sources, awaited)
+}
+
+// waitsFor returns the names of the sources that are awaited and that a gateway's policy needs.
+func (g *Generation) waitsFor(gateway model.Gateway, awaited map[model.KeySource]string) []string {
+	if len(awaited) == 0 {
+		return nil
+	}
+	return namesOf(g.Program.KeySourcesFor(gateway), awaited)
+}
+
+func namesOf(sources []model.KeySource, awaited map[model.KeySource]string) []string {
+	var out []string
+	for _, source := range sources {
+		if name, ok := awaited[source]; ok {
+			out = append(out, name)
+		}
+	}
+	return out
 }
 
 // hashOf names the content of a generation: equal files give equal hashes everywhere.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -22,12 +23,15 @@ type Publisher interface {
 	Set(ctx context.Context, group string, snapshot *cachev3.Snapshot) error
 }
 
-// Keyring holds the keys that policies name and do not hold themselves. Neither method waits.
+// Keyring holds the keys that policies name and do not hold themselves. No method waits.
 type Keyring interface {
 	// Want says which sources are needed from now on.
 	Want(requests []model.KeyRequest)
 	// Keys returns the keys that there are.
 	Keys() model.Keys
+	// Awaited returns the sources that are needed newly and were not tried to their end yet,
+	// each with the name that may be shown of it. None stays there for long.
+	Awaited() map[model.KeySource]string
 }
 
 // Options are what a reloader works with.
@@ -53,8 +57,11 @@ type Reloader struct {
 	mu     sync.Mutex
 	latest *Generation
 	// kept are the generations that may have to be served, newest first: the latest, those
-	// that a group is served, and the newest that is clean for every gateway.
-	kept    []*Generation
+	// that a group is served, the newest that is clean for every gateway and waits for no
+	// keys, and the clean ones after it.
+	kept []*Generation
+	// awaited are the sources of keys that a generation waits for before a group is served it.
+	awaited map[model.KeySource]string
 	groups  map[string]*group
 	settled map[string][]byte
 	seq     uint64
@@ -79,6 +86,8 @@ type group struct {
 	connected bool
 	serving   *Generation
 	refused   diag.List
+	// waiting names the sources of keys that keep the latest generation from the group.
+	waiting []string
 }
 
 // New returns a reloader that has read nothing yet. With a state directory it knows the
@@ -116,30 +125,34 @@ func (r *Reloader) Reload(ctx context.Context, change Change) error {
 	r.latest = newGeneration(r.seq, r.options.Now(), files, unreadable, r.options.Settings)
 	r.kept = append([]*Generation{r.latest}, r.kept...)
 	r.turnKeys()
-	var failed *multierror.Error
-	failed = multierror.Append(failed, r.publishAll(ctx))
+	err := r.publishAll(ctx)
 	r.prune()
 	r.report()
 	r.unsaved = true
-	failed = multierror.Append(failed, r.save())
-	return failed.ErrorOrNil()
+	return multierror.Append(nil, err, r.save()).ErrorOrNil()
 }
 
-// Rekey publishes, to every group, what it is served with the keys that there are now.
+// Rekey publishes, to every group, what it is served with the keys that there are now. It
+// is called whenever these, or the keys that are awaited, have changed.
 func (r *Reloader) Rekey(ctx context.Context) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	waited := r.latest != nil && r.latest.waits(r.awaited)
 	r.turnKeys()
-	return r.publishAll(ctx)
+	err := r.publishAll(ctx)
+	r.prune()
+	if waited && !r.latest.waits(r.awaited) {
+		r.options.Logger.Info("policy waits for no keys any more", "generation", r.latest.Seq, "hash", r.latest.Hash)
+	}
+	return multierror.Append(nil, err, r.save()).ErrorOrNil()
 }
 
-// turnKeys says which keys the kept generations need, and gives them those that there are
-// where these are not the ones that they have.
-func (r *Reloader) turnKeys() {
+// want says which keys the kept generations need.
+func (r *Reloader) want() {
 	var requests []model.KeyRequest
 	wanted := map[model.KeySource]bool{}
 	for _, g := range r.kept { // the newest first: how long a fetch may take is its to say
-		for _, request := range g.Program.KeyRequests() {
+		for _, request := range g.requests {
 			if !wanted[request.KeySource] {
 				wanted[request.KeySource] = true
 				requests = append(requests, request)
@@ -147,6 +160,14 @@ func (r *Reloader) turnKeys() {
 		}
 	}
 	r.options.Keyring.Want(requests)
+}
+
+// turnKeys says which keys the kept generations need, and gives them those that there are
+// where these are not the ones that they have.
+func (r *Reloader) turnKeys() {
+	r.want()
+	// In this order: what comes in between is told anew, and what was tried is never missed.
+	r.awaited = r.options.Keyring.Awaited()
 	keys := r.options.Keyring.Keys()
 	if maps.Equal(keys, r.options.Settings.Keys) {
 		return
@@ -189,15 +210,23 @@ func (r *Reloader) save() error {
 	return nil
 }
 
-// publish gives a group the newest generation that is clean for it. Without any it is
-// given nothing: its listeners stay as they are, or do not open.
+// publish gives a group the newest generation that is clean for it and that waits for no
+// keys of its policy: what was served before is better than what would refuse every token
+// until they come. Without any it is given nothing: its listeners stay as they are, or do
+// not open.
 func (r *Reloader) publish(ctx context.Context, key string, g *group) error {
-	g.refused = nil
+	g.refused, g.waiting = nil, nil
 	for _, generation := range r.kept {
 		resources, refused := generation.resources(g.gateway)
 		if len(refused) > 0 {
 			if generation == r.latest {
 				g.refused = refused
+			}
+			continue
+		}
+		if waiting := generation.waitsFor(g.gateway, r.awaited); len(waiting) > 0 {
+			if generation == r.latest {
+				g.waiting = waiting
 			}
 			continue
 		}
@@ -222,25 +251,36 @@ func (r *Reloader) publish(ctx context.Context, key string, g *group) error {
 	return nil
 }
 
-// prune forgets generations that nobody can need any more.
+// prune forgets generations that nobody can need any more, and the keys that only they need.
+// Those that wait for keys are needed, and what can be served until then.
 func (r *Reloader) prune() {
-	needed := map[*Generation]bool{r.latest: true}
+	served := map[string]bool{} // by hash: a rotation of keys makes another value of a generation
 	for _, g := range r.groups {
-		needed[g.serving] = true
+		if g.serving != nil {
+			served[g.serving.Hash] = true
+		}
+	}
+	needed := map[*Generation]bool{r.latest: true}
+	for _, g := range r.kept {
+		if served[g.Hash] {
+			needed[g] = true
+			delete(served, g.Hash)
+		}
 	}
 	for _, g := range r.kept {
 		if g.clean() {
 			needed[g] = true
-			break
+			if !g.waits(r.awaited) {
+				break
+			}
 		}
 	}
-	var kept []*Generation
-	for _, g := range r.kept {
-		if needed[g] {
-			kept = append(kept, g)
-		}
+	kept := slices.DeleteFunc(slices.Clone(r.kept), func(g *Generation) bool { return !needed[g] })
+	if len(kept) == len(r.kept) {
+		return
 	}
-	r.kept = kept
+	r.kept, r.unsaved = kept, true
+	r.want()
 }
 
 // report logs a generation once, with every finding.
@@ -254,6 +294,9 @@ func (r *Reloader) report() {
 		log.Warn("policy compiled with warnings", "findings", lines(findings))
 	default:
 		log.Info("policy compiled")
+	}
+	if r.latest.waits(r.awaited) {
+		log.Info("policy waits for keys before it is served", "sources", r.latest.waitingNames(r.awaited))
 	}
 	r.options.Metrics.generation(r.latest)
 }
@@ -276,7 +319,11 @@ func (r *Reloader) Join(n node.Group) {
 	if err := r.publish(context.Background(), n.Key, g); err != nil {
 		r.options.Logger.Error("cannot serve gateway", "group", n.Key, "error", err)
 	}
-	if g.serving == nil {
+	switch {
+	case g.serving != nil:
+	case len(g.waiting) > 0:
+		r.options.Logger.Info("policy for gateway waits for keys, its listeners open then", "group", n.Key, "sources", g.waiting)
+	default:
 		r.options.Logger.Error("no good policy for gateway, its listeners do not open", "group", n.Key)
 	}
 	if err := r.save(); err != nil {

@@ -51,12 +51,15 @@ func newReloader(t *testing.T, state *reload.State, dirs ...string) (*reload.Rel
 
 // keyring holds the keys that a test puts there.
 type keyring struct {
-	wanted []model.KeyRequest
-	keys   model.Keys
+	wanted  []model.KeyRequest
+	keys    model.Keys
+	awaited map[model.KeySource]string
 }
 
 func (k *keyring) Want(requests []model.KeyRequest) { k.wanted = requests }
 func (k *keyring) Keys() model.Keys                 { return k.keys }
+
+func (k *keyring) Awaited() map[model.KeySource]string { return k.awaited }
 
 func must(t *testing.T, err error) {
 	t.Helper()

@@ -11,9 +11,13 @@ import (
 
 // Status is what there is to know about the generations.
 type Status struct {
-	// Ready says that there is a policy that is good for every gateway, be it the latest or not.
-	Ready    bool          `json:"ready"`
-	Latest   *Reading      `json:"latest"`
+	// Ready says that there is a policy that is good for every gateway and waits for no keys,
+	// be it the latest or not.
+	Ready  bool     `json:"ready"`
+	Latest *Reading `json:"latest"`
+	// Waiting names the sources of keys that the latest waits for before gateways that need
+	// them are served it. It waits for none for longer than fetching them may take.
+	Waiting  []string      `json:"waiting,omitempty"`
 	Findings diag.List     `json:"findings"`
 	Groups   []GroupStatus `json:"groups"`
 }
@@ -33,6 +37,8 @@ type GroupStatus struct {
 	Serving *Reading `json:"serving"`
 	// Refused are the errors that keep the latest generation from the group.
 	Refused diag.List `json:"refused"`
+	// Waiting names the sources of keys that the group waits for before it is served the latest.
+	Waiting []string `json:"waiting,omitempty"`
 	key     string
 }
 
@@ -43,18 +49,19 @@ func (g GroupStatus) Key() string { return g.key }
 func (r *Reloader) Status() Status {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	out := Status{Ready: slices.ContainsFunc(r.kept, (*Generation).clean), Latest: reading(r.latest), Findings: diag.List{}, Groups: []GroupStatus{}}
+	good := func(g *Generation) bool { return g.clean() && !g.waits(r.awaited) }
+	out := Status{Ready: slices.ContainsFunc(r.kept, good), Latest: reading(r.latest), Findings: diag.List{}, Groups: []GroupStatus{}}
 	if r.latest == nil {
 		out.Ready = false
 		return out
 	}
-	out.Findings = r.latest.Findings()
+	out.Findings, out.Waiting = r.latest.Findings(), r.latest.waitingNames(r.awaited)
 	for key, g := range r.groups {
 		if !g.connected {
 			continue
 		}
 		out.Groups = append(out.Groups, GroupStatus{
-			Namespace: g.gateway.Namespace, Labels: g.gateway.Labels, Serving: reading(g.serving), Refused: g.refused, key: key,
+			Namespace: g.gateway.Namespace, Labels: g.gateway.Labels, Serving: reading(g.serving), Refused: g.refused, Waiting: slices.Clone(g.waiting), key: key,
 		})
 	}
 	slices.SortFunc(out.Groups, func(a, b GroupStatus) int { return cmp.Compare(a.key, b.key) })
