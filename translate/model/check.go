@@ -15,6 +15,7 @@ func (m *Model) check() diag.List {
 	out := append(m.serverConflicts(), m.closedServers()...)
 	c := m.newChecks()
 	out = append(out, m.checkRoutes()...)
+	out = append(out, m.delegates.found...)
 	for _, policy := range slices.Concat(c.authentications, c.authorizations) {
 		out = append(out, c.scope(policy)...)
 	}
@@ -24,6 +25,8 @@ func (m *Model) check() diag.List {
 	for _, policy := range c.authorizations {
 		out = append(out, c.authorization(policy)...)
 	}
+	// After the RequestAuthentications, whose headers are known then.
+	out = append(out, c.virtualServices()...)
 	out = append(out, c.normalization()...)
 	out = append(out, m.checkProviders()...)
 	return append(out, m.checkClaimHeaders()...)
