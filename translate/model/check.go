@@ -38,7 +38,8 @@ type checks struct {
 	authentications, authorizations []*resource.Resource
 	gatewaySide
 	tokenSide
-	hosts hostIndex
+	preflight preflightSide
+	hosts     hostIndex
 	// near remembers suggestions: the same slip often stands in many policies.
 	near map[slip]string
 	// comparisons is how many more names may be compared: a suggestion must not make a
@@ -57,6 +58,7 @@ func (m *Model) newChecks() *checks {
 	c.gatewaySide = m.gatewaySide()
 	c.hosts = m.hostIndex()
 	c.tokenSide = c.newTokenSide()
+	c.preflight = c.preflightSide()
 	return c
 }
 

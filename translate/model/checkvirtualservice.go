@@ -22,6 +22,7 @@ func (c *checks) virtualServices() diag.List {
 			path := resource.Path{"spec", "http", i}
 			out = append(out, c.claims(vs, path, r, gateways)...)
 			out = append(out, c.claimHeadersWritten(vs, path, r, gateways)...)
+			out = append(out, c.preflights(vs, path, r, gateways)...)
 		}
 	}
 	for d, users := range c.delegates.users {

@@ -38,6 +38,8 @@ func (c *checker) delay(path Path, d *networkingv1alpha3.HTTPFaultInjection_Dela
 	switch t := d.GetHttpDelayType().(type) {
 	case *networkingv1alpha3.HTTPFaultInjection_Delay_FixedDelay:
 		c.duration(path.Field("fixedDelay"), t.FixedDelay)
+	case *networkingv1alpha3.HTTPFaultInjection_Delay_ExponentialDelay:
+		c.addKey(diag.CodeFault, path.Field("exponentialDelay"), "Envoy, and so Istio, has no exponential delay").WithHint("fixedDelay")
 	case nil:
 		c.ineffective(path, "without fixedDelay no request is delayed", "for example fixedDelay: 2s")
 	}
@@ -57,6 +59,8 @@ func (c *checker) abort(path Path, a *networkingv1alpha3.HTTPFaultInjection_Abor
 		if _, ok := GRPCStatus(t.GrpcStatus); !ok {
 			c.add(diag.CodeFault, path.Field("grpcStatus"), "%q is not the name of a gRPC status", t.GrpcStatus).WithHint("%s", choice(t.GrpcStatus, slices.Sorted(maps.Keys(code.Code_value))))
 		}
+	case *networkingv1alpha3.HTTPFaultInjection_Abort_Http2Error:
+		c.addKey(diag.CodeFault, path.Field("http2Error"), "Envoy, and so Istio, cannot abort with an HTTP/2 error").WithHint("httpStatus or grpcStatus")
 	case nil:
 		c.ineffective(path, "without httpStatus or grpcStatus no request is aborted", "for example httpStatus: 503")
 	}

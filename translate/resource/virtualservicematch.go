@@ -89,7 +89,7 @@ func (c *checker) headerMatches(path Path, headers map[string]*networkingv1alpha
 			c.claimMatch(at, name, m, vs)
 			continue
 		}
-		if !isHeaderToken(name) && !slices.Contains([]string{":method", ":scheme", ":authority", ":path"}, name) {
+		if !isHeaderToken(name) && !slices.Contains([]string{":method", ":scheme", ":authority", ":path", ":status"}, name) {
 			c.addKey(diag.CodeMatch, at, "%q is not the name of a header", name).WithHint("a header's name, :method, :scheme, :authority or :path")
 		}
 		// Istio has this one text, which is no regular expression, for a header that is there.
