@@ -109,21 +109,26 @@ func directResponse(d *networkingv1alpha3.HTTPDirectResponse) *routev3.DirectRes
 
 // routeAction renders how a request is sent on.
 func routeAction(v model.View, p model.Port, r model.Route, targets []*routev3.WeightedCluster_ClusterWeight, headers headers) *routev3.RouteAction {
-	timeout := r.HTTP.GetTimeout()
-	if timeout == nil {
-		// Istio switches the route's timeout off where the VirtualService sets none.
-		timeout = durationpb.New(0)
-	}
 	out := &routev3.RouteAction{
-		Timeout:     timeout,
-		RetryPolicy: retries(r.HTTP.GetRetries()),
-		// The time that a gRPC client asks for counts too, up to the route's own.
-		MaxStreamDuration:     &routev3.RouteAction_MaxStreamDuration{MaxStreamDuration: durationpb.New(0), GrpcTimeoutHeaderMax: timeout},
+		RetryPolicy:           retries(r.HTTP.GetRetries()),
 		RequestMirrorPolicies: mirrors(v, p, r),
 	}
+	setTimeout(out, r.HTTP.GetTimeout())
 	rewrite(out, r.HTTP.GetRewrite(), headers.authority)
 	setTargets(out, targets)
 	return out
+}
+
+// setTimeout sets how long a request may take. Without a time it may take any, as in Istio,
+// but for what a gRPC client asks for. With one, what such a client asks for is left to it and
+// to the backend: Envoy 1.40 takes no notice of a route's timeout beside a maximal duration
+// of streams, and Istio's way of having both is deprecated.
+func setTimeout(out *routev3.RouteAction, timeout *durationpb.Duration) {
+	out.Timeout = timeout
+	if timeout == nil {
+		out.Timeout = durationpb.New(0)
+		out.MaxStreamDuration = &routev3.RouteAction_MaxStreamDuration{MaxStreamDuration: durationpb.New(0), GrpcTimeoutHeaderMax: durationpb.New(0)}
+	}
 }
 
 // setTargets sets where requests go.
