@@ -20,6 +20,18 @@ spec:
 `, keySet(t, key), further)
 }
 
+// needToken refuses a path to requests without a token.
+func needToken(path string) string {
+	return fmt.Sprintf(`---
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: {name: need-a-token, namespace: istio-system}
+spec:
+  action: DENY
+  rules: [{from: [{source: {notRequestPrincipals: ["*"]}}], to: [{operation: {paths: [%s]}}]}]
+`, path)
+}
+
 // TestClaimRouting leads two values of a claim to two backends and everybody else to a third.
 func TestClaimRouting(t *testing.T) {
 	key := newSigningKey(t)
@@ -107,18 +119,10 @@ func TestClaimsInHeaders(t *testing.T) {
 func TestCORS(t *testing.T) {
 	key := newSigningKey(t)
 	cors := `corsPolicy: {allowOrigins: [{exact: "https://a.example"}, {regex: "https://.*[.]b[.]example"}], allowMethods: [GET, POST], allowHeaders: [x-a], exposeHeaders: [x-b], maxAge: 1h, allowCredentials: true`
-	needToken := `---
-apiVersion: security.istio.io/v1
-kind: AuthorizationPolicy
-metadata: {name: need-a-token, namespace: istio-system}
-spec:
-  action: DENY
-  rules: [{from: [{source: {notRequestPrincipals: ["*"]}}], to: [{operation: {paths: [/guarded]}}]}]
-`
 	r := newRouter(t, names(t, "a.test"), routes("cors",
 		`{match: [{uri: {exact: /ignore}}], `+cors+`, unmatchedPreflights: IGNORE}, `+to("a.test")+`}`,
 		`{match: [{uri: {exact: /none}}], `+to("a.test")+`}`,
-		`{`+cors+`}, `+to("a.test")+`}`), tokensOf(t, key, "")+needToken)
+		`{`+cors+`}, `+to("a.test")+`}`), tokensOf(t, key, "")+needToken("/guarded"))
 	preflight := func(path, origin string) *envoytest.Answer {
 		return r.do(t, request{method: http.MethodOptions, path: path, header: []string{"Origin", origin, "Access-Control-Request-Method", "POST"}})
 	}
