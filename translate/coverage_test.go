@@ -169,7 +169,7 @@ func form(key string) string {
 // tableRows are the rows of the tables of what a policy means: JWT rules (A-2), empty rules
 // (B-2), strings (B-3), sources (B-4), request principals (B-5), conditions (B-6),
 // operations (B-7), sets of policies (B-8), dry runs (B-10), authorizers (B-11) and trust
-// domains (B-12).
+// domains (B-12); and of what routing means: names (E-1) and VirtualServices (E-3).
 func tableRows() map[string][]string {
 	return map[string][]string{
 		"A-2": {"issuer", "audiences", "jwks", "fromHeaders", "fromParams", "fromCookies", "none of the three", "outputPayloadToHeader",
@@ -185,12 +185,16 @@ func tableRows() map[string][]string {
 		"B-8":  {"key", "one filter for an action", "ALLOW", "DENY", "AUDIT is LOG", "another namespace"},
 		"B-11": {"envoyExtAuthzHttp, every field", "envoyExtAuthzGrpc, every field", "unknown provider", "provider without a service", "several providers"},
 		"B-12": {"aliases"},
+		"E-1":  {"virtual hosts collapse"},
+		"E-3": {"hosts", "gateways", "exportTo", "order", "catch-all", "one route per match", "match.uri", "match.headers and withoutHeaders", "match.method, authority, scheme",
+			"match.queryParams", "match.port, gateways", "match.sourceLabels, sourceNamespace", "match.statPrefix, name", "@request.auth.claims", "one destination",
+			"several destinations", "destination", "redirect", "directResponse", "rewrite", "timeout", "retries", "fault", "mirror, mirrors", "corsPolicy", "headers", "delegate", "tls[], tcp[]"},
 		"B-10": {"DENY only dry run", "ALLOW only dry run, no default deny", "false is enforced", "dry run of allow-nothing",
 			"together with an enforced policy", "not for AUDIT", "not for CUSTOM", "neither true nor false"},
 	}
 }
 
-var rowComment = regexp.MustCompile(`(?m)^ *# ([AB]-[0-9]+) (.+)$`)
+var rowComment = regexp.MustCompile(`(?m)^ *# ([ABE]-[0-9]+) (.+)$`)
 
 // TestEveryRowHasACase holds that each row is named by one comment "# B-3 *x" in the input
 // of a case, and that no comment names a row that there is not.

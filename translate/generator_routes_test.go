@@ -41,22 +41,129 @@ func (g *generator) httpRoute() object {
 	if g.often() {
 		var match []object
 		for range 1 + g.IntN(3) {
-			match = append(match, object{"uri": g.uri(), "ignoreUriCase": g.rarely()})
+			match = append(match, g.httpMatch())
 		}
 		out["match"] = match
 	}
 	if g.rarely() {
-		out["directResponse"] = object{"status": pick(g, []int{200, 204, 301, 404, 599}), "body": object{"string": pick(g, []string{"", "a", "ü", strings.Repeat("x", 5000)})}}
-		return out
+		out["headers"] = g.headers([]string{"x-set-a", "X-Set-A", "!#$%&'*+.^_`|~", "x-forwarded-for", "connection"})
 	}
+	if g.rarely() {
+		out["corsPolicy"] = g.cors()
+	}
+	switch g.IntN(8) {
+	case 0:
+		out["directResponse"] = object{"status": pick(g, []int{200, 204, 301, 404, 599}), "body": object{"string": pick(g, []string{"", "a", "ü", strings.Repeat("x", 5000)})}}
+	case 1:
+		out["redirect"] = g.redirect()
+	default:
+		g.forwarding(out)
+	}
+	return out
+}
+
+// forwarding adds what a route says of requests that are sent on.
+func (g *generator) forwarding(out object) {
 	route := []object{g.destination()}
 	if g.rarely() {
 		second := g.destination()
 		route[0]["weight"], second["weight"] = pick(g, []int{0, 1, 100, 2_000_000_000}), pick(g, []int{1, 99})
+		second["headers"] = g.headers([]string{"Host", ":authority", "x-set-a"})
 		route = append(route, second)
 	}
 	out["route"] = route
+	if g.rarely() {
+		out["timeout"] = pick(g, []string{"1ms", "1.5s", "87600h"})
+	}
+	if g.rarely() {
+		out["rewrite"] = pick(g, []object{{"uri": "/"}, {"uri": "a b?c#ü"}, {"authority": "a.example:80"}, {"authority": "ü"},
+			{"uriRegexRewrite": object{"match": "^/(a)(b)?", "rewrite": `\\2\\1\\0\\\\`}}, {"uriRegexRewrite": object{"match": "x", "rewrite": "ü"}}, {"uri": "/", "authority": "a"}})
+	}
+	if g.rarely() {
+		out["retries"] = pick(g, []object{{"attempts": 0}, {"attempts": 1}, {"attempts": 2147483647, "perTryTimeout": "1ms", "backoff": "1ms"},
+			{"attempts": 2, "retryOn": "503,5xx,retriable-4xx,100,511", "retryRemoteLocalities": true, "retryIgnorePreviousHosts": g.often()},
+			{"attempts": 2, "retryOn": "gateway-error,reset,reset-before-request,connect-failure,refused-stream,retriable-headers,envoy-ratelimited,http3-post-connect-failure,cancelled,deadline-exceeded,internal,resource-exhausted,unavailable"},
+			{"attempts": 1, "retryOn": ","}, {"attempts": 1, "backoff": "87600h"}})
+	}
+	if g.rarely() {
+		out["fault"] = pick(g, []object{{"delay": object{"fixedDelay": "1ms", "percentage": object{"value": 0.0001}}}, {"delay": object{"fixedDelay": "87600h", "percent": 100}},
+			{"abort": object{"httpStatus": 200, "percentage": object{"value": 100}}}, {"abort": object{"httpStatus": 599}}, {"abort": object{"grpcStatus": "OK", "percentage": object{"value": 33.3333}}},
+			{"abort": object{"grpcStatus": "UNAUTHENTICATED"}, "delay": object{}}, {"abort": object{}, "delay": object{"percent": 5}}})
+	}
+	if g.rarely() {
+		out["mirrors"] = []object{g.mirror(), g.mirror()}
+	} else if g.rarely() {
+		out["mirror"] = g.destination()["destination"]
+		out["mirrorPercentage"] = object{"value": pick(g, []float64{0, 0.0001, 50, 100})}
+	}
+}
+
+func (g *generator) mirror() object {
+	out := g.destination()
+	if g.often() {
+		out["percentage"] = object{"value": pick(g, []float64{0, 0.0001, 50, 100})}
+	}
 	return out
+}
+
+func (g *generator) httpMatch() object {
+	out := object{"ignoreUriCase": g.rarely()}
+	if g.often() {
+		out["uri"] = g.uri()
+	}
+	for _, field := range []string{"method", "authority", "scheme"} {
+		if g.rarely() {
+			out[field] = g.text()
+		}
+	}
+	if g.rarely() {
+		out["headers"] = object{pick(g, []string{"x-a", "X-A", "!#$%&'*+.^_`|~", ":path", ":status", "@request.auth.claims.a.b", "@request.auth.claims[a.b][c d]"}): g.text()}
+	}
+	if g.rarely() {
+		out["withoutHeaders"] = object{pick(g, []string{"x-a", "x-b", ":authority"}): g.text(), "x-c": object{}, "x-d": object{"regex": "*"}, "@request.auth.claims[x]": object{"exact": "a"}}
+	}
+	if g.rarely() {
+		out["queryParams"] = object{pick(g, []string{"q", "a b", "ü", "&="}): g.text()}
+	}
+	if g.rarely() {
+		out["statPrefix"], out["name"] = pick(g, []string{"s", "a b", "ü"}), pick(g, []string{"m", "a b", "ü"})
+	}
+	return out
+}
+
+func (g *generator) text() object {
+	return pick(g, []object{{"exact": "a"}, {"exact": "ü \t"}, {"prefix": "a"}, {"regex": "a|b"}, {"regex": `\\pL+`}, {"exact": strings.Repeat("x", 5000)}})
+}
+
+func (g *generator) redirect() object {
+	out := pick(g, []object{{"uri": "/a?b#c"}, {"uri": "a"}, {"authority": "a.example:80"}, {"scheme": "https"}, {"port": 65535}, {"derivePort": "FROM_REQUEST_PORT"}, {"derivePort": "FROM_PROTOCOL_DEFAULT"}, {"uri": "%{x}%", "authority": "ü"}})
+	if g.often() {
+		out["redirectCode"] = pick(g, []int{301, 302, 303, 307, 308})
+	}
+	return out
+}
+
+func (g *generator) headers(set []string) object {
+	return object{
+		"request": object{
+			"set":    object{pick(g, set): g.headerValue()},
+			"add":    object{pick(g, []string{"x-b", "cookie", "content-length"}): g.headerValue()},
+			"remove": []string{pick(g, []string{"x-c", "x-a", "te", "X_Y"})},
+		},
+		"response": object{"set": object{pick(g, []string{"x-a", "server", "content-length"}): g.headerValue()}, "add": object{"set-cookie": g.headerValue()}, "remove": []string{"server"}},
+	}
+}
+
+func (g *generator) headerValue() string {
+	return pick(g, []string{"", "a", "ü", "a\tb", "100%%", "%REQ(x-a)%", "%REQ(x-a?:path):5%", "a%START_TIME(%s.%3f)%b", "%DYNAMIC_METADATA(envoy.filters.http.jwt_authn:payload:sub)%", "%RESP(x)%",
+		"%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%", "%UPSTREAM_HOST%", "%PROTOCOL%", "%FILTER_STATE(a:PLAIN)%", "%ENVIRONMENT(HOME)%", "%QUERY_PARAM(a)%", "%LOCAL_REPLY_BODY%", "%ROUTE_NAME%", strings.Repeat("x", 5000)})
+}
+
+func (g *generator) cors() object {
+	return object{
+		"allowOrigins": []object{{"exact": "*"}, g.text()}, "allowMethods": []string{"GET", "*"}, "allowHeaders": []string{"x-a", "*"}, "exposeHeaders": []string{"*"},
+		"maxAge": pick(g, []string{"1s", "87600h"}), "allowCredentials": g.often(), "unmatchedPreflights": pick(g, []string{"UNSPECIFIED", "FORWARD", "IGNORE"}),
+	}
 }
 
 func (g *generator) uri() object {

@@ -82,6 +82,19 @@ const (
 	CodeServerOverlap      Code = "PR0503"
 	CodeVirtualService     Code = "PR0601"
 	CodeServerName         Code = "PR0602"
+	CodeMatch              Code = "PR0603"
+	CodeRedirect           Code = "PR0604"
+	CodeRewrite            Code = "PR0605"
+	CodeRetry              Code = "PR0606"
+	CodeFault              Code = "PR0607"
+	CodeMirror             Code = "PR0608"
+	CodeCORS               Code = "PR0609"
+	CodeHeaderOperation    Code = "PR0610"
+	CodeDelegate           Code = "PR0611"
+	CodeClaimRoute         Code = "PR0612"
+	CodeRouteUnreachable   Code = "PR0613"
+	CodeRouteIneffective   Code = "PR0614"
+	CodeDeprecated         Code = "PR0615"
 	CodeServiceEntry       Code = "PR0701"
 	CodeNoEndpoints        Code = "PR0702"
 	CodeComplement         Code = "PR0801"
@@ -105,6 +118,11 @@ const (
 	CodeIgnoredCase        Code = "PR0922"
 	CodePathForm           Code = "PR0923"
 	CodeRemoteAddress      Code = "PR0924"
+	CodeUnknownDelegate    Code = "PR0925"
+	CodeDelegateConflict   Code = "PR0926"
+	CodeClaimUnverified    Code = "PR0927"
+	CodeClaimHeaderWritten Code = "PR0928"
+	CodePreflight          Code = "PR0929"
 	CodeUnknownProvider    Code = "PR0930"
 	CodeProviderService    Code = "PR0931"
 	CodeProviderPort       Code = "PR0932"
@@ -206,6 +224,19 @@ func Codes() []Info { //nolint:funlen // one table
 		{CodeServerOverlap, Warning, "Two servers cannot be on one port of a gateway that has the labels of both; it would serve the first only.", "A port for each."},
 		{CodeVirtualService, Error, "A VirtualService is not valid.", "Hosts, and routes with a destination or an answer."},
 		{CodeServerName, Error, "A tls route has no name that clients ask for, or one that its VirtualService does not have.", "sniHosts that are among the hosts."},
+		{CodeMatch, Error, "A match of an HTTP route is not valid.", "Names of headers, parameters and namespaces."},
+		{CodeRedirect, Error, "A redirect is not valid.", "uri or prefixRewrite, authority, scheme or port; 301, 302, 303, 307 or 308."},
+		{CodeRewrite, Error, "A rewrite is not valid.", "uri or uriRegexRewrite, or authority."},
+		{CodeRetry, Error, "A retry policy is not valid.", "attempts of at least 1, and conditions that Envoy knows."},
+		{CodeFault, Error, "A fault is not valid.", "delay or abort, with a percentage."},
+		{CodeMirror, Error, "A mirror is not valid.", "mirrors, each with a destination and a percentage of 0 to 100."},
+		{CodeCORS, Error, "A CORS policy is not valid.", "Origins, methods, names of headers, whole seconds."},
+		{CodeHeaderOperation, Error, "A route would change a header that it cannot change, or to a value that Envoy refuses.", "The name of a header; Host in request; command operators that Envoy knows."},
+		{CodeDelegate, Error, "A delegate, or what delegates to it, is not valid.", "A VirtualService without hosts, gateways, tls and tcp; one level."},
+		{CodeClaimRoute, Error, "A match of a claim is not valid, or stands where no gateway has verified a token.", "@request.auth.claims[name] in a VirtualService whose gateways are Gateways."},
+		{CodeRouteUnreachable, Warning, "An earlier match takes every request that a later one would.", "The more particular match first."},
+		{CodeRouteIneffective, Warning, "A part of a route has no effect.", "The value that is missing, or leave it out."},
+		{CodeDeprecated, Warning, "A field is deprecated; it still counts.", "The field that has taken its place."},
 		{CodeServiceEntry, Error, "A ServiceEntry is not valid.", "Hosts, ports, and endpoints that fit the resolution."},
 		{CodeNoEndpoints, Warning, "A ServiceEntry with resolution STATIC has no endpoints; routes to it answer 503.", "Endpoints."},
 		{CodeComplement, Error, "The complement of a JWTPolicy's rules needs too many rules.", "Fewer rules or fewer dimensions in each."},
@@ -229,6 +260,11 @@ func Codes() []Info { //nolint:funlen // one table
 		{CodeIgnoredCase, Warning, "A rule about paths guards routes that ignore upper and lower case; it does not.", "Routes that do not ignore case, or an ALLOW policy."},
 		{CodePathForm, Warning, "The mesh configuration lets paths through that are written another way than rules about paths.", "DECODE_AND_MERGE_SLASHES."},
 		{CodeRemoteAddress, Warning, "A policy is about the address before trusted proxies and no proxy is trusted; it is the connection's address.", "gatewayTopology.numTrustedProxies, or ipBlocks."},
+		{CodeUnknownDelegate, Warning, "A route delegates to a VirtualService that is not there, has hosts, or is not exported to its namespace; the route is left out.", "The name of a VirtualService without hosts."},
+		{CodeDelegateConflict, Warning, "A match of a delegate's route contradicts the match of the route that delegates; the delegate's route is left out.", "A match within the other."},
+		{CodeClaimUnverified, Warning, "A route matches a claim on a gateway to which no RequestAuthentication applies; no request has claims there.", "A RequestAuthentication for the gateway."},
+		{CodeClaimHeaderWritten, Error, "A route writes what a client sent to a header that hands claims to backends.", "A header of its own, or a fixed value."},
+		{CodePreflight, Warning, "A route answers CORS preflights, which a policy about tokens or identities refuses before.", "An exemption for the method OPTIONS."},
 		{CodeUnknownProvider, Error, "A CUSTOM policy names a provider that is no external authorizer of the mesh configuration.", "The name of an envoyExtAuthzHttp or envoyExtAuthzGrpc provider."},
 		{CodeProviderService, Warning, "No service defines the service of a provider; every request that asks it is refused.", "The host of a ServiceEntry."},
 		{CodeProviderPort, Warning, "The service of a provider does not have the provider's port; every request that asks it is refused.", "The number of a port of the ServiceEntry."},

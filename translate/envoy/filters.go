@@ -21,6 +21,12 @@ import (
 // the old policy nor the new one allows (measured on 1.40).
 const PolicyFilter = "portreeve.policy"
 
+// The filters that a route can have a word with.
+const (
+	faultFilter = "envoy.filters.http.fault"
+	corsFilter  = "envoy.filters.http.cors"
+)
+
 // httpFilters returns the HTTP filter chain of every listener: all of policy, in the order
 // of policyFilters, and then what works on a request that policy has let pass. The order
 // decides security and stands here and there only.
@@ -31,8 +37,8 @@ func httpFilters(d delivery) []*hcmv3.HttpFilter {
 	}
 	return append(slices.Clone(policy),
 		// After authorization: what is not allowed neither is delayed nor gets a CORS answer.
-		staticFilter("envoy.filters.http.fault", &faultv3.HTTPFault{}),
-		staticFilter("envoy.filters.http.cors", &corsv3.Cors{}),
+		staticFilter(faultFilter, &faultv3.HTTPFault{}),
+		staticFilter(corsFilter, &corsv3.Cors{}),
 		staticFilter("envoy.filters.http.router", &routerv3.Router{}),
 	)
 }

@@ -5,12 +5,14 @@ import (
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	filterchainv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/filter_chain/v3"
+	setfilterstatev3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/set_filter_state/v3"
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
 	"google.golang.org/protobuf/proto"
 	securityv1beta1 "istio.io/api/security/v1beta1"
 
 	"github.com/portreeve/portreeve/internal/diag"
 	"github.com/portreeve/portreeve/translate/model"
+	"github.com/portreeve/portreeve/translate/resource"
 )
 
 // The names of the filters that policy is made of. Each is there once in the chain, those of
@@ -18,6 +20,9 @@ import (
 const (
 	// ClaimHeadersFilter removes, from every request, the headers that hand claims to backends.
 	ClaimHeadersFilter = "portreeve.claim_headers"
+	// RouteFilter has the route chosen again without the headers that ClaimHeadersFilter has
+	// removed. It is there where any are.
+	RouteFilter = "portreeve.choose_route"
 	// JWTFilter verifies tokens.
 	JWTFilter = "envoy.filters.http.jwt_authn"
 	// AuditFilter, DenyFilter and AllowFilter enforce the AuthorizationPolicies of an action.
@@ -58,6 +63,8 @@ func policyFilters(v model.View) []policyFilter {
 		// whichever way the request takes through the next filters.
 		{name: ClaimHeadersFilter, config: claimHeaders(v.RequestAuthentications), trace: from},
 	},
+		// Envoy has chosen a route before, by what the client sent.
+		routeFilter(v.RequestAuthentications),
 		// Before tokens, as under Istio: an authorizer sees them, verified or not.
 		customFilters(v), []policyFilter{
 			// Writes the claims that the authorization filters read.
@@ -68,6 +75,13 @@ func policyFilters(v model.View) []policyFilter {
 			rbacPolicy(DenyFilter, v, securityv1beta1.AuthorizationPolicy_DENY),
 			rbacPolicy(AllowFilter, v, securityv1beta1.AuthorizationPolicy_ALLOW),
 		})
+}
+
+func routeFilter(policies []*resource.Resource) []policyFilter {
+	if claimHeaders(policies).GetMutations() == nil {
+		return nil
+	}
+	return []policyFilter{{name: RouteFilter, config: &setfilterstatev3.Config{ClearRouteCache: true}}}
 }
 
 // inIstio returns the configuration that Istio writes.

@@ -5,8 +5,7 @@ import (
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
-	previoushostsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/retry/host/previous_hosts/v3"
-	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
+	"google.golang.org/protobuf/types/known/anypb"
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 	networkingv1alpha3 "istio.io/api/networking/v1alpha3"
@@ -35,8 +34,10 @@ func routeConfig(v model.View, p model.Port) *routev3.RouteConfiguration {
 func virtualHost(v model.View, p model.Port, h model.VirtualHost) *routev3.VirtualHost {
 	out := &routev3.VirtualHost{
 		Name:                       fmt.Sprintf("%s:%d", h.Host, p.Number),
-		Domains:                    []string{string(h.Host)},
 		IncludeRequestAttemptCount: true,
+	}
+	for _, d := range h.Domains {
+		out.Domains = append(out.Domains, string(d))
 	}
 	for _, r := range h.Routes {
 		out.Routes = append(out.Routes, route(v, p, r))
@@ -44,13 +45,33 @@ func virtualHost(v model.View, p model.Port, h model.VirtualHost) *routev3.Virtu
 	return out
 }
 
+// route renders one match. What it does to a request happens after policy: nothing in it
+// can switch a filter of policy off or change what policy sees.
 func route(v model.View, p model.Port, r model.Route) *routev3.Route {
-	out := &routev3.Route{Name: routeName(r), Match: routeMatch(r.Match)}
-	if direct := r.HTTP.GetDirectResponse(); direct != nil {
-		out.Action = &routev3.Route_DirectResponse{DirectResponse: directResponse(direct)}
-	} else {
-		out.Action = &routev3.Route_Route{Route: routeAction(v, p, r)}
+	out := &routev3.Route{
+		Name:                 routeName(r),
+		Match:                routeMatch(r.Match),
+		StatPrefix:           r.Match.GetStatPrefix(),
+		TypedPerFilterConfig: perFilter(r.HTTP),
 	}
+	headers := headersOf(r.HTTP.GetHeaders())
+	switch {
+	case r.HTTP.GetRedirect() != nil:
+		out.Action = &routev3.Route_Redirect{Redirect: redirect(p, r.HTTP.GetRedirect())}
+	case r.HTTP.GetDirectResponse() != nil:
+		out.Action = &routev3.Route_DirectResponse{DirectResponse: directResponse(r.HTTP.GetDirectResponse())}
+	default:
+		targets := weighted(v, p, r.HTTP.GetRoute(), r.Hosts)
+		if len(targets) == 1 {
+			// What is done for the only destination is done for the route.
+			headers = headers.and(headersOf(onlyDestination(r.HTTP).GetHeaders()))
+		} else {
+			setDestinationHeaders(targets, r.HTTP)
+		}
+		out.Action = &routev3.Route_Route{Route: routeAction(v, p, r, targets, headers)}
+	}
+	out.RequestHeadersToAdd, out.RequestHeadersToRemove = headers.addToRequest, headers.removeFromRequest
+	out.ResponseHeadersToAdd, out.ResponseHeadersToRemove = headers.addToResponse, headers.removeFromResponse
 	return out
 }
 
@@ -62,18 +83,15 @@ func routeName(r model.Route) string {
 	return name + match
 }
 
-func routeMatch(m *networkingv1alpha3.HTTPMatchRequest) *routev3.RouteMatch {
-	out := &routev3.RouteMatch{PathSpecifier: &routev3.RouteMatch_Prefix{Prefix: "/"}}
-	switch uri := m.GetUri().GetMatchType().(type) {
-	case *networkingv1alpha3.StringMatch_Exact:
-		out.PathSpecifier = &routev3.RouteMatch_Path{Path: uri.Exact}
-	case *networkingv1alpha3.StringMatch_Prefix:
-		out.PathSpecifier = &routev3.RouteMatch_Prefix{Prefix: uri.Prefix}
-	case *networkingv1alpha3.StringMatch_Regex:
-		out.PathSpecifier = &routev3.RouteMatch_SafeRegex{SafeRegex: &matcherv3.RegexMatcher{Regex: uri.Regex}}
+// perFilter returns what a route says to filters: to those of faults and CORS, which come
+// after policy, and never to one of policy.
+func perFilter(http *networkingv1alpha3.HTTPRoute) map[string]*anypb.Any {
+	out := map[string]*anypb.Any{}
+	if f := fault(http.GetFault()); f != nil {
+		out[faultFilter] = Any(f)
 	}
-	if m.GetIgnoreUriCase() {
-		out.CaseSensitive = wrapperspb.Bool(false)
+	if c := http.GetCorsPolicy(); c != nil {
+		out[corsFilter] = Any(cors(c))
 	}
 	return out
 }
@@ -89,20 +107,37 @@ func directResponse(d *networkingv1alpha3.HTTPDirectResponse) *routev3.DirectRes
 	return out
 }
 
-func routeAction(v model.View, p model.Port, r model.Route) *routev3.RouteAction {
+// routeAction renders how a request is sent on.
+func routeAction(v model.View, p model.Port, r model.Route, targets []*routev3.WeightedCluster_ClusterWeight, headers headers) *routev3.RouteAction {
 	out := &routev3.RouteAction{
-		// Istio switches the route's timeout off where the VirtualService sets none.
-		Timeout:           durationpb.New(0),
-		RetryPolicy:       defaultRetries(),
-		MaxStreamDuration: &routev3.RouteAction_MaxStreamDuration{MaxStreamDuration: durationpb.New(0), GrpcTimeoutHeaderMax: durationpb.New(0)},
+		RetryPolicy:           retries(r.HTTP.GetRetries()),
+		RequestMirrorPolicies: mirrors(v, p, r),
 	}
-	targets := weighted(v, p, r.HTTP.GetRoute(), r.Hosts)
+	setTimeout(out, r.HTTP.GetTimeout())
+	rewrite(out, r.HTTP.GetRewrite(), headers.authority)
+	setTargets(out, targets)
+	return out
+}
+
+// setTimeout sets how long a request may take. Without a time it may take any, as in Istio,
+// but for what a gRPC client asks for. With one, what such a client asks for is left to it and
+// to the backend: Envoy 1.40 takes no notice of a route's timeout beside a maximal duration
+// of streams, and Istio's way of having both is deprecated.
+func setTimeout(out *routev3.RouteAction, timeout *durationpb.Duration) {
+	out.Timeout = timeout
+	if timeout == nil {
+		out.Timeout = durationpb.New(0)
+		out.MaxStreamDuration = &routev3.RouteAction_MaxStreamDuration{MaxStreamDuration: durationpb.New(0), GrpcTimeoutHeaderMax: durationpb.New(0)}
+	}
+}
+
+// setTargets sets where requests go.
+func setTargets(out *routev3.RouteAction, targets []*routev3.WeightedCluster_ClusterWeight) {
 	if len(targets) == 1 {
 		out.ClusterSpecifier = &routev3.RouteAction_Cluster{Cluster: targets[0].GetName()}
-		return out
+		return
 	}
 	out.ClusterSpecifier = &routev3.RouteAction_WeightedClusters{WeightedClusters: &routev3.WeightedCluster{Clusters: targets}}
-	return out
 }
 
 // destination is an entry of an HTTP, TLS or TCP route.
@@ -117,7 +152,7 @@ type destination interface {
 func weighted[D destination](v model.View, p model.Port, route []D, hosts []model.Host) []*routev3.WeightedCluster_ClusterWeight {
 	var out []*routev3.WeightedCluster_ClusterWeight
 	for i, d := range route {
-		if d.GetWeight() == 0 && len(route) > 1 {
+		if !receives(route, d) {
 			continue
 		}
 		out = append(out, &routev3.WeightedCluster_ClusterWeight{
@@ -128,16 +163,4 @@ func weighted[D destination](v model.View, p model.Port, route []D, hosts []mode
 	return out
 }
 
-// defaultRetries is Istio's policy where the VirtualService sets none: twice, on failures
-// that happen before the backend has seen the request, and on another endpoint.
-func defaultRetries() *routev3.RetryPolicy {
-	return &routev3.RetryPolicy{
-		NumRetries: wrapperspb.UInt32(2),
-		RetryOn:    "connect-failure,refused-stream,unavailable,cancelled,retriable-status-codes",
-		RetryHostPredicate: []*routev3.RetryPolicy_RetryHostPredicate{{
-			Name:       "envoy.retry_host_predicates.previous_hosts",
-			ConfigType: &routev3.RetryPolicy_RetryHostPredicate_TypedConfig{TypedConfig: Any(&previoushostsv3.PreviousHostsPredicate{})},
-		}},
-		HostSelectionRetryMaxAttempts: 5,
-	}
-}
+func receives[D destination](route []D, d D) bool { return d.GetWeight() != 0 || len(route) == 1 }

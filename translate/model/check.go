@@ -15,6 +15,7 @@ func (m *Model) check() diag.List {
 	out := append(m.serverConflicts(), m.closedServers()...)
 	c := m.newChecks()
 	out = append(out, m.checkRoutes()...)
+	out = append(out, m.delegates.found...)
 	for _, policy := range slices.Concat(c.authentications, c.authorizations) {
 		out = append(out, c.scope(policy)...)
 	}
@@ -24,6 +25,8 @@ func (m *Model) check() diag.List {
 	for _, policy := range c.authorizations {
 		out = append(out, c.authorization(policy)...)
 	}
+	// After the RequestAuthentications, whose headers are known then.
+	out = append(out, c.virtualServices()...)
 	out = append(out, c.normalization()...)
 	out = append(out, m.checkProviders()...)
 	return append(out, m.checkClaimHeaders()...)
@@ -35,7 +38,8 @@ type checks struct {
 	authentications, authorizations []*resource.Resource
 	gatewaySide
 	tokenSide
-	hosts hostIndex
+	preflight preflightSide
+	hosts     hostIndex
 	// near remembers suggestions: the same slip often stands in many policies.
 	near map[slip]string
 	// comparisons is how many more names may be compared: a suggestion must not make a
@@ -54,6 +58,7 @@ func (m *Model) newChecks() *checks {
 	c.gatewaySide = m.gatewaySide()
 	c.hosts = m.hostIndex()
 	c.tokenSide = c.newTokenSide()
+	c.preflight = c.preflightSide()
 	return c
 }
 

@@ -7,7 +7,6 @@ import (
 	"unicode"
 
 	meshv1alpha1 "istio.io/api/mesh/v1alpha1"
-	networkingv1alpha3 "istio.io/api/networking/v1alpha3"
 	securityv1beta1 "istio.io/api/security/v1beta1"
 
 	"github.com/portreeve/portreeve/internal/diag"
@@ -124,22 +123,6 @@ func portForms(policy *resource.Resource, path resource.Path, hosts []string) di
 		}
 		out = append(out, finding(diag.CodeHostPortForm, policy, path.Field(i), "%q does not match a request for %s, which the routes take all the same", h, strings.Replace(h, "*", "a", 1)+":443").
 			WithHint("%s", hint))
-	}
-	return out
-}
-
-// routesFoldingCase returns for each Gateway the first VirtualService with a route that ignores case.
-func (m *Model) routesFoldingCase() map[string]*resource.Resource {
-	out := map[string]*resource.Resource{}
-	for name, services := range m.routes {
-		i := slices.IndexFunc(services, func(vs *resource.Resource) bool {
-			return slices.ContainsFunc(vs.Spec.(*networkingv1alpha3.VirtualService).GetHttp(), func(r *networkingv1alpha3.HTTPRoute) bool {
-				return slices.ContainsFunc(r.GetMatch(), (*networkingv1alpha3.HTTPMatchRequest).GetIgnoreUriCase)
-			})
-		})
-		if i >= 0 {
-			out[name] = services[i]
-		}
 	}
 	return out
 }

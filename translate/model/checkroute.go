@@ -27,6 +27,9 @@ func (m *Model) checkRoutes() diag.List {
 			}
 		}
 	}
+	for d := range m.delegates.users {
+		out = append(out, m.unknownServices(d)...)
+	}
 	return out
 }
 
@@ -47,6 +50,7 @@ func (m *Model) unknownServices(vs *resource.Resource) diag.List {
 	var out diag.List
 	for i, r := range spec.GetHttp() {
 		out = append(out, m.unknownHosts(vs, resource.Path{"spec", "http", i}, resolved(m.settings, vs.Namespace, r.GetRoute()), "the route answers 503")...)
+		out = append(out, m.unknownMirrors(vs, resource.Path{"spec", "http", i}, r)...)
 	}
 	for i, r := range spec.GetTls() {
 		out = append(out, m.unknownHosts(vs, resource.Path{"spec", "tls", i}, resolved(m.settings, vs.Namespace, r.GetRoute()), "its connections are closed")...)
@@ -60,10 +64,28 @@ func (m *Model) unknownServices(vs *resource.Resource) diag.List {
 func (m *Model) unknownHosts(vs *resource.Resource, route resource.Path, hosts []Host, effect string) diag.List {
 	var out diag.List
 	for i, host := range hosts {
-		if !m.services.has(host) {
-			out = append(out, finding(diag.CodeUnknownService, vs, route.Field("route", i, "destination", "host"), "no service defines the host %s, so %s", host, effect).
-				WithHint("add a ServiceEntry with this host"))
-		}
+		out = append(out, m.unknownHost(vs, route.Field("route", i, "destination", "host"), host, effect)...)
 	}
 	return out
+}
+
+func (m *Model) unknownMirrors(vs *resource.Resource, route resource.Path, r *networkingv1alpha3.HTTPRoute) diag.List {
+	var out diag.List
+	older := r.GetMirror() != nil
+	for i, host := range resolved(m.settings, vs.Namespace, resource.Mirrors(r)) {
+		path := route.Field("mirror", "host")
+		if !older {
+			path = route.Field("mirrors", i, "destination", "host")
+		}
+		out = append(out, m.unknownHost(vs, path, host, "no copies are sent")...)
+	}
+	return out
+}
+
+func (m *Model) unknownHost(vs *resource.Resource, path resource.Path, host Host, effect string) diag.List {
+	if m.services.has(host) {
+		return nil
+	}
+	return diag.List{finding(diag.CodeUnknownService, vs, path, "no service defines the host %s, so %s", host, effect).
+		WithHint("add a ServiceEntry with this host")}
 }

@@ -19,8 +19,10 @@ type Model struct {
 	// gateways holds the Gateway resources, oldest first.
 	gateways []*resource.Resource
 	// routes holds the VirtualServices by the Gateway ("namespace/name") that they name, in Istio's order.
-	routes   map[string][]*resource.Resource
-	services registry
+	routes map[string][]*resource.Resource
+	// delegates holds what VirtualServices delegate to.
+	delegates delegates
+	services  registry
 	// migrated holds what the mesh's trust domains make of those AuthorizationPolicies that they change.
 	migrated map[*resource.Resource]*resource.Resource
 }
@@ -55,13 +57,15 @@ func Build(resources []resource.Resource, settings Settings) (*Model, diag.List)
 			resource.RequestAuthentication: {},
 			resource.AuthorizationPolicy:   {},
 		},
-		routes:   map[string][]*resource.Resource{},
-		migrated: map[*resource.Resource]*resource.Resource{},
+		routes:    map[string][]*resource.Resource{},
+		delegates: newDelegates(),
+		migrated:  map[*resource.Resource]*resource.Resource{},
 	}
 	for _, r := range inIstioOrder(resources) {
 		m.add(r)
 	}
 	m.services.sort()
+	m.delegate()
 	return m, m.check()
 }
 
@@ -70,6 +74,10 @@ func (m *Model) add(r *resource.Resource) {
 	case *networkingv1alpha3.Gateway:
 		m.gateways = append(m.gateways, r)
 	case *networkingv1alpha3.VirtualService:
+		if len(spec.GetHosts()) == 0 {
+			m.delegates.add(r)
+			return
+		}
 		for _, name := range gatewayNames(spec, r.Namespace, m.settings) {
 			m.routes[name] = append(m.routes[name], r)
 		}

@@ -2,17 +2,22 @@ package model
 
 import (
 	"cmp"
+	"maps"
 	"slices"
+	"strings"
 
 	networkingv1alpha3 "istio.io/api/networking/v1alpha3"
 
 	"github.com/portreeve/portreeve/translate/resource"
 )
 
-// VirtualHost is the routes of one host on one port.
+// VirtualHost is the routes that one or more hosts have in common on one port.
 type VirtualHost struct {
-	Host   Host
-	Routes []Route
+	// Host is the first of Domains and names them all.
+	Host Host
+	// Domains are the hosts, in Istio's order: names before wildcards, longer ones first.
+	Domains []Host
+	Routes  []Route
 }
 
 // Route is one match of one HTTP route of a VirtualService.
@@ -20,55 +25,110 @@ type Route struct {
 	VirtualService *resource.Resource
 	// Index is the place of the HTTP route in the VirtualService.
 	Index int
-	HTTP  *networkingv1alpha3.HTTPRoute
+	// HTTP is the route, or what it and a route of its delegate make together.
+	HTTP *networkingv1alpha3.HTTPRoute
 	// Match is the condition, or nil where every request matches.
 	Match *networkingv1alpha3.HTTPMatchRequest
-	// Hosts are the destinations of HTTP.Route, resolved, in its order.
-	Hosts []Host
+	// Hosts are the destinations of HTTP.Route, resolved, in its order, and MirrorHosts those
+	// of resource.Mirrors.
+	Hosts, MirrorHosts []Host
 }
 
-// CatchAll reports whether the route takes every request: no condition but the prefix "/"
-// or the regular expression ".*".
-func (r Route) CatchAll() bool {
-	m := r.Match
-	if m == nil {
-		return true
-	}
-	if len(m.GetHeaders())+len(m.GetQueryParams())+len(m.GetWithoutHeaders()) > 0 || m.GetMethod() != nil || m.GetAuthority() != nil || m.GetScheme() != nil {
-		return false
-	}
-	switch uri := m.GetUri().GetMatchType().(type) {
-	case nil:
-		return true
-	case *networkingv1alpha3.StringMatch_Prefix:
-		return uri.Prefix == "/"
-	case *networkingv1alpha3.StringMatch_Regex:
-		return uri.Regex == ".*" || uri.Regex == "*"
-	default:
-		return false
-	}
+// CatchAll reports whether the route takes every request.
+func (r Route) CatchAll() bool { return resource.CatchAll(r.Match) }
+
+// origin is a VirtualService that serves a host through a Gateway.
+type origin struct {
+	gateway string
+	service *resource.Resource
 }
 
 // virtualHosts returns the hosts that servers of one port have in common with the
-// VirtualServices that name their Gateways, ordered by name, and for each the
-// routes of all its VirtualServices, oldest first, with the catch-all routes last.
+// VirtualServices that name their Gateways, ordered by name, and for each the routes of all
+// its VirtualServices: by Gateway, oldest first, with the catch-all routes last. As in Istio,
+// hosts with the very same routes share a virtual host.
 func (m *Model) virtualHosts(g Gateway, servers []server) []VirtualHost {
-	byHost := map[Host][]*resource.Resource{}
+	byHost, routes := map[Host][]origin{}, map[origin][]Route{}
 	for _, s := range servers {
 		for _, vs := range m.routes[s.key()] {
-			for _, host := range m.servedHosts(g, s, vs) {
-				if !slices.Contains(byHost[host], vs) {
-					byHost[host] = append(byHost[host], vs)
+			hosts, from := m.servedHosts(g, s, vs), origin{s.key(), vs}
+			if len(hosts) == 0 {
+				continue
+			}
+			if _, known := routes[from]; !known {
+				routes[from] = m.reachable(g, s, vs)
+			}
+			if len(routes[from]) == 0 {
+				continue
+			}
+			for _, host := range hosts {
+				if !slices.Contains(byHost[host], from) {
+					byHost[host] = append(byHost[host], from)
 				}
 			}
 		}
 	}
-	out := make([]VirtualHost, 0, len(byHost))
-	for host, services := range byHost {
-		out = append(out, VirtualHost{Host: host, Routes: m.routesOf(services)})
+	return collapsed(byHost, routes)
+}
+
+// collapsed makes one virtual host of the hosts with the same origins.
+func collapsed(byHost map[Host][]origin, routes map[origin][]Route) []VirtualHost {
+	hosts := slices.SortedFunc(maps.Keys(byHost), inIstioHostOrder)
+	var out []VirtualHost
+	known := map[string]int{}
+	for _, host := range hosts {
+		key := originsKey(byHost[host])
+		if i, ok := known[key]; ok {
+			out[i].Domains = append(out[i].Domains, host)
+			continue
+		}
+		known[key] = len(out)
+		out = append(out, VirtualHost{Host: host, Domains: []Host{host}, Routes: concatenated(byHost[host], routes)})
 	}
 	slices.SortFunc(out, func(a, b VirtualHost) int { return cmp.Compare(a.Host, b.Host) })
 	return out
+}
+
+// originsKey tells origins apart: what a virtual host's routes depend on. A name has no
+// slash and no line break.
+func originsKey(origins []origin) string {
+	var b strings.Builder
+	for _, o := range origins {
+		b.WriteString(o.gateway + " " + o.service.Namespace + "/" + o.service.Name + "\n")
+	}
+	return b.String()
+}
+
+// inIstioHostOrder orders names before wildcards, longer ones first, then by name.
+func inIstioHostOrder(a, b Host) int {
+	wild := func(h Host) int { return strings.Count(string(h[:min(1, len(h))]), "*") }
+	return cmp.Or(cmp.Compare(wild(a), wild(b)), cmp.Compare(len(b), len(a)), cmp.Compare(a, b))
+}
+
+// concatenated returns the routes of all origins. Within one VirtualService nothing after the first catch-all
+// route can be reached; of all, the catch-all routes come last. A route that two Gateways
+// bring is there once.
+func concatenated(origins []origin, routes map[origin][]Route) []Route {
+	type identity struct {
+		http  *networkingv1alpha3.HTTPRoute
+		match *networkingv1alpha3.HTTPMatchRequest
+	}
+	var specific, catchAll []Route
+	seen := map[identity]bool{}
+	for _, o := range origins {
+		for _, r := range routes[o] {
+			id := identity{r.HTTP, r.Match}
+			switch {
+			case seen[id]:
+			case r.CatchAll():
+				catchAll = append(catchAll, r)
+			default:
+				specific = append(specific, r)
+			}
+			seen[id] = true
+		}
+	}
+	return append(specific, catchAll...)
 }
 
 // servedHosts returns the hosts of a VirtualService that a server of this gateway serves.
@@ -91,35 +151,23 @@ func (m *Model) servedHosts(g Gateway, s server, vs *resource.Resource) []Host {
 	return out
 }
 
-// routesOf concatenates the routes of VirtualServices in Istio's order. Within one, nothing
-// after the first catch-all route can be reached; of all, the catch-all routes come last.
-func (m *Model) routesOf(services []*resource.Resource) []Route {
-	sorted := slices.Clone(services)
-	slices.SortStableFunc(sorted, compareAge)
-	var specific, catchAll []Route
-	for _, vs := range sorted {
-		for _, r := range m.reachable(vs) {
-			if r.CatchAll() {
-				catchAll = append(catchAll, r)
-			} else {
-				specific = append(specific, r)
-			}
-		}
-	}
-	return append(specific, catchAll...)
-}
-
-// reachable expands the HTTP routes of a VirtualService to one route per match, up to and
-// including the first catch-all.
-func (m *Model) reachable(vs *resource.Resource) []Route {
+// reachable expands the HTTP routes of a VirtualService to one route per match that is for
+// a server of a gateway, up to and including the first catch-all.
+func (m *Model) reachable(g Gateway, s server, vs *resource.Resource) []Route {
 	var out []Route
-	for i, http := range vs.Spec.(*networkingv1alpha3.VirtualService).GetHttp() {
-		matches := http.GetMatch()
+	for _, r := range m.httpRoutes(vs) {
+		matches := r.HTTP.GetMatch()
 		if len(matches) == 0 {
 			matches = []*networkingv1alpha3.HTTPMatchRequest{nil}
 		}
 		for _, match := range matches {
-			r := Route{VirtualService: vs, Index: i, HTTP: http, Match: match, Hosts: resolved(m.settings, vs.Namespace, http.GetRoute())}
+			if !m.forWorkload(g, match) || !m.forServer(s, vs, match.GetPort(), match.GetGateways()) {
+				continue
+			}
+			if r.Match = match; r.Hosts == nil {
+				r.Hosts = resolved(m.settings, vs.Namespace, r.HTTP.GetRoute())
+				r.MirrorHosts = resolved(m.settings, vs.Namespace, resource.Mirrors(r.HTTP))
+			}
 			out = append(out, r)
 			if r.CatchAll() {
 				return out
@@ -127,4 +175,13 @@ func (m *Model) reachable(vs *resource.Resource) []Route {
 		}
 	}
 	return out
+}
+
+// forWorkload reports whether a match is for a gateway by its labels and namespace. As in
+// Istio they count only where the match names no Gateways.
+func (m *Model) forWorkload(g Gateway, match *networkingv1alpha3.HTTPMatchRequest) bool {
+	if len(match.GetGateways()) > 0 {
+		return true
+	}
+	return g.Selected(match.GetSourceLabels()) && (match.GetSourceNamespace() == "" || match.GetSourceNamespace() == g.Namespace)
 }

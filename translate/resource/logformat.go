@@ -17,6 +17,11 @@ var operator = regexp.MustCompile(`^%([A-Z0-9_]+)(?:\(([^()\n\r\x00]*)\))?(:[0-9
 // logText checks the command operators of a format. Envoy refuses the whole listener for
 // one that it does not know, so each is held against what Envoy 1.40 takes.
 func (c *checker) logText(path Path, text string) {
+	c.commandOperators(diag.CodeMeshLogFormat, path, text)
+}
+
+// commandOperators checks a text with operators, which values of headers can be too.
+func (c *checker) commandOperators(reason diag.Code, path Path, text string) {
 	for rest := text; ; {
 		_, behind, found := strings.Cut(rest, "%")
 		if !found {
@@ -29,10 +34,10 @@ func (c *checker) logText(path Path, text string) {
 		}
 		m := operator.FindStringSubmatch(at)
 		if m == nil {
-			c.add(diag.CodeMeshLogFormat, path, "%q is not a command operator", excerpt(at)).WithHint("%%NAME%% or %%NAME(argument)%%; a %% that stands for itself is written twice")
+			c.add(reason, path, "%q is not a command operator", excerpt(at)).WithHint("%%NAME%% or %%NAME(argument)%%; a %% that stands for itself is written twice")
 			return
 		}
-		c.logOperator(path, m)
+		c.commandOperator(reason, path, m)
 		rest = at[len(m[0]):]
 	}
 }
@@ -45,8 +50,8 @@ func excerpt(s string) string {
 	return s
 }
 
-// logOperator checks one operator: the whole, its name, its argument and its length.
-func (c *checker) logOperator(path Path, m []string) {
+// commandOperator checks one operator: the whole, its name, its argument and its length.
+func (c *checker) commandOperator(reason diag.Code, path Path, m []string) {
 	name := m[1]
 	written := strings.Contains(m[0], "(")
 	for _, known := range operators() {
@@ -55,15 +60,15 @@ func (c *checker) logOperator(path Path, m []string) {
 		}
 		switch {
 		case known.argument == "" && (written || m[3] != ""):
-			c.add(diag.CodeMeshLogFormat, path, "%s takes neither an argument nor a length", m[0]).WithHint("%%%s%%", name)
+			c.add(reason, path, "%s takes neither an argument nor a length", m[0]).WithHint("%%%s%%", name)
 		case known.argument != "" && !regexp.MustCompile("^(?:"+known.argument+")$").MatchString(m[2]):
-			c.add(diag.CodeMeshLogFormat, path, "%s does not have an argument that %s takes", m[0], name).WithHint("for example %s", known.example)
+			c.add(reason, path, "%s does not have an argument that %s takes", m[0], name).WithHint("for example %s", known.example)
 		case m[3] != "" && !known.cut:
-			c.add(diag.CodeMeshLogFormat, path, "%s cannot be cut to a length", m[0]).WithHint("leave the length out")
+			c.add(reason, path, "%s cannot be cut to a length", m[0]).WithHint("leave the length out")
 		}
 		return
 	}
-	c.add(diag.CodeMeshLogFormat, path, "%s is not a command operator that can be used here", m[0]).WithHint("%s", nearOperator(name))
+	c.add(reason, path, "%s is not a command operator that can be used here", m[0]).WithHint("%s", nearOperator(name))
 }
 
 func nearOperator(name string) string {

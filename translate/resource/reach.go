@@ -61,10 +61,15 @@ func gatewayReach(c *checker) diag.Scope {
 }
 
 // virtualServiceReach is the workloads of the Gateways that a VirtualService names. One
-// that names none belongs to the sidecars of a mesh and reaches nobody.
+// that names none belongs to the sidecars of a mesh and reaches nobody; but without hosts it
+// is a delegate, which can be part of any other.
 func virtualServiceReach(c *checker) diag.Scope {
 	spec := child(c.origin.Document.Root, "spec")
 	if spec == nil || spec.Kind != yaml.MappingNode || c.unknown["spec"] {
+		return diag.Scope{}
+	}
+	hosts := child(spec, "hosts")
+	if hosts == nil || hosts.Kind != yaml.SequenceNode || len(hosts.Content) == 0 {
 		return diag.Scope{}
 	}
 	names := child(spec, "gateways")

@@ -14,6 +14,9 @@ import (
 func (c *checker) tcpRoute(path Path, r *networkingv1alpha3.TCPRoute) {
 	for i, m := range r.GetMatch() {
 		c.connectionMatch(path.Field("match", i), m)
+		if m.GetSourceSubnet() != "" {
+			c.ignoredCondition(path.Field("match", i, "sourceSubnet"))
+		}
 	}
 	c.connectionRoute(path, r.GetRoute())
 }
@@ -75,11 +78,15 @@ func (c *checker) connectionMatch(path Path, m connectionCondition) {
 	}{
 		{"destinationSubnets", len(m.GetDestinationSubnets()) > 0}, {"sourceLabels", len(m.GetSourceLabels()) > 0}, {"sourceNamespace", m.GetSourceNamespace() != ""},
 	} {
-		if at := path.Field(ignored.field); ignored.there {
-			c.addKey(diag.CodeIgnoredField, at, "%s is ignored: on a gateway the route takes the connection whatever it says", at).
-				WithHint("leave it out; port and gateways choose the server, and an AuthorizationPolicy chooses who may connect")
+		if ignored.there {
+			c.ignoredCondition(path.Field(ignored.field))
 		}
 	}
+}
+
+func (c *checker) ignoredCondition(path Path) {
+	c.addKey(diag.CodeIgnoredField, path, "%s is ignored: on a gateway the route takes the connection whatever it says", path).
+		WithHint("leave it out; port and gateways choose the server, and an AuthorizationPolicy chooses who may connect")
 }
 
 func (c *checker) connectionRoute(path Path, routes []*networkingv1alpha3.RouteDestination) {

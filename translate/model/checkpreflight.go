@@ -1,0 +1,88 @@
+package model
+
+import (
+	"slices"
+	"strings"
+
+	networkingv1alpha3 "istio.io/api/networking/v1alpha3"
+	securityv1beta1 "istio.io/api/security/v1beta1"
+
+	"github.com/portreeve/portreeve/internal/diag"
+	"github.com/portreeve/portreeve/translate/resource"
+)
+
+// preflightSide is what policies make of CORS preflights, which have no token: policy
+// decides before the route's answer.
+type preflightSide struct {
+	// denying finds the DENY policies that refuse every request without a token.
+	denying *index
+	// allowing finds the ALLOW policies that allow nothing without a token, and others those
+	// that allow something.
+	allowing, others *index
+}
+
+func (c *checks) preflightSide() preflightSide {
+	out := preflightSide{newIndex(), newIndex(), newIndex()}
+	for _, policy := range c.authorizations {
+		spec := policy.Spec.(*securityv1beta1.AuthorizationPolicy)
+		switch {
+		case !decides(policy):
+		case spec.GetAction() == securityv1beta1.AuthorizationPolicy_DENY:
+			if slices.ContainsFunc(spec.GetRules(), deniesPreflights) {
+				out.denying.add(policy, c.reachOf(policy)...)
+			}
+		case spec.GetAction() != securityv1beta1.AuthorizationPolicy_ALLOW:
+		case len(spec.GetRules()) > 0 && !slices.ContainsFunc(spec.GetRules(), func(r *securityv1beta1.Rule) bool { return !needsToken(r) }):
+			out.allowing.add(policy, c.reachOf(policy)...)
+		default:
+			out.others.add(policy, c.reachOf(policy)...)
+		}
+	}
+	return out
+}
+
+// refusing returns a policy that refuses every preflight on a gateway, or nil.
+func (s preflightSide) refusing(gateway *resource.Resource) *resource.Resource {
+	if p := s.denying.find(workloads(gateway)); p != nil {
+		return p
+	}
+	if s.others.find(workloads(gateway)) != nil {
+		return nil
+	}
+	return s.allowing.find(workloads(gateway))
+}
+
+// deniesPreflights reports a DENY rule for whatever has no token, whichever request it is.
+func deniesPreflights(r *securityv1beta1.Rule) bool {
+	if len(r.GetTo()) > 0 || len(r.GetWhen()) > 0 {
+		return false
+	}
+	return slices.ContainsFunc(r.GetFrom(), func(f *securityv1beta1.Rule_From) bool {
+		s := f.GetSource()
+		return len(s.GetNotRequestPrincipals()) > 0 && len(s.GetIpBlocks())+len(s.GetRemoteIpBlocks())+len(s.GetPrincipals())+len(s.GetNamespaces()) == 0
+	})
+}
+
+// needsToken reports an ALLOW rule that no request without a token meets.
+func needsToken(r *securityv1beta1.Rule) bool {
+	if len(r.GetFrom()) > 0 && !slices.ContainsFunc(r.GetFrom(), func(f *securityv1beta1.Rule_From) bool { return len(f.GetSource().GetRequestPrincipals()) == 0 }) {
+		return true
+	}
+	return slices.ContainsFunc(r.GetWhen(), func(w *securityv1beta1.Condition) bool {
+		return strings.HasPrefix(w.GetKey(), authKeys) && len(w.GetValues()) > 0
+	})
+}
+
+// preflights warns of a CORS policy whose preflights never get to it.
+func (c *checks) preflights(vs *resource.Resource, path resource.Path, r *networkingv1alpha3.HTTPRoute, gateways []*resource.Resource) diag.List {
+	if r.GetCorsPolicy() == nil {
+		return nil
+	}
+	for _, g := range gateways {
+		if p := c.preflight.refusing(g); p != nil {
+			return diag.List{finding(diag.CodePreflight, vs, path.Field("corsPolicy"), "%s refuses requests without a token, so also the preflights that browsers send", p.Key).
+				WithHint("let the method OPTIONS pass: notMethods: [OPTIONS] in a DENY rule, or methods: [OPTIONS] in an ALLOW rule of its own")}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,128 @@
+package model
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+
+	"google.golang.org/protobuf/proto"
+	networkingv1alpha3 "istio.io/api/networking/v1alpha3"
+
+	"github.com/portreeve/portreeve/internal/diag"
+	"github.com/portreeve/portreeve/translate/resource"
+)
+
+// delegates holds the VirtualServices that others delegate to, and what becomes of those.
+type delegates struct {
+	byName map[string]*resource.Resource
+	// merged holds the HTTP routes of the VirtualServices that delegate.
+	merged map[*resource.Resource][]Route
+	// users holds, by delegate, the VirtualServices of Gateways that lead to it.
+	users map[*resource.Resource][]*resource.Resource
+	// found are the findings of merging.
+	found diag.List
+}
+
+func newDelegates() delegates {
+	return delegates{byName: map[string]*resource.Resource{}, merged: map[*resource.Resource][]Route{}, users: map[*resource.Resource][]*resource.Resource{}}
+}
+
+func (d *delegates) add(r *resource.Resource) { d.byName[r.Namespace+"/"+r.Name] = r }
+
+// delegate merges every VirtualService of a Gateway that delegates with its delegates.
+func (m *Model) delegate() {
+	for _, name := range slices.Sorted(maps.Keys(m.routes)) {
+		for _, vs := range m.routes[name] {
+			_, done := m.delegates.merged[vs]
+			if !done && slices.ContainsFunc(httpOf(vs), func(r *networkingv1alpha3.HTTPRoute) bool { return r.GetDelegate() != nil }) {
+				m.delegates.merged[vs] = m.mergedRoutes(vs)
+			}
+		}
+	}
+}
+
+func httpOf(vs *resource.Resource) []*networkingv1alpha3.HTTPRoute {
+	return vs.Spec.(*networkingv1alpha3.VirtualService).GetHttp()
+}
+
+// httpRoutes returns the HTTP routes of a VirtualService, merged with those of its delegates.
+func (m *Model) httpRoutes(vs *resource.Resource) []Route {
+	if merged, ok := m.delegates.merged[vs]; ok {
+		return merged
+	}
+	out := make([]Route, 0, len(httpOf(vs)))
+	for i, r := range httpOf(vs) {
+		out = append(out, Route{VirtualService: vs, Index: i, HTTP: r})
+	}
+	return out
+}
+
+// mergedRoutes puts the routes of delegates in the places of the routes that delegate. As in
+// Istio a route whose delegate is not there, or cannot be seen, is left out: its requests go
+// to the next route that takes them.
+func (m *Model) mergedRoutes(vs *resource.Resource) []Route {
+	var out []Route
+	for i, r := range httpOf(vs) {
+		if r.GetDelegate() == nil {
+			out = append(out, Route{VirtualService: vs, Index: i, HTTP: r})
+			continue
+		}
+		to, ok := m.delegateOf(vs, i)
+		if !ok {
+			continue
+		}
+		m.delegates.users[to] = append(m.delegates.users[to], vs)
+		root := m.resolvedNames(r, vs.Namespace)
+		for j, sub := range httpOf(to) {
+			merged, ok := mergeRoutes(root, m.resolvedNames(sub, to.Namespace))
+			if !ok {
+				m.delegates.found = append(m.delegates.found, finding(diag.CodeDelegateConflict, to, resource.Path{"spec", "http", j}, "no match of this route is within the match of %s, so it is left out of that", vs.Key).
+					WithHint("write a match that is within spec.http[%d].match of %s, with the same ignoreUriCase", i, vs.Key))
+				continue
+			}
+			out = append(out, Route{VirtualService: vs, Index: i, HTTP: merged})
+		}
+	}
+	return out
+}
+
+// delegateOf returns what a route delegates to, or reports why there is nothing.
+func (m *Model) delegateOf(vs *resource.Resource, index int) (*resource.Resource, bool) {
+	d := httpOf(vs)[index].GetDelegate()
+	name := cmp.Or(d.GetNamespace(), vs.Namespace) + "/" + d.GetName()
+	to, ok := m.delegates.byName[name]
+	reason := "there is no VirtualService " + name + " without hosts"
+	if ok {
+		if exported(to.Spec.(*networkingv1alpha3.VirtualService).GetExportTo(), to.Namespace, vs.Namespace) {
+			return to, true
+		}
+		reason = "the VirtualService " + name + " is not exported to the namespace " + vs.Namespace
+	}
+	m.delegates.found = append(m.delegates.found, finding(diag.CodeUnknownDelegate, vs, resource.Path{"spec", "http", index, "delegate", "name"}, "%s, so this route is left out", reason).
+		WithHint("name a VirtualService without hosts and gateways, in delegate.namespace or else in the same namespace"))
+	return nil, false
+}
+
+// resolvedNames returns a copy of a route in which the short names of hosts and Gateways
+// are whole, since they are resolved in the namespace of their own VirtualService.
+func (m *Model) resolvedNames(r *networkingv1alpha3.HTTPRoute, namespace string) *networkingv1alpha3.HTTPRoute {
+	out := proto.Clone(r).(*networkingv1alpha3.HTTPRoute)
+	whole := func(d *networkingv1alpha3.Destination) {
+		if d != nil {
+			d.Host = string(m.settings.resolve(d.GetHost(), namespace))
+		}
+	}
+	whole(out.GetMirror())
+	for _, d := range out.GetMirrors() {
+		whole(d.GetDestination())
+	}
+	for _, d := range out.GetRoute() {
+		whole(d.GetDestination())
+	}
+	for _, match := range out.GetMatch() {
+		for i, g := range match.GetGateways() {
+			match.Gateways[i] = gatewayName(g, namespace, m.settings)
+		}
+	}
+	return out
+}

@@ -1,0 +1,59 @@
+package resource
+
+import (
+	"slices"
+
+	networkingv1alpha3 "istio.io/api/networking/v1alpha3"
+
+	"github.com/portreeve/portreeve/internal/diag"
+)
+
+// asDelegate checks a VirtualService without hosts, which others delegate to.
+func (c *checker) asDelegate(spec *networkingv1alpha3.VirtualService) {
+	const hint = `name hosts, such as hosts: ["*"] for every host of the gateway, or leave the field out in a VirtualService that others delegate to`
+	found := false
+	for field, there := range map[string]bool{"gateways": len(spec.GetGateways()) > 0, "tls": len(spec.GetTls()) > 0, "tcp": len(spec.GetTcp()) > 0} {
+		if there {
+			found = true
+			c.addKey(diag.CodeDelegate, Path{"spec", field}, "a VirtualService without hosts is a delegate, which has no %s", field).WithHint("%s", hint)
+		}
+	}
+	if !found && len(spec.GetHttp()) == 0 {
+		c.addMissing(diag.CodeVirtualService, Path{"spec"}, "the VirtualService has no hosts").WithHint(`hosts: ["*"] takes every host of the gateway`)
+	}
+}
+
+// delegate checks a reference to another VirtualService. There is one level of them.
+func (c *checker) delegate(path Path, d *networkingv1alpha3.Delegate, vs *networkingv1alpha3.VirtualService) {
+	if len(vs.GetHosts()) == 0 {
+		c.addKey(diag.CodeDelegate, path, "a delegate cannot delegate").WithHint("name hosts, or write the routes here")
+	}
+	if !isObjectName(d.GetName()) {
+		c.addMissing(diag.CodeDelegate, c.deepest(path, "name"), "%q is not the name of a VirtualService", d.GetName()).WithHint("the name of a VirtualService without hosts")
+	}
+	if ns := d.GetNamespace(); ns != "" && !isLabel(ns) {
+		c.add(diag.CodeDelegate, path.Field("namespace"), "%q is not a namespace", ns).WithHint("leave it out for a delegate in the same namespace")
+	}
+}
+
+// visibility checks exportTo: "*" alone, or namespaces, of which "." is this one.
+func (c *checker) visibility(to []string) {
+	path := Path{"spec", "exportTo"}
+	seen := map[string]bool{}
+	for i, v := range to {
+		name := v
+		if v == "." {
+			name = c.key.Namespace
+		}
+		switch {
+		case v != "*" && v != "." && !isLabel(v):
+			c.add(diag.CodeVirtualService, path.Field(i), "%q is not a namespace", v).WithHint(`a namespace, "." for this one, or "*" alone for every one`)
+		case seen[name]:
+			c.add(diag.CodeVirtualService, path.Field(i), "%q is in the list already", v).WithHint("write each namespace once")
+		}
+		seen[name] = true
+	}
+	if len(to) > 1 && slices.Contains(to, "*") {
+		c.add(diag.CodeOneOf, path, `spec.exportTo has "*" beside other values`).WithHint(`"*" alone means every namespace`)
+	}
+}

@@ -1,0 +1,93 @@
+package resource
+
+import (
+	"maps"
+	"math"
+	"slices"
+
+	"google.golang.org/genproto/googleapis/rpc/code"
+	networkingv1alpha3 "istio.io/api/networking/v1alpha3"
+
+	"github.com/portreeve/portreeve/internal/diag"
+)
+
+// fault checks delays and aborts that are put in for a test.
+func (c *checker) fault(path Path, f *networkingv1alpha3.HTTPFaultInjection) {
+	if f == nil {
+		return
+	}
+	if f.GetDelay() == nil && f.GetAbort() == nil {
+		c.addMissing(diag.CodeFault, path, "%s has neither delay nor abort", path).WithHint("for example abort: {httpStatus: 503, percentage: {value: 10}}")
+	}
+	if d := f.GetDelay(); d != nil {
+		c.delay(path.Field("delay"), d)
+	}
+	if a := f.GetAbort(); a != nil {
+		c.abort(path.Field("abort"), a)
+	}
+}
+
+func (c *checker) delay(path Path, d *networkingv1alpha3.HTTPFaultInjection_Delay) {
+	c.percentage(diag.CodeFault, path.Field("percentage"), d.GetPercentage())
+	if d.GetPercent() != 0 { //nolint:staticcheck // the older field still counts
+		c.deprecated(path.Field("percent"), "percentage")
+		if d.GetPercent() < 0 || d.GetPercent() > 100 { //nolint:staticcheck // the older field still counts
+			c.add(diag.CodeFault, path.Field("percent"), "%d is not a percentage", d.GetPercent()).WithHint("0 to 100") //nolint:staticcheck // the older field still counts
+		}
+	}
+	switch t := d.GetHttpDelayType().(type) {
+	case *networkingv1alpha3.HTTPFaultInjection_Delay_FixedDelay:
+		c.duration(path.Field("fixedDelay"), t.FixedDelay)
+	case *networkingv1alpha3.HTTPFaultInjection_Delay_ExponentialDelay:
+		c.addKey(diag.CodeFault, path.Field("exponentialDelay"), "Envoy, and so Istio, has no exponential delay").WithHint("fixedDelay")
+	case nil:
+		c.ineffective(path, "without fixedDelay no request is delayed", "for example fixedDelay: 2s")
+	}
+	if d.GetPercentage() == nil && d.GetPercent() == 0 { //nolint:staticcheck // the older field still counts
+		c.ineffective(path, "without percentage no request is delayed", "percentage: {value: 100} for all")
+	}
+}
+
+func (c *checker) abort(path Path, a *networkingv1alpha3.HTTPFaultInjection_Abort) {
+	c.percentage(diag.CodeFault, path.Field("percentage"), a.GetPercentage())
+	switch t := a.GetErrorType().(type) {
+	case *networkingv1alpha3.HTTPFaultInjection_Abort_HttpStatus:
+		if t.HttpStatus < 200 || t.HttpStatus > 599 {
+			c.add(diag.CodeFault, path.Field("httpStatus"), "%d is not a status to abort with", t.HttpStatus).WithHint("200 to 599")
+		}
+	case *networkingv1alpha3.HTTPFaultInjection_Abort_GrpcStatus:
+		if _, ok := GRPCStatus(t.GrpcStatus); !ok {
+			c.add(diag.CodeFault, path.Field("grpcStatus"), "%q is not the name of a gRPC status", t.GrpcStatus).WithHint("%s", choice(t.GrpcStatus, slices.Sorted(maps.Keys(code.Code_value))))
+		}
+	case *networkingv1alpha3.HTTPFaultInjection_Abort_Http2Error:
+		c.addKey(diag.CodeFault, path.Field("http2Error"), "Envoy, and so Istio, cannot abort with an HTTP/2 error").WithHint("httpStatus or grpcStatus")
+	case nil:
+		c.ineffective(path, "without httpStatus or grpcStatus no request is aborted", "for example httpStatus: 503")
+	}
+	if a.GetPercentage() == nil {
+		c.ineffective(path, "without percentage no request is aborted", "percentage: {value: 100} for all")
+	}
+}
+
+// GRPCStatus returns the number of a gRPC status, such as UNAVAILABLE.
+func GRPCStatus(name string) (number uint32, ok bool) {
+	n, ok := code.Code_value[name]
+	return uint32(n), ok //nolint:gosec // the numbers are 0 to 16
+}
+
+// percentage checks a share of requests. Envoy counts in millionths.
+func (c *checker) percentage(reason diag.Code, path Path, p *networkingv1alpha3.Percent) {
+	if v := p.GetValue(); math.IsNaN(v) || v < 0 || v > 100 || v > 0 && v < 0.0001 {
+		c.add(reason, path.Field("value"), "%v is not a percentage", v).WithHint("0, or 0.0001 to 100")
+	}
+}
+
+// ineffective warns of a part that does nothing, which Istio accepts.
+func (c *checker) ineffective(path Path, what, hint string) {
+	c.addMissing(diag.CodeRouteIneffective, path, "%s", what).WithHint("%s", hint)
+}
+
+// deprecated warns of an older field, which still counts.
+func (c *checker) deprecated(path Path, instead string) {
+	c.addKey(diag.CodeDeprecated, path, "%s is deprecated", path).WithHint("write %s", instead)
+}
