@@ -94,6 +94,7 @@ func routeAction(v model.View, p model.Port, r model.Route) *routev3.RouteAction
 		// Istio switches the route's timeout off where the VirtualService sets none.
 		Timeout:           durationpb.New(0),
 		RetryPolicy:       defaultRetries(),
+		HashPolicy:        hashPolicies(v, p, r.HTTP.GetRoute(), r.Hosts),
 		MaxStreamDuration: &routev3.RouteAction_MaxStreamDuration{MaxStreamDuration: durationpb.New(0), GrpcTimeoutHeaderMax: durationpb.New(0)},
 	}
 	targets := weighted(v, p, r.HTTP.GetRoute(), r.Hosts)

@@ -15,6 +15,9 @@ func (m *Model) check() diag.List {
 	out := append(m.serverConflicts(), m.closedServers()...)
 	c := m.newChecks()
 	out = append(out, m.checkRoutes()...)
+	out = append(out, m.checkServices()...)
+	out = append(out, m.checkDestinations()...)
+	out = append(out, m.checkRules()...)
 	for _, policy := range slices.Concat(c.authentications, c.authorizations) {
 		out = append(out, c.scope(policy)...)
 	}

@@ -18,12 +18,12 @@ func virtualServiceFields() []string {
 	return []string{
 		"hosts", "gateways", "exportTo", "http.name",
 		"http.match.name", "http.match.uri.exact", "http.match.uri.prefix", "http.match.uri.regex", "http.match.ignoreUriCase",
-		"http.route.destination.host", "http.route.destination.port.number", "http.route.weight",
+		"http.route.destination.host", "http.route.destination.port.number", "http.route.destination.subset", "http.route.weight",
 		"http.directResponse.status", "http.directResponse.body.string", "http.directResponse.body.bytes",
 		"tls.match.sniHosts", "tls.match.port", "tls.match.gateways", "tls.match.destinationSubnets", "tls.match.sourceLabels", "tls.match.sourceNamespace",
-		"tls.route.destination.host", "tls.route.destination.port.number", "tls.route.weight",
+		"tls.route.destination.host", "tls.route.destination.port.number", "tls.route.destination.subset", "tls.route.weight",
 		"tcp.match.port", "tcp.match.gateways", "tcp.match.destinationSubnets", "tcp.match.sourceLabels", "tcp.match.sourceNamespace",
-		"tcp.route.destination.host", "tcp.route.destination.port.number", "tcp.route.weight",
+		"tcp.route.destination.host", "tcp.route.destination.port.number", "tcp.route.destination.subset", "tcp.route.weight",
 	}
 }
 
