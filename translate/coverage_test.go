@@ -155,8 +155,8 @@ func form(key string) string {
 
 // tableRows are the rows of the tables of what a policy means: JWT rules (A-2), empty rules
 // (B-2), strings (B-3), sources (B-4), request principals (B-5), conditions (B-6),
-// operations (B-7), sets of policies (B-8), dry runs (B-10), authorizers (B-11) and trust
-// domains (B-12).
+// operations (B-7), sets of policies (B-8), dry runs (B-10), authorizers (B-11), trust
+// domains (B-12), DestinationRules (E-4) and services (E-5, E-6).
 func tableRows() map[string][]string {
 	return map[string][]string{
 		"A-2": {"issuer", "audiences", "jwks", "fromHeaders", "fromParams", "fromCookies", "none of the three", "outputPayloadToHeader",
@@ -172,12 +172,17 @@ func tableRows() map[string][]string {
 		"B-8":  {"key", "one filter for an action", "ALLOW", "DENY", "AUDIT is LOG", "another namespace"},
 		"B-11": {"envoyExtAuthzHttp, every field", "envoyExtAuthzGrpc, every field", "unknown provider", "provider without a service", "several providers"},
 		"B-12": {"aliases"},
+		"E-4": {"host", "subsets[].name/labels/trafficPolicy", "loadBalancer.simple", "loadBalancer.consistentHash", "warmup", "localityLbSetting",
+			"connectionPool.tcp", "connectionPool.http", "outlierDetection", "tls DISABLE/SIMPLE/MUTUAL/ISTIO_MUTUAL", "proxyProtocol, tunnel", "lookup"},
+		"E-5": {"hosts × ports", "resolution STATIC / DNS / DNS_ROUND_ROBIN / NONE / DYNAMIC_DNS", "endpoints[] or workloadSelector → WorkloadEntry",
+			"DNS without endpoints", "no endpoints", "subjectAltNames", "location, exportTo, addresses"},
+		"E-6": {"short name", "Kubernetes Service"},
 		"B-10": {"DENY only dry run", "ALLOW only dry run, no default deny", "false is enforced", "dry run of allow-nothing",
 			"together with an enforced policy", "not for AUDIT", "not for CUSTOM", "neither true nor false"},
 	}
 }
 
-var rowComment = regexp.MustCompile(`(?m)^ *# ([AB]-[0-9]+) (.+)$`)
+var rowComment = regexp.MustCompile(`(?m)^ *# ([ABE]-[0-9]+) (.+)$`)
 
 // TestEveryRowHasACase holds that each row is named by one comment "# B-3 *x" in the input
 // of a case, and that no comment names a row that there is not.

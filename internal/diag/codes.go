@@ -134,6 +134,7 @@ const (
 	CodeSubsetTwice        Code = "PR1204"
 	CodePassthroughLB      Code = "PR1205"
 	CodeLocality           Code = "PR1206"
+	CodeRuleTwice          Code = "PR1207"
 )
 
 // Info is what the documentation says of a code.
@@ -274,6 +275,7 @@ func Codes() []Info { //nolint:funlen // one table
 		{CodeSubsetTwice, Warning, "Two subsets of one host have the same name; the first counts.", "A name for each."},
 		{CodePassthroughLB, Warning, "The load balancer PASSTHROUGH finds no endpoint on a gateway; requests answer 503.", "Another load balancer."},
 		{CodeLocality, Warning, "A setting about localities has no effect.", "outlierDetection for a failover; endpoints and gateways with a locality."},
+		{CodeRuleTwice, Warning, "Two DestinationRules of a namespace have a trafficPolicy for one host; the older one counts.", "One of them."},
 	}
 }
 

@@ -18,6 +18,7 @@ func (m *Model) checkRules() diag.List {
 	for _, hosts := range m.rules {
 		for host, rules := range hosts {
 			services := m.services.within(host)
+			out = append(out, overruled(rules)...)
 			for _, r := range rules {
 				if len(services) == 0 {
 					out = append(out, finding(diag.CodeRuleUnused, r, resource.Path{"spec", "host"}, "no service defines the host %s, so the DestinationRule has no effect", host).
@@ -25,6 +26,36 @@ func (m *Model) checkRules() diag.List {
 					continue
 				}
 				out = append(out, emptySubsets(r, services)...)
+			}
+		}
+	}
+	return out
+}
+
+// overruled warns of what a later DestinationRule for the same host says in vain: a policy
+// for the whole host where an older one has one, and a subset of a name that an older one has.
+func overruled(rules []*resource.Resource) diag.List {
+	var out diag.List
+	var policy *resource.Resource
+	subsets := map[string]*resource.Resource{}
+	for _, r := range rules {
+		spec := r.Spec.(*networkingv1alpha3.DestinationRule)
+		if spec.GetWorkloadSelector() != nil || len(spec.GetExportTo()) > 0 {
+			// They may be for different gateways.
+			continue
+		}
+		if policy != nil && spec.GetTrafficPolicy() != nil {
+			out = append(out, finding(diag.CodeRuleTwice, r, resource.Path{"spec", "trafficPolicy"}, "%s has a trafficPolicy for %s too and counts, so this one has no effect", policy.Key, spec.GetHost()).
+				WithHint("one DestinationRule for a host's trafficPolicy"))
+		} else if spec.GetTrafficPolicy() != nil {
+			policy = r
+		}
+		for i, s := range spec.GetSubsets() {
+			if first := subsets[s.GetName()]; first != nil && first != r {
+				out = append(out, finding(diag.CodeSubsetTwice, r, resource.Path{"spec", "subsets", i, "name"}, "%s has a subset %q too and counts", first.Key, s.GetName()).
+					WithHint("give each subset of the host its own name"))
+			} else {
+				subsets[s.GetName()] = r
 			}
 		}
 	}

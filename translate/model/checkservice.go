@@ -115,20 +115,13 @@ func conflicts(same []definition) diag.List {
 			continue
 		}
 		for _, p := range d.Ports {
-			if o, has := counts.Port(p.Number); has && !strings.EqualFold(o.Protocol, p.Protocol) {
-				out = append(out, finding(diag.CodeServiceTwice, d.Origin, resource.Path{"spec", "ports"}, "%s says that port %d of %s speaks %s, which counts", counts.Origin.Key, p.Number, d.Host, spoken(o.Protocol)).
+			if o, has := counts.Port(p.Number); has && o.Protocol != "" && p.Protocol != "" && !strings.EqualFold(o.Protocol, p.Protocol) {
+				out = append(out, finding(diag.CodeServiceTwice, d.Origin, resource.Path{"spec", "ports"}, "%s says that port %d of %s speaks %s, which counts", counts.Origin.Key, p.Number, d.Host, o.Protocol).
 					WithHint("the same protocol in both"))
 			}
 		}
 	}
 	return out
-}
-
-func spoken(protocol string) string {
-	if protocol == "" {
-		return "TCP"
-	}
-	return protocol
 }
 
 // unowned warns of endpoints whose Service is not there.

@@ -113,7 +113,7 @@ func sliceEndpoints(r *resource.Resource, p *kubernetesv1.ServicePort, service *
 	}
 	var out []Endpoint
 	for _, e := range slice.GetEndpoints() {
-		if ready := e.GetConditions().Ready; ready != nil && !*ready && !service.GetPublishNotReadyAddresses() {
+		if c := e.GetConditions(); c != nil && c.Ready != nil && !c.GetReady() && !service.GetPublishNotReadyAddresses() {
 			continue
 		}
 		out = append(out, Endpoint{Address: e.GetAddresses()[0], Port: number, Labels: r.Labels, Weight: 1})
