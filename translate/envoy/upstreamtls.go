@@ -79,7 +79,7 @@ func namesOf(u upstream) serverNames {
 
 // opaque reports whether no request is read on the way to an upstream.
 func (u upstream) opaque() bool {
-	return slices.Contains([]string{"TCP", "MONGO", "MYSQL", "REDIS"}, strings.ToUpper(u.port.Protocol))
+	return slices.Contains([]string{"TCP", "TLS", "MONGO", "MYSQL", "REDIS"}, strings.ToUpper(u.port.Protocol))
 }
 
 // asked reports whether an upstream is an authorizer that is asked in HTTP. What it is asked
