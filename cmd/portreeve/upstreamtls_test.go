@@ -106,3 +106,22 @@ func TestUpstreamTLS(t *testing.T) {
 		})
 	}
 }
+
+// TestARefusedClusterNamesItsRule holds that where Envoy refuses a cluster for a file that is
+// not there, the log leads to the DestinationRule, and that other services are not touched.
+func TestARefusedClusterNamesItsRule(t *testing.T) {
+	envoytest.Require(t)
+	one := named(t, "one", 200)
+	other := "---\napiVersion: networking.istio.io/v1\nkind: ServiceEntry\nmetadata: {name: other}\nspec: {hosts: [other], ports: [{number: 80, name: http, protocol: HTTP}], resolution: STATIC, endpoints: [{address: 127.0.0.1, ports: {http: " + one + "}}]}\n"
+	s := openShop(t, "  - {match: [{uri: {prefix: /other}}], route: [{destination: {host: other}}]}\n"+toWeb, web(one)+other+
+		ruleFor("  trafficPolicy: {tls: {mode: SIMPLE, caCertificates: /nowhere/ca.pem}}\n"))
+	if web, other := ask(t, s.address, "/").Status, ask(t, s.address, "/other").Status; web != 503 || other != 200 {
+		t.Errorf("the refused service answers %d, want 503; the other %d, want 200", web, other)
+	}
+	eventually(t, "the log names the rule", func() bool {
+		return strings.Contains(s.log.String(), "/nowhere/ca.pem") && strings.Contains(s.log.String(), "services.yaml:21:18")
+	})
+	if _, text := s.get("/debug/status"); !strings.Contains(text, "/nowhere/ca.pem") {
+		t.Error("status does not say what was refused")
+	}
+}

@@ -74,10 +74,10 @@ func setHashing(c *clusterv3.Cluster, h *networkingv1alpha3.LoadBalancerSettings
 func slowStart(l *networkingv1alpha3.LoadBalancerSettings) *clusterv3.Cluster_SlowStartConfig {
 	w := l.GetWarmup()
 	switch {
-	case w == nil && l.GetWarmupDurationSecs() == nil: //nolint:staticcheck // people have it
+	case w == nil && l.GetWarmupDurationSecs() == nil:
 		return nil
 	case w == nil:
-		return &clusterv3.Cluster_SlowStartConfig{SlowStartWindow: l.GetWarmupDurationSecs()} //nolint:staticcheck // people have it
+		return &clusterv3.Cluster_SlowStartConfig{SlowStartWindow: l.GetWarmupDurationSecs()}
 	}
 	out := &clusterv3.Cluster_SlowStartConfig{SlowStartWindow: w.GetDuration()}
 	if p := w.GetMinimumPercent(); p != nil {

@@ -7,7 +7,7 @@ import (
 
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
-	proxyprotocolsocketv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/proxy_protocol/v3"
+	proxyprotocolv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/proxy_protocol/v3"
 	rawbufferv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/raw_buffer/v3"
 	tlsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/tls/v3"
 	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
@@ -174,7 +174,7 @@ func proxyProtocolSocket(inner *corev3.TransportSocket, pp *networkingv1alpha3.T
 	}
 	return &corev3.TransportSocket{
 		Name: "envoy.transport_sockets.upstream_proxy_protocol",
-		ConfigType: &corev3.TransportSocket_TypedConfig{TypedConfig: Any(&proxyprotocolsocketv3.ProxyProtocolUpstreamTransport{
+		ConfigType: &corev3.TransportSocket_TypedConfig{TypedConfig: Any(&proxyprotocolv3.ProxyProtocolUpstreamTransport{
 			Config: &corev3.ProxyProtocolConfig{Version: version}, TransportSocket: inner,
 		})},
 	}

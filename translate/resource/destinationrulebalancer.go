@@ -91,7 +91,7 @@ func isToken(s string) bool {
 
 // warmup checks the time in which a new endpoint gets less than its share.
 func (c *checker) warmup(path Path, l *networkingv1alpha3.LoadBalancerSettings) {
-	c.positive(path.Field("warmupDurationSecs"), l.GetWarmupDurationSecs(), time.Millisecond) //nolint:staticcheck // people have it
+	c.positive(path.Field("warmupDurationSecs"), l.GetWarmupDurationSecs(), time.Millisecond)
 	w, at := l.GetWarmup(), path.Field("warmup")
 	if w != nil && w.GetDuration() == nil {
 		c.addMissing(diag.CodeDestinationRule, at, "%s has no duration", at).WithHint("duration: 30s")
@@ -103,7 +103,7 @@ func (c *checker) warmup(path Path, l *networkingv1alpha3.LoadBalancerSettings) 
 	}
 	simple := l.GetSimple()
 	slow := simple == networkingv1alpha3.LoadBalancerSettings_RANDOM || simple == networkingv1alpha3.LoadBalancerSettings_PASSTHROUGH || l.GetConsistentHash() != nil
-	if slow && (w != nil || l.GetWarmupDurationSecs() != nil) { //nolint:staticcheck // people have it
+	if slow && (w != nil || l.GetWarmupDurationSecs() != nil) {
 		c.addKey(diag.CodeIgnoredField, c.deepest(path, "warmup"), "the warmup is ignored: only LEAST_REQUEST and ROUND_ROBIN know one").WithHint("leave it out")
 	}
 }
