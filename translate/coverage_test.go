@@ -169,7 +169,8 @@ func form(key string) string {
 // tableRows are the rows of the tables of what a policy means: JWT rules, empty rules
 // (B-2), strings (B-3), sources (B-4), request principals (B-5), conditions (B-6),
 // operations (B-7), sets of policies (B-8), dry runs (B-10), authorizers (B-11) and trust
-// domains (B-12); and of what routing means: names (E-1) and VirtualServices (E-3).
+// domains (B-12); and of what routing means: names (E-1), VirtualServices (E-3),
+// DestinationRules (E-4) and services (E-5, E-6).
 func tableRows() map[string][]string {
 	return map[string][]string{
 		"A-2": {"issuer", "audiences", "jwks", "fromHeaders", "fromParams", "fromCookies", "none of the three", "outputPayloadToHeader",
@@ -189,6 +190,11 @@ func tableRows() map[string][]string {
 		"E-3": {"hosts", "gateways", "exportTo", "order", "catch-all", "one route per match", "match.uri", "match.headers and withoutHeaders", "match.method, authority, scheme",
 			"match.queryParams", "match.port, gateways", "match.sourceLabels, sourceNamespace", "match.statPrefix, name", "@request.auth.claims", "one destination",
 			"several destinations", "destination", "redirect", "directResponse", "rewrite", "timeout", "retries", "fault", "mirror, mirrors", "corsPolicy", "headers", "delegate", "tls[], tcp[]"},
+		"E-4": {"host", "subsets[].name/labels/trafficPolicy", "loadBalancer.simple", "loadBalancer.consistentHash", "warmup", "localityLbSetting",
+			"connectionPool.tcp", "connectionPool.http", "outlierDetection", "tls DISABLE/SIMPLE/MUTUAL/ISTIO_MUTUAL", "proxyProtocol, tunnel", "lookup"},
+		"E-5": {"hosts × ports", "resolution STATIC / DNS / DNS_ROUND_ROBIN / NONE / DYNAMIC_DNS", "endpoints[] or workloadSelector → WorkloadEntry",
+			"DNS without endpoints", "no endpoints", "subjectAltNames", "location, exportTo, addresses"},
+		"E-6": {"short name", "Kubernetes Service"},
 		"B-10": {"DENY only dry run", "ALLOW only dry run, no default deny", "false is enforced", "dry run of allow-nothing",
 			"together with an enforced policy", "not for AUDIT", "not for CUSTOM", "neither true nor false"},
 	}

@@ -189,7 +189,7 @@ func together(t *testing.T, samples []sample) []byte {
 	if content, err = json.Marshal(out); err != nil {
 		t.Fatal(err)
 	}
-	return content
+	return []byte(backendFiles(t).Replace(string(content)))
 }
 
 // apart gives the sample names and addresses that no other sample has. What refers to a

@@ -6,8 +6,8 @@ import "sync"
 type Code string
 
 // The codes. Each has a row in the table below. PR01 is about files and YAML, PR02 about every
-// object, PR03 to PR08 about one kind, PR09 about objects together, and PR10 about the
-// mesh configuration.
+// object, PR03 to PR08 about one kind, PR09 about objects together, PR10 about the
+// mesh configuration, and PR12 about DestinationRules.
 const (
 	CodeRead               Code = "PR0101"
 	CodeYAML               Code = "PR0102"
@@ -97,12 +97,25 @@ const (
 	CodeDeprecated         Code = "PR0615"
 	CodeServiceEntry       Code = "PR0701"
 	CodeNoEndpoints        Code = "PR0702"
+	CodeNoResolution       Code = "PR0703"
+	CodeWorkloadEntry      Code = "PR0704"
+	CodeNoWorkload         Code = "PR0705"
+	CodeKubernetes         Code = "PR0706"
+	CodeServiceEndpoints   Code = "PR0707"
+	CodeEndpointsUnowned   Code = "PR0708"
+	CodeEndpointUnused     Code = "PR0709"
+	CodeExportTo           Code = "PR0710"
 	CodeComplement         Code = "PR0801"
 	CodeMatching           Code = "PR0802"
 	CodeDuplicateName      Code = "PR0901"
 	CodeUnknownGateway     Code = "PR0902"
 	CodeUnknownService     Code = "PR0903"
 	CodeServerClosed       Code = "PR0904"
+	CodeUnknownSubset      Code = "PR0905"
+	CodeUnknownPort        Code = "PR0906"
+	CodeServiceTwice       Code = "PR0907"
+	CodeRuleUnused         Code = "PR0908"
+	CodeSubsetEmpty        Code = "PR0909"
 	CodeSelectorUnknown    Code = "PR0910"
 	CodeTargetUnserved     Code = "PR0911"
 	CodeTargetIgnored      Code = "PR0912"
@@ -136,6 +149,13 @@ const (
 	CodeMeshAuthorizer     Code = "PR1005"
 	CodeMeshLogFormat      Code = "PR1006"
 	CodeMeshForwardedCert  Code = "PR1007"
+	CodeDestinationRule    Code = "PR1201"
+	CodeNoIdentity         Code = "PR1202"
+	CodeUnverified         Code = "PR1203"
+	CodeSubsetTwice        Code = "PR1204"
+	CodePassthroughLB      Code = "PR1205"
+	CodeLocality           Code = "PR1206"
+	CodeRuleTwice          Code = "PR1207"
 )
 
 // Info is what the documentation says of a code.
@@ -239,12 +259,25 @@ func Codes() []Info { //nolint:funlen // one table
 		{CodeDeprecated, Warning, "A field is deprecated; it still counts.", "The field that has taken its place."},
 		{CodeServiceEntry, Error, "A ServiceEntry is not valid.", "Hosts, ports, and endpoints that fit the resolution."},
 		{CodeNoEndpoints, Warning, "A ServiceEntry with resolution STATIC has no endpoints; routes to it answer 503.", "Endpoints."},
+		{CodeNoResolution, Warning, "A ServiceEntry has the resolution NONE; a gateway has no endpoints for it, and routes to it answer 503.", "The resolution STATIC or DNS."},
+		{CodeWorkloadEntry, Error, "A WorkloadEntry is not valid.", "An address that fits the ServiceEntries that select it."},
+		{CodeNoWorkload, Warning, "A ServiceEntry selects no WorkloadEntry; routes to it answer 503.", "The labels of a WorkloadEntry in the same namespace."},
+		{CodeKubernetes, Error, "A Service, EndpointSlice or Endpoints of Kubernetes is not valid.", "What Kubernetes accepts."},
+		{CodeServiceEndpoints, Warning, "A port of a Kubernetes Service has no endpoints; routes to it answer 503.", "An EndpointSlice or Endpoints for the Service, or WorkloadEntries that it selects."},
+		{CodeEndpointsUnowned, Warning, "An EndpointSlice or Endpoints belongs to no Service, so nothing is sent to it.", "A Service of that name in the same namespace."},
+		{CodeEndpointUnused, Warning, "Endpoints cannot be used by a gateway.", "IP addresses."},
+		{CodeExportTo, Error, "An exportTo does not name a namespace.", "\"*\", \".\", \"~\" or the name of a namespace."},
 		{CodeComplement, Error, "The complement of a JWTPolicy's rules needs too many rules.", "Fewer rules or fewer dimensions in each."},
 		{CodeMatching, Error, "A JWTPolicy does not say which requests need a token.", "A mode, and allRequests or rules."},
 		{CodeDuplicateName, Error, "Two documents define the same object.", "Each object once."},
 		{CodeUnknownGateway, Warning, "A VirtualService names a Gateway that no document defines.", "The name of a Gateway, as name or namespace/name."},
 		{CodeUnknownService, Warning, "A route leads to a host that no service defines; it answers 503, or closes the connection.", "The host of a ServiceEntry."},
 		{CodeServerClosed, Warning, "A DENY rule with only HTTP fields applies to a gateway that has a TCP or TLS passthrough server; there it denies every connection.", "ports in the operation, or a policy for other workloads."},
+		{CodeUnknownSubset, Warning, "A route leads to a subset that no DestinationRule of its host defines; it answers 503, or closes the connection.", "The name of a subset."},
+		{CodeUnknownPort, Warning, "A route leads to a port that its service does not have; it answers 503, or closes the connection.", "The number of a port of the service."},
+		{CodeServiceTwice, Warning, "Two objects of a namespace define one host and differ; the later one does not count where they do.", "One of them, or the same resolution and protocol in both."},
+		{CodeRuleUnused, Warning, "A DestinationRule is for a host that no service defines.", "The host of a service; a short name is completed by the DestinationRule's own namespace."},
+		{CodeSubsetEmpty, Warning, "A subset matches none of its service's endpoints; routes to it answer 503.", "Labels that endpoints have."},
 		{CodeSelectorUnknown, Warning, "A policy selects by a label that no Gateway selects by.", "The labels of the gateways, as Gateways select them."},
 		{CodeTargetUnserved, Warning, "A targetRef names a Gateway whose workloads no Gateway of these files selects.", "A selector, or the value of the label gateway.networking.k8s.io/gateway-name."},
 		{CodeTargetIgnored, Warning, "A targetRef is of a kind that a gateway never is, so it adds no gateway to the policy.", "kind: Gateway, or a selector."},
@@ -278,6 +311,13 @@ func Codes() []Info { //nolint:funlen // one table
 		{CodeMeshAuthorizer, Error, "A field of an external authorizer has a value that would not work.", "See the message."},
 		{CodeMeshLogFormat, Error, "An access log format is not one that Envoy can write.", "Envoy's command operators, as %RESPONSE_CODE%; with the encoding JSON, a JSON object."},
 		{CodeMeshForwardedCert, Warning, "Backends are handed whatever a client writes into the header x-forwarded-client-cert.", "SANITIZE_SET, which is the default."},
+		{CodeDestinationRule, Error, "A DestinationRule is not valid.", "What Istio accepts."},
+		{CodeNoIdentity, Warning, "A DestinationRule asks for ISTIO_MUTUAL, for which a gateway has no identity; the host is spoken to in plain text.", "SIMPLE or MUTUAL; DISABLE where plain text is meant."},
+		{CodeUnverified, Warning, "A DestinationRule switches off the verification of a backend's certificate.", "caCertificates."},
+		{CodeSubsetTwice, Warning, "Two subsets of one host have the same name; the first counts.", "A name for each."},
+		{CodePassthroughLB, Warning, "The load balancer PASSTHROUGH finds no endpoint on a gateway; requests answer 503.", "Another load balancer."},
+		{CodeLocality, Warning, "A setting about localities has no effect.", "outlierDetection for a failover; endpoints and gateways with a locality."},
+		{CodeRuleTwice, Warning, "Two DestinationRules of a namespace have a trafficPolicy for one host; the older one counts.", "One of them."},
 	}
 }
 

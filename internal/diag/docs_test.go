@@ -22,10 +22,11 @@ var blocks = [][2]string{
 	{"PR04", "AuthorizationPolicy"},
 	{"PR05", "Gateway"},
 	{"PR06", "VirtualService"},
-	{"PR07", "ServiceEntry"},
+	{"PR07", "ServiceEntry, WorkloadEntry, and Kubernetes Service"},
 	{"PR08", "JWTPolicy"},
 	{"PR09", "Objects together"},
 	{"PR10", "Mesh configuration"},
+	{"PR12", "DestinationRule"},
 }
 
 // TestDocumentation holds docs/diagnostics.md to the table of codes.

@@ -1,7 +1,9 @@
 package envoy
 
 import (
+	"cmp"
 	"math"
+	"strings"
 
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
@@ -14,23 +16,55 @@ import (
 	"google.golang.org/protobuf/types/known/wrapperspb"
 	networkingv1alpha3 "istio.io/api/networking/v1alpha3"
 
+	"github.com/portreeve/portreeve/internal/diag"
 	"github.com/portreeve/portreeve/translate/model"
+	"github.com/portreeve/portreeve/translate/resource"
 )
 
 // connectTimeout is Istio's default of MeshConfig.connectTimeout.
 const connectTimeout = 10_000_000_000
 
-// clusters renders a cluster for every port of every service, and the endpoints of those
-// whose endpoints travel by EDS.
-func clusters(services []model.Service) ([]*clusterv3.Cluster, []*endpointv3.ClusterLoadAssignment) {
+// upstream is a service's port, or a subset of it, to a gateway: what becomes a cluster.
+type upstream struct {
+	service model.Service
+	port    model.ServicePort
+	// endpoints are those of the port, or of the subset.
+	endpoints []model.Endpoint
+	subset    string
+	// policy is what DestinationRules say; it may be nil.
+	policy *networkingv1alpha3.TrafficPolicy
+	view   model.View
+}
+
+// upstreams returns all of a service, the subsets of a port behind it.
+func upstreams(v model.View, s model.Service) []upstream {
+	var out []upstream
+	for _, p := range s.Ports {
+		out = append(out, upstream{s, p, p.Endpoints, "", s.Rule.Policy(p.Number, ""), v})
+		for _, subset := range s.Rule.Subsets {
+			out = append(out, upstream{s, p, p.InSubset(subset), subset.GetName(), s.Rule.Policy(p.Number, subset.GetName()), v})
+		}
+	}
+	return out
+}
+
+func (u upstream) name() string {
+	return model.SubsetClusterName(u.service.Host, u.port.Number, u.subset)
+}
+
+// clusters renders a cluster for every port of every service and for each of its subsets,
+// the endpoints of those whose endpoints travel by EDS, and what each cluster comes from.
+func clusters(v model.View) ([]*clusterv3.Cluster, []*endpointv3.ClusterLoadAssignment, Trace) {
 	var out []*clusterv3.Cluster
 	var endpoints []*endpointv3.ClusterLoadAssignment
-	for _, s := range services {
-		for _, port := range s.Entry.GetPorts() {
-			c, assignment := cluster(s, port)
+	from := Trace{}
+	for _, s := range v.Services {
+		for _, u := range upstreams(v, s) {
+			c, assignment := cluster(u)
 			switch {
 			case c.GetEdsClusterConfig() != nil:
 				endpoints = append(endpoints, assignment)
+			case c.GetType() == clusterv3.Cluster_ORIGINAL_DST:
 			case len(assignment.GetEndpoints()) == 0:
 				// A DNS cluster without endpoints has nothing to resolve: as under Istio
 				// there is none, and its routes answer 503.
@@ -39,32 +73,48 @@ func clusters(services []model.Service) ([]*clusterv3.Cluster, []*endpointv3.Clu
 				c.LoadAssignment = assignment
 			}
 			out = append(out, c)
+			from[c.GetName()] = map[string]diag.Position{"": u.origin()}
 		}
 	}
-	return out, endpoints
+	return out, endpoints, from
 }
 
-func cluster(s model.Service, port *networkingv1alpha3.ServicePort) (*clusterv3.Cluster, *endpointv3.ClusterLoadAssignment) {
-	name := model.ClusterName(s.Host, port.GetNumber())
+// origin is where a person looks when Envoy refuses the cluster.
+func (u upstream) origin() diag.Position {
+	if from := u.service.Rule.Origin(); from != nil {
+		return from.Origin.At(resource.Path{"spec", "trafficPolicy"})
+	}
+	return u.service.Origin.Origin.At(resource.Path{"spec"})
+}
+
+func cluster(u upstream) (*clusterv3.Cluster, *endpointv3.ClusterLoadAssignment) {
 	c := &clusterv3.Cluster{
-		Name:            name,
+		Name:            u.name(),
 		ConnectTimeout:  durationpb.New(connectTimeout),
-		LbPolicy:        clusterv3.Cluster_LEAST_REQUEST,
 		CircuitBreakers: unlimited(),
 	}
-	if model.SpeaksHTTP2(port.GetProtocol()) {
-		speakHTTP2(c)
+	setMeshCluster(c, meshConfig(u.view))
+	setResolution(c, u.service.Resolution)
+	setPool(c, u.policy.GetConnectionPool(), u.policy.GetRetryBudget())
+	setOutliers(c, u.policy.GetOutlierDetection())
+	setBalancer(c, u.policy)
+	setTransport(c, u)
+	if options := protocolOptions(u); options != nil {
+		c.TypedExtensionProtocolOptions = map[string]*anypb.Any{"envoy.extensions.upstreams.http.v3.HttpProtocolOptions": Any(options)}
 	}
-	switch s.Entry.GetResolution() {
+	return c, loadAssignment(u)
+}
+
+func setResolution(c *clusterv3.Cluster, r networkingv1alpha3.ServiceEntry_Resolution) {
+	switch r {
 	case networkingv1alpha3.ServiceEntry_DNS:
 		setDNS(c, &dnsv3.DnsCluster{})
 	case networkingv1alpha3.ServiceEntry_DNS_ROUND_ROBIN:
 		setDNS(c, &dnsv3.DnsCluster{AllAddressesInSingleEndpoint: true})
 	default:
 		c.ClusterDiscoveryType = &clusterv3.Cluster_Type{Type: clusterv3.Cluster_EDS}
-		c.EdsClusterConfig = &clusterv3.Cluster_EdsClusterConfig{EdsConfig: adsSource(), ServiceName: name}
+		c.EdsClusterConfig = &clusterv3.Cluster_EdsClusterConfig{EdsConfig: adsSource(), ServiceName: c.GetName()}
 	}
-	return c, loadAssignment(name, s, port)
 }
 
 // setDNS resolves the endpoints by DNS, as often as the answers allow. It stands for
@@ -102,40 +152,40 @@ func unlimited() *clusterv3.CircuitBreakers {
 	}}}
 }
 
-// loadAssignment renders the endpoints of a port. A DNS service without endpoints is its
-// own endpoint.
-func loadAssignment(name string, s model.Service, port *networkingv1alpha3.ServicePort) *endpointv3.ClusterLoadAssignment {
-	entries := s.Entry.GetEndpoints()
-	if len(entries) == 0 && s.Entry.GetResolution() != networkingv1alpha3.ServiceEntry_STATIC && s.Entry.GetResolution() != networkingv1alpha3.ServiceEntry_NONE {
-		entries = []*networkingv1alpha3.WorkloadEntry{{Address: string(s.Host)}}
+// loadAssignment renders the endpoints, by locality where they have any.
+func loadAssignment(u upstream) *endpointv3.ClusterLoadAssignment {
+	out := &endpointv3.ClusterLoadAssignment{ClusterName: u.name()}
+	groups := localityGroups(u)
+	for _, g := range groups {
+		l := &endpointv3.LocalityLbEndpoints{Priority: g.priority, LoadBalancingWeight: g.weight}
+		if g.locality != "" {
+			l.Locality = locality(g.locality)
+		}
+		for _, e := range g.endpoints {
+			l.LbEndpoints = append(l.LbEndpoints, endpoint(e))
+		}
+		out.Endpoints = append(out.Endpoints, l)
 	}
-	out := &endpointv3.ClusterLoadAssignment{ClusterName: name}
-	if len(entries) == 0 {
-		return out
-	}
-	locality := &endpointv3.LocalityLbEndpoints{}
-	for _, e := range entries {
-		locality.LbEndpoints = append(locality.LbEndpoints, endpoint(e, port))
-	}
-	out.Endpoints = []*endpointv3.LocalityLbEndpoints{locality}
 	return out
 }
 
-func endpoint(e *networkingv1alpha3.WorkloadEntry, port *networkingv1alpha3.ServicePort) *endpointv3.LbEndpoint {
+func endpoint(e model.Endpoint) *endpointv3.LbEndpoint {
 	return &endpointv3.LbEndpoint{
-		HostIdentifier:      &endpointv3.LbEndpoint_Endpoint{Endpoint: &endpointv3.Endpoint{Address: socketAddress(e.GetAddress(), endpointPort(e, port))}},
-		LoadBalancingWeight: wrapperspb.UInt32(max(e.GetWeight(), 1)),
+		HostIdentifier:      &endpointv3.LbEndpoint_Endpoint{Endpoint: &endpointv3.Endpoint{Address: endpointAddress(e)}},
+		LoadBalancingWeight: wrapperspb.UInt32(cmp.Or(e.Weight, 1)),
 	}
 }
 
-// endpointPort takes the endpoint's own number for the port's name, else the port's
-// targetPort, else its number.
-func endpointPort(e *networkingv1alpha3.WorkloadEntry, port *networkingv1alpha3.ServicePort) uint32 {
-	if number, ok := e.GetPorts()[port.GetName()]; ok {
-		return number
+func endpointAddress(e model.Endpoint) *corev3.Address {
+	if path, ok := strings.CutPrefix(e.Address, "unix://"); ok {
+		return &corev3.Address{Address: &corev3.Address_Pipe{Pipe: &corev3.Pipe{Path: path}}}
 	}
-	if port.GetTargetPort() > 0 {
-		return port.GetTargetPort()
-	}
-	return port.GetNumber()
+	return socketAddress(e.Address, e.Port)
+}
+
+// locality reads region/zone/subzone.
+func locality(s string) *corev3.Locality {
+	region, rest, _ := strings.Cut(s, "/")
+	zone, subzone, _ := strings.Cut(rest, "/")
+	return &corev3.Locality{Region: region, Zone: zone, SubZone: subzone}
 }

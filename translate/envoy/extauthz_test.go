@@ -20,9 +20,8 @@ func asking(t *testing.T, mesh string, names ...string) model.View {
 	t.Helper()
 	config := &meshv1alpha1.MeshConfig{}
 	fromYAML(t, mesh, config)
-	entry := &networkingv1alpha3.ServiceEntry{Hosts: []string{"authz.example"}, Ports: []*networkingv1alpha3.ServicePort{{Number: 80, Name: "http", Protocol: "GRPC"}}}
-	origin := policy(resource.ServiceEntry, entry)
-	v := model.View{Mesh: &resource.Mesh{Config: config}, Services: []model.Service{{Host: "authz.example", Entry: entry, Origin: origin}}}
+	origin := policy(resource.ServiceEntry, &networkingv1alpha3.ServiceEntry{})
+	v := model.View{Mesh: &resource.Mesh{Config: config}, Services: []model.Service{{Host: "authz.example", Ports: []model.ServicePort{{Number: 80, Name: "http", Protocol: "GRPC"}}, Origin: origin}}}
 	for _, name := range names {
 		v.AuthorizationPolicies = append(v.AuthorizationPolicies, authorization(&securityv1beta1.AuthorizationPolicy{
 			Action: custom, Rules: []*securityv1beta1.Rule{{}},

@@ -13,10 +13,10 @@ import (
 	dnsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/clusters/dns/v3"
 	jwtauthnv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/jwt_authn/v3"
 	tlsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/tls/v3"
-	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/wrapperspb"
+	networkingv1alpha3 "istio.io/api/networking/v1alpha3"
 	securityv1beta1 "istio.io/api/security/v1beta1"
 
 	"github.com/portreeve/portreeve/internal/diag"
@@ -123,52 +123,70 @@ func keyClusters(v model.View) ([]*clusterv3.Cluster, Trace) {
 		s, ok := keyServiceOf(rule.spec.GetJwksUri())
 		if _, seen := from[s.cluster()]; ok && !seen {
 			from[s.cluster()] = map[string]diag.Position{"": rule.pos}
-			out = append(out, keyCluster(s, v.Services))
+			out = append(out, keyCluster(s, v))
 		}
 	}
 	return out, from
 }
 
-func keyCluster(s keyService, services []model.Service) *clusterv3.Cluster {
+func keyCluster(s keyService, v model.View) *clusterv3.Cluster {
 	out := &clusterv3.Cluster{
 		Name:           s.cluster(),
 		ConnectTimeout: durationpb.New(fetchTimeout),
 		// A name that cannot be resolved must not keep the gateway from starting.
 		WaitForWarmOnInit: wrapperspb.Bool(false),
 	}
-	if !s.registered(out, services) {
+	service, registered := s.registered(v)
+	if !registered || !s.located(out, service) {
 		s.unregistered(out)
 	}
-	if s.scheme == "https" {
-		out.TransportSocket = &corev3.TransportSocket{
-			Name:       "envoy.transport_sockets.tls",
-			ConfigType: &corev3.TransportSocket_TypedConfig{TypedConfig: Any(s.tls())},
-		}
+	switch tls := service.policy.GetTls(); {
+	case speaksTLS(tls):
+		out.TransportSocket = tlsSocket(s.ruledTLS(service))
+	case s.scheme == "https":
+		out.TransportSocket = tlsSocket(s.tls())
 	}
 	return out
 }
 
-// registered gives the cluster the endpoints of the ServiceEntry that has the host and
-// port, and reports false where none has.
-func (s keyService) registered(c *clusterv3.Cluster, services []model.Service) bool {
-	for _, service := range services {
-		for _, port := range service.Entry.GetPorts() {
-			if string(service.Host) != s.host || port.GetNumber() != s.port {
-				continue
-			}
-			like, endpoints := cluster(service, port)
-			if len(endpoints.GetEndpoints()) == 0 {
-				return false
-			}
-			c.LoadAssignment = endpoints
-			c.LoadAssignment.ClusterName = c.GetName()
-			if c.ClusterDiscoveryType = like.GetClusterDiscoveryType(); like.GetEdsClusterConfig() != nil {
-				c.ClusterDiscoveryType = &clusterv3.Cluster_Type{Type: clusterv3.Cluster_STATIC}
-			}
-			return true
+// registered returns the port of the service that has the host and port.
+func (s keyService) registered(v model.View) (upstream, bool) {
+	for _, service := range v.Services {
+		if port, ok := service.Port(s.port); ok && string(service.Host) == s.host {
+			return upstream{service: service, port: port, endpoints: port.Endpoints, policy: service.Rule.Policy(s.port, ""), view: v}, true
 		}
 	}
-	return false
+	return upstream{}, false
+}
+
+// located gives the cluster the endpoints of a service, and reports false where it has none.
+func (s keyService) located(c *clusterv3.Cluster, service upstream) bool {
+	like, endpoints := cluster(service)
+	if len(endpoints.GetEndpoints()) == 0 {
+		return false
+	}
+	c.LoadAssignment = endpoints
+	c.LoadAssignment.ClusterName = c.GetName()
+	if c.ClusterDiscoveryType = like.GetClusterDiscoveryType(); like.GetEdsClusterConfig() != nil {
+		c.ClusterDiscoveryType = &clusterv3.Cluster_Type{Type: clusterv3.Cluster_STATIC}
+	}
+	return true
+}
+
+// ruledTLS is what a DestinationRule says of TLS to the server: authority, names and client
+// certificate. The server is verified whatever it says: who can answer in its place makes tokens.
+func (s keyService) ruledTLS(service upstream) *tlsv3.UpstreamTlsContext {
+	rule := proto.CloneOf(service.policy.GetTls())
+	rule.InsecureSkipVerify = nil
+	service.policy = &networkingv1alpha3.TrafficPolicy{Tls: rule}
+	names := namesOf(service)
+	if names.sni == "" && !s.isAddress() {
+		names.sni = s.host
+	}
+	if len(names.sans) == 0 {
+		names.sans = []string{s.host}
+	}
+	return upstreamTLS(rule, names, nil)
 }
 
 // unregistered gives the cluster the host itself, an address or a name of DNS.
@@ -193,26 +211,12 @@ func (s keyService) isAddress() bool {
 // tls verifies the server's certificate and that it is for the host: who can answer in its
 // place makes tokens. Without trusted_ca Envoy would not verify at all.
 func (s keyService) tls() *tlsv3.UpstreamTlsContext {
-	san := &tlsv3.SubjectAltNameMatcher{
-		SanType: tlsv3.SubjectAltNameMatcher_DNS,
-		Matcher: &matcherv3.StringMatcher{MatchPattern: &matcherv3.StringMatcher_Exact{Exact: s.host}},
-	}
-	out := &tlsv3.UpstreamTlsContext{Sni: s.host}
+	names := serverNames{sni: s.host, sans: []string{s.host}}
 	if s.isAddress() {
 		// A server name is never an address.
-		out.Sni, san.SanType = "", tlsv3.SubjectAltNameMatcher_IP_ADDRESS
+		names.sni = ""
 	}
-	out.CommonTlsContext = &tlsv3.CommonTlsContext{
-		TlsParams: &tlsv3.TlsParameters{
-			TlsMinimumProtocolVersion: tlsv3.TlsParameters_TLSv1_2,
-			TlsMaximumProtocolVersion: tlsv3.TlsParameters_TLSv1_3,
-		},
-		ValidationContextType: &tlsv3.CommonTlsContext_ValidationContext{ValidationContext: &tlsv3.CertificateValidationContext{
-			TrustedCa:                 &corev3.DataSource{Specifier: &corev3.DataSource_Filename{Filename: trustedRoots}},
-			MatchTypedSubjectAltNames: []*tlsv3.SubjectAltNameMatcher{san},
-		}},
-	}
-	return out
+	return upstreamTLS(nil, names, nil)
 }
 
 // asIstio returns a filter in Istio's shape: where gateways fetch keys, Istio says so by

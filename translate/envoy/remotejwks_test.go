@@ -59,11 +59,11 @@ func TestRemoteKeysInIstiosShape(t *testing.T) {
 // not how far its server is trusted.
 func TestServersOfKeysThatAreServices(t *testing.T) {
 	entry := func(resolution networkingv1alpha3.ServiceEntry_Resolution, addresses ...string) []model.Service {
-		e := &networkingv1alpha3.ServiceEntry{Resolution: resolution, Ports: []*networkingv1alpha3.ServicePort{{Number: 443, Protocol: "HTTP"}}}
+		port := model.ServicePort{Number: 443, Protocol: "HTTP"}
 		for _, a := range addresses {
-			e.Endpoints = append(e.Endpoints, &networkingv1alpha3.WorkloadEntry{Address: a})
+			port.Endpoints = append(port.Endpoints, model.Endpoint{Address: a, Port: 443, Weight: 1})
 		}
-		return []model.Service{{Host: "issuer.example", Entry: e}}
+		return []model.Service{{Host: "issuer.example", Resolution: resolution, Ports: []model.ServicePort{port}}}
 	}
 	for name, c := range map[string]struct {
 		services []model.Service

@@ -21,10 +21,9 @@ func Render(v model.View) Resources {
 			out.Routes = append(out.Routes, routeConfig(v, p))
 		}
 	}
-	out.Clusters, out.Endpoints = clusters(v.Services)
-	for _, c := range out.Clusters {
-		setMeshCluster(c, meshConfig(v))
-	}
+	services, endpoints, origins := clusters(v)
+	out.Clusters, out.Endpoints = services, endpoints
+	maps.Copy(out.Trace, origins)
 	keys, from := keyClusters(v)
 	out.Clusters = append(out.Clusters, keys...)
 	maps.Copy(out.Trace, from)

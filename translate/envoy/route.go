@@ -39,8 +39,9 @@ func virtualHost(v model.View, p model.Port, h model.VirtualHost) *routev3.Virtu
 	for _, d := range h.Domains {
 		out.Domains = append(out.Domains, string(d))
 	}
+	keys := payloadKeys(jwtRules(v.RequestAuthentications))
 	for _, r := range h.Routes {
-		out.Routes = append(out.Routes, route(v, p, r))
+		out.Routes = append(out.Routes, routesPerToken(route(v, p, r), keys)...)
 	}
 	return out
 }
@@ -111,7 +112,12 @@ func directResponse(d *networkingv1alpha3.HTTPDirectResponse) *routev3.DirectRes
 func routeAction(v model.View, p model.Port, r model.Route, targets []*routev3.WeightedCluster_ClusterWeight, headers headers) *routev3.RouteAction {
 	out := &routev3.RouteAction{
 		RetryPolicy:           retries(r.HTTP.GetRetries()),
+		HashPolicy:            hashPolicies(v, p, r.HTTP.GetRoute(), r.Hosts),
 		RequestMirrorPolicies: mirrors(v, p, r),
+	}
+	if len(out.GetHashPolicy()) > 0 && out.GetRetryPolicy() != nil {
+		// What belongs to one endpoint is sent there again, as in Istio.
+		out.RetryPolicy.RetryHostPredicate = nil
 	}
 	setTimeout(out, r.HTTP.GetTimeout())
 	rewrite(out, r.HTTP.GetRewrite(), headers.authority)

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	rbacv3 "github.com/envoyproxy/go-control-plane/envoy/config/rbac/v3"
+	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 	rbachttpv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/rbac/v3"
 	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
 	"google.golang.org/protobuf/proto"
@@ -20,23 +21,25 @@ import (
 // has a second token could choose by it which policies see him. So each rule then has its own.
 func payloadKeys(rules []jwtRule) []string {
 	out := make([]string, len(rules))
-	several := len(rules) > 1 && slices.ContainsFunc(rules, func(r jwtRule) bool { return isRequired(r.spec) })
+	apart := len(rules) > 1 && slices.ContainsFunc(rules, func(r jwtRule) bool { return isRequired(r.spec) })
 	for i := range rules {
 		out[i] = payloadKey
-		if several && i > 0 {
+		if apart && i > 0 {
 			out[i] = fmt.Sprintf("%s-%d", payloadKey, i)
 		}
 	}
 	return out
 }
 
+// several reports keys of their own; the others are all equal.
+func several(keys []string) bool { return len(keys) > 1 && keys[0] != keys[1] }
+
 // forEachToken widens a filter, written for the one key, to requests with several verified
 // tokens: what a rule asks of tokens must hold of one and the same token, and what it rules
 // out must be true of none. So neither can the claims of two tokens be put together, nor can
 // one token hide another.
 func forEachToken(filter *rbachttpv3.RBAC, keys []string) {
-	keys = slices.Compact(slices.Clone(keys)) // the keys are all equal, or all different
-	if len(keys) < 2 {
+	if !several(keys) {
 		return
 	}
 	for _, rules := range []*rbacv3.RBAC{filter.GetRules(), filter.GetShadowRules()} {
@@ -81,6 +84,41 @@ func perToken(principal *rbacv3.Principal, keys []string) []*rbacv3.Principal {
 			ofToken = append(ofToken, part)
 		}
 		out = append(out, allIDs(ofToken...))
+	}
+	return out
+}
+
+// routesPerToken returns a route once for each token whose claims can choose it, in the place
+// of the one that is written for the one key. What claims must not be is held against all.
+func routesPerToken(route *routev3.Route, keys []string) []*routev3.Route {
+	if !several(keys) || len(route.GetMatch().GetDynamicMetadata()) == 0 {
+		return []*routev3.Route{route}
+	}
+	var out []*routev3.Route
+	for i, key := range keys {
+		one, asks := proto.Clone(route).(*routev3.Route), false
+		one.Match.DynamicMetadata = nil
+		for _, m := range route.GetMatch().GetDynamicMetadata() {
+			if m.GetInvert() {
+				for _, each := range keys {
+					one.Match.DynamicMetadata = append(one.Match.DynamicMetadata, withPayloadKey(m, each))
+				}
+				continue
+			}
+			asks = true
+			one.Match.DynamicMetadata = append(one.Match.DynamicMetadata, withPayloadKey(m, key))
+		}
+		if asks || i == 0 {
+			out = append(out, one)
+		}
+	}
+	return out
+}
+
+func withPayloadKey(m *matcherv3.MetadataMatcher, key string) *matcherv3.MetadataMatcher {
+	out := proto.Clone(m).(*matcherv3.MetadataMatcher)
+	if m.GetFilter() == payloadNamespace {
+		out.Path[0] = &matcherv3.MetadataMatcher_PathSegment{Segment: &matcherv3.MetadataMatcher_PathSegment_Key{Key: key}}
 	}
 	return out
 }

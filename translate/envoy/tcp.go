@@ -55,7 +55,7 @@ func networkFilters(v model.View, p model.Port, c model.Chain, d delivery) []*li
 	}
 	return append(filters[:len(filters):len(filters)], &listenerv3.Filter{
 		Name:       "envoy.filters.network.tcp_proxy",
-		ConfigType: &listenerv3.Filter_TypedConfig{TypedConfig: Any(tcpProxy(v, p, c))},
+		ConfigType: &listenerv3.Filter_TypedConfig{TypedConfig: Any(setConnections(tcpProxy(v, p, c), v, p, c.Route, c.Hosts))},
 	})
 }
 

@@ -16,10 +16,12 @@ import (
 
 // object is the printed form.
 type object struct {
-	APIVersion string         `yaml:"apiVersion"`
-	Kind       resource.Kind  `yaml:"kind"`
-	Metadata   metadata       `yaml:"metadata"`
-	Spec       map[string]any `yaml:"spec"`
+	APIVersion string        `yaml:"apiVersion"`
+	Kind       resource.Kind `yaml:"kind"`
+	Metadata   metadata      `yaml:"metadata"`
+	Spec       any           `yaml:"spec,omitempty"`
+	// Fields stand at the top, of the kinds that have no spec.
+	Fields map[string]any `yaml:",inline"`
 }
 
 type metadata struct {
@@ -65,10 +67,16 @@ func objectOf(r resource.Resource) (object, error) {
 	}
 	d := json.NewDecoder(bytes.NewReader(spec))
 	d.UseNumber()
-	if err := d.Decode(&o.Spec); err != nil {
+	var fields map[string]any
+	if err := d.Decode(&fields); err != nil {
 		return o, err
 	}
-	written(o.Spec)
+	written(fields)
+	if r.Kind == resource.EndpointSlice || r.Kind == resource.Endpoints {
+		o.Fields = fields
+	} else {
+		o.Spec = fields
+	}
 	return o, nil
 }
 
@@ -92,8 +100,14 @@ func written(v any) any {
 }
 
 func apiVersion(k resource.Kind) string {
-	if k == resource.RequestAuthentication || k == resource.AuthorizationPolicy {
+	switch k {
+	case resource.RequestAuthentication, resource.AuthorizationPolicy:
 		return "security.istio.io/v1"
+	case resource.KubernetesService, resource.Endpoints:
+		return "v1"
+	case resource.EndpointSlice:
+		return "discovery.k8s.io/v1"
+	default:
+		return "networking.istio.io/v1"
 	}
-	return "networking.istio.io/v1"
 }

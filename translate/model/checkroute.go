@@ -1,6 +1,8 @@
 package model
 
 import (
+	"strings"
+
 	networkingv1alpha3 "istio.io/api/networking/v1alpha3"
 
 	"github.com/portreeve/portreeve/internal/diag"
@@ -87,5 +89,16 @@ func (m *Model) unknownHost(vs *resource.Resource, path resource.Path, host Host
 		return nil
 	}
 	return diag.List{finding(diag.CodeUnknownService, vs, path, "no service defines the host %s, so %s", host, effect).
-		WithHint("add a ServiceEntry with this host")}
+		WithHint("%s", m.howToDefine(host))}
+}
+
+// howToDefine says what to write for a host to be there.
+func (m *Model) howToDefine(host Host) string {
+	entry := "add a ServiceEntry with hosts: [" + string(host) + "]"
+	short, ok := strings.CutSuffix(string(host), ".svc."+m.settings.DomainSuffix)
+	name, namespace, qualified := strings.Cut(short, ".")
+	if !ok || !qualified {
+		return entry
+	}
+	return entry + ", or a Service " + name + " in the namespace " + namespace + " with its EndpointSlice"
 }

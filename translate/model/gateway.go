@@ -2,7 +2,10 @@
 // selection, precedence.
 package model
 
-import "maps"
+import (
+	"maps"
+	"strings"
+)
 
 // Gateway is the identity of one Envoy gateway, as Istio sees a workload.
 type Gateway struct {
@@ -10,6 +13,25 @@ type Gateway struct {
 	Namespace string
 	// Labels are the workload's labels; selectors are matched against them.
 	Labels map[string]string
+	// Locality is where the workload runs, region/zone/subzone, as far as it says so.
+	Locality string
+}
+
+// localityLabel is the label by which a workload of Istio says where it runs.
+const localityLabel = "istio-locality"
+
+// Place returns where the gateway runs, region/zone/subzone, or "" where that is not known.
+// The label counts before what the node says; since a label has no slash, dots part it.
+func (g Gateway) Place() string {
+	label := g.Labels[localityLabel]
+	switch {
+	case label == "":
+		return g.Locality
+	case strings.Contains(label, "/"):
+		return label
+	default:
+		return strings.ReplaceAll(label, ".", "/")
+	}
 }
 
 // Selected reports whether every label of selector is on the gateway. An empty selector selects all.

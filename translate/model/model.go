@@ -23,6 +23,8 @@ type Model struct {
 	// delegates holds what VirtualServices delegate to.
 	delegates delegates
 	services  registry
+	// rules holds the DestinationRules.
+	rules ruleIndex
 	// migrated holds what the mesh's trust domains make of those AuthorizationPolicies that they change.
 	migrated map[*resource.Resource]*resource.Resource
 }
@@ -59,12 +61,13 @@ func Build(resources []resource.Resource, settings Settings) (*Model, diag.List)
 		},
 		routes:    map[string][]*resource.Resource{},
 		delegates: newDelegates(),
+		rules:     ruleIndex{},
 		migrated:  map[*resource.Resource]*resource.Resource{},
 	}
 	for _, r := range inIstioOrder(resources) {
 		m.add(r)
 	}
-	m.services.sort()
+	m.services.complete(m.settings)
 	m.delegate()
 	return m, m.check()
 }
@@ -81,9 +84,10 @@ func (m *Model) add(r *resource.Resource) {
 		for _, name := range gatewayNames(spec, r.Namespace, m.settings) {
 			m.routes[name] = append(m.routes[name], r)
 		}
-	case *networkingv1alpha3.ServiceEntry:
-		m.services.add(r, spec, m.settings)
+	case *networkingv1alpha3.DestinationRule:
+		m.rules.add(r, m.settings)
 	default:
+		m.services.add(r)
 		if byNamespace, ok := m.policies[r.Kind]; ok {
 			byNamespace[r.Namespace] = append(byNamespace[r.Namespace], r)
 			if migrated, changed := trustDomainsOf(m.settings.Mesh.Config).migrate(r); changed {
@@ -101,12 +105,22 @@ func (m *Model) For(g Gateway) View {
 		RequestAuthentications: m.applying(resource.RequestAuthentication, g, g.Namespace, m.settings.RootNamespace),
 		AuthorizationPolicies:  m.inTrustDomains(m.applying(resource.AuthorizationPolicy, g, m.settings.RootNamespace, g.Namespace)),
 		Ports:                  m.ports(g),
-		Services:               m.services.visible(g),
+		Services:               m.visibleServices(g),
 		ambiguous:              m.services.ambiguous,
 		Mesh:                   m.settings.Mesh,
 		KeyFetch:               m.settings.KeyFetch,
 		Keys:                   m.settings.Keys,
 	}
+}
+
+// visibleServices returns the services that a gateway can route to, with what DestinationRules
+// say of them.
+func (m *Model) visibleServices(g Gateway) []Service {
+	out := m.services.visible(g)
+	for i, s := range out {
+		out[i].Rule = m.rules.of(s, g, m.settings.RootNamespace)
+	}
+	return out
 }
 
 // inTrustDomains puts what the mesh's trust domains make of policies in their places.

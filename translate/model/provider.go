@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	meshv1alpha1 "istio.io/api/mesh/v1alpha1"
-	networkingv1alpha3 "istio.io/api/networking/v1alpha3"
 	securityv1beta1 "istio.io/api/security/v1beta1"
 
 	"github.com/portreeve/portreeve/internal/diag"
@@ -77,7 +76,8 @@ func (v View) Provider(name string) (Provider, bool) {
 			// second definition anywhere is enough: it must not take an authorizer over.
 			out.Cluster, visible = ClusterName(Host(cmp.Or(namespace, "*")+"/")+out.Host, service.GetPort()), false
 		}
-		out.Served = visible && servicePort(s, service.GetPort()) != nil
+		_, has := s.Port(service.GetPort())
+		out.Served = visible && has
 		return out, true
 	}
 	return Provider{}, false
@@ -112,18 +112,9 @@ func (v View) GRPCProviders() []Provider {
 	return out
 }
 
-func servicePort(s Service, number uint32) *networkingv1alpha3.ServicePort {
-	for _, port := range s.Entry.GetPorts() {
-		if port.GetNumber() == number {
-			return port
-		}
-	}
-	return nil
-}
-
 // SpeaksHTTP2 reports whether a port's protocol is spoken as HTTP/2, as gRPC is.
 func SpeaksHTTP2(protocol string) bool {
-	return strings.EqualFold(protocol, "HTTP2") || strings.EqualFold(protocol, "GRPC")
+	return slices.ContainsFunc([]string{"HTTP2", "GRPC", "GRPC-WEB"}, func(p string) bool { return strings.EqualFold(p, protocol) })
 }
 
 // checkProviders reports CUSTOM policies whose provider nobody defines, and warns of
@@ -170,12 +161,12 @@ func (m *Model) checkProvider(path resource.Path, service providerService) diag.
 	if host == "" {
 		return nil
 	}
-	var ports []*networkingv1alpha3.ServicePort
+	var ports []ServicePort
 	found := false
-	for _, s := range m.services.services {
-		if s.Host == host && (namespace == "" || namespace == s.Origin.Namespace) {
+	for _, s := range m.services.of(host) {
+		if namespace == "" || namespace == s.Origin.Namespace {
 			found = true
-			if port := servicePort(s, service.GetPort()); port != nil {
+			if port, ok := s.Port(service.GetPort()); ok {
 				ports = append(ports, port)
 			}
 		}
@@ -192,7 +183,7 @@ func (m *Model) checkProvider(path resource.Path, service providerService) diag.
 	case len(ports) == 0:
 		return diag.List{m.meshFinding(diag.CodeProviderPort, path.Field("port"), "the service %s has no port %d, so every request that asks this provider is refused", service.GetService(), service.GetPort()).
 			WithHint("the number of one of the ServiceEntry's ports")}
-	case grpc && !slices.ContainsFunc(ports, func(p *networkingv1alpha3.ServicePort) bool { return SpeaksHTTP2(p.GetProtocol()) }):
+	case grpc && !slices.ContainsFunc(ports, func(p ServicePort) bool { return SpeaksHTTP2(p.Protocol) }):
 		return diag.List{m.meshFinding(diag.CodeProviderProtocol, path.Field("port"), "port %d of %s does not have the protocol GRPC or HTTP2, so the provider is not spoken to in gRPC", service.GetPort(), service.GetService()).
 			WithHint("protocol: GRPC at that port of the ServiceEntry")}
 	}

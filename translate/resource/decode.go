@@ -1,7 +1,10 @@
 package resource
 
 import (
+	"slices"
+
 	"go.yaml.in/yaml/v3"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/portreeve/portreeve/internal/diag"
 	"github.com/portreeve/portreeve/translate/source"
@@ -52,9 +55,9 @@ func (d *decoder) document(document source.Document) {
 	c := &checker{origin: Origin{Document: document}, key: Key{Kind: def.kind}, keySets: d.keySets}
 	c.metadata()
 	c.key.Namespace, c.key.Name = c.meta.namespace, c.meta.name
-	c.topLevel()
+	c.topLevel(def.fields)
 	spec := def.message()
-	if c.decode(child(document.Root, "spec"), spec) {
+	if c.decodeObject(def, spec) {
 		def.check(c, spec)
 	}
 	if c.meta.valid {
@@ -65,6 +68,21 @@ func (d *decoder) document(document source.Document) {
 	if !c.diags.HasErrors() {
 		d.resources = append(d.resources, Resource{Key: c.key, Labels: c.meta.labels, Annotations: c.meta.annotations, Created: c.meta.created, Spec: spec, Origin: c.origin})
 	}
+}
+
+// decodeObject decodes what the kind says of itself: the spec, or what stands at the top.
+func (c *checker) decodeObject(def definition, spec proto.Message) bool {
+	root := c.origin.Document.Root
+	if def.fields == nil {
+		return c.decode(child(root, "spec"), spec)
+	}
+	var own []*yaml.Node
+	for i := 0; i+1 < len(root.Content); i += 2 {
+		if slices.Contains(def.fields, root.Content[i].Value) {
+			own = append(own, root.Content[i], root.Content[i+1])
+		}
+	}
+	return c.decodeAt(withContent(root, own), spec, nil)
 }
 
 // once refuses a second document of the same object. Which of the two the user means is

@@ -2,7 +2,6 @@ package resource
 
 import (
 	"net/netip"
-	"slices"
 	"strings"
 
 	"github.com/portreeve/portreeve/internal/diag"
@@ -46,16 +45,17 @@ func covers(a, b string) bool {
 	return a == b || wild && strings.HasSuffix(b, suffix)
 }
 
-// exportTo accepts the forms that need no list of namespaces.
+// exportTo accepts "*" for every namespace, "." for the object's own, "~" for none, and
+// namespaces by name.
 func (c *checker) exportTo(values []string) {
 	path := Path{"spec", "exportTo"}
 	for i, v := range values {
-		if v != "*" && v != "." {
-			c.add(diag.CodeUnsupported, path.Field(i), "spec.exportTo %q is not translated yet", v).WithHint(`"*" for every namespace, or "." for this one`)
+		switch {
+		case v != "*" && v != "." && v != "~" && !isLabel(v):
+			c.add(diag.CodeExportTo, path.Field(i), "%q is not a namespace", v).WithHint(`"*" for every namespace, "." for this one, or a namespace`)
+		case len(values) > 1 && (v == "*" || v == "~"):
+			c.add(diag.CodeOneOf, path, "spec.exportTo has %q beside other values", v).WithHint(`"*" alone means every namespace, "~" alone means none`)
 		}
-	}
-	if len(values) > 1 && slices.Contains(values, "*") {
-		c.add(diag.CodeOneOf, path, `spec.exportTo has "*" beside other values`).WithHint(`"*" alone means every namespace`)
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	securityv1beta1 "istio.io/api/security/v1beta1"
 
 	"github.com/portreeve/portreeve/internal/diag"
+	kubernetesv1 "github.com/portreeve/portreeve/proto/kubernetes/v1"
 	portreevev1alpha1 "github.com/portreeve/portreeve/proto/portreeve/v1alpha1"
 	"github.com/portreeve/portreeve/translate/source"
 )
@@ -24,32 +25,42 @@ type definition struct {
 	reach func(*checker) diag.Scope
 	// check reports what is wrong with a spec that has the right types.
 	check func(*checker, proto.Message)
+	// fields stand at the top of the object where it has no spec.
+	fields []string
 }
 
 const (
 	securityGroup   = "security.istio.io"
 	networkingGroup = "networking.istio.io"
 	portreeveGroup  = "portreeve.dev"
+	// The groups of Kubernetes, of which a few kinds are read and all others ignored.
+	coreGroup      = ""
+	discoveryGroup = "discovery.k8s.io"
 )
 
 func definitions() []definition {
 	security := []string{"v1", "v1beta1"}
 	networking := []string{"v1", "v1beta1", "v1alpha3"}
 	return []definition{
-		{RequestAuthentication, securityGroup, security, func() proto.Message { return &securityv1beta1.RequestAuthentication{} }, policyReach, checkRequestAuthentication},
-		{AuthorizationPolicy, securityGroup, security, func() proto.Message { return &securityv1beta1.AuthorizationPolicy{} }, policyReach, checkAuthorizationPolicy},
-		{Gateway, networkingGroup, networking, func() proto.Message { return &networkingv1alpha3.Gateway{} }, gatewayReach, checkGateway},
-		{VirtualService, networkingGroup, networking, func() proto.Message { return &networkingv1alpha3.VirtualService{} }, virtualServiceReach, checkVirtualService},
-		{ServiceEntry, networkingGroup, networking, func() proto.Message { return &networkingv1alpha3.ServiceEntry{} }, everyone, checkServiceEntry},
-		{JWTPolicy, portreeveGroup, []string{"v1alpha1"}, func() proto.Message { return &portreevev1alpha1.JWTPolicy{} }, policyReach, checkJWTPolicy},
+		{RequestAuthentication, securityGroup, security, func() proto.Message { return &securityv1beta1.RequestAuthentication{} }, policyReach, checkRequestAuthentication, nil},
+		{AuthorizationPolicy, securityGroup, security, func() proto.Message { return &securityv1beta1.AuthorizationPolicy{} }, policyReach, checkAuthorizationPolicy, nil},
+		{Gateway, networkingGroup, networking, func() proto.Message { return &networkingv1alpha3.Gateway{} }, gatewayReach, checkGateway, nil},
+		{VirtualService, networkingGroup, networking, func() proto.Message { return &networkingv1alpha3.VirtualService{} }, virtualServiceReach, checkVirtualService, nil},
+		{ServiceEntry, networkingGroup, networking, func() proto.Message { return &networkingv1alpha3.ServiceEntry{} }, everyone, checkServiceEntry, nil},
+		{DestinationRule, networkingGroup, networking, func() proto.Message { return &networkingv1alpha3.DestinationRule{} }, everyone, checkDestinationRule, nil},
+		{WorkloadEntry, networkingGroup, networking, func() proto.Message { return &networkingv1alpha3.WorkloadEntry{} }, everyone, checkWorkloadEntry, nil},
+		{KubernetesService, coreGroup, []string{"v1"}, func() proto.Message { return &kubernetesv1.ServiceSpec{} }, everyone, checkKubernetesService, nil},
+		{Endpoints, coreGroup, []string{"v1"}, func() proto.Message { return &kubernetesv1.Endpoints{} }, everyone, checkEndpoints, []string{"subsets"}},
+		{EndpointSlice, discoveryGroup, []string{"v1", "v1beta1"}, func() proto.Message { return &kubernetesv1.EndpointSlice{} }, everyone, checkEndpointSlice, []string{"addressType", "endpoints", "ports"}},
+		{JWTPolicy, portreeveGroup, []string{"v1alpha1"}, func() proto.Message { return &portreevev1alpha1.JWTPolicy{} }, policyReach, checkJWTPolicy, nil},
 	}
 }
 
 // untranslated are the kinds that Istio has in groups that end in istio.io and that are
 // known here only well enough to say that they do nothing.
 func untranslated() []string {
-	return []string{"DestinationRule", "EnvoyFilter", "PeerAuthentication", "ProxyConfig", "Sidecar", "Telemetry",
-		"WasmPlugin", "WorkloadEntry", "WorkloadGroup", "IstioOperator", "TrafficExtension"}
+	return []string{"EnvoyFilter", "PeerAuthentication", "ProxyConfig", "Sidecar", "Telemetry",
+		"WasmPlugin", "WorkloadGroup", "IstioOperator", "TrafficExtension"}
 }
 
 // definition finds what is known of the document's kind, or reports why there is nothing.
@@ -71,7 +82,7 @@ func (d *decoder) definition(document source.Document) (definition, bool) {
 			return def, true
 		}
 		d.diags = append(d.diags, diag.New(diag.CodeUnknownKind, document.Position(apiVersion), "%s has no version %q", kind.Value, version).
-			WithHint("write %s/%s", group, strings.Join(def.versions, " or "+group+"/")))
+			WithHint("write %s", versionsOf(def)))
 		return definition{}, false
 	}
 	d.diags = append(d.diags, d.unknownKind(document, group, apiVersion, kind))
@@ -97,6 +108,9 @@ func notAnObject(document source.Document, apiVersion, kind *yaml.Node) diag.Dia
 func (d *decoder) unknownKind(document source.Document, group string, apiVersion, kind *yaml.Node) diag.Diagnostic {
 	var groups, ofGroup []string
 	for _, def := range d.definitions {
+		if ofKubernetes(def.group) {
+			continue
+		}
 		if !slices.Contains(groups, def.group) {
 			groups = append(groups, def.group)
 		}
@@ -126,6 +140,17 @@ func (d *decoder) unknownKind(document source.Document, group string, apiVersion
 	f := diag.New(diag.CodeForeignKind, document.Position(kind), "%s of %s is ignored", kind.Value, apiVersion.Value)
 	f.Reach = diag.Limited()
 	return f
+}
+
+// ofKubernetes reports the groups of which most kinds are no business of a gateway.
+func ofKubernetes(group string) bool { return group == coreGroup || group == discoveryGroup }
+
+// versionsOf names the apiVersions of a kind.
+func versionsOf(def definition) string {
+	if def.group == coreGroup {
+		return strings.Join(def.versions, " or ")
+	}
+	return def.group + "/" + strings.Join(def.versions, " or "+def.group+"/")
 }
 
 // groupOf returns the group of one of our kinds, for an apiVersion without a group.

@@ -137,9 +137,13 @@ func (c *checker) stringMap(path Path, node *yaml.Node) map[string]string {
 	return out
 }
 
-// topLevel refuses fields beside the ones that every object has. The status is ignored.
-func (c *checker) topLevel() {
+// topLevel refuses fields beside the ones that every object has, or that its kind has in
+// place of a spec. The status is ignored.
+func (c *checker) topLevel(instead []string) {
 	fields := []string{"apiVersion", "kind", "metadata", "spec", "status"}
+	if instead != nil {
+		fields = append(fields[:3:3], instead...)
+	}
 	root := c.origin.Document.Root
 	for i := 0; i+1 < len(root.Content); i += 2 {
 		if key := root.Content[i]; !slices.Contains(fields, key.Value) {

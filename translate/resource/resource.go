@@ -18,6 +18,11 @@ const (
 	Gateway               Kind = "Gateway"
 	VirtualService        Kind = "VirtualService"
 	ServiceEntry          Kind = "ServiceEntry"
+	DestinationRule       Kind = "DestinationRule"
+	WorkloadEntry         Kind = "WorkloadEntry"
+	KubernetesService     Kind = "Service"
+	EndpointSlice         Kind = "EndpointSlice"
+	Endpoints             Kind = "Endpoints"
 	JWTPolicy             Kind = "JWTPolicy"
 )
 
@@ -37,7 +42,8 @@ type Resource struct {
 	// Created is metadata.creationTimestamp, or the zero time. It takes part in Istio's order of policies.
 	Created time.Time
 	// Spec is the message of the kind: securityv1beta1.RequestAuthentication and
-	// AuthorizationPolicy, networkingv1alpha3.Gateway, VirtualService and ServiceEntry, portreevev1alpha1.JWTPolicy.
+	// AuthorizationPolicy, networkingv1alpha3.Gateway, VirtualService, ServiceEntry, WorkloadEntry and
+	// DestinationRule, kubernetesv1.ServiceSpec, EndpointSlice and Endpoints, portreevev1alpha1.JWTPolicy.
 	Spec   proto.Message
 	Origin Origin
 }

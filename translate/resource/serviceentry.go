@@ -1,7 +1,6 @@
 package resource
 
 import (
-	"maps"
 	"net/netip"
 	"slices"
 	"strings"
@@ -13,11 +12,12 @@ import (
 )
 
 // serviceEntryFields are the fields of a ServiceEntry that are translated, or have no
-// meaning on a gateway (addresses, location, locality, network).
+// meaning on a gateway (addresses, location, network, serviceAccount).
 func serviceEntryFields() []string {
 	return []string{
 		"hosts", "addresses", "ports.number", "ports.name", "ports.protocol", "ports.targetPort", "location", "resolution", "exportTo",
 		"endpoints.address", "endpoints.ports", "endpoints.labels", "endpoints.weight", "endpoints.locality", "endpoints.network",
+		"endpoints.serviceAccount", "workloadSelector.labels", "subjectAltNames",
 	}
 }
 
@@ -32,6 +32,10 @@ func checkServiceEntry(c *checker, m proto.Message) {
 	for i, e := range spec.GetEndpoints() {
 		c.endpoint(Path{"spec", "endpoints", i}, e, spec)
 	}
+	for i, name := range spec.GetSubjectAltNames() {
+		c.altName(Path{"spec", "subjectAltNames", i}, name)
+	}
+	c.workloads(spec)
 	c.resolution(spec)
 }
 
@@ -76,7 +80,7 @@ func (c *checker) servicePorts(ports []*networkingv1alpha3.ServicePort) {
 		case protocol != "" && !slices.Contains(protocols(), protocol):
 			c.add(diag.CodeServiceEntry, path.Field("protocol"), "%q is not a protocol", p.GetProtocol()).WithHint("one of %s", strings.Join(protocols(), ", "))
 		case protocol == "UDP":
-			c.add(diag.CodeUnsupported, path.Field("protocol"), "the protocol UDP is not translated yet").WithHint("HTTP, HTTP2 or GRPC")
+			c.add(diag.CodeIgnoredField, path, "%s is ignored: a gateway does not forward UDP", path).WithHint("leave it out")
 		}
 		if p.GetName() == "" {
 			c.addMissing(diag.CodeServiceEntry, path, "%s has no name", path).WithHint("for example name: http")
@@ -90,42 +94,36 @@ func (c *checker) servicePorts(ports []*networkingv1alpha3.ServicePort) {
 	}
 }
 
-func (c *checker) endpoint(path Path, e *networkingv1alpha3.WorkloadEntry, spec *networkingv1alpha3.ServiceEntry) {
-	c.endpointAddress(path, spec.GetResolution(), e.GetAddress())
-	for _, name := range slices.Sorted(maps.Keys(e.GetPorts())) {
-		at := path.Field("ports", name)
-		c.portNumber(at, e.GetPorts()[name])
-		if !slices.ContainsFunc(spec.GetPorts(), func(p *networkingv1alpha3.ServicePort) bool { return p.GetName() == name }) {
-			c.addKey(diag.CodeServiceEntry, at, "spec.ports has no port named %q", name).WithHint("name one of spec.ports")
-		}
-	}
-	for _, ignored := range []namedList{{"locality", []string{e.GetLocality()}}, {"network", []string{e.GetNetwork()}}} {
-		if ignored.values[0] != "" {
-			c.addKey(diag.CodeIgnoredField, path.Field(ignored.name), "%s is ignored: a gateway here does not choose endpoints by it", path.Field(ignored.name)).WithHint("leave it out")
-		}
+// altName checks a name that a backend's certificate has to have. Envoy would take an
+// empty one for no name at all.
+func (c *checker) altName(path Path, name string) {
+	if name == "" {
+		c.add(diag.CodeEmptyValue, path, "%s is empty", path).WithHint("a name of the certificate, or take it out")
 	}
 }
 
-func (c *checker) endpointAddress(path Path, resolution networkingv1alpha3.ServiceEntry_Resolution, address string) {
-	at := path.Field("address")
+// workloads checks the selector of WorkloadEntries.
+func (c *checker) workloads(spec *networkingv1alpha3.ServiceEntry) {
+	if spec.GetWorkloadSelector() == nil {
+		return
+	}
+	path := Path{"spec", "workloadSelector"}
+	c.labels(path.Field("labels"), spec.GetWorkloadSelector().GetLabels())
 	switch {
-	case address == "":
-		c.addMissing(diag.CodeServiceEntry, path, "%s has no address", path).WithHint("an IP address, or a host name where the resolution is DNS")
-	case strings.HasPrefix(address, "unix:"):
-		c.add(diag.CodeUnsupported, at, "an endpoint on a unix socket is not translated yet").WithHint("an IP address")
-	case resolution == networkingv1alpha3.ServiceEntry_STATIC && !isAddress(address):
-		c.add(diag.CodeServiceEntry, at, "%q is not an IP address, which the resolution STATIC needs", address).WithHint("an IP address, or resolution: DNS")
-	case !isAddress(address) && !isHostName(address):
-		c.add(diag.CodeServiceEntry, at, "%q is not an address", address).WithHint("an IP address or a host name")
+	case len(spec.GetEndpoints()) > 0:
+		c.addKey(diag.CodeOneOf, path, "spec has both endpoints and workloadSelector").WithHint("keep one of them")
+	case len(spec.GetWorkloadSelector().GetLabels()) == 0:
+		c.addMissing(diag.CodeServiceEntry, path, "the workloadSelector has no labels").WithHint("the labels of the WorkloadEntries")
 	}
 }
 
 // resolution checks that the endpoints fit the resolution.
 func (c *checker) resolution(spec *networkingv1alpha3.ServiceEntry) {
 	path, endpoints := Path{"spec", "resolution"}, len(spec.GetEndpoints())
+	selected := spec.GetWorkloadSelector() != nil
 	switch r := spec.GetResolution(); r {
 	case networkingv1alpha3.ServiceEntry_STATIC:
-		if endpoints == 0 && spec.GetWorkloadSelector() == nil && !c.unknown["spec"] {
+		if endpoints == 0 && !selected && !c.unknown["spec"] {
 			c.add(diag.CodeNoEndpoints, path, "the ServiceEntry has no endpoints, so routes to it answer 503").WithHint("add endpoints: [{address: 10.1.2.3}]")
 		}
 	case networkingv1alpha3.ServiceEntry_DNS, networkingv1alpha3.ServiceEntry_DNS_ROUND_ROBIN:
@@ -133,11 +131,27 @@ func (c *checker) resolution(spec *networkingv1alpha3.ServiceEntry) {
 			c.add(diag.CodeServiceEntry, Path{"spec", "endpoints", 1}, "the resolution DNS_ROUND_ROBIN takes one endpoint at most").WithHint("resolution: DNS")
 		}
 		for i, h := range spec.GetHosts() {
-			if strings.HasPrefix(h, "*") && endpoints == 0 {
+			if strings.HasPrefix(h, "*") && endpoints == 0 && !selected {
 				c.add(diag.CodeServiceEntry, Path{"spec", "hosts", i}, "%q cannot be resolved", h).WithHint("a host without a wildcard, or endpoints")
 			}
 		}
+	case networkingv1alpha3.ServiceEntry_NONE:
+		c.noResolution(spec)
 	default:
-		c.addMissing(diag.CodeUnsupported, c.deepest(Path{"spec"}, "resolution"), "the resolution %s is not translated yet", r).WithHint("resolution: STATIC, DNS or DNS_ROUND_ROBIN")
+		c.addMissing(diag.CodeUnsupported, c.deepest(Path{"spec"}, "resolution"), "the resolution %s is not translated yet", r).WithHint("resolution: STATIC, DNS, DNS_ROUND_ROBIN or NONE")
+	}
+}
+
+// noResolution warns of a service whose backend is where the client's connection was going:
+// connections to a gateway go to the gateway.
+func (c *checker) noResolution(spec *networkingv1alpha3.ServiceEntry) {
+	path := c.deepest(Path{"spec"}, "resolution")
+	if len(spec.GetEndpoints()) > 0 {
+		c.add(diag.CodeServiceEntry, Path{"spec", "endpoints"}, "the resolution NONE takes no endpoints").WithHint("resolution: STATIC or DNS")
+		return
+	}
+	if !c.unknown["spec"] {
+		c.add(diag.CodeNoResolution, path, "with the resolution NONE a gateway has no endpoints to send requests to, so routes to the ServiceEntry answer 503").
+			WithHint("resolution: STATIC with endpoints, or resolution: DNS")
 	}
 }

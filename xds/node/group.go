@@ -21,7 +21,8 @@ type Group struct {
 }
 
 // Of returns the group of a gateway. The key reads istio-system{"istio":"ingressgateway"}: the
-// namespace, then the labels by key, each quoted, so that no value can pass for a separator.
+// namespace, then the labels by key, each quoted, so that no value can pass for a separator; a
+// gateway that says where it runs has @"region/zone" behind that.
 // The group shares nothing with g.
 func Of(g model.Gateway) Group {
 	g = g.Clone()
@@ -43,6 +44,10 @@ func Of(g model.Gateway) Group {
 		key.WriteByte(sep)
 	}
 	key.WriteByte('}')
+	if g.Locality != "" {
+		key.WriteByte('@')
+		key.WriteString(strconv.Quote(g.Locality))
+	}
 	return Group{Key: key.String(), Gateway: g}
 }
 

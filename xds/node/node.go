@@ -52,7 +52,21 @@ func Parse(n *corev3.Node) (Identity, error) {
 	if err != nil {
 		return Identity{}, err
 	}
-	return Identity{ID: n.GetId(), Name: name, Group: Of(model.Gateway{Namespace: namespace, Labels: labels})}, nil
+	return Identity{ID: n.GetId(), Name: name, Group: Of(model.Gateway{Namespace: namespace, Labels: labels, Locality: localityOf(n.GetLocality())})}, nil
+}
+
+// localityOf writes where a node runs as region/zone/subzone, as far as it says so.
+func localityOf(l *corev3.Locality) string {
+	switch {
+	case l.GetRegion() == "":
+		return ""
+	case l.GetZone() == "":
+		return l.GetRegion()
+	case l.GetSubZone() == "":
+		return l.GetRegion() + "/" + l.GetZone()
+	default:
+		return l.GetRegion() + "/" + l.GetZone() + "/" + l.GetSubZone()
+	}
 }
 
 // parseID splits an id into NAME and NAMESPACE; the namespace may be missing here, since

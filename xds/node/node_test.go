@@ -66,6 +66,25 @@ func TestParse(t *testing.T) {
 	}
 }
 
+// TestLocality holds that where a node says it runs is a part of who it is.
+func TestLocality(t *testing.T) {
+	keys := map[string]bool{}
+	for want, l := range map[string]*corev3.Locality{
+		"": nil, "eu": {Region: "eu"}, "eu/one": {Region: "eu", Zone: "one"}, "eu/one/a": {Region: "eu", Zone: "one", SubZone: "a"},
+	} {
+		n := envoy(t, id, nil)
+		n.Locality = l
+		got, err := node.Parse(n)
+		if err != nil || got.Group.Gateway.Locality != want {
+			t.Errorf("locality %q (%v), want %q", got.Group.Gateway.Locality, err, want)
+		}
+		keys[got.Group.Key] = true
+	}
+	if len(keys) != 4 {
+		t.Errorf("gateways in 4 places have the keys %v", keys)
+	}
+}
+
 func TestParseRefuses(t *testing.T) {
 	for name, tc := range map[string]struct {
 		node  *corev3.Node

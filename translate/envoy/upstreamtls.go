@@ -1,0 +1,181 @@
+package envoy
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+
+	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	proxyprotocolv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/proxy_protocol/v3"
+	rawbufferv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/raw_buffer/v3"
+	tlsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/tls/v3"
+	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
+	networkingv1alpha3 "istio.io/api/networking/v1alpha3"
+
+	"github.com/portreeve/portreeve/translate/model"
+)
+
+// setTransport sets how bytes travel to an upstream: in plain text or TLS, and with the
+// client's address before them or not.
+func setTransport(c *clusterv3.Cluster, u upstream) {
+	if tls := u.policy.GetTls(); speaksTLS(tls) {
+		var alpn []string
+		if spokenHTTP2(u) {
+			alpn = []string{"h2"}
+		}
+		c.TransportSocket = tlsSocket(upstreamTLS(tls, namesOf(u), alpn))
+	}
+	if pp := u.policy.GetProxyProtocol(); pp != nil {
+		c.TransportSocket = proxyProtocolSocket(c.GetTransportSocket(), pp)
+	}
+}
+
+// speaksTLS reports the modes that encrypt. ISTIO_MUTUAL is not one of them: a gateway here
+// has no identity of a mesh to show. Compiling has warned that the host is spoken to in plain text.
+func speaksTLS(tls *networkingv1alpha3.ClientTLSSettings) bool {
+	return tls.GetMode() == networkingv1alpha3.ClientTLSSettings_SIMPLE || tls.GetMode() == networkingv1alpha3.ClientTLSSettings_MUTUAL
+}
+
+func spokenHTTP2(u upstream) bool {
+	http := u.policy.GetConnectionPool().GetHttp()
+	return !http.GetUseClientProtocol() && (model.SpeaksHTTP2(u.port.Protocol) || http.GetH2UpgradePolicy() == networkingv1alpha3.ConnectionPoolSettings_HTTPSettings_UPGRADE)
+}
+
+// serverNames are the names that a backend is asked for and that its certificate must have.
+// Where both are empty, Envoy takes them from the request.
+type serverNames struct {
+	sni  string
+	sans []string
+	// byRequest says that Envoy takes the name from the request's host.
+	byRequest, verifyByRequest bool
+}
+
+// namesOf decides which name is verified. A verified connection always has one: what the
+// DestinationRule or ServiceEntry says, else the SNI, else the host of the request or,
+// where no request is read, of the service. Istio verifies none of the last two.
+func namesOf(u upstream) serverNames {
+	tls := u.policy.GetTls()
+	if !speaksTLS(tls) {
+		return serverNames{}
+	}
+	out := serverNames{sni: tls.GetSni(), sans: tls.GetSubjectAltNames()}
+	if len(out.sans) == 0 {
+		out.sans = u.service.SubjectAltNames
+	}
+	if out.sni == "" && (u.opaque() || u.asked()) && !strings.HasPrefix(string(u.service.Host), "*") {
+		out.sni = string(u.service.Host)
+	}
+	switch {
+	case tls.GetInsecureSkipVerify().GetValue():
+		out.sans = nil
+	case len(out.sans) == 0 && out.sni != "":
+		out.sans = []string{out.sni}
+	}
+	out.byRequest = out.sni == ""
+	out.verifyByRequest = out.byRequest && len(out.sans) == 0 && !tls.GetInsecureSkipVerify().GetValue()
+	return out
+}
+
+// opaque reports whether no request is read on the way to an upstream.
+func (u upstream) opaque() bool {
+	return slices.Contains([]string{"TCP", "TLS", "MONGO", "MYSQL", "REDIS"}, strings.ToUpper(u.port.Protocol))
+}
+
+// asked reports whether an upstream is an authorizer that is asked in HTTP. What it is asked
+// has the host of the client's request, which says nothing of who the authorizer is.
+func (u upstream) asked() bool {
+	return slices.ContainsFunc(u.view.ProviderNames(), func(name string) bool {
+		p, ok := u.view.Provider(name)
+		return ok && p.HTTP != nil && p.Served && p.Cluster == u.name()
+	})
+}
+
+// options are the part of the names that Envoy finds out for each request, or nil.
+func (n serverNames) options() *corev3.UpstreamHttpProtocolOptions {
+	if !n.byRequest {
+		return nil
+	}
+	return &corev3.UpstreamHttpProtocolOptions{AutoSni: true, AutoSanValidation: n.verifyByRequest}
+}
+
+// upstreamTLS renders TLS to a backend. The backend's certificate must be signed by the
+// authority of the DestinationRule or, without one, by one that the gateway's host trusts:
+// without trusted_ca Envoy would not verify at all. A file that is not there makes Envoy
+// refuse the cluster, so that nothing is sent.
+func upstreamTLS(tls *networkingv1alpha3.ClientTLSSettings, names serverNames, alpn []string) *tlsv3.UpstreamTlsContext {
+	common := &tlsv3.CommonTlsContext{TlsParams: modernTLS(), AlpnProtocols: alpn}
+	if tls.GetMode() == networkingv1alpha3.ClientTLSSettings_MUTUAL {
+		common.TlsCertificates = []*tlsv3.TlsCertificate{{CertificateChain: file(tls.GetClientCertificate()), PrivateKey: file(tls.GetPrivateKey())}}
+	}
+	if !tls.GetInsecureSkipVerify().GetValue() {
+		authority := tls.GetCaCertificates()
+		if authority == "" {
+			authority = trustedRoots
+		}
+		validation := &tlsv3.CertificateValidationContext{TrustedCa: file(authority), MatchTypedSubjectAltNames: altNames(names.sans)}
+		if tls.GetCaCrl() != "" {
+			validation.Crl = file(tls.GetCaCrl())
+		}
+		common.ValidationContextType = &tlsv3.CommonTlsContext_ValidationContext{ValidationContext: validation}
+	}
+	return &tlsv3.UpstreamTlsContext{Sni: names.sni, CommonTlsContext: common}
+}
+
+// modernTLS is the versions that Istio speaks to backends.
+func modernTLS() *tlsv3.TlsParameters {
+	return &tlsv3.TlsParameters{
+		TlsMinimumProtocolVersion: tlsv3.TlsParameters_TLSv1_2,
+		TlsMaximumProtocolVersion: tlsv3.TlsParameters_TLSv1_3,
+	}
+}
+
+func file(path string) *corev3.DataSource {
+	return &corev3.DataSource{Specifier: &corev3.DataSource_Filename{Filename: path}}
+}
+
+// altNames matches a certificate that has one of the names: an address, a URI such as
+// spiffe://…, or a name of DNS.
+func altNames(names []string) []*tlsv3.SubjectAltNameMatcher {
+	var out []*tlsv3.SubjectAltNameMatcher
+	for _, name := range names {
+		m := &tlsv3.SubjectAltNameMatcher{
+			SanType: tlsv3.SubjectAltNameMatcher_DNS,
+			Matcher: &matcherv3.StringMatcher{MatchPattern: &matcherv3.StringMatcher_Exact{Exact: name}},
+		}
+		if _, err := netip.ParseAddr(name); err == nil {
+			m.SanType = tlsv3.SubjectAltNameMatcher_IP_ADDRESS
+		} else if strings.Contains(name, "://") {
+			m.SanType = tlsv3.SubjectAltNameMatcher_URI
+		}
+		out = append(out, m)
+	}
+	return out
+}
+
+func tlsSocket(context *tlsv3.UpstreamTlsContext) *corev3.TransportSocket {
+	return &corev3.TransportSocket{
+		Name:       "envoy.transport_sockets.tls",
+		ConfigType: &corev3.TransportSocket_TypedConfig{TypedConfig: Any(context)},
+	}
+}
+
+// proxyProtocolSocket puts the client's address before what another socket, or none, sends.
+func proxyProtocolSocket(inner *corev3.TransportSocket, pp *networkingv1alpha3.TrafficPolicy_ProxyProtocol) *corev3.TransportSocket {
+	if inner == nil {
+		inner = &corev3.TransportSocket{
+			Name:       "envoy.transport_sockets.raw_buffer",
+			ConfigType: &corev3.TransportSocket_TypedConfig{TypedConfig: Any(&rawbufferv3.RawBuffer{})},
+		}
+	}
+	version := corev3.ProxyProtocolConfig_V1
+	if pp.GetVersion() == networkingv1alpha3.TrafficPolicy_ProxyProtocol_V2 {
+		version = corev3.ProxyProtocolConfig_V2
+	}
+	return &corev3.TransportSocket{
+		Name: "envoy.transport_sockets.upstream_proxy_protocol",
+		ConfigType: &corev3.TransportSocket_TypedConfig{TypedConfig: Any(&proxyprotocolv3.ProxyProtocolUpstreamTransport{
+			Config: &corev3.ProxyProtocolConfig{Version: version}, TransportSocket: inner,
+		})},
+	}
+}

@@ -1,0 +1,188 @@
+package model
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	networkingv1alpha3 "istio.io/api/networking/v1alpha3"
+
+	"github.com/portreeve/portreeve/internal/diag"
+	"github.com/portreeve/portreeve/translate/resource"
+)
+
+// checkRules warns of DestinationRules that are for no service, and of subsets that take in
+// no endpoint.
+func (m *Model) checkRules() diag.List {
+	var out diag.List
+	for _, hosts := range m.rules {
+		for host, rules := range hosts {
+			services := m.services.within(host)
+			out = append(out, overruled(rules)...)
+			for _, r := range rules {
+				if len(services) == 0 {
+					out = append(out, finding(diag.CodeRuleUnused, r, resource.Path{"spec", "host"}, "no service defines the host %s, so the DestinationRule has no effect", host).
+						WithHint("the host of a service, or the Service or ServiceEntry that is missing"))
+					continue
+				}
+				out = append(out, emptySubsets(r, services)...)
+			}
+		}
+	}
+	return out
+}
+
+// overruled warns of what a later DestinationRule for the same host says in vain: a policy
+// for the whole host where an older one has one, and a subset of a name that an older one has.
+func overruled(rules []*resource.Resource) diag.List {
+	var out diag.List
+	var policy *resource.Resource
+	subsets := map[string]*resource.Resource{}
+	for _, r := range rules {
+		spec := r.Spec.(*networkingv1alpha3.DestinationRule)
+		if spec.GetWorkloadSelector() != nil || len(spec.GetExportTo()) > 0 {
+			// They may be for different gateways.
+			continue
+		}
+		if policy != nil && spec.GetTrafficPolicy() != nil {
+			out = append(out, finding(diag.CodeRuleTwice, r, resource.Path{"spec", "trafficPolicy"}, "%s has a trafficPolicy for %s too and counts, so this one has no effect", policy.Key, spec.GetHost()).
+				WithHint("one DestinationRule for a host's trafficPolicy"))
+		} else if spec.GetTrafficPolicy() != nil {
+			policy = r
+		}
+		for i, s := range spec.GetSubsets() {
+			if first := subsets[s.GetName()]; first != nil && first != r {
+				out = append(out, finding(diag.CodeSubsetTwice, r, resource.Path{"spec", "subsets", i, "name"}, "%s has a subset %q too and counts", first.Key, s.GetName()).
+					WithHint("give each subset of the host its own name"))
+			} else {
+				subsets[s.GetName()] = r
+			}
+		}
+	}
+	return out
+}
+
+// within returns the definitions whose hosts a host of a DestinationRule contains.
+func (r *registry) within(host Host) []definition {
+	if !strings.HasPrefix(string(host), "*") {
+		return r.of(host)
+	}
+	var out []definition
+	for _, d := range r.definitions {
+		if d.Host.within(host) {
+			out = append(out, d)
+		}
+	}
+	return out
+}
+
+func emptySubsets(r *resource.Resource, services []definition) diag.List {
+	var out diag.List
+	for i, s := range r.Spec.(*networkingv1alpha3.DestinationRule).GetSubsets() {
+		some, any := false, false
+		for _, d := range services {
+			for _, p := range d.Ports {
+				some = some || len(p.Endpoints) > 0
+				any = any || len(p.InSubset(s)) > 0
+			}
+		}
+		// Where there are no endpoints at all the service has its own warning.
+		if some && !any {
+			out = append(out, finding(diag.CodeSubsetEmpty, r, resource.Path{"spec", "subsets", i}, "no endpoint of %s has the labels of the subset %s, so routes to it answer 503", services[0].Host, s.GetName()).
+				WithHint("labels that endpoints, WorkloadEntries or EndpointSlices have"))
+		}
+	}
+	return out
+}
+
+// checkDestinations warns of routes to a port or subset that their service does not have.
+func (m *Model) checkDestinations() diag.List {
+	var out diag.List
+	seen := map[*resource.Resource]bool{}
+	for _, routes := range m.routes {
+		for _, vs := range routes {
+			if !seen[vs] {
+				seen[vs] = true
+				out = append(out, m.destinationsOf(vs)...)
+			}
+		}
+	}
+	return out
+}
+
+func (m *Model) destinationsOf(vs *resource.Resource) diag.List {
+	spec := vs.Spec.(*networkingv1alpha3.VirtualService)
+	var out diag.List
+	add := func(kind string, i, j int, d *networkingv1alpha3.Destination, effect string) {
+		out = append(out, m.destination(vs, resource.Path{"spec", kind, i, "route", j, "destination"}, d, effect)...)
+	}
+	for i, r := range spec.GetHttp() {
+		for j, d := range r.GetRoute() {
+			add("http", i, j, d.GetDestination(), "the route answers 503")
+		}
+		for j, d := range resource.Mirrors(r) {
+			at := resource.Path{"spec", "http", i, "mirrors", j, "destination"}
+			if r.GetMirror() != nil {
+				at = resource.Path{"spec", "http", i, "mirror"}
+			}
+			out = append(out, m.destination(vs, at, d.GetDestination(), "no copies are sent")...)
+		}
+	}
+	for i, r := range spec.GetTls() {
+		for j, d := range r.GetRoute() {
+			add("tls", i, j, d.GetDestination(), "its connections are closed")
+		}
+	}
+	for i, r := range spec.GetTcp() {
+		for j, d := range r.GetRoute() {
+			add("tcp", i, j, d.GetDestination(), "its connections are closed")
+		}
+	}
+	return out
+}
+
+func (m *Model) destination(vs *resource.Resource, at resource.Path, d *networkingv1alpha3.Destination, effect string) diag.List {
+	host := m.settings.resolve(d.GetHost(), vs.Namespace)
+	services := m.services.of(host)
+	if len(services) == 0 {
+		// A host that nothing defines has its own warning.
+		return nil
+	}
+	var out diag.List
+	if n := d.GetPort().GetNumber(); n != 0 && !slices.ContainsFunc(services, func(s definition) bool { _, ok := s.Port(n); return ok }) {
+		out = append(out, finding(diag.CodeUnknownPort, vs, at.Field("port", "number"), "no service defines the port %d of %s, so %s", n, host, effect).
+			WithHint("one of %s", portsOf(services)))
+	}
+	if name := d.GetSubset(); name != "" && !m.rules.hasSubset(host, name) {
+		out = append(out, finding(diag.CodeUnknownSubset, vs, at.Field("subset"), "no DestinationRule for %s defines the subset %q, so %s", host, name, effect).
+			WithHint("add a DestinationRule with host: %s and subsets: [{name: %s, labels: …}]", host, name))
+	}
+	return out
+}
+
+// portsOf lists the numbers of a host's ports.
+func portsOf(services []definition) string {
+	var out []string
+	for _, s := range services {
+		for _, p := range s.Ports {
+			if n := strconv.FormatUint(uint64(p.Number), 10); !slices.Contains(out, n) {
+				out = append(out, n)
+			}
+		}
+	}
+	return strings.Join(out, ", ")
+}
+
+// hasSubset reports whether any DestinationRule that can be for a host has a subset.
+func (x ruleIndex) hasSubset(host Host, name string) bool {
+	for namespace := range x {
+		for pattern := range x.patterns(namespace, host) {
+			for _, r := range x[namespace][pattern] {
+				if slices.ContainsFunc(r.Spec.(*networkingv1alpha3.DestinationRule).GetSubsets(), func(s *networkingv1alpha3.Subset) bool { return s.GetName() == name }) {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}

@@ -1,0 +1,71 @@
+package resource
+
+import (
+	"path"
+
+	networkingv1alpha3 "istio.io/api/networking/v1alpha3"
+
+	"github.com/portreeve/portreeve/internal/diag"
+)
+
+// clientTLS checks how a gateway speaks TLS to a backend. A backend that cannot be verified
+// as written is an error: the gateway must not fall back to one that is not verified.
+func (c *checker) clientTLS(at Path, tls *networkingv1alpha3.ClientTLSSettings) {
+	if tls == nil {
+		return
+	}
+	mode := tls.GetMode()
+	switch mode {
+	case networkingv1alpha3.ClientTLSSettings_SIMPLE, networkingv1alpha3.ClientTLSSettings_MUTUAL:
+		c.credentials(at, tls)
+	case networkingv1alpha3.ClientTLSSettings_ISTIO_MUTUAL:
+		c.add(diag.CodeNoIdentity, at.Field("mode"), "the gateway has no identity of a mesh, so its connections to this host are NOT encrypted and nobody is verified").
+			WithHint("SIMPLE, or MUTUAL with certificates; DISABLE where plain text is meant")
+	case networkingv1alpha3.ClientTLSSettings_DISABLE:
+		c.plain(at, tls)
+	}
+	for i, name := range tls.GetSubjectAltNames() {
+		c.altName(at.Field("subjectAltNames", i), name)
+	}
+	if sni := tls.GetSni(); sni != "" && !isHostName(sni) {
+		c.add(diag.CodeHost, at.Field("sni"), "%q is not a name that a server can be asked for", sni).WithHint("a host name")
+	}
+	for field, file := range certificateFiles(tls) {
+		if file != "" && !path.IsAbs(file) {
+			c.add(diag.CodeDestinationRule, at.Field(field), "%q is not an absolute path", file).WithHint("the path of a file on the gateway's host")
+		}
+	}
+}
+
+// plain warns of settings of TLS where TLS is off. DISABLE is also what no mode means.
+func (c *checker) plain(at Path, tls *networkingv1alpha3.ClientTLSSettings) {
+	if len(tls.GetSubjectAltNames()) > 0 || tls.GetSni() != "" || tls.GetCaCertificates() != "" || tls.GetClientCertificate() != "" {
+		c.add(diag.CodeDestinationRule, c.deepest(at, "mode"), "%s has settings of TLS and no mode that uses it", at).WithHint("mode: SIMPLE or MUTUAL")
+	}
+}
+
+func certificateFiles(tls *networkingv1alpha3.ClientTLSSettings) map[string]string {
+	return map[string]string{
+		"clientCertificate": tls.GetClientCertificate(), "privateKey": tls.GetPrivateKey(),
+		"caCertificates": tls.GetCaCertificates(), "caCrl": tls.GetCaCrl(),
+	}
+}
+
+// credentials checks the certificates of the modes SIMPLE and MUTUAL.
+func (c *checker) credentials(at Path, tls *networkingv1alpha3.ClientTLSSettings) {
+	mutual := tls.GetMode() == networkingv1alpha3.ClientTLSSettings_MUTUAL
+	switch {
+	case tls.GetCredentialName() != "":
+		// The field is reported as one that is not translated yet.
+	case mutual && (tls.GetClientCertificate() == "" || tls.GetPrivateKey() == ""):
+		c.addMissing(diag.CodeDestinationRule, at, "the mode MUTUAL needs clientCertificate and privateKey").WithHint("the paths of two files on the gateway's host")
+	case !mutual && (tls.GetClientCertificate() != "" || tls.GetPrivateKey() != ""):
+		c.add(diag.CodeDestinationRule, at, "the mode SIMPLE has no client certificate").WithHint("mode: MUTUAL, or leave clientCertificate and privateKey out")
+	}
+	if tls.GetInsecureSkipVerify().GetValue() {
+		c.add(diag.CodeUnverified, at.Field("insecureSkipVerify"), "the backend's certificate is not verified: anybody between can read and answer").WithHint("caCertificates: the authority of the backend's certificate")
+		if tls.GetCaCertificates() != "" || len(tls.GetSubjectAltNames()) > 0 || tls.GetCaCrl() != "" {
+			c.add(diag.CodeOneOf, at.Field("insecureSkipVerify"), "%s has insecureSkipVerify beside what is to be verified", at).WithHint("keep one of them")
+		}
+	}
+}

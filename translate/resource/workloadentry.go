@@ -1,0 +1,102 @@
+package resource
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"google.golang.org/protobuf/proto"
+	networkingv1alpha3 "istio.io/api/networking/v1alpha3"
+
+	"github.com/portreeve/portreeve/internal/diag"
+)
+
+// workloadEntryFields are the fields of a WorkloadEntry that are translated, or have no
+// meaning on a gateway (network, serviceAccount).
+func workloadEntryFields() []string {
+	return []string{"address", "ports", "labels", "weight", "locality", "network", "serviceAccount"}
+}
+
+// checkWorkloadEntry holds a WorkloadEntry, an endpoint that ServiceEntries and Services
+// select by its labels, against Istio's rules.
+func checkWorkloadEntry(c *checker, m proto.Message) {
+	spec := m.(*networkingv1alpha3.WorkloadEntry)
+	c.supported(spec, workloadEntryFields())
+	c.workload(Path{"spec"}, spec)
+	for _, name := range slices.Sorted(maps.Keys(spec.GetPorts())) {
+		c.portNumber(Path{"spec", "ports", name}, spec.GetPorts()[name])
+	}
+	at := Path{"spec", "address"}
+	switch address := spec.GetAddress(); {
+	case address == "":
+		c.addMissing(diag.CodeWorkloadEntry, Path{"spec"}, "the WorkloadEntry has no address").WithHint("an IP address, or a host name for ServiceEntries with the resolution DNS")
+	case isUnix(address):
+		c.unix(at, diag.CodeWorkloadEntry, address)
+	case !isAddress(address) && !isHostName(address):
+		c.add(diag.CodeWorkloadEntry, at, "%q is not an address", address).WithHint("an IP address or a host name")
+	}
+}
+
+// endpoint checks an endpoint that stands in a ServiceEntry.
+func (c *checker) endpoint(path Path, e *networkingv1alpha3.WorkloadEntry, spec *networkingv1alpha3.ServiceEntry) {
+	c.endpointAddress(path, spec.GetResolution(), e.GetAddress())
+	c.workload(path, e)
+	for _, name := range slices.Sorted(maps.Keys(e.GetPorts())) {
+		at := path.Field("ports", name)
+		c.portNumber(at, e.GetPorts()[name])
+		if !slices.ContainsFunc(spec.GetPorts(), func(p *networkingv1alpha3.ServicePort) bool { return p.GetName() == name }) {
+			c.addKey(diag.CodeServiceEntry, at, "spec.ports has no port named %q", name).WithHint("name one of spec.ports")
+		}
+	}
+}
+
+// workload checks what an endpoint and a WorkloadEntry have in common.
+func (c *checker) workload(path Path, e *networkingv1alpha3.WorkloadEntry) {
+	if e.GetNetwork() != "" {
+		c.addKey(diag.CodeIgnoredField, path.Field("network"), "%s is ignored: a gateway here does not choose endpoints by it", path.Field("network")).WithHint("leave it out")
+	}
+	if isUnix(e.GetAddress()) && len(e.GetPorts()) > 0 {
+		c.addKey(diag.CodeServiceEntry, path.Field("ports"), "an endpoint on a unix socket has no ports").WithHint("leave ports out")
+	}
+	if l := e.GetLocality(); l != "" && !isLocality(l) {
+		c.add(diag.CodeServiceEntry, path.Field("locality"), "%q is not a locality", l).WithHint("region, region/zone or region/zone/subzone")
+	}
+}
+
+func (c *checker) endpointAddress(path Path, resolution networkingv1alpha3.ServiceEntry_Resolution, address string) {
+	at := path.Field("address")
+	static := resolution == networkingv1alpha3.ServiceEntry_STATIC
+	switch {
+	case address == "":
+		c.addMissing(diag.CodeServiceEntry, path, "%s has no address", path).WithHint("an IP address, or a host name where the resolution is DNS")
+	case isUnix(address) && !static:
+		c.add(diag.CodeServiceEntry, at, "an endpoint on a unix socket needs the resolution STATIC").WithHint("resolution: STATIC")
+	case isUnix(address):
+		c.unix(at, diag.CodeServiceEntry, address)
+	case static && !isAddress(address):
+		c.add(diag.CodeServiceEntry, at, "%q is not an IP address, which the resolution STATIC needs", address).WithHint("an IP address, or resolution: DNS")
+	case !isAddress(address) && !isHostName(address):
+		c.add(diag.CodeServiceEntry, at, "%q is not an address", address).WithHint("an IP address or a host name")
+	}
+}
+
+const unixPrefix = "unix://"
+
+// maxSocketPath is the length of the path of a unix socket that the kernel takes.
+const maxSocketPath = 107
+
+func isUnix(address string) bool { return strings.HasPrefix(address, "unix:") }
+
+// unix checks the address of a unix socket on the gateway's host.
+func (c *checker) unix(at Path, code diag.Code, address string) {
+	path, ok := strings.CutPrefix(address, unixPrefix)
+	if !ok || len(path) < 2 || path[0] != '/' && path[0] != '@' || len(path) > maxSocketPath {
+		c.add(code, at, "%q is not the address of a unix socket", address).WithHint("unix:// and an absolute path of at most 107 characters")
+	}
+}
+
+// isLocality accepts region, region/zone and region/zone/subzone.
+func isLocality(s string) bool {
+	parts := strings.Split(s, "/")
+	return len(parts) <= 3 && !slices.Contains(parts, "")
+}
