@@ -35,6 +35,8 @@ const (
 	CodeEnum               Code = "PR0217"
 	CodeIgnoredField       Code = "PR0218"
 	CodeOneOf              Code = "PR0219"
+	CodeInertKind          Code = "PR0220"
+	CodeRefusedKind        Code = "PR0221"
 	CodeIssuer             Code = "PR0301"
 	CodeJWKSURI            Code = "PR0302"
 	CodeJWKS               Code = "PR0303"
@@ -156,6 +158,8 @@ func Codes() []Info { //nolint:funlen // one table
 		{CodeEnum, Error, "A value is not one of the names that its field takes.", "One of the names, spelt exactly so."},
 		{CodeIgnoredField, Warning, "The field has no meaning on a gateway and is ignored.", "Leave the field out."},
 		{CodeOneOf, Error, "Two things are written of which only one can be.", "One of them."},
+		{CodeInertKind, Warning, "The kind is one of Istio's that a gateway on a stock Envoy cannot honour; the object is ignored, with the effect that the message names.", "Another kind that says the same, or nothing."},
+		{CodeRefusedKind, Error, "An EnvoyFilter would be ignored, and with it whatever it guards.", "The other kinds; or --ignore EnvoyFilter, where nothing depends on it."},
 		{CodeIssuer, Error, "A JWT rule says neither whose tokens it takes nor where the keys are.", "The iss claim of the tokens."},
 		{CodeJWKSURI, Error, "A jwksUri is not the address of a key set.", "An http or https URL."},
 		{CodeJWKS, Error, "A key set cannot be read, or a key in it is broken.", "A JSON Web Key Set: {\"keys\": [...]}."},

@@ -48,12 +48,11 @@ func definitions() []definition {
 // untranslated are the kinds that Istio has in groups that end in istio.io and that are
 // known here only well enough to say that they do nothing.
 func untranslated() []string {
-	return []string{"DestinationRule", "EnvoyFilter", "PeerAuthentication", "ProxyConfig", "Sidecar", "Telemetry",
-		"WasmPlugin", "WorkloadEntry", "WorkloadGroup", "IstioOperator", "TrafficExtension"}
+	return []string{"DestinationRule", "WorkloadEntry"}
 }
 
 // definition finds what is known of the document's kind, or reports why there is nothing.
-func (d *decoder) definition(document source.Document) (definition, bool) {
+func (d *Decoder) definition(document source.Document) (definition, bool) {
 	apiVersion, kind := child(document.Root, "apiVersion"), child(document.Root, "kind")
 	if !isText(apiVersion) || !isText(kind) {
 		d.diags = append(d.diags, notAnObject(document, apiVersion, kind))
@@ -94,7 +93,7 @@ func notAnObject(document source.Document, apiVersion, kind *yaml.Node) diag.Dia
 
 // unknownKind is an error in our API groups and wherever one of our kinds was probably
 // meant: a misspelt policy would silently not be enforced. Elsewhere it is a note.
-func (d *decoder) unknownKind(document source.Document, group string, apiVersion, kind *yaml.Node) diag.Diagnostic {
+func (d *Decoder) unknownKind(document source.Document, group string, apiVersion, kind *yaml.Node) diag.Diagnostic {
 	var groups, ofGroup []string
 	for _, def := range d.definitions {
 		if !slices.Contains(groups, def.group) {
@@ -103,6 +102,9 @@ func (d *decoder) unknownKind(document source.Document, group string, apiVersion
 		if def.group == group {
 			ofGroup = append(ofGroup, string(def.kind))
 		}
+	}
+	if f, ok := d.inert(document, group, kind.Value); ok {
+		return f
 	}
 	istio := strings.HasSuffix(group, ".istio.io")
 	near := nearest(group, groups)
@@ -129,7 +131,7 @@ func (d *decoder) unknownKind(document source.Document, group string, apiVersion
 }
 
 // groupOf returns the group of one of our kinds, for an apiVersion without a group.
-func (d *decoder) groupOf(kind string) string {
+func (d *Decoder) groupOf(kind string) string {
 	for _, def := range d.definitions {
 		if strings.EqualFold(string(def.kind), kind) {
 			return def.group

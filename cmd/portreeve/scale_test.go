@@ -1,0 +1,108 @@
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/portreeve/portreeve/internal/envoytest"
+)
+
+// manyRoutes is a directory of a Gateway, a backend and n VirtualServices, a file and a host for each.
+func manyRoutes(n, port, backend int) map[string]string {
+	out := map[string]string{"routing.yaml": routing(port, backend)}
+	for i := range n {
+		out[fmt.Sprintf("shop-%04d.yaml", i)] = shop(i, 201)
+	}
+	return out
+}
+
+// shop is one VirtualService of many: /version answers a status, everything else is the backend's.
+func shop(i, status int) string {
+	return fmt.Sprintf(`apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: shop-%d}
+spec:
+  hosts: [shop-%d.example.com]
+  gateways: [gateway]
+  http:
+  - match: [{uri: {exact: /version}}]
+    directResponse: {status: %d}
+  - match: [{uri: {prefix: /api/}}, {uri: {prefix: /static/}}]
+    route:
+    - destination: {host: backend.local, port: {number: 80}}
+  - route:
+    - destination: {host: backend.local, port: {number: 80}}
+`, i, i, status)
+}
+
+// largeScene is a gateway with a thousand VirtualServices and one connection to it.
+type largeScene struct {
+	*plane
+	gateway *envoytest.Envoy
+	address string
+	probe   *envoytest.Client
+}
+
+const large = 1000
+
+func newLargeScene(t testing.TB) *largeScene {
+	t.Helper()
+	port, backend := envoytest.FreePort(t), envoytest.RunBackend(t)
+	s := &largeScene{plane: startPlane(t, newPolicyDir(t, manyRoutes(large, port, backend.Port())))}
+	s.gateway = s.startGateway(t, envoytest.Options{})
+	s.address = s.gateway.MustListener(t, fmt.Sprintf("127.0.0.1_%d", port))
+	s.probe = dial(t, s.address)
+	s.untilVersion(t, 0, 201)
+	return s
+}
+
+// edit renames one VirtualService into place and waits until it is served.
+func (s *largeScene) edit(t testing.TB, i, status int) time.Duration {
+	t.Helper()
+	began := time.Now()
+	replace(t, filepath.Join(s.dir, fmt.Sprintf("shop-%04d.yaml", i)), shop(i, status))
+	s.untilVersion(t, i, status)
+	return time.Since(began)
+}
+
+func (s *largeScene) untilVersion(t testing.TB, i, status int) {
+	t.Helper()
+	// Asking without a pause would take the time that is measured from Envoy.
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.After(bound); ; {
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+s.address+"/version", nil)
+		must(t, err)
+		request.Host = fmt.Sprintf("shop-%d.example.com", i)
+		answer, err := s.probe.Do(request)
+		must(t, err)
+		if answer.Status == status {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-deadline:
+			t.Fatalf("shop-%d answers %d, want %d", i, answer.Status, status)
+		}
+	}
+}
+
+// BenchmarkEditOfOneOfAThousandRoutes measures from the rename of one of 1,000
+// VirtualServices to the first answer of its new route, through a real Envoy.
+func BenchmarkEditOfOneOfAThousandRoutes(b *testing.B) {
+	envoytest.Require(b)
+	s := newLargeScene(b)
+	var took []time.Duration
+	status := 201
+	for b.Loop() {
+		status++
+		took = append(took, s.edit(b, len(took)*37%large, 200+status%7))
+	}
+	slices.Sort(took)
+	b.ReportMetric(float64(took[len(took)/2].Microseconds())/1000, "ms/median")
+	b.ReportMetric(float64(took[len(took)-1].Microseconds())/1000, "ms/max")
+}
