@@ -6,8 +6,8 @@ import "sync"
 type Code string
 
 // The codes. Each has a row in the table below. PR01 is about files and YAML, PR02 about every
-// object, PR03 to PR08 about one kind, PR09 about objects together, and PR10 about the
-// mesh configuration.
+// object, PR03 to PR08 about one kind, PR09 about objects together, PR10 about the mesh
+// configuration, and PR13 about access logs.
 const (
 	CodeRead               Code = "PR0101"
 	CodeYAML               Code = "PR0102"
@@ -117,6 +117,13 @@ const (
 	CodeMeshAuthorizer     Code = "PR1005"
 	CodeMeshLogFormat      Code = "PR1006"
 	CodeMeshForwardedCert  Code = "PR1007"
+	CodeTelemetryIdle      Code = "PR1301"
+	CodeExpression         Code = "PR1302"
+	CodeExpressionName     Code = "PR1303"
+	CodeLogProvider        Code = "PR1304"
+	CodeLogDefault         Code = "PR1305"
+	CodeTelemetryShadowed  Code = "PR1306"
+	CodeLogService         Code = "PR1307"
 )
 
 // Info is what the documentation says of a code.
@@ -240,6 +247,13 @@ func Codes() []Info { //nolint:funlen // one table
 		{CodeMeshAuthorizer, Error, "A field of an external authorizer has a value that would not work.", "See the message."},
 		{CodeMeshLogFormat, Error, "An access log format is not one that Envoy can write.", "Envoy's command operators, as %RESPONSE_CODE%; with the encoding JSON, a JSON object."},
 		{CodeMeshForwardedCert, Warning, "Backends are handed whatever a client writes into the header x-forwarded-client-cert.", "SANITIZE_SET, which is the default."},
+		{CodeTelemetryIdle, Warning, "The tracing or metrics of a Telemetry have no effect on these gateways.", ""},
+		{CodeExpression, Error, "The expression of an access log's filter is not one that Envoy can read.", "A CEL expression without loops, such as response.code >= 400."},
+		{CodeExpressionName, Warning, "The expression of an access log's filter names something that no request has; what depends on it is never logged.", "An attribute of Envoy, such as request.path, response.code or connection.mtls."},
+		{CodeLogProvider, Warning, "A Telemetry, or the mesh configuration's default, names a provider that is no access log of the mesh configuration; it logs nothing there.", "envoy, or the name of an envoyFileAccessLog, envoyHttpAls, envoyTcpAls or envoyOtelAls provider."},
+		{CodeLogDefault, Warning, "An entry of accessLogging names no provider and there is no default one; it has no effect.", "providers, or defaultProviders.accessLogging in the mesh configuration."},
+		{CodeTelemetryShadowed, Warning, "Two Telemetry objects are for the same workloads; only the older one counts.", "One object with both."},
+		{CodeLogService, Warning, "No service with that port is defined for a provider of access logs that a gateway has to send to; it is left out.", "The host of a ServiceEntry, and one of its ports with the protocol GRPC."},
 	}
 }
 

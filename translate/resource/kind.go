@@ -42,6 +42,7 @@ func definitions() []definition {
 		{VirtualService, networkingGroup, networking, func() proto.Message { return &networkingv1alpha3.VirtualService{} }, virtualServiceReach, checkVirtualService},
 		{ServiceEntry, networkingGroup, networking, func() proto.Message { return &networkingv1alpha3.ServiceEntry{} }, everyone, checkServiceEntry},
 		{JWTPolicy, portreeveGroup, []string{"v1alpha1"}, func() proto.Message { return &portreevev1alpha1.JWTPolicy{} }, policyReach, checkJWTPolicy},
+		telemetryDefinition(),
 	}
 }
 

@@ -1,0 +1,226 @@
+package resource
+
+import (
+	"maps"
+	"regexp/syntax"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"cel.dev/cel-go/common"
+	"cel.dev/cel-go/common/ast"
+	celoperators "cel.dev/cel-go/common/operators"
+	"cel.dev/cel-go/common/types"
+	"cel.dev/cel-go/parser"
+
+	"github.com/portreeve/portreeve/internal/diag"
+)
+
+// The bounds of an expression. Envoy's parser gives up 32 deep, counting what this one does
+// not (parentheses), and takes 100,000 characters; its regular expressions have 100
+// instructions here, whatever the bootstrap allows elsewhere.
+const (
+	maxExpressionDepth = 24
+	maxExpressionSize  = 10_000
+	maxLogRegex        = 90
+)
+
+// expression refuses a CEL expression that Envoy cannot read, for which it would refuse the
+// whole listener. What it accepts here was tried with Envoy 1.40: no loops (all, exists,
+// map, filter), no message, and only the functions of CEL's core. It warns of a name that no
+// attribute has: such an expression is never true.
+func (c *checker) expression(path Path, text string) {
+	if problem, hint := unreadable(text); problem != "" {
+		c.add(diag.CodeExpression, path, "Envoy cannot read the expression: %s", problem).WithHint("%s", hint)
+		return
+	}
+	tree, errs := parsedExpression(text)
+	if errs != "" {
+		c.add(diag.CodeExpression, path, "Envoy cannot read the expression: %s", errs).WithHint("a CEL expression such as response.code >= 400")
+		return
+	}
+	w := &expressionWalk{strangers: map[string]bool{}}
+	w.walk(tree, 1)
+	if w.problem != "" {
+		c.add(diag.CodeExpression, path, "Envoy cannot read the expression: %s", w.problem).WithHint("%s", w.hint)
+		return
+	}
+	for _, name := range slices.Sorted(maps.Keys(w.strangers)) {
+		hint := "one of " + strings.Join(attributeRoots(), ", ")
+		if near := nearest(name, attributeRoots()); near != "" {
+			hint = "did you mean " + near + "?"
+		}
+		c.add(diag.CodeExpressionName, path, "the expression names %s, which no request has, so what depends on it is never logged", name).WithHint("%s", hint)
+	}
+}
+
+// unreadable finds what does not show in a tree.
+func unreadable(text string) (problem, hint string) {
+	depth, deepest := 0, 0
+	for _, r := range text {
+		switch r {
+		case '(', '[', '{':
+			depth++
+			deepest = max(deepest, depth)
+		case ')', ']', '}':
+			depth--
+		}
+	}
+	switch {
+	case utf8.RuneCountInString(text) > maxExpressionSize:
+		return "it is too long", "a shorter one, or several logs"
+	case deepest > maxExpressionDepth:
+		return "it is nested too deep", "fewer parentheses, at most 24 within each other"
+	case strings.Contains(text, "`"):
+		return "it has a name in backticks", "write a['b-c'] for a.`b-c`"
+	}
+	return "", ""
+}
+
+// parsedExpression returns the tree, or the first thing that is wrong with the syntax.
+func parsedExpression(text string) (ast.Expr, string) {
+	p, err := parser.NewParser(parser.Macros(parser.AllMacros...), parser.MaxRecursionDepth(4*maxExpressionDepth))
+	if err != nil {
+		return nil, err.Error()
+	}
+	parsed, errs := p.Parse(common.NewTextSource(text))
+	if errs == nil || len(errs.GetErrors()) == 0 {
+		return parsed.Expr(), ""
+	}
+	first := errs.GetErrors()[0]
+	message, _, _ := strings.Cut(first.Message, " expecting ")
+	return nil, message
+}
+
+// expressionWalk looks at every node of an expression.
+type expressionWalk struct {
+	problem, hint string
+	strangers     map[string]bool
+}
+
+func (w *expressionWalk) refuse(problem, hint string) {
+	if w.problem == "" {
+		w.problem, w.hint = problem, hint
+	}
+}
+
+func (w *expressionWalk) walk(e ast.Expr, depth int) {
+	if depth > maxExpressionDepth {
+		w.refuse("it is nested too deep", "fewer operators in a row, or a list and in")
+	}
+	if w.problem != "" {
+		return
+	}
+	switch e.Kind() {
+	case ast.CallKind:
+		w.call(e.AsCall(), depth)
+	case ast.ComprehensionKind:
+		w.refuse("it has a loop (all, exists, exists_one, map or filter)", "compare single values, or write x in [a, b]")
+	case ast.StructKind:
+		w.refuse("it makes a message", "compare single values")
+	case ast.ListKind:
+		for _, item := range e.AsList().Elements() {
+			w.walk(item, depth+1)
+		}
+	case ast.MapKind:
+		for _, entry := range e.AsMap().Entries() {
+			w.walk(entry.AsMapEntry().Key(), depth+1)
+			w.walk(entry.AsMapEntry().Value(), depth+1)
+		}
+	case ast.SelectKind:
+		w.walk(e.AsSelect().Operand(), depth+1)
+	case ast.IdentKind:
+		if name := strings.TrimPrefix(e.AsIdent(), "."); !slices.Contains(attributeRoots(), name) && !slices.Contains(typeNames(), name) {
+			w.strangers[name] = true
+		}
+	}
+}
+
+func (w *expressionWalk) call(call ast.CallExpr, depth int) {
+	args := call.Args()
+	if call.IsMemberFunction() {
+		args = append([]ast.Expr{call.Target()}, args...)
+	}
+	name := call.FunctionName()
+	arity, known := functions()[name]
+	_, operator := celoperators.FindReverse(name)
+	switch {
+	case operator || name == celoperators.Conditional || name == celoperators.Index:
+	case !known:
+		near := nearest(name, slices.Sorted(maps.Keys(functions())))
+		hint := "contains, startsWith, endsWith, matches or size"
+		if near != "" {
+			hint = "did you mean " + near + "?"
+		}
+		w.refuse("there is no function "+name, hint)
+	case len(args) < arity[0] || len(args) > arity[1]:
+		w.refuse("the function "+name+" has another number of arguments", "as in request.path.startsWith('/api')")
+	case name == "matches":
+		w.regex(args[1])
+	}
+	for _, a := range args {
+		w.walk(a, depth+1)
+	}
+}
+
+// functions are those that Envoy has, with the least and the most arguments, of which the
+// value before the dot is the first.
+func functions() map[string][2]int {
+	out := map[string][2]int{"contains": {2, 2}, "endsWith": {2, 2}, "matches": {2, 2}, "startsWith": {2, 2}}
+	for _, name := range strings.Fields("size int uint double bool bytes duration timestamp type dyn") {
+		out[name] = [2]int{1, 1}
+	}
+	for _, name := range strings.Fields("getFullYear getMonth getDayOfYear getDayOfMonth getDate getDayOfWeek getHours getMinutes getSeconds getMilliseconds") {
+		out[name] = [2]int{1, 2}
+	}
+	return out
+}
+
+// attributeRoots are the names that Envoy knows of a request or connection.
+func attributeRoots() []string {
+	return []string{"request", "response", "source", "destination", "connection", "upstream", "metadata", "filter_state", "upstream_filter_state", "xds"}
+}
+
+func typeNames() []string {
+	return strings.Fields("int uint double bool string bytes list map null_type type")
+}
+
+// regex refuses a regular expression that Envoy compiles when it reads the listener.
+func (w *expressionWalk) regex(arg ast.Expr) {
+	if arg.Kind() != ast.LiteralKind {
+		return
+	}
+	text, ok := arg.AsLiteral().(types.String)
+	if !ok {
+		return
+	}
+	parsed, err := syntax.Parse(string(text), syntax.Perl)
+	if err != nil || wideEscape(string(text)) {
+		w.refuse("it has a regular expression that is none", "RE2 syntax: no look-around, no back references")
+		return
+	}
+	if program, err := syntax.Compile(parsed.Simplify()); err != nil || instructions(program) > maxLogRegex {
+		w.refuse("it has a regular expression that is too large", "contains, startsWith or endsWith, or a shorter expression")
+	}
+}
+
+// instructions is at least the number that RE2 needs, which matches bytes: a character that
+// is not ASCII is up to four, and a range of them a dozen.
+func instructions(program *syntax.Prog) int {
+	n := 0
+	for _, i := range program.Inst {
+		n++
+		switch i.Op {
+		case syntax.InstRuneAny, syntax.InstRuneAnyNotNL:
+			n += 12
+		case syntax.InstRune, syntax.InstRune1:
+			for _, r := range i.Rune {
+				if n += 1; r >= utf8.RuneSelf {
+					n += 12
+				}
+			}
+			n-- // one rune, or the two ends of a range
+		}
+	}
+	return n
+}
