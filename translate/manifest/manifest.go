@@ -92,8 +92,12 @@ func written(v any) any {
 }
 
 func apiVersion(k resource.Kind) string {
-	if k == resource.RequestAuthentication || k == resource.AuthorizationPolicy {
+	switch k {
+	case resource.RequestAuthentication, resource.AuthorizationPolicy:
 		return "security.istio.io/v1"
+	case resource.Telemetry:
+		return "telemetry.istio.io/v1"
+	default:
+		return "networking.istio.io/v1"
 	}
-	return "networking.istio.io/v1"
 }
