@@ -2,9 +2,9 @@ package translate_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 
-	"github.com/portreeve/portreeve/internal/diag"
 	"github.com/portreeve/portreeve/translate"
 	"github.com/portreeve/portreeve/translate/model"
 	"github.com/portreeve/portreeve/translate/source"
@@ -69,21 +69,36 @@ spec:
 `, i, i, path, i)
 }
 
-// BenchmarkCompileMany measures all of Compile and For.
-func BenchmarkCompileMany(b *testing.B) {
+// BenchmarkMany measures all of a compilation and of what one gateway is given, from nothing
+// and on top of the program before an edit of one file.
+func BenchmarkMany(b *testing.B) {
 	for _, c := range []struct {
 		name string
 		n    int
 		file func(int, string) string
 	}{{"VirtualServices", 1000, benchRoutes}, {"policies", 10000, benchPolicy}} {
-		b.Run(fmt.Sprintf("%d %s", c.n, c.name), func(b *testing.B) {
-			files := fleet(c.n, c.file)
+		files := fleet(c.n, c.file)
+		first := translate.Compile(files, model.DefaultSettings())
+		b.Run(fmt.Sprintf("%d %s, compiled", c.n, c.name), func(b *testing.B) {
 			for b.Loop() {
-				program := translate.Compile(files, model.DefaultSettings())
-				if _, refused := program.For(ingress()); refused.HasErrors() {
-					b.Fatal(diag.List(refused))
-				}
+				served(b, translate.Compile(files, model.DefaultSettings()))
 			}
 		})
+		b.Run(fmt.Sprintf("%d %s, one edited", c.n, c.name), func(b *testing.B) {
+			program := first
+			for i := 0; b.Loop(); i++ {
+				edited := slices.Clone(files)
+				edited[i%c.n].Content = []byte(c.file(i%c.n, fmt.Sprintf("/%d/", i)))
+				program = program.Recompile(edited, model.DefaultSettings())
+				served(b, program)
+			}
+		})
+	}
+}
+
+func served(b *testing.B, p *translate.Program) {
+	b.Helper()
+	if _, refused := p.For(ingress()); len(refused) > 0 {
+		b.Fatal(refused)
 	}
 }
