@@ -17,7 +17,7 @@ import (
 // logScene is a gateway with access logs in files, a policy for tokens, and Telemetry to edit.
 type logScene struct {
 	*scene
-	// lines are the files that the providers "all" and "errors" write.
+	// lines are the files that the providers "all", "errors" and "failing" write.
 	lines map[string]string
 }
 
@@ -28,7 +28,7 @@ func newLogScene(t *testing.T, telemetry string, envoy ...string) *logScene {
 	logs := t.TempDir()
 	var mesh strings.Builder
 	mesh.WriteString("extensionProviders:\n")
-	for _, name := range []string{"all", "errors"} {
+	for _, name := range []string{"all", "errors", "failing"} {
 		s.lines[name] = filepath.Join(logs, name)
 		fmt.Fprintf(&mesh, "- name: %s\n  envoyFileAccessLog: {path: %s}\n", name, s.lines[name])
 	}
@@ -104,7 +104,7 @@ func TestADeniedRequestIsTracedToItsPolicyAndItsToken(t *testing.T) {
 // TestTelemetry holds that filters choose what is logged, that the more specific Telemetry
 // overrides, and that an expression which Envoy would refuse never reaches it.
 func TestTelemetry(t *testing.T) {
-	s := newLogScene(t, logging("a-all", `{providers: [{name: all}, {name: errors}]}, {providers: [{name: errors}], filter: {expression: "response.code >= 400 && request.path.startsWith('/a')"}}`)+
+	s := newLogScene(t, logging("a-all", `{providers: [{name: all}, {name: errors}]}, {providers: [{name: failing}], filter: {expression: "request.headers['x-absent'] != 'a'"}}, {providers: [{name: errors}], filter: {expression: "response.code >= 400 && request.path.startsWith('/a')"}}`)+
 		"---\n"+strings.Replace(logging("b-one", "{providers: [{name: all}], disabled: true}"), "spec:", "spec:\n  selector: {matchLabels: {istio: othergateway}}", 1))
 	ask(t, s.address, "/fine")
 	ask(t, s.address, "/admin")
@@ -130,6 +130,9 @@ func TestTelemetry(t *testing.T) {
 	}
 	if got, want := s.paths(t, "errors"), []string{"/admin"}; !slices.Equal(got, want) {
 		t.Errorf("errors: %v, want %v", got, want)
+	}
+	if got := s.paths(t, "failing"); len(got) > 0 {
+		t.Errorf("the expression cannot be evaluated, and %v are logged", got)
 	}
 }
 
