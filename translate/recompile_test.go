@@ -1,6 +1,7 @@
 package translate_test
 
 import (
+	"bytes"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -28,12 +29,13 @@ func TestRecompileIsCompile(t *testing.T) {
 			pool = append(pool, source.File{Path: fmt.Sprintf("%03d-%s", i, f.Path), Content: f.Content})
 		}
 	}
+	pool = append(pool, source.File{Path: "filter.yaml", Content: []byte("apiVersion: networking.istio.io/v1alpha3\nkind: EnvoyFilter\nmetadata: {name: f, namespace: istio-system}\n")})
 	random := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // the same steps every time
 	dir := map[string][]byte{"opening.yaml": []byte(opening)}
 	program := &translate.Program{}
 	settings := model.DefaultSettings()
 	served := 0
-	for step := range 300 {
+	for step := range 1000 {
 		for range 1 + random.IntN(3) {
 			edit(random, dir, pool)
 		}
@@ -56,7 +58,7 @@ func TestRecompileIsCompile(t *testing.T) {
 			served++
 		}
 	}
-	if served < 50 {
+	if served < 200 {
 		t.Errorf("only %d of the steps had something to serve", served)
 	}
 }
@@ -64,9 +66,12 @@ func TestRecompileIsCompile(t *testing.T) {
 // edit does to one file what people do.
 func edit(random *rand.Rand, dir map[string][]byte, pool []source.File) {
 	from := pool[random.IntN(len(pool))]
+	if random.IntN(12) == 0 {
+		from = pool[len(pool)-1]
+	}
 	paths := slices.Sorted(maps.Keys(dir))
 	path := paths[random.IntN(len(paths))]
-	switch random.IntN(8) {
+	switch random.IntN(9) {
 	case 0, 1, 2: // a new file, or one as it once was
 		dir[from.Path] = from.Content
 	case 3: // another content under a known path
@@ -75,6 +80,10 @@ func edit(random *rand.Rand, dir map[string][]byte, pool []source.File) {
 		dir[path] = dir[path][:random.IntN(len(dir[path])+1)]
 	case 5: // the same content under two paths
 		dir["copy-"+fmt.Sprint(random.IntN(3))+".yaml"] = dir[path]
+	case 6: // one letter, which leaves the length as it is
+		if at := bytes.IndexByte(dir[path], "aeiost"[random.IntN(6)]); at >= 0 {
+			dir[path] = slices.Concat(dir[path][:at], []byte{'u'}, dir[path][at+1:])
+		}
 	default:
 		if len(dir) > 1 {
 			delete(dir, path)
