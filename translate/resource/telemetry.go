@@ -13,7 +13,10 @@ const Telemetry Kind = "Telemetry"
 const telemetryGroup = "telemetry.istio.io"
 
 func telemetryDefinition() definition {
-	return definition{Telemetry, telemetryGroup, []string{"v1", "v1alpha1"}, func() proto.Message { return &telemetryv1alpha1.Telemetry{} }, policyReach, checkTelemetry}
+	return definition{
+		kind: Telemetry, group: telemetryGroup, versions: []string{"v1", "v1alpha1"},
+		message: func() proto.Message { return &telemetryv1alpha1.Telemetry{} }, reach: policyReach, check: checkTelemetry,
+	}
 }
 
 // telemetryFields are the fields that count, and the two of which it is said that they do not.
