@@ -16,6 +16,7 @@ import (
 // listener, as in Istio: it is closed.
 func listeners(v model.View, d delivery) []*listenerv3.Listener {
 	var out []*listenerv3.Listener
+	v = withServedLogs(v)
 	d.mesh, d.logs = meshConfig(v), accessLogs(v)
 	for _, p := range v.Ports {
 		switch {

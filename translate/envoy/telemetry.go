@@ -39,6 +39,21 @@ func accessLogs(v model.View) []*accesslogv3.AccessLog {
 	return out
 }
 
+// withServedLogs leaves out the logs that would be sent to a cluster which is not rendered,
+// as that of a service without endpoints: for one such log Envoy refuses the whole listener.
+func withServedLogs(v model.View) model.View {
+	if !slices.ContainsFunc(v.AccessLogs.Logs, func(l model.AccessLog) bool { return l.Cluster != "" }) {
+		return v
+	}
+	rendered := map[string]bool{"": true}
+	all, _ := clusters(v.Services)
+	for _, c := range all {
+		rendered[c.GetName()] = true
+	}
+	v.AccessLogs.Logs = slices.DeleteFunc(slices.Clone(v.AccessLogs.Logs), func(l model.AccessLog) bool { return !rendered[l.Cluster] })
+	return v
+}
+
 // listenerLogs logs the connections that no filter chain takes, which no other log sees.
 func listenerLogs(v model.View) []*accesslogv3.AccessLog {
 	if meshConfig(v).GetDisableEnvoyListenerLog() {
