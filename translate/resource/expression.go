@@ -79,7 +79,13 @@ func unreadable(text string) (problem, hint string) {
 
 // parsedExpression returns the tree, or the first thing that is wrong with the syntax.
 func parsedExpression(text string) (ast.Expr, string) {
-	p, err := parser.NewParser(parser.Macros(parser.AllMacros...), parser.MaxRecursionDepth(4*maxExpressionDepth))
+	macros := []parser.Macro{parser.NewGlobalMacro("has", 1, hasField)}
+	for _, m := range parser.AllMacros {
+		if m.Function() != "has" {
+			macros = append(macros, m)
+		}
+	}
+	p, err := parser.NewParser(parser.Macros(macros...), parser.MaxRecursionDepth(4*maxExpressionDepth))
 	if err != nil {
 		return nil, err.Error()
 	}
@@ -90,6 +96,14 @@ func parsedExpression(text string) (ast.Expr, string) {
 	first := errs.GetErrors()[0]
 	message, _, _ := strings.Cut(first.Message, " expecting ")
 	return nil, message
+}
+
+// hasField is the macro has, which Envoy, unlike the library, does not take within itself.
+func hasField(h parser.ExprHelper, target ast.Expr, args []ast.Expr) (ast.Expr, *common.Error) {
+	if a := args[0]; a.Kind() == ast.SelectKind && a.AsSelect().IsTestOnly() {
+		return nil, h.NewError(a.ID(), "has() of has()")
+	}
+	return parser.MakeHas(h, target, args)
 }
 
 // expressionWalk looks at every node of an expression.

@@ -33,7 +33,7 @@ func misread() []string {
 	return []string{
 		"response.code >=", "foo(1)", "request.path.matches('[')", "has(request.headers['x'])", "[1,2].exists(x, x == 1)", "[1].map(x, x)",
 		"request.path.lowerAscii() == 'a'", "request.path.split('/')[0] == 'a'", "string(response.code) == '200'", "Foo{a: 1}", "request.path.startsWith()",
-		"request.path.startsWith('a', 'b')", "x.?y", "has(request)", "'a", "9223372036854775808 > 1", "let == 1", "in == 1", "size([1], 2)", " ",
+		"request.path.startsWith('a', 'b')", "x.?y", "has(request)", "has(has(request.headers.x))", "'a", "9223372036854775808 > 1", "let == 1", "in == 1", "size([1], 2)", " ",
 		strings.Repeat("(", 40) + "true" + strings.Repeat(")", 40), strings.Repeat("1 + ", 40) + "1 == 2", "a" + strings.Repeat(".b", 40) + " == 1",
 		strings.Repeat("true ? 1 : ", 40) + "2", "request.path.matches('" + strings.Repeat("a", 200) + "')", "request.path.matches('a{0,90}')",
 		"request.path.matches('" + strings.Repeat(`\\p{L}`, 20) + "')", "request.path.matches('a(?=b)')", "request.time.getHours(1, 2)", "'x' 'y'", "'\\x'",
