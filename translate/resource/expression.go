@@ -2,7 +2,6 @@ package resource
 
 import (
 	"maps"
-	"regexp/syntax"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -10,19 +9,16 @@ import (
 	"cel.dev/cel-go/common"
 	"cel.dev/cel-go/common/ast"
 	celoperators "cel.dev/cel-go/common/operators"
-	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/parser"
 
 	"github.com/portreeve/portreeve/internal/diag"
 )
 
 // The bounds of an expression. Envoy's parser gives up 32 deep, counting what this one does
-// not (parentheses), and takes 100,000 characters; its regular expressions have 100
-// instructions here, whatever the bootstrap allows elsewhere.
+// not (parentheses), and takes 100,000 characters.
 const (
 	maxExpressionDepth = 24
 	maxExpressionSize  = 10_000
-	maxLogRegex        = 90
 )
 
 // expression refuses a CEL expression that Envoy cannot read, for which it would refuse the
@@ -197,44 +193,4 @@ func attributeRoots() []string {
 
 func typeNames() []string {
 	return strings.Fields("int uint double bool string bytes list map null_type type")
-}
-
-// regex refuses a regular expression that Envoy compiles when it reads the listener.
-func (w *expressionWalk) regex(arg ast.Expr) {
-	if arg.Kind() != ast.LiteralKind {
-		return
-	}
-	text, ok := arg.AsLiteral().(types.String)
-	if !ok {
-		return
-	}
-	parsed, err := syntax.Parse(string(text), syntax.Perl)
-	if err != nil || wideEscape(string(text)) {
-		w.refuse("it has a regular expression that is none", "RE2 syntax: no look-around, no back references")
-		return
-	}
-	if program, err := syntax.Compile(parsed.Simplify()); err != nil || instructions(program) > maxLogRegex {
-		w.refuse("it has a regular expression that is too large", "contains, startsWith or endsWith, or a shorter expression")
-	}
-}
-
-// instructions is at least the number that RE2 needs, which matches bytes: a character that
-// is not ASCII is up to four, and a range of them a dozen.
-func instructions(program *syntax.Prog) int {
-	n := 0
-	for _, i := range program.Inst {
-		n++
-		switch i.Op {
-		case syntax.InstRuneAny, syntax.InstRuneAnyNotNL:
-			n += 12
-		case syntax.InstRune, syntax.InstRune1:
-			for _, r := range i.Rune {
-				if n += 1; r >= utf8.RuneSelf {
-					n += 12
-				}
-			}
-			n-- // one rune, or the two ends of a range
-		}
-	}
-	return n
 }
