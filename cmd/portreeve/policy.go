@@ -15,11 +15,15 @@ import (
 	"github.com/portreeve/portreeve/internal/output"
 	"github.com/portreeve/portreeve/translate"
 	"github.com/portreeve/portreeve/translate/model"
+	"github.com/portreeve/portreeve/translate/resource"
 	"github.com/portreeve/portreeve/translate/source"
 )
 
 // compileFlags are the flags of every verb that compiles.
-type compileFlags struct{ rootNamespace, meshConfig, keyFetch string }
+type compileFlags struct {
+	rootNamespace, meshConfig, keyFetch string
+	ignored                             []string
+}
 
 // Who fetches keys, as --jwks-fetch says it.
 const (
@@ -31,6 +35,7 @@ func (f *compileFlags) register(c *cobra.Command) {
 	c.Flags().StringVar(&f.rootNamespace, "root-namespace", "", "Namespace whose policies apply to the gateways of every namespace (default: the mesh configuration's rootNamespace, or istio-system).")
 	c.Flags().StringVar(&f.meshConfig, "mesh-config", "", "File with Istio's MeshConfig.")
 	c.Flags().StringVar(&f.keyFetch, "jwks-fetch", fetchByControlPlane, "Who fetches the keys behind a jwksUri: "+fetchByControlPlane+" or "+fetchByGateway+".")
+	c.Flags().StringArrayVar(&f.ignored, "ignore", nil, "Kind whose objects are left out with a warning instead of an error: EnvoyFilter; may be given several times.")
 }
 
 func (f *compileFlags) settings() (model.Settings, error) {
@@ -38,6 +43,12 @@ func (f *compileFlags) settings() (model.Settings, error) {
 	s.RootNamespace = f.rootNamespace
 	if f.meshConfig != "" {
 		s.MeshFile = filepath.Clean(f.meshConfig)
+	}
+	for _, kind := range f.ignored {
+		if !slices.Contains(resource.Ignorable(), resource.Kind(kind)) {
+			return s, fmt.Errorf("--ignore %q: only objects of the kind %s can be ignored so; those of other kinds count, or are ignored with a warning", kind, resource.EnvoyFilter)
+		}
+		s.Ignored = append(s.Ignored, resource.Kind(kind))
 	}
 	switch f.keyFetch {
 	case fetchByControlPlane:

@@ -7,7 +7,7 @@ type Code string
 
 // The codes. Each has a row in the table below. PR01 is about files and YAML, PR02 about every
 // object, PR03 to PR08 about one kind, PR09 about objects together, PR10 about the
-// mesh configuration, and PR12 about DestinationRules.
+// mesh configuration, PR12 about DestinationRules, and PR13 about access logs.
 const (
 	CodeRead               Code = "PR0101"
 	CodeYAML               Code = "PR0102"
@@ -35,6 +35,8 @@ const (
 	CodeEnum               Code = "PR0217"
 	CodeIgnoredField       Code = "PR0218"
 	CodeOneOf              Code = "PR0219"
+	CodeInertKind          Code = "PR0220"
+	CodeRefusedKind        Code = "PR0221"
 	CodeIssuer             Code = "PR0301"
 	CodeJWKSURI            Code = "PR0302"
 	CodeJWKS               Code = "PR0303"
@@ -156,6 +158,13 @@ const (
 	CodePassthroughLB      Code = "PR1205"
 	CodeLocality           Code = "PR1206"
 	CodeRuleTwice          Code = "PR1207"
+	CodeTelemetryIdle      Code = "PR1301"
+	CodeExpression         Code = "PR1302"
+	CodeExpressionName     Code = "PR1303"
+	CodeLogProvider        Code = "PR1304"
+	CodeLogDefault         Code = "PR1305"
+	CodeTelemetryShadowed  Code = "PR1306"
+	CodeLogService         Code = "PR1307"
 )
 
 // Info is what the documentation says of a code.
@@ -197,6 +206,8 @@ func Codes() []Info { //nolint:funlen // one table
 		{CodeEnum, Error, "A value is not one of the names that its field takes.", "One of the names, spelt exactly so."},
 		{CodeIgnoredField, Warning, "The field has no meaning on a gateway and is ignored.", "Leave the field out."},
 		{CodeOneOf, Error, "Two things are written of which only one can be.", "One of them."},
+		{CodeInertKind, Warning, "The kind is one of Istio's that a gateway on a stock Envoy cannot honour; the object is ignored, with the effect that the message names.", "Another kind that says the same, or nothing."},
+		{CodeRefusedKind, Error, "An EnvoyFilter would be ignored, and with it whatever it guards.", "The other kinds; or --ignore EnvoyFilter, where nothing depends on it."},
 		{CodeIssuer, Error, "A JWT rule says neither whose tokens it takes nor where the keys are.", "The iss claim of the tokens."},
 		{CodeJWKSURI, Error, "A jwksUri is not the address of a key set.", "An http or https URL."},
 		{CodeJWKS, Error, "A key set cannot be read, or a key in it is broken.", "A JSON Web Key Set: {\"keys\": [...]}."},
@@ -318,6 +329,13 @@ func Codes() []Info { //nolint:funlen // one table
 		{CodePassthroughLB, Warning, "The load balancer PASSTHROUGH finds no endpoint on a gateway; requests answer 503.", "Another load balancer."},
 		{CodeLocality, Warning, "A setting about localities has no effect.", "outlierDetection for a failover; endpoints and gateways with a locality."},
 		{CodeRuleTwice, Warning, "Two DestinationRules of a namespace have a trafficPolicy for one host; the older one counts.", "One of them."},
+		{CodeTelemetryIdle, Warning, "The tracing or metrics of a Telemetry have no effect on these gateways.", ""},
+		{CodeExpression, Error, "The expression of an access log's filter is not one that Envoy can read.", "A CEL expression without loops, such as response.code >= 400."},
+		{CodeExpressionName, Warning, "The expression of an access log's filter names something that no request has; what depends on it is never logged.", "An attribute of Envoy, such as request.path, response.code or connection.mtls."},
+		{CodeLogProvider, Warning, "A Telemetry, or the mesh configuration's default, names a provider that is no access log of the mesh configuration; it logs nothing there.", "envoy, or the name of an envoyFileAccessLog, envoyHttpAls, envoyTcpAls or envoyOtelAls provider."},
+		{CodeLogDefault, Warning, "An entry of accessLogging names no provider and there is no default one; it has no effect.", "providers, or defaultProviders.accessLogging in the mesh configuration."},
+		{CodeTelemetryShadowed, Warning, "Two Telemetry objects are for the same workloads; only the older one counts.", "One object with both."},
+		{CodeLogService, Warning, "No service with that port is defined for a provider of access logs that a gateway has to send to; it is left out.", "The host of a ServiceEntry, and one of its ports with the protocol GRPC."},
 	}
 }
 

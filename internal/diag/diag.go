@@ -115,7 +115,12 @@ func (l List) Sorted() List {
 	slices.SortStableFunc(out, func(a, b Diagnostic) int {
 		return cmp.Or(a.Pos.Compare(b.Pos), cmp.Compare(a.Severity, b.Severity), cmp.Compare(a.Code, b.Code), cmp.Compare(a.Message, b.Message))
 	})
-	return slices.CompactFunc(out, func(a, b Diagnostic) bool { return a.String() == b.String() })
+	return slices.CompactFunc(out, Diagnostic.repeats)
+}
+
+// repeats reports whether two findings read the same.
+func (d Diagnostic) repeats(o Diagnostic) bool {
+	return d.Pos == o.Pos && d.Severity == o.Severity && d.Code == o.Code && d.Message == o.Message && d.Hint == o.Hint
 }
 
 // HasErrors reports whether any finding refuses something.

@@ -27,6 +27,7 @@ var blocks = [][2]string{
 	{"PR09", "Objects together"},
 	{"PR10", "Mesh configuration"},
 	{"PR12", "DestinationRule"},
+	{"PR13", "Access logs"},
 }
 
 // TestDocumentation holds docs/diagnostics.md to the table of codes.

@@ -33,8 +33,10 @@ type Generation struct {
 	unreadable diag.List
 }
 
-func newGeneration(seq uint64, at time.Time, files []source.File, unreadable diag.List, settings model.Settings) *Generation {
-	program := translate.Compile(files, settings)
+// newGeneration compiles files. It is faster, and nothing else, where the program before was
+// compiled from many of the same ones.
+func newGeneration(seq uint64, at time.Time, files []source.File, unreadable diag.List, settings model.Settings, before *translate.Program) *Generation {
+	program := before.Recompile(files, settings)
 	return &Generation{
 		Seq: seq, At: at, Hash: hashOf(files, unreadable), files: files, unreadable: unreadable,
 		Program: program, requests: program.KeyRequests(),

@@ -39,8 +39,10 @@ func (r *Reloader) read(change Change) ([]source.File, diag.List) {
 	settled := map[string]bool{}
 	r.deferred = false
 	var unfinished diag.List
-	for _, f := range r.present(&unreadable, change.Unsettled) {
-		fresh := r.fresh(f.Path, change)
+	unchanged := map[string]bool{}
+	for _, f := range r.present(&unreadable, change, unchanged) {
+		// What is as it was a second ago is not being written.
+		fresh := !unchanged[f.Path] && r.fresh(f.Path, change)
 		r.deferred = r.deferred || fresh
 		settled[f.Path] = !fresh && !under(f.Path, change.Unsettled)
 		switch {
@@ -65,17 +67,19 @@ func (r *Reloader) read(change Change) ([]source.File, diag.List) {
 	for _, f := range files {
 		r.settled[f.Path] = f.Content
 	}
+	r.memory.keep(r.settled)
 	return files, unreadable
 }
 
 // present reads the files that are there: the policy directories', and the mesh
-// configuration. That one counts once, also where it stands in a policy directory.
-func (r *Reloader) present(unreadable *diag.List, unsettled []string) []source.File {
+// configuration. That one counts once, also where it stands in a policy directory. Those
+// that need not be read again are noted as unchanged.
+func (r *Reloader) present(unreadable *diag.List, change Change, unchanged map[string]bool) []source.File {
 	var out []source.File
 	mesh := r.options.Settings.MeshFile
 	for _, dir := range r.options.Dirs {
-		found, err := source.Read(os.DirFS(dir))
-		*unreadable = append(*unreadable, r.readFindings(dir, err, unsettled)...)
+		found, err := source.ReadWith(os.DirFS(dir), r.contents(dir, change, unchanged))
+		*unreadable = append(*unreadable, r.readFindings(dir, err, change.Unsettled)...)
 		for _, f := range found {
 			if f.Path = filepath.Join(dir, f.Path); f.Path != mesh {
 				out = append(out, f)
@@ -93,6 +97,27 @@ func (r *Reloader) present(unreadable *diag.List, unsettled []string) []source.F
 		*unreadable = append(*unreadable, diag.New(diag.CodeRead, diag.Position{File: mesh}, "%v", err).WithHint("make it readable"))
 	}
 	return out
+}
+
+// contents lets only those files of a directory be read that a change can be about. A
+// change that no event told reads all of them.
+func (r *Reloader) contents(dir string, change Change, unchanged map[string]bool) source.Contents {
+	now := r.options.Now()
+	told := len(change.Settled)+len(change.Complete) > 0
+	return source.Contents{
+		Known: func(name string, info fs.FileInfo) ([]byte, bool) {
+			path := filepath.Join(dir, name)
+			if !told || under(path, change.Settled) || under(path, change.Complete) || under(path, change.Unsettled) {
+				return nil, false
+			}
+			content, ok := r.memory.same(path, info)
+			unchanged[path] = ok
+			return content, ok
+		},
+		Note: func(name string, info fs.FileInfo, content []byte) {
+			r.memory.note(filepath.Join(dir, name), info, content, now)
+		},
+	}
 }
 
 // remindEvery is how often the log says that the beginning still waits.
@@ -135,7 +160,7 @@ func (r *Reloader) fresh(path string, change Change) bool {
 // Moving reports whether any file was written to so lately that it may not be complete.
 func (r *Reloader) Moving() bool {
 	var ignored diag.List // what cannot be read is told by Reload
-	for _, f := range r.present(&ignored, nil) {
+	for _, f := range r.present(&ignored, Change{}, map[string]bool{}) {
 		if r.fresh(f.Path, Change{}) {
 			return true
 		}

@@ -13,6 +13,7 @@ import (
 	"github.com/hashicorp/go-multierror"
 
 	"github.com/portreeve/portreeve/internal/diag"
+	"github.com/portreeve/portreeve/translate"
 	"github.com/portreeve/portreeve/translate/model"
 	"github.com/portreeve/portreeve/xds/node"
 	"github.com/portreeve/portreeve/xds/snapshot"
@@ -64,7 +65,9 @@ type Reloader struct {
 	awaited map[model.KeySource]string
 	groups  map[string]*group
 	settled map[string][]byte
-	seq     uint64
+	// memory is what was read of the files that are at rest.
+	memory memory
+	seq    uint64
 	// deferred says that the last reading left a file out that was being written.
 	deferred bool
 	// begun says that every file has been read once. Until then a file that is being written
@@ -93,7 +96,7 @@ type group struct {
 // New returns a reloader that has read nothing yet. With a state directory it knows the
 // generations that an earlier process kept there.
 func New(o Options) (*Reloader, error) {
-	r := &Reloader{options: o, groups: map[string]*group{}, settled: map[string][]byte{}}
+	r := &Reloader{options: o, groups: map[string]*group{}, settled: map[string][]byte{}, memory: memory{}}
 	if o.State != nil {
 		kept, gateways, err := o.State.load(o.Settings)
 		if err != nil {
@@ -122,7 +125,7 @@ func (r *Reloader) Reload(ctx context.Context, change Change) error {
 		return r.save()
 	}
 	r.seq++
-	r.latest = newGeneration(r.seq, r.options.Now(), files, unreadable, r.options.Settings)
+	r.latest = newGeneration(r.seq, r.options.Now(), files, unreadable, r.options.Settings, r.before())
 	r.kept = append([]*Generation{r.latest}, r.kept...)
 	r.turnKeys()
 	err := r.publishAll(ctx)
@@ -130,6 +133,14 @@ func (r *Reloader) Reload(ctx context.Context, change Change) error {
 	r.report()
 	r.unsaved = true
 	return multierror.Append(nil, err, r.save()).ErrorOrNil()
+}
+
+// before returns the newest program, from which the next can take what has not changed.
+func (r *Reloader) before() *translate.Program {
+	if len(r.kept) == 0 {
+		return &translate.Program{}
+	}
+	return r.kept[0].Program
 }
 
 // Rekey publishes, to every group, what it is served with the keys that there are now. It

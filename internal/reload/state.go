@@ -11,6 +11,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/portreeve/portreeve/translate"
 	"github.com/portreeve/portreeve/translate/model"
 	"github.com/portreeve/portreeve/translate/source"
 )
@@ -56,7 +57,11 @@ func (s *State) load(settings model.Settings) ([]*Generation, []model.Gateway, e
 	}
 	var out []*Generation
 	for _, g := range in.Generations {
-		out = append(out, newGeneration(0, g.At, g.Files, nil, settings))
+		before := &translate.Program{}
+		if len(out) > 0 {
+			before = out[len(out)-1].Program
+		}
+		out = append(out, newGeneration(0, g.At, g.Files, nil, settings, before))
 	}
 	return out, in.Gateways, nil
 }

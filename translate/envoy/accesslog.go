@@ -14,28 +14,14 @@ import (
 	meshv1alpha1 "istio.io/api/mesh/v1alpha1"
 )
 
-// accessLogs returns the access log that the mesh configuration asks for, for HTTP
-// connection managers and TCP proxies alike, or nil where it asks for none.
-func accessLogs(mesh *meshv1alpha1.MeshConfig) []*accesslogv3.AccessLog {
+// meshLog returns the access log that accessLogFile of the mesh configuration asks for, or
+// nil where it asks for none.
+func meshLog(mesh *meshv1alpha1.MeshConfig) []*accesslogv3.AccessLog {
 	if mesh.GetAccessLogFile() == "" {
 		return nil
 	}
 	name, config := accessLogger(mesh.GetAccessLogFile(), accessLogFormat(mesh))
 	return []*accesslogv3.AccessLog{{Name: name, ConfigType: &accesslogv3.AccessLog_TypedConfig{TypedConfig: Any(config)}}}
-}
-
-// listenerLogs logs the connections that no filter chain takes, which no other log sees.
-func listenerLogs(mesh *meshv1alpha1.MeshConfig) []*accesslogv3.AccessLog {
-	if mesh.GetDisableEnvoyListenerLog() {
-		return nil
-	}
-	out := accessLogs(mesh)
-	for _, l := range out {
-		l.Filter = &accesslogv3.AccessLogFilter{FilterSpecifier: &accesslogv3.AccessLogFilter_ResponseFlagFilter{
-			ResponseFlagFilter: &accesslogv3.ResponseFlagFilter{Flags: []string{"NR"}},
-		}}
-	}
-	return out
 }
 
 // accessLogger writes to a file. The two standard streams are not opened as files, which
@@ -71,7 +57,11 @@ func accessLogFormat(mesh *meshv1alpha1.MeshConfig) *corev3.SubstitutionFormatSt
 			Formatters: formatters(mesh.GetAccessLogFormat()),
 		}
 	}
-	text := mesh.GetAccessLogFormat()
+	return textFormat(mesh.GetAccessLogFormat())
+}
+
+// textFormat is a line of text, or of the default fields.
+func textFormat(text string) *corev3.SubstitutionFormatString {
 	if text == "" {
 		text = defaultTextFormat()
 	}
@@ -117,9 +107,16 @@ const (
 // decidedBy names the authorization rule that denied the request, or the one that allowed it.
 const decidedBy = "%DYNAMIC_METADATA(envoy.filters.http.rbac:enforced_effective_policy_id)%"
 
-// logFields are the fields of Istio's default format, and two more: the address of the
+// The issuer and the subject of the token that was verified. What a client sends and nobody
+// verified is not logged.
+const (
+	tokenIssuer  = "%DYNAMIC_METADATA(envoy.filters.http.jwt_authn:payload:iss)%"
+	tokenSubject = "%DYNAMIC_METADATA(envoy.filters.http.jwt_authn:payload:sub)%"
+)
+
+// logFields are the fields of Istio's default format, and four more: the address of the
 // connection, which ipBlocks are compared with while remoteIpBlocks are compared with
-// downstream_remote_address, and the deciding rule.
+// downstream_remote_address, the deciding rule, and whose token it was.
 func logFields() []logField {
 	return []logField{
 		{"start_time", "%START_TIME%", bare},
@@ -148,6 +145,8 @@ func logFields() []logField {
 		{"route_name", "%ROUTE_NAME%", bare},
 		{"downstream_direct_remote_address", "%DOWNSTREAM_DIRECT_REMOTE_ADDRESS%", bare},
 		{"policy", decidedBy, quoted},
+		{"token_issuer", tokenIssuer, quoted},
+		{"token_subject", tokenSubject, quoted},
 	}
 }
 

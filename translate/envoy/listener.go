@@ -16,7 +16,8 @@ import (
 // listener, as in Istio: it is closed.
 func listeners(v model.View, d delivery) []*listenerv3.Listener {
 	var out []*listenerv3.Listener
-	d.mesh = meshConfig(v)
+	v = withServedLogs(v)
+	d.mesh, d.logs = meshConfig(v), accessLogs(v)
 	for _, p := range v.Ports {
 		switch {
 		case p.Traffic == model.HTTP:
@@ -27,6 +28,7 @@ func listeners(v model.View, d delivery) []*listenerv3.Listener {
 	}
 	for _, l := range out {
 		setMeshListener(l, d.mesh)
+		l.AccessLog = listenerLogs(v)
 	}
 	return out
 }
@@ -81,6 +83,7 @@ func connectionManager(p model.Port, listener string, d delivery) *hcmv3.HttpCon
 		HttpFilters:                 httpFilters(d),
 	}
 	setMeshManager(out, d.mesh)
+	out.AccessLog = d.logs
 	if routes, ok := d.routes[routeConfigName(p)]; ok {
 		out.RouteSpecifier = &hcmv3.HttpConnectionManager_RouteConfig{RouteConfig: routes}
 	}

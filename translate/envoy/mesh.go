@@ -24,8 +24,8 @@ func meshConfig(v model.View) *meshv1alpha1.MeshConfig {
 }
 
 // setMeshManager sets on a connection manager what the mesh configuration decides: the form
-// of the path that policies see, whose address counts as the client's, what is told of the
-// client's certificate, and the access log.
+// of the path that policies see, whose address counts as the client's, and what is told of
+// the client's certificate.
 func setMeshManager(out *hcmv3.HttpConnectionManager, mesh *meshv1alpha1.MeshConfig) {
 	normalize(out, mesh.GetPathNormalization())
 	topology := mesh.GetDefaultConfig().GetGatewayTopology()
@@ -35,7 +35,6 @@ func setMeshManager(out *hcmv3.HttpConnectionManager, mesh *meshv1alpha1.MeshCon
 	out.UseRemoteAddress = wrapperspb.Bool(true)
 	out.XffNumTrustedHops = topology.GetNumTrustedProxies()
 	out.ForwardClientCertDetails = forwardedCertificate(topology.GetForwardClientCertDetails())
-	out.AccessLog = accessLogs(mesh)
 }
 
 // normalize mirrors MeshConfig.pathNormalization. Where nothing is chosen, escaped slashes
@@ -83,7 +82,6 @@ func setMeshListener(out *listenerv3.Listener, mesh *meshv1alpha1.MeshConfig) {
 			ConfigType: &listenerv3.ListenerFilter_TypedConfig{TypedConfig: Any(&proxyprotocolv3.ProxyProtocol{})},
 		})
 	}
-	out.AccessLog = listenerLogs(mesh)
 }
 
 // setMeshCluster sets on a cluster what the mesh configuration says of connections.

@@ -113,7 +113,7 @@ func policyChain(filters []policyFilter) *corev3.TypedExtensionConfig {
 // inline in every listener.
 func RenderIstio(v model.View) Resources {
 	out, d := Render(v), delivery{}
-	out.Listeners, out.ExtensionConfigs = nil, nil
+	out.Listeners, out.ExtensionConfigs, out.Routes = nil, nil, routeConfigs(v)
 	out.Clusters = slices.DeleteFunc(out.Clusters, isKeyCluster)
 	d.policy = []*hcmv3.HttpFilter{}
 	for _, f := range policyFilters(v) {

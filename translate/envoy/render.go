@@ -7,6 +7,7 @@ import (
 
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
 	endpointv3 "github.com/envoyproxy/go-control-plane/envoy/config/endpoint/v3"
+	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 
 	"github.com/portreeve/portreeve/translate/model"
 )
@@ -15,11 +16,9 @@ import (
 // policy filters are always all there, empty where nothing applies, so that the first
 // policy changes no listener either.
 func Render(v model.View) Resources {
-	out := Resources{Trace: Trace{}, Listeners: listeners(v, delivery{})}
-	for _, p := range v.Ports {
-		if p.Traffic == model.HTTP {
-			out.Routes = append(out.Routes, routeConfig(v, p))
-		}
+	out := Resources{Trace: Trace{}, Listeners: listeners(v, delivery{}), Routes: routeConfigs(v)}
+	for _, r := range out.Routes {
+		shareRetries(r)
 	}
 	services, endpoints, origins := clusters(v)
 	out.Clusters, out.Endpoints = services, endpoints
@@ -39,5 +38,16 @@ func Render(v model.View) Resources {
 	slices.SortFunc(out.Endpoints, func(a, b *endpointv3.ClusterLoadAssignment) int {
 		return cmp.Compare(a.GetClusterName(), b.GetClusterName())
 	})
+	return out
+}
+
+// routeConfigs renders the routes of every HTTP port.
+func routeConfigs(v model.View) []*routev3.RouteConfiguration {
+	var out []*routev3.RouteConfiguration
+	for _, p := range v.Ports {
+		if p.Traffic == model.HTTP {
+			out = append(out, routeConfig(v, p))
+		}
+	}
 	return out
 }

@@ -1,6 +1,7 @@
 package envoy
 
 import (
+	accesslogv3 "github.com/envoyproxy/go-control-plane/envoy/config/accesslog/v3"
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
 	endpointv3 "github.com/envoyproxy/go-control-plane/envoy/config/endpoint/v3"
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
@@ -20,6 +21,8 @@ type delivery struct {
 	// network are the network filters of policy; nil leaves them to the stream.
 	network []*listenerv3.Filter
 	routes  map[string]*routev3.RouteConfiguration
+	// logs are the access logs. listeners sets them.
+	logs []*accesslogv3.AccessLog
 	// mesh is the mesh configuration, or nil. listeners sets it.
 	mesh *meshv1alpha1.MeshConfig
 }

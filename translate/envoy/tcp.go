@@ -62,7 +62,7 @@ func networkFilters(v model.View, p model.Port, c model.Chain, d delivery) []*li
 // tcpProxy forwards to the destinations that can receive traffic, named in statistics as
 // Istio names them.
 func tcpProxy(v model.View, p model.Port, c model.Chain) *tcpproxyv3.TcpProxy {
-	logs := accessLogs(meshConfig(v))
+	logs := accessLogs(v)
 	targets := weighted(v, p, c.Route, c.Hosts)
 	if len(targets) == 1 {
 		name := targets[0].GetName()

@@ -107,6 +107,8 @@ func apiVersion(k resource.Kind) string {
 		return "v1"
 	case resource.EndpointSlice:
 		return "discovery.k8s.io/v1"
+	case resource.Telemetry:
+		return "telemetry.istio.io/v1"
 	default:
 		return "networking.istio.io/v1"
 	}

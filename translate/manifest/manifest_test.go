@@ -10,8 +10,10 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/testing/protocmp"
+	"google.golang.org/protobuf/types/known/wrapperspb"
 	networkingv1alpha3 "istio.io/api/networking/v1alpha3"
 	securityv1beta1 "istio.io/api/security/v1beta1"
+	telemetryv1alpha1 "istio.io/api/telemetry/v1alpha1"
 	typev1beta1 "istio.io/api/type/v1beta1"
 
 	"github.com/portreeve/portreeve/translate/manifest"
@@ -103,6 +105,11 @@ func everything() []resource.Resource {
 		first,
 		object(resource.AuthorizationPolicy, "all", &securityv1beta1.AuthorizationPolicy{Rules: []*securityv1beta1.Rule{{}}}),
 		object(resource.AuthorizationPolicy, "nothing", &securityv1beta1.AuthorizationPolicy{}),
+		object(resource.Telemetry, "t", &telemetryv1alpha1.Telemetry{AccessLogging: []*telemetryv1alpha1.AccessLogging{{
+			Providers: []*telemetryv1alpha1.ProviderRef{{Name: "envoy"}}, Disabled: wrapperspb.Bool(false),
+			Match:  &telemetryv1alpha1.AccessLogging_LogSelector{Mode: telemetryv1alpha1.WorkloadMode_CLIENT},
+			Filter: &telemetryv1alpha1.AccessLogging_Filter{Expression: `response.code >= 400 && request.path != "a: b"`},
+		}}}),
 		object(resource.Gateway, "g", &networkingv1alpha3.Gateway{
 			Selector: map[string]string{"istio": "ingressgateway"},
 			Servers: []*networkingv1alpha3.Server{{

@@ -32,6 +32,7 @@ func (m *Model) check() diag.List {
 	out = append(out, c.virtualServices()...)
 	out = append(out, c.normalization()...)
 	out = append(out, m.checkProviders()...)
+	out = append(out, c.telemetry()...)
 	return append(out, m.checkClaimHeaders()...)
 }
 

@@ -14,7 +14,7 @@ import (
 // Model is all resources, indexed. It is immutable and safe for concurrent use.
 type Model struct {
 	settings Settings
-	// policies holds RequestAuthentications and AuthorizationPolicies by kind and namespace, in Istio's order.
+	// policies holds RequestAuthentications, AuthorizationPolicies and Telemetry by kind and namespace, in Istio's order.
 	policies map[resource.Kind]map[string][]*resource.Resource
 	// gateways holds the Gateway resources, oldest first.
 	gateways []*resource.Resource
@@ -43,6 +43,8 @@ type View struct {
 	Services []Service
 	// ambiguous are the hosts that several namespaces define, whether the gateway sees them or not.
 	ambiguous map[Host]bool
+	// AccessLogs are the logs that the gateway writes.
+	AccessLogs AccessLogs
 	// Mesh is the mesh configuration.
 	Mesh *resource.Mesh
 	// KeyFetch and Keys say where the keys come from that rules do not hold themselves.
@@ -58,6 +60,7 @@ func Build(resources []resource.Resource, settings Settings) (*Model, diag.List)
 		policies: map[resource.Kind]map[string][]*resource.Resource{
 			resource.RequestAuthentication: {},
 			resource.AuthorizationPolicy:   {},
+			resource.Telemetry:             {},
 		},
 		routes:    map[string][]*resource.Resource{},
 		delegates: newDelegates(),
@@ -100,13 +103,15 @@ func (m *Model) add(r *resource.Resource) {
 // For returns what applies to a gateway. It is total: whatever could fail has been
 // reported by Build or before it.
 func (m *Model) For(g Gateway) View {
+	services := m.visibleServices(g)
 	return View{
 		Gateway:                g,
 		RequestAuthentications: m.applying(resource.RequestAuthentication, g, g.Namespace, m.settings.RootNamespace),
 		AuthorizationPolicies:  m.inTrustDomains(m.applying(resource.AuthorizationPolicy, g, m.settings.RootNamespace, g.Namespace)),
 		Ports:                  m.ports(g),
-		Services:               m.visibleServices(g),
+		Services:               services,
 		ambiguous:              m.services.ambiguous,
+		AccessLogs:             m.accessLogs(g, services),
 		Mesh:                   m.settings.Mesh,
 		KeyFetch:               m.settings.KeyFetch,
 		Keys:                   m.settings.Keys,

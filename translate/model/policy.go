@@ -2,6 +2,7 @@ package model
 
 import (
 	securityv1beta1 "istio.io/api/security/v1beta1"
+	telemetryv1alpha1 "istio.io/api/telemetry/v1alpha1"
 	typev1beta1 "istio.io/api/type/v1beta1"
 
 	"github.com/portreeve/portreeve/translate/resource"
@@ -41,6 +42,8 @@ func attachmentOf(policy *resource.Resource) attachment {
 	case *securityv1beta1.RequestAuthentication:
 		return newAttachment(spec.GetSelector(), spec.GetTargetRef(), spec.GetTargetRefs())
 	case *securityv1beta1.AuthorizationPolicy:
+		return newAttachment(spec.GetSelector(), spec.GetTargetRef(), spec.GetTargetRefs())
+	case *telemetryv1alpha1.Telemetry:
 		return newAttachment(spec.GetSelector(), spec.GetTargetRef(), spec.GetTargetRefs())
 	default:
 		return attachment{}

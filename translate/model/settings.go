@@ -14,6 +14,9 @@ type Settings struct {
 	MeshFile string
 	// Mesh is what the mesh file says. Compile sets it.
 	Mesh *resource.Mesh
+	// Ignored are kinds whose objects are left out with a warning, where they are an error
+	// otherwise (resource.Ignorable).
+	Ignored []resource.Kind
 	// KeyFetch says who fetches keys that a policy does not hold itself.
 	KeyFetch KeyFetch
 	// Keys are the keys that have been fetched. A source that is not among them rejects

@@ -21,36 +21,66 @@ import (
 // left out; the error's Reach says which gateways that touches. The Reach of a policy names
 // its namespace as written; whoever knows the root namespace widens that one to all.
 func Decode(documents []source.Document) ([]Resource, diag.List) {
-	d := decoder{definitions: definitions(), seen: make(map[Key]seen, len(documents)), keySets: map[string]keySet{}}
-	for _, document := range documents {
-		d.document(document)
-	}
-	return d.resources, d.diags
+	return Options{}.Decode(documents)
 }
 
-type decoder struct {
+// Options say what is decoded in another way than usual. The zero value is the usual way.
+type Options struct {
+	// Ignored are kinds whose objects are left out with a warning, see [Ignorable].
+	Ignored []Kind
+}
+
+// Decode is the function Decode with options.
+func (o Options) Decode(documents []source.Document) ([]Resource, diag.List) {
+	return Unique(NewDecoder(o).Objects(documents))
+}
+
+// Decoder decodes one document after the other. What it has learnt of one (a key set) only
+// makes the next cheaper: an object depends on its document and the options alone.
+type Decoder struct {
+	options     Options
 	definitions []definition
-	resources   []Resource
-	diags       diag.List
-	seen        map[Key]seen
 	keySets     map[string]keySet
+	// diags are the findings about the document that is being looked at.
+	diags diag.List
 }
 
-// seen remembers the first document of a key.
-type seen struct {
-	pos   diag.Position
-	reach diag.Scope
+// NewDecoder returns a decoder. It is for one goroutine.
+func NewDecoder(o Options) *Decoder {
+	return &Decoder{options: o, definitions: definitions(), keySets: map[string]keySet{}}
 }
 
-func (d *decoder) document(document source.Document) {
+// Object is what one document says by itself: a resource, or why it is none. It is shared
+// and must not be changed.
+type Object struct {
+	// resource is valid where there is no error among the findings; its key also elsewhere, where named says so.
+	resource Resource
+	named    bool
+	diags    diag.List
+	reach    diag.Scope
+}
+
+// Objects decodes every document by itself.
+func (d *Decoder) Objects(documents []source.Document) []Object {
+	out := make([]Object, 0, len(documents))
+	for _, document := range documents {
+		d.diags = nil
+		object := d.object(document)
+		object.diags = append(d.diags, object.diags...)
+		out = append(out, object)
+	}
+	return out
+}
+
+func (d *Decoder) object(document source.Document) Object {
 	if document.Root.Kind != yaml.MappingNode {
 		d.diags = append(d.diags, diag.New(diag.CodeNotAnObject, document.Position(document.Root), "the document is %s, not an object", describe(document.Root)).
 			WithHint("an object has apiVersion, kind, metadata and spec"))
-		return
+		return Object{}
 	}
 	def, ok := d.definition(document)
 	if !ok {
-		return
+		return Object{}
 	}
 	c := &checker{origin: Origin{Document: document}, key: Key{Kind: def.kind}, keySets: d.keySets}
 	c.metadata()
@@ -63,10 +93,9 @@ func (d *decoder) document(document source.Document) {
 	if c.meta.valid {
 		c.reach = def.reach(c)
 	}
-	d.once(c)
-	d.diags = append(d.diags, c.finish()...)
-	if !c.diags.HasErrors() {
-		d.resources = append(d.resources, Resource{Key: c.key, Labels: c.meta.labels, Annotations: c.meta.annotations, Created: c.meta.created, Spec: spec, Origin: c.origin})
+	return Object{
+		resource: Resource{Key: c.key, Labels: c.meta.labels, Annotations: c.meta.annotations, Created: c.meta.created, Spec: spec, Origin: c.origin},
+		named:    c.meta.valid, diags: c.finish(), reach: c.reach,
 	}
 }
 
@@ -85,18 +114,41 @@ func (c *checker) decodeObject(def definition, spec proto.Message) bool {
 	return c.decodeAt(withContent(root, own), spec, nil)
 }
 
-// once refuses a second document of the same object. Which of the two the user means is
-// unknown, so the error reaches whatever either of them reaches.
-func (d *decoder) once(c *checker) {
-	if !c.meta.valid {
-		return
+// Unique returns the resources and findings of objects, in their order. It refuses a second
+// object of the same key. Which of the two the user means is unknown, so the error reaches
+// whatever either of them reaches.
+func Unique(objects []Object) ([]Resource, diag.List) {
+	resources := make([]Resource, 0, len(objects))
+	var diags diag.List
+	seen := make(map[Key]*Object, len(objects))
+	for i := range objects {
+		object := &objects[i]
+		found := object.diags
+		if object.named {
+			if first, again := seen[object.resource.Key]; again {
+				found = object.again(first)
+			} else {
+				seen[object.resource.Key] = object
+			}
+		}
+		diags = append(diags, found...)
+		if object.resource.Spec != nil && !found.HasErrors() {
+			resources = append(resources, object.resource)
+		}
 	}
+	return resources, diags
+}
+
+// again returns the findings of an object whose key an earlier one has.
+func (o *Object) again(first *Object) diag.List {
 	path := Path{"metadata", "name"}
-	first, again := d.seen[c.key]
-	if !again {
-		d.seen[c.key] = seen{c.origin.At(path), c.reach}
-		return
+	key := o.resource.Key
+	d := diag.New(diag.CodeDuplicateName, o.resource.Origin.At(path), "%s is defined here and at %s", key, first.resource.Origin.At(path)).
+		WithHint("keep one of them")
+	d.Object, d.Field = key.String(), path.String()
+	out := append(slices.Clone(o.diags), d)
+	for i := range out {
+		out[i].Reach = o.reach.Union(first.reach)
 	}
-	c.add(diag.CodeDuplicateName, path, "%s is defined here and at %s", c.key, first.pos).WithHint("keep one of them")
-	c.reach = c.reach.Union(first.reach)
+	return out.Sorted()
 }

@@ -53,18 +53,12 @@ func definitions() []definition {
 		{Endpoints, coreGroup, []string{"v1"}, func() proto.Message { return &kubernetesv1.Endpoints{} }, everyone, checkEndpoints, []string{"subsets"}},
 		{EndpointSlice, discoveryGroup, []string{"v1", "v1beta1"}, func() proto.Message { return &kubernetesv1.EndpointSlice{} }, everyone, checkEndpointSlice, []string{"addressType", "endpoints", "ports"}},
 		{JWTPolicy, portreeveGroup, []string{"v1alpha1"}, func() proto.Message { return &portreevev1alpha1.JWTPolicy{} }, policyReach, checkJWTPolicy, nil},
+		telemetryDefinition(),
 	}
 }
 
-// untranslated are the kinds that Istio has in groups that end in istio.io and that are
-// known here only well enough to say that they do nothing.
-func untranslated() []string {
-	return []string{"EnvoyFilter", "PeerAuthentication", "ProxyConfig", "Sidecar", "Telemetry",
-		"WasmPlugin", "WorkloadGroup", "IstioOperator", "TrafficExtension"}
-}
-
 // definition finds what is known of the document's kind, or reports why there is nothing.
-func (d *decoder) definition(document source.Document) (definition, bool) {
+func (d *Decoder) definition(document source.Document) (definition, bool) {
 	apiVersion, kind := child(document.Root, "apiVersion"), child(document.Root, "kind")
 	if !isText(apiVersion) || !isText(kind) {
 		d.diags = append(d.diags, notAnObject(document, apiVersion, kind))
@@ -105,7 +99,7 @@ func notAnObject(document source.Document, apiVersion, kind *yaml.Node) diag.Dia
 
 // unknownKind is an error in our API groups and wherever one of our kinds was probably
 // meant: a misspelt policy would silently not be enforced. Elsewhere it is a note.
-func (d *decoder) unknownKind(document source.Document, group string, apiVersion, kind *yaml.Node) diag.Diagnostic {
+func (d *Decoder) unknownKind(document source.Document, group string, apiVersion, kind *yaml.Node) diag.Diagnostic {
 	var groups, ofGroup []string
 	for _, def := range d.definitions {
 		if ofKubernetes(def.group) {
@@ -118,15 +112,15 @@ func (d *decoder) unknownKind(document source.Document, group string, apiVersion
 			ofGroup = append(ofGroup, string(def.kind))
 		}
 	}
+	if f, ok := d.inert(document, group, kind.Value); ok {
+		return f
+	}
 	istio := strings.HasSuffix(group, ".istio.io")
 	near := nearest(group, groups)
 	if group == "" {
 		near = d.groupOf(kind.Value)
 	}
 	switch {
-	case (istio || len(ofGroup) > 0) && slices.Contains(untranslated(), kind.Value):
-		return diag.New(diag.CodeUnknownKind, document.Position(kind), "%s is not translated yet", kind.Value).
-			WithHint("take it out of the directory; %s", "it has no effect on these gateways")
 	case len(ofGroup) > 0:
 		return diag.New(diag.CodeUnknownKind, document.Position(kind), "%s has no kind %q", group, kind.Value).
 			WithHint("%s", suggestion(kind.Value, ofGroup))
@@ -154,7 +148,7 @@ func versionsOf(def definition) string {
 }
 
 // groupOf returns the group of one of our kinds, for an apiVersion without a group.
-func (d *decoder) groupOf(kind string) string {
+func (d *Decoder) groupOf(kind string) string {
 	for _, def := range d.definitions {
 		if strings.EqualFold(string(def.kind), kind) {
 			return def.group

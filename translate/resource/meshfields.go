@@ -26,7 +26,7 @@ func idleMeshFields() []string {
 		"ingressClass", "ingressService", "ingressControllerMode", "ingressSelector", "enableTracing", "enableEnvoyAccessLogService",
 		"outboundTrafficPolicy", "inboundTrafficPolicy", "configSources", "enableAutoMtls", "caCertificates", "h2UpgradePolicy",
 		"inboundClusterStatName", "outboundClusterStatName", "certificates", "serviceSettings", "serviceScopeConfigs",
-		"enablePrometheusMerge", "verifyCertificateAtClient", "ca", "dnsRefreshRate", "defaultProviders", "meshMTLS", "defaultInboundHttpRetryPolicy"}
+		"enablePrometheusMerge", "verifyCertificateAtClient", "ca", "dnsRefreshRate", "meshMTLS", "defaultInboundHttpRetryPolicy"}
 }
 
 // refusedProxyFields are the fields of defaultConfig that change what a gateway lets pass
@@ -63,6 +63,8 @@ func (c *checker) meshFields(config *meshv1alpha1.MeshConfig) {
 		path := Path{name}
 		switch {
 		case slices.Contains(meshFields(), name):
+		case name == "defaultProviders":
+			c.defaultProviders(config.GetDefaultProviders())
 		case name == "defaultConfig":
 			c.proxyFields(config.GetDefaultConfig())
 		case slices.Contains(idleMeshFields(), name):

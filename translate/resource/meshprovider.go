@@ -33,7 +33,9 @@ func (c *checker) extensionProviders(providers []*meshv1alpha1.MeshConfig_Extens
 		case *meshv1alpha1.MeshConfig_ExtensionProvider_EnvoyExtAuthzGrpc:
 			c.grpcAuthorizer(path.Field("envoyExtAuthzGrpc"), kind.EnvoyExtAuthzGrpc)
 		default:
-			c.idleProvider(path, p)
+			if !c.logProvider(path, p) {
+				c.idleProvider(path, p)
+			}
 		}
 	}
 }
@@ -48,7 +50,7 @@ func (c *checker) providerName(path Path, name string) {
 	}
 }
 
-// idleProvider warns of a provider of telemetry, which no policy can be enforced by.
+// idleProvider warns of a provider of traces or metrics, which no gateway here has.
 func (c *checker) idleProvider(path Path, p *meshv1alpha1.MeshConfig_ExtensionProvider) {
 	for _, name := range setFields(p) {
 		if name != "name" {

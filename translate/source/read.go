@@ -36,7 +36,20 @@ const (
 // that could be read are returned beside the error, for a report only. Each collected
 // error is a *fs.PathError with the path inside the tree.
 func Read(fsys fs.FS) ([]File, error) {
-	r := reader{fsys: fsys, directories: map[string]bool{}, listed: map[string]bool{}}
+	return ReadWith(fsys, Contents{})
+}
+
+// Contents lets a caller keep what it has read. The zero value keeps nothing.
+type Contents struct {
+	// Known returns the content of a file that need not be read again.
+	Known func(name string, info fs.FileInfo) ([]byte, bool)
+	// Note is told every file that was read, with what the file system said of it before.
+	Note func(name string, info fs.FileInfo, content []byte)
+}
+
+// ReadWith is Read, except that files are not read whose content is known.
+func ReadWith(fsys fs.FS, contents Contents) ([]File, error) {
+	r := reader{fsys: fsys, contents: contents, directories: map[string]bool{}, listed: map[string]bool{}}
 	r.directory(".", 0)
 	// Plain names come first, so that they win over symlinks to the same content.
 	r.phase = linked
@@ -50,8 +63,9 @@ func Read(fsys fs.FS) ([]File, error) {
 }
 
 type reader struct {
-	fsys  fs.FS
-	files []File
+	fsys     fs.FS
+	contents Contents
+	files    []File
 	// links are the symlinks still to be followed, in the order of the walk.
 	links []link
 	// directories and listed hold the identities of what was walked and read already.
@@ -154,10 +168,23 @@ func (r *reader) file(name string) {
 		return
 	}
 	r.listed[id] = true
-	content, err := fs.ReadFile(r.fsys, name)
+	content, err := r.content(name, info)
 	if err != nil {
 		r.fail("read", name, err)
 		return
 	}
 	r.files = append(r.files, File{Path: name, Content: content})
+}
+
+func (r *reader) content(name string, info fs.FileInfo) ([]byte, error) {
+	if r.contents.Known != nil {
+		if content, ok := r.contents.Known(name, info); ok {
+			return content, nil
+		}
+	}
+	content, err := fs.ReadFile(r.fsys, name)
+	if err == nil && r.contents.Note != nil {
+		r.contents.Note(name, info, content)
+	}
+	return content, err
 }

@@ -38,7 +38,8 @@ func New(r envoy.Resources) (*cachev3.Snapshot, error) {
 		return nil, fmt.Errorf("find references: %w", err)
 	}
 	var errs *multierror.Error
-	snap := &cachev3.Snapshot{}
+	// The library would make the versions of the single resources itself, and marshal each once more.
+	snap := &cachev3.Snapshot{VersionMap: map[string]map[string]string{}}
 	lists := byType(r)
 	for _, t := range Types() {
 		url, list := t.URL, lists[t.URL]
@@ -46,21 +47,18 @@ func New(r envoy.Resources) (*cachev3.Snapshot, error) {
 			list = slices.DeleteFunc(list, func(m types.Resource) bool { return wanted[cachev3.GetResourceName(m)] == "" })
 			errs = multierror.Append(errs, dangling(wanted, list)...)
 		}
-		resources, err := group(list)
+		resources, versions, err := group(list)
 		if err != nil {
 			errs = multierror.Append(errs, fmt.Errorf("%s: %w", t.Short, err))
 			continue
 		}
-		snap.Resources[cachev3.GetResponseType(url)] = resources
+		snap.Resources[cachev3.GetResponseType(url)], snap.VersionMap[url] = resources, versions
 	}
 	if err := errs.ErrorOrNil(); err != nil {
 		return nil, fmt.Errorf("build snapshot: %w", err)
 	}
 	if err := snap.Consistent(); err != nil {
 		return nil, fmt.Errorf("check snapshot: %w", err)
-	}
-	if err := snap.ConstructVersionMap(); err != nil {
-		return nil, fmt.Errorf("hash resources: %w", err)
 	}
 	return snap, nil
 }
@@ -85,29 +83,30 @@ func resourcesOf[M types.Resource](list []M) []types.Resource {
 	return out
 }
 
-// group sorts the resources of one type by name and gives them the hash of their content as version.
-func group(list []types.Resource) (cachev3.Resources, error) {
+// group sorts the resources of one type by name and gives them the hash of their content as
+// version, all together and each by itself.
+func group(list []types.Resource) (cachev3.Resources, map[string]string, error) {
 	slices.SortFunc(list, func(a, b types.Resource) int {
 		return cmp.Compare(cachev3.GetResourceName(a), cachev3.GetResourceName(b))
 	})
 	hash := sha256.New()
-	previous := ""
+	versions := make(map[string]string, len(list))
 	for _, m := range list {
 		name := cachev3.GetResourceName(m)
-		switch name {
-		case "":
-			return cachev3.Resources{}, errors.New("a resource has no name")
-		case previous:
-			return cachev3.Resources{}, fmt.Errorf("two resources have the name %q", name)
+		if name == "" {
+			return cachev3.Resources{}, nil, errors.New("a resource has no name")
 		}
-		previous = name
+		if _, again := versions[name]; again {
+			return cachev3.Resources{}, nil, fmt.Errorf("two resources have the name %q", name)
+		}
 		b, err := cachev3.MarshalResource(m)
 		if err != nil {
-			return cachev3.Resources{}, fmt.Errorf("marshal %q: %w", name, err)
+			return cachev3.Resources{}, nil, fmt.Errorf("marshal %q: %w", name, err)
 		}
+		versions[name] = cachev3.HashResource(b)
 		// The length keeps the bytes of neighbours apart; the name is part of the bytes.
 		hash.Write(binary.BigEndian.AppendUint64(nil, uint64(len(b))))
 		hash.Write(b)
 	}
-	return cachev3.NewResources(hex.EncodeToString(hash.Sum(nil))[:16], list), nil
+	return cachev3.NewResources(hex.EncodeToString(hash.Sum(nil))[:16], list), versions, nil
 }

@@ -1,0 +1,68 @@
+package reload
+
+import (
+	"io/fs"
+	"maps"
+	"os"
+	"reflect"
+	"time"
+)
+
+// memory holds what was read of each file, so that an edit of one among thousands does not
+// read them all. It is never trusted alone: it answers only where an event named what has
+// changed, not for a file that the event named, and not where anything that the file system
+// tells of the file is other than it was.
+type memory map[string]remembered
+
+// remembered is a file as it was read.
+type remembered struct {
+	// info is what the file system told before the reading.
+	info    fs.FileInfo
+	changed time.Time
+	content []byte
+}
+
+// rest is how long a file must have been left alone, when it was read, for its times to tell
+// a later change: file systems count them in steps of some milliseconds.
+const rest = time.Second
+
+// note remembers a file that was read, unless its times would not tell a change.
+func (m memory) note(path string, info fs.FileInfo, content []byte, now time.Time) {
+	changed, ok := changeTime(info)
+	if !ok || now.Sub(changed) < rest || now.Sub(info.ModTime()) < rest {
+		delete(m, path)
+		return
+	}
+	m[path] = remembered{info, changed, content}
+}
+
+// same returns the content of a file that is as it was when it was read.
+func (m memory) same(path string, info fs.FileInfo) ([]byte, bool) {
+	was, known := m[path]
+	if !known || !os.SameFile(was.info, info) || was.info.Size() != info.Size() || !was.info.ModTime().Equal(info.ModTime()) {
+		return nil, false
+	}
+	changed, ok := changeTime(info)
+	return was.content, ok && changed.Equal(was.changed)
+}
+
+// keep forgets all other files.
+func (m memory) keep(files map[string][]byte) {
+	maps.DeleteFunc(m, func(path string, _ remembered) bool { _, kept := files[path]; return !kept })
+}
+
+// changeTime returns when the file or anything about it last changed, which unlike the time
+// of modification nobody can set. Its name differs between operating systems; where it has
+// none the file is read every time.
+func changeTime(info fs.FileInfo) (time.Time, bool) {
+	stat := reflect.Indirect(reflect.ValueOf(info.Sys()))
+	if stat.Kind() != reflect.Struct {
+		return time.Time{}, false
+	}
+	for _, name := range []string{"Ctim", "Ctimespec"} {
+		if t := stat.FieldByName(name); t.IsValid() && t.Kind() == reflect.Struct {
+			return time.Unix(t.FieldByName("Sec").Int(), t.FieldByName("Nsec").Int()), true
+		}
+	}
+	return time.Time{}, false
+}

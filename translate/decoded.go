@@ -1,0 +1,58 @@
+package translate
+
+import (
+	"bytes"
+	"slices"
+
+	"github.com/portreeve/portreeve/internal/diag"
+	"github.com/portreeve/portreeve/translate/resource"
+	"github.com/portreeve/portreeve/translate/source"
+)
+
+// decoded is what files say, each by itself, in the order of the files. A file whose path
+// and content are the same says the same again, so an edit costs the files that it touches.
+type decoded struct {
+	options resource.Options
+	files   []decodedFile
+	// index is the place in files of each path, the last of equal ones.
+	index map[string]int
+}
+
+// decodedFile is what one file says.
+type decodedFile struct {
+	content []byte
+	objects []resource.Object
+	diags   diag.List
+}
+
+// again decodes the files that are not among those of d, and takes the others from there.
+func (d decoded) again(files []source.File, options resource.Options) decoded {
+	out := decoded{options: options, files: make([]decodedFile, 0, len(files)), index: make(map[string]int, len(files))}
+	if !slices.Equal(d.options.Ignored, options.Ignored) {
+		d = decoded{}
+	}
+	decoder := resource.NewDecoder(options)
+	for i, f := range files {
+		at, known := d.index[f.Path]
+		if known && bytes.Equal(d.files[at].content, f.Content) {
+			out.files = append(out.files, d.files[at])
+		} else {
+			documents, found := source.Parse([]source.File{f})
+			out.files = append(out.files, decodedFile{content: f.Content, objects: decoder.Objects(documents), diags: found})
+		}
+		out.index[f.Path] = i
+	}
+	return out
+}
+
+// join returns the resources of all files and what was found.
+func (d decoded) join() ([]resource.Resource, diag.List) {
+	var objects []resource.Object
+	var diags diag.List
+	for _, f := range d.files {
+		objects = append(objects, f.objects...)
+		diags = append(diags, f.diags...)
+	}
+	resources, found := resource.Unique(objects)
+	return resources, append(diags, found...)
+}

@@ -1,0 +1,113 @@
+package resource
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/portreeve/portreeve/internal/diag"
+	"github.com/portreeve/portreeve/translate/source"
+)
+
+// EnvoyFilter is the one kind whose objects are an error only because they would be ignored.
+const EnvoyFilter Kind = "EnvoyFilter"
+
+// Ignorable returns the kinds that Options.Ignored may name: those whose objects are an
+// error only because they would have no effect. Leaving out a policy, or a kind of which
+// too little is known to say what its absence means, cannot be asked for.
+func Ignorable() []Kind { return []Kind{EnvoyFilter} }
+
+// inert is a kind that Istio has and that a gateway on a stock Envoy, without a mesh, cannot
+// honour.
+type inert struct {
+	kind  Kind
+	group string
+	// effect says what it means that the object is ignored.
+	effect func(*checker) string
+	hint   string
+}
+
+func inertKinds() []inert {
+	const extensionsGroup, installGroup = "extensions.istio.io", "install.istio.io"
+	return []inert{
+		{EnvoyFilter, networkingGroup, always("requests pass without what it adds to Envoy, which may be a check or a limit"), "say it with the other kinds and take it out of the directory"},
+		{"WasmPlugin", extensionsGroup, extensionEffect, "say it with RequestAuthentication and AuthorizationPolicy, or take it out of the directory"},
+		{"TrafficExtension", extensionsGroup, extensionEffect, "say it with RequestAuthentication and AuthorizationPolicy, or take it out of the directory"},
+		{"Sidecar", networkingGroup, always("a gateway sees every service that is exported to its namespace"), "limit what a gateway sees by exportTo, or take it out of the directory"},
+		{"PeerAuthentication", securityGroup, peerEffect, "tls.mode: MUTUAL in a server of a Gateway, or take it out of the directory"},
+		{"ProxyConfig", networkingGroup, always("a gateway keeps the threads, the environment and the image that it was started with"), "start Envoy as it is meant to run, and take it out of the directory"},
+		{"WorkloadGroup", networkingGroup, always("no endpoint comes from it, and its probes do not run"), "list the endpoints in a ServiceEntry, or take it out of the directory"},
+		{"IstioOperator", installGroup, always("it installs Istio, and there is none; the mesh configuration in it does not count"), "write what stands below spec.meshConfig into a file and name that with --mesh-config"},
+	}
+}
+
+func always(effect string) func(*checker) string { return func(*checker) string { return effect } }
+
+// extensionEffect names what an extension in a phase of security would have done.
+func extensionEffect(c *checker) string {
+	switch phase := textAt(c, "spec", "phase"); phase {
+	case "AUTHN":
+		return "requests pass without it, and it is in the phase AUTHN: nobody is authenticated by it"
+	case "AUTHZ":
+		return "requests pass without it, and it is in the phase AUTHZ: nothing is refused by it"
+	default:
+		return "requests pass without it, also where it authenticates or refuses them"
+	}
+}
+
+// peerEffect names what the mode of a PeerAuthentication would have asked for.
+func peerEffect(c *checker) string {
+	const where = "only a Gateway asks clients for a certificate, and connections to backends are plain where no DestinationRule says otherwise"
+	if textAt(c, "spec", "mtls", "mode") == "STRICT" {
+		return "connections pass without mutual TLS although it is STRICT; " + where
+	}
+	return "connections pass without the mutual TLS that it asks for; " + where
+}
+
+func textAt(c *checker, steps ...string) string {
+	if n := at(c.origin.Document.Root, steps...); n != nil {
+		return n.Value
+	}
+	return ""
+}
+
+// inert returns the finding about an object that has no effect, or false where the kind is
+// another. It is a warning, except for an EnvoyFilter, which is used to guard and which
+// nobody can tell from one that does not: that is an error until the user says that it may
+// be ignored. The error reaches what the EnvoyFilter would have changed.
+func (d *Decoder) inert(document source.Document, group, kind string) (diag.Diagnostic, bool) {
+	all := inertKinds()
+	i := slices.IndexFunc(all, func(k inert) bool { return string(k.kind) == kind && k.group == group })
+	if i < 0 {
+		return diag.Diagnostic{}, false
+	}
+	k := all[i]
+	c := &checker{origin: Origin{Document: document}, key: Key{Kind: k.kind}}
+	c.metadata()
+	c.key.Namespace, c.key.Name = c.meta.namespace, c.meta.name
+	code, verb, hint, scope := diag.CodeInertKind, "is ignored", k.hint, diag.Limited()
+	if slices.Contains(Ignorable(), k.kind) && !slices.Contains(d.options.Ignored, k.kind) {
+		code, verb, hint, scope = diag.CodeRefusedKind, "cannot be honoured", fmt.Sprintf("%s; or --ignore %s, where nothing depends on it", k.hint, k.kind), c.filterReach()
+	}
+	f := diag.New(code, document.Position(child(document.Root, "kind")), "%s %s: %s", k.kind, verb, k.effect(c)).WithHint("%s", hint)
+	f.Field, f.Reach = "kind", scope
+	if c.meta.valid {
+		f.Object = c.key.String()
+	}
+	return f, true
+}
+
+// filterReach is the workloads of its namespace that an EnvoyFilter selects, or every
+// gateway where that cannot be read.
+func (c *checker) filterReach() diag.Scope {
+	selector := at(c.origin.Document.Root, "spec", "workloadSelector")
+	var labels map[string]string
+	ok := true
+	if selector != nil && !isNull(selector) {
+		labels, ok = stringsOf(child(selector, "labels"))
+	}
+	refs := at(c.origin.Document.Root, "spec", "targetRefs")
+	if !c.meta.valid || !ok || misleading(labels) || refs != nil {
+		return diag.Scope{}
+	}
+	return diag.Limited(diag.Target{Namespace: c.key.Namespace, Labels: labels})
+}

@@ -1,0 +1,60 @@
+package resource
+
+import (
+	"google.golang.org/protobuf/proto"
+	telemetryv1alpha1 "istio.io/api/telemetry/v1alpha1"
+
+	"github.com/portreeve/portreeve/internal/diag"
+)
+
+// Telemetry says which access logs a gateway writes.
+const Telemetry Kind = "Telemetry"
+
+const telemetryGroup = "telemetry.istio.io"
+
+func telemetryDefinition() definition {
+	return definition{
+		kind: Telemetry, group: telemetryGroup, versions: []string{"v1", "v1alpha1"},
+		message: func() proto.Message { return &telemetryv1alpha1.Telemetry{} }, reach: policyReach, check: checkTelemetry,
+	}
+}
+
+// telemetryFields are the fields that count, and the two of which it is said that they do not.
+func telemetryFields() []string {
+	return []string{"selector.matchLabels", "targetRef.group", "targetRef.kind", "targetRef.name", "targetRef.namespace",
+		"targetRefs.group", "targetRefs.kind", "targetRefs.name", "targetRefs.namespace",
+		"accessLogging.providers.name", "accessLogging.disabled", "accessLogging.match.mode", "accessLogging.filter.expression", "tracing", "metrics"}
+}
+
+// checkTelemetry holds a Telemetry against what is translated. Its traces and metrics are
+// those of Istio's own build of Envoy; leaving them out opens nothing.
+func checkTelemetry(c *checker, m proto.Message) {
+	spec := m.(*telemetryv1alpha1.Telemetry)
+	c.supported(spec, telemetryFields())
+	c.attachment(spec)
+	for name, n := range map[string]int{"tracing": len(spec.GetTracing()), "metrics": len(spec.GetMetrics())} {
+		if n > 0 {
+			c.addKey(diag.CodeTelemetryIdle, Path{"spec", name}, "%s of a Telemetry has no effect on these gateways", name).WithHint("leave it out, or keep it for Istio; Envoy's own statistics are at its admin interface")
+		}
+	}
+	for i, log := range spec.GetAccessLogging() {
+		c.logging(Path{"spec", "accessLogging", i}, log)
+	}
+}
+
+func (c *checker) logging(path Path, log *telemetryv1alpha1.AccessLogging) {
+	for i, p := range log.GetProviders() {
+		if p.GetName() == "" {
+			c.addMissing(diag.CodeEmptyValue, path.Field("providers", i), "%s has no name", path.Field("providers", i)).WithHint("the name of an extension provider of the mesh configuration, or envoy")
+		}
+	}
+	if log.GetFilter() == nil {
+		return
+	}
+	at := path.Field("filter")
+	if log.GetFilter().GetExpression() == "" {
+		c.addMissing(diag.CodeExpression, c.deepest(at, "expression"), "%s has no expression", at).WithHint("for example expression: response.code >= 400")
+		return
+	}
+	c.expression(at.Field("expression"), log.GetFilter().GetExpression())
+}
