@@ -39,6 +39,9 @@ type Status struct {
 	Keys     []jwks.SourceStatus `json:"keys"`
 }
 
+// Certificate is what Status says of one certificate.
+type Certificate = reload.CertificateStatus
+
 // Handler returns the admin interface.
 func Handler(policy Policy, gateways Gateways, keys Keys, metrics prometheus.Gatherer) http.Handler {
 	mux := http.NewServeMux()

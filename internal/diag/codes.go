@@ -6,8 +6,8 @@ import "sync"
 type Code string
 
 // The codes. Each has a row in the table below. PR01 is about files and YAML, PR02 about every
-// object, PR03 to PR08 about one kind, PR09 about objects together, and PR10 about the
-// mesh configuration.
+// object, PR03 to PR08 about one kind, PR09 about objects together, PR10 about the
+// mesh configuration, and PR11 about certificates.
 const (
 	CodeRead               Code = "PR0101"
 	CodeYAML               Code = "PR0102"
@@ -79,6 +79,11 @@ const (
 	CodeGateway            Code = "PR0501"
 	CodeServerConflict     Code = "PR0502"
 	CodeServerOverlap      Code = "PR0503"
+	CodeServerTLS          Code = "PR0504"
+	CodeCipherSuite        Code = "PR0505"
+	CodeClientUnverified   Code = "PR0506"
+	CodeClientUnasked      Code = "PR0507"
+	CodeServerNameTaken    Code = "PR0508"
 	CodeVirtualService     Code = "PR0601"
 	CodeServerName         Code = "PR0602"
 	CodeServiceEntry       Code = "PR0701"
@@ -115,6 +120,18 @@ const (
 	CodeMeshAuthorizer     Code = "PR1005"
 	CodeMeshLogFormat      Code = "PR1006"
 	CodeMeshForwardedCert  Code = "PR1007"
+	CodeCredential         Code = "PR1101"
+	CodeSecret             Code = "PR1102"
+	CodeCertificate        Code = "PR1103"
+	CodePrivateKey         Code = "PR1104"
+	CodeKeyMismatch        Code = "PR1105"
+	CodeWeakKey            Code = "PR1106"
+	CodeSameAlgorithm      Code = "PR1107"
+	CodeCertificateHost    Code = "PR1108"
+	CodeExpired            Code = "PR1109"
+	CodeExpiredServed      Code = "PR1110"
+	CodeNotYetValid        Code = "PR1111"
+	CodeAuthorityExpired   Code = "PR1112"
 )
 
 // Info is what the documentation says of a code.
@@ -198,8 +215,13 @@ func Codes() []Info { //nolint:funlen // one table
 		{CodeSplitRule, Warning, "A policy has a rule with only from beside a rule with only to; a request that satisfies either matches.", "from and to in one entry of rules where both are meant."},
 		{CodeDryRunActive, Warning, "A policy is a dry run: it reports and enforces nothing.", "No annotation istio.io/dry-run, once the policy is to count."},
 		{CodeGateway, Error, "A Gateway is not valid.", "Servers with port, protocol and hosts."},
-		{CodeServerConflict, Error, "Two servers of the same gateways cannot be on one port: HTTP beside TCP or TLS, two of plain TCP, or two of TLS passthrough with the same name.", "A port, bind or name for each."},
+		{CodeServerConflict, Error, "Two servers of the same gateways cannot be on one port: HTTP beside TCP or TLS, two of plain TCP, or two of HTTPS or TLS with the same name.", "A port, bind or name for each."},
 		{CodeServerOverlap, Warning, "Two servers cannot be on one port of a gateway that has the labels of both; it would serve the first only.", "A port for each."},
+		{CodeServerTLS, Error, "The TLS settings of a server do not fit together or have a value that would not work.", "See the message."},
+		{CodeCipherSuite, Warning, "A cipher suite is not one that Envoy knows, or stands twice, and is left out.", "Envoy's names, such as ECDHE-RSA-AES128-GCM-SHA256, each once."},
+		{CodeClientUnverified, Warning, "A server takes client certificates that nobody has verified: a client can claim any identity.", "No insecureSkipVerify."},
+		{CodeClientUnasked, Error, "A server says which client certificates it takes but asks for none.", "tls.mode MUTUAL or OPTIONAL_MUTUAL."},
+		{CodeServerNameTaken, Warning, "A tls route has a name that another server of the same port ends TLS for; the route is not used for it.", "A name for each."},
 		{CodeVirtualService, Error, "A VirtualService is not valid.", "Hosts, and routes with a destination or an answer."},
 		{CodeServerName, Error, "A tls route has no name that clients ask for, or one that its VirtualService does not have.", "sniHosts that are among the hosts."},
 		{CodeServiceEntry, Error, "A ServiceEntry is not valid.", "Hosts, ports, and endpoints that fit the resolution."},
@@ -236,6 +258,18 @@ func Codes() []Info { //nolint:funlen // one table
 		{CodeMeshAuthorizer, Error, "A field of an external authorizer has a value that would not work.", "See the message."},
 		{CodeMeshLogFormat, Error, "An access log format is not one that Envoy can write.", "Envoy's command operators, as %RESPONSE_CODE%; with the encoding JSON, a JSON object."},
 		{CodeMeshForwardedCert, Warning, "Backends are handed whatever a client writes into the header x-forwarded-client-cert.", "SANITIZE_SET, which is the default."},
+		{CodeCredential, Error, "A Gateway names a credential that is not there in the namespace of the gateway.", "A Secret in the gateway's namespace, or a directory of that name below --secrets-dir."},
+		{CodeSecret, Error, "A Secret that a Gateway names cannot be read or lacks what it is named for.", "tls.crt and tls.key, or cert and key; ca.crt or cacert to verify clients with."},
+		{CodeCertificate, Error, "A certificate or revocation list is missing or cannot be read.", "PEM text."},
+		{CodePrivateKey, Error, "A private key is missing or cannot be read.", "An RSA or ECDSA key in PEM, without a passphrase."},
+		{CodeKeyMismatch, Error, "A private key is not that of its certificate.", "The key that the certificate was made for."},
+		{CodeWeakKey, Error, "A certificate has a key that Envoy does not take.", "RSA of at least 2048 bits, or ECDSA on P-256, P-384 or P-521."},
+		{CodeSameAlgorithm, Error, "A server has two certificates of the same algorithm.", "At most one RSA and one ECDSA certificate."},
+		{CodeCertificateHost, Warning, "A server's certificate is not for a host of the server.", "A certificate with the host among its names."},
+		{CodeExpired, Error, "A certificate has expired.", "A certificate that is valid."},
+		{CodeExpiredServed, Warning, "A certificate that is being served has expired.", "A certificate that is valid."},
+		{CodeNotYetValid, Warning, "A certificate is not valid yet; clients refuse it until then.", "A certificate that is valid."},
+		{CodeAuthorityExpired, Warning, "The certificate of an authority is not valid at this time; clients with certificates of it are refused.", "An authority that is valid."},
 	}
 }
 

@@ -109,13 +109,22 @@ func (d Diagnostic) String() string {
 // List is the findings of one compilation.
 type List []Diagnostic
 
-// Sorted returns the list in file order, without exact repetitions.
+// Sorted returns the list in file order, without exact repetitions. Of findings that say the
+// same, one stays, and reaches whatever any of them reaches.
 func (l List) Sorted() List {
 	out := slices.Clone(l)
 	slices.SortStableFunc(out, func(a, b Diagnostic) int {
 		return cmp.Or(a.Pos.Compare(b.Pos), cmp.Compare(a.Severity, b.Severity), cmp.Compare(a.Code, b.Code), cmp.Compare(a.Message, b.Message))
 	})
-	return slices.CompactFunc(out, func(a, b Diagnostic) bool { return a.String() == b.String() })
+	kept := out[:0]
+	for _, d := range out {
+		if n := len(kept); n > 0 && kept[n-1].String() == d.String() {
+			kept[n-1].Reach = kept[n-1].Reach.Union(d.Reach)
+			continue
+		}
+		kept = append(kept, d)
+	}
+	return kept
 }
 
 // HasErrors reports whether any finding refuses something.

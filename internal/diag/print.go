@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"regexp"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -14,7 +15,8 @@ type Sources func(file string) []byte
 
 // WriteText writes the findings for a person: the line file:line:col: severity CODE:
 // message, then the line of the file with a caret under the place, then the object and the
-// hint. Sources may be nil; the file's line is left out where it is not known. Findings
+// hint. Sources may be nil; the file's line is left out where it is not known, and where the
+// file holds a Secret or a private key. Findings
 // come in the order of the list.
 func (l List) WriteText(w io.Writer, sources Sources) error {
 	lines := index{sources: sources, files: map[string][][]byte{}}
@@ -92,6 +94,11 @@ func columns(text []rune) int {
 	return n
 }
 
+// private finds what a file with something secret in it has: a Secret manifest, in YAML or
+// JSON, or a private key in PEM or in the base64 of it. A file that cannot be parsed is
+// searched too, so this does not ask for good form.
+var private = regexp.MustCompile(`kind["']?\s*:\s*["']?Secret\b|PRIVATE KEY|LS0tLS1CRUdJTi`) //nolint:gochecknoglobals // a constant
+
 // index splits every file into lines once.
 type index struct {
 	sources Sources
@@ -104,10 +111,14 @@ func (i index) line(pos Position) ([]byte, bool) {
 	}
 	lines, ok := i.files[pos.File]
 	if !ok {
-		lines = bytes.Split(bytes.TrimPrefix(i.sources(pos.File), []byte("\xef\xbb\xbf")), []byte("\n"))
+		content := i.sources(pos.File)
+		if private.Match(content) {
+			content = nil // none of its lines is shown, since one could be the key
+		}
+		lines = bytes.Split(bytes.TrimPrefix(content, []byte("\xef\xbb\xbf")), []byte("\n"))
 		i.files[pos.File] = lines
 	}
-	if pos.Line > len(lines) {
+	if pos.Line > len(lines) || len(lines) == 1 && len(lines[0]) == 0 {
 		return nil, false
 	}
 	return lines[pos.Line-1], true

@@ -27,14 +27,17 @@ type Generation struct {
 	Hash    string
 	Program *translate.Program
 	files   []source.File
+	// served are the fingerprints of the certificates that were being served when it was
+	// read: that one of them has expired does not refuse it.
+	served map[string]bool
 	// unreadable are findings about files that could not be read; they refuse it everywhere.
 	unreadable diag.List
 }
 
-func newGeneration(seq uint64, at time.Time, files []source.File, unreadable diag.List, settings model.Settings) *Generation {
+func newGeneration(seq uint64, at time.Time, files []source.File, unreadable diag.List, settings model.Settings, served map[string]bool) *Generation {
 	return &Generation{
-		Seq: seq, At: at, Hash: hashOf(files, unreadable), files: files, unreadable: unreadable,
-		Program: translate.Compile(files, settings),
+		Seq: seq, At: at, Hash: hashOf(files, unreadable), files: files, unreadable: unreadable, served: served,
+		Program: translate.Compile(files, settings).At(at, served),
 	}
 }
 

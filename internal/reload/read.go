@@ -68,8 +68,8 @@ func (r *Reloader) read(change Change) ([]source.File, diag.List) {
 	return files, unreadable
 }
 
-// present reads the files that are there: the policy directories', and the mesh
-// configuration. That one counts once, also where it stands in a policy directory.
+// present reads the files that are there: the policy directories', those of secrets, and the
+// mesh configuration. That one counts once, also where it stands in a policy directory.
 func (r *Reloader) present(unreadable *diag.List, unsettled []string) []source.File {
 	var out []source.File
 	mesh := r.options.Settings.MeshFile
@@ -80,6 +80,14 @@ func (r *Reloader) present(unreadable *diag.List, unsettled []string) []source.F
 			if f.Path = filepath.Join(dir, f.Path); f.Path != mesh {
 				out = append(out, f)
 			}
+		}
+	}
+	for _, dir := range r.options.Settings.SecretsDirs {
+		found, err := source.ReadSecrets(os.DirFS(dir))
+		*unreadable = append(*unreadable, r.readFindings(dir, err, unsettled)...)
+		for _, f := range found {
+			f.Path = filepath.Join(dir, f.Path)
+			out = append(out, f)
 		}
 	}
 	if mesh == "" {

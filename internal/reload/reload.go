@@ -65,6 +65,8 @@ type Reloader struct {
 	begun bool
 	// reminded is when it was last said that the beginning still waits for such files.
 	reminded time.Time
+	// warned is, by certificate, how many days it had left when the log last said so.
+	warned map[string]int
 	// unsaved says that the state on disk is not that of kept and groups.
 	unsaved bool
 
@@ -113,7 +115,7 @@ func (r *Reloader) Reload(ctx context.Context, change Change) error {
 		return r.save()
 	}
 	r.seq++
-	r.latest = newGeneration(r.seq, r.options.Now(), files, unreadable, r.options.Settings)
+	r.latest = newGeneration(r.seq, r.options.Now(), files, unreadable, r.options.Settings, r.servedCertificates())
 	r.kept = append([]*Generation{r.latest}, r.kept...)
 	r.turnKeys()
 	var failed *multierror.Error

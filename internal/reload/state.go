@@ -29,6 +29,8 @@ type stored struct {
 type storedGeneration struct {
 	At    time.Time     `json:"at"`
 	Files []source.File `json:"files"`
+	// Served are the fingerprints of certificates that count although they have expired.
+	Served []string `json:"served,omitempty"`
 }
 
 // OpenState uses a directory, which is made where it is missing. It is readable by its
@@ -56,7 +58,11 @@ func (s *State) load(settings model.Settings) ([]*Generation, []model.Gateway, e
 	}
 	var out []*Generation
 	for _, g := range in.Generations {
-		out = append(out, newGeneration(0, g.At, g.Files, nil, settings))
+		served := map[string]bool{}
+		for _, fingerprint := range g.Served {
+			served[fingerprint] = true
+		}
+		out = append(out, newGeneration(0, g.At, g.Files, nil, settings, served))
 	}
 	return out, in.Gateways, nil
 }
@@ -70,7 +76,7 @@ func (s *State) save(kept []*Generation, groups map[string]*group) error {
 	}
 	for _, g := range kept {
 		if len(g.unreadable) == 0 {
-			out.Generations = append(out.Generations, storedGeneration{At: g.At, Files: g.files})
+			out.Generations = append(out.Generations, storedGeneration{At: g.At, Files: g.files, Served: slices.Sorted(maps.Keys(g.served))})
 		}
 	}
 	content, err := json.Marshal(out)

@@ -16,6 +16,8 @@ type Status struct {
 	Latest   *Reading      `json:"latest"`
 	Findings diag.List     `json:"findings"`
 	Groups   []GroupStatus `json:"groups"`
+	// Certificates are those of the Secrets that Gateways name.
+	Certificates []CertificateStatus `json:"certificates"`
 }
 
 // Reading names a generation.
@@ -43,7 +45,7 @@ func (g GroupStatus) Key() string { return g.key }
 func (r *Reloader) Status() Status {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	out := Status{Ready: slices.ContainsFunc(r.kept, (*Generation).clean), Latest: reading(r.latest), Findings: diag.List{}, Groups: []GroupStatus{}}
+	out := Status{Ready: slices.ContainsFunc(r.kept, (*Generation).clean), Latest: reading(r.latest), Findings: diag.List{}, Groups: []GroupStatus{}, Certificates: r.certificates()}
 	if r.latest == nil {
 		out.Ready = false
 		return out

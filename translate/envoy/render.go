@@ -8,6 +8,7 @@ import (
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
 	endpointv3 "github.com/envoyproxy/go-control-plane/envoy/config/endpoint/v3"
 
+	"github.com/portreeve/portreeve/internal/diag"
 	"github.com/portreeve/portreeve/translate/model"
 )
 
@@ -16,10 +17,12 @@ import (
 // policy changes no listener either.
 func Render(v model.View) Resources {
 	out := Resources{Trace: Trace{}, Listeners: listeners(v, delivery{})}
-	for _, p := range v.Ports {
-		if p.Traffic == model.HTTP {
-			out.Routes = append(out.Routes, routeConfig(v, p))
-		}
+	for _, p := range routedPorts(v) {
+		out.Routes = append(out.Routes, routeConfig(v, p))
+	}
+	out.Secrets = secrets(v)
+	for _, s := range v.Secrets {
+		out.Trace[s.Name] = map[string]diag.Position{"": s.Pos}
 	}
 	out.Clusters, out.Endpoints = clusters(v.Services)
 	for _, c := range out.Clusters {

@@ -38,6 +38,9 @@ func virtualHost(v model.View, p model.Port, h model.VirtualHost) *routev3.Virtu
 		Domains:                    []string{string(h.Host)},
 		IncludeRequestAttemptCount: true,
 	}
+	if h.HTTPSOnly {
+		out.RequireTls = routev3.VirtualHost_ALL
+	}
 	for _, r := range h.Routes {
 		out.Routes = append(out.Routes, route(v, p, r))
 	}

@@ -13,6 +13,8 @@ import (
 // meaning, and Istio accepts it, but mostly another was meant.
 func (m *Model) check() diag.List {
 	out := append(m.serverConflicts(), m.closedServers()...)
+	out = append(out, m.takenNames()...)
+	out = append(out, m.checkCredentials()...)
 	c := m.newChecks()
 	out = append(out, m.checkRoutes()...)
 	for _, policy := range slices.Concat(c.authentications, c.authorizations) {

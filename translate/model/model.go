@@ -21,6 +21,10 @@ type Model struct {
 	// routes holds the VirtualServices by the Gateway ("namespace/name") that they name, in Istio's order.
 	routes   map[string][]*resource.Resource
 	services registry
+	// credentials are the Secrets, and named the uses that servers make of them.
+	credentials  credentials
+	named        []credential
+	certificates []Certificate
 	// migrated holds what the mesh's trust domains make of those AuthorizationPolicies that they change.
 	migrated map[*resource.Resource]*resource.Resource
 }
@@ -35,6 +39,8 @@ type View struct {
 	AuthorizationPolicies []*resource.Resource
 	// Ports are the ports that the gateway opens, ordered by address and number.
 	Ports []Port
+	// Secrets are those that the ports need, ordered by name.
+	Secrets []Secret
 	// Services are those that the gateway can route to, ordered by host.
 	Services []Service
 	// Mesh is the mesh configuration.
@@ -60,6 +66,8 @@ func Build(resources []resource.Resource, settings Settings) (*Model, diag.List)
 		m.add(r)
 	}
 	m.services.sort()
+	m.credentials = credentialsOf(m.settings.Secrets)
+	m.named = m.namedCredentials()
 	return m, m.check()
 }
 
@@ -86,11 +94,13 @@ func (m *Model) add(r *resource.Resource) {
 // For returns what applies to a gateway. It is total: whatever could fail has been
 // reported by Build or before it.
 func (m *Model) For(g Gateway) View {
+	ports, secrets := m.ports(g)
 	return View{
 		Gateway:                g,
 		RequestAuthentications: m.applying(resource.RequestAuthentication, g, g.Namespace, m.settings.RootNamespace),
 		AuthorizationPolicies:  m.inTrustDomains(m.applying(resource.AuthorizationPolicy, g, m.settings.RootNamespace, g.Namespace)),
-		Ports:                  m.ports(g),
+		Ports:                  ports,
+		Secrets:                secrets,
 		Services:               m.services.visible(g),
 		Mesh:                   m.settings.Mesh,
 		KeyFetch:               m.settings.KeyFetch,

@@ -13,6 +13,8 @@ import (
 type VirtualHost struct {
 	Host   Host
 	Routes []Route
+	// HTTPSOnly says that every request in plain text is answered with a redirect to HTTPS.
+	HTTPSOnly bool
 }
 
 // Route is one match of one HTTP route of a VirtualService.

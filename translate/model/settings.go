@@ -14,6 +14,11 @@ type Settings struct {
 	MeshFile string
 	// Mesh is what the mesh file says. Compile sets it.
 	Mesh *resource.Mesh
+	// SecretsDirs are the directories, of the files compiled, that hold secrets as
+	// NAME/tls.crt, NAME/tls.key and the like.
+	SecretsDirs []string
+	// Secrets are the Secret manifests and what is in SecretsDirs. Compile sets it.
+	Secrets []*resource.Secret
 	// KeyFetch says who fetches keys that a policy does not hold itself.
 	KeyFetch KeyFetch
 	// Keys are the keys that have been fetched. A source that is not among them rejects
