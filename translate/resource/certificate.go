@@ -34,8 +34,11 @@ type Authorities struct {
 }
 
 // KeyPair returns the certificate and key that the Secret holds, or what is wrong with them.
-// The dates are not looked at: what time it is nobody knows here.
-func (s *Secret) KeyPair() (KeyPair, diag.List) {
+// The dates are not looked at: what time it is nobody knows here. The caller must not change
+// what is returned.
+func (s *Secret) KeyPair() (KeyPair, diag.List) { return s.keyPair() }
+
+func (s *Secret) readKeyPair() (KeyPair, diag.List) {
 	if found := s.whole(); found.HasErrors() {
 		return KeyPair{}, found
 	}
@@ -75,8 +78,11 @@ func (s *Secret) pairOf(certificate, key entryOf) (KeyPair, diag.List) {
 	return out, nil
 }
 
-// Authorities returns the authorities that the Secret holds, or what is wrong with them.
-func (s *Secret) Authorities() (Authorities, diag.List) {
+// Authorities returns the authorities that the Secret holds, or what is wrong with them. The
+// caller must not change what is returned.
+func (s *Secret) Authorities() (Authorities, diag.List) { return s.authorities() }
+
+func (s *Secret) readAuthorities() (Authorities, diag.List) {
 	if found := s.whole(); found.HasErrors() {
 		return Authorities{}, found
 	}

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 
 	"go.yaml.in/yaml/v3"
 
@@ -26,6 +27,15 @@ type Secret struct {
 	twice diag.Position
 	// broken says why nothing of the manifest can be read.
 	broken string
+	// What the entries hold is worked out once, when it is first asked for.
+	keyPair     func() (KeyPair, diag.List)
+	authorities func() (Authorities, diag.List)
+}
+
+func newSecret(namespace, name string, pos diag.Position) *Secret {
+	s := &Secret{Namespace: namespace, Name: name, Pos: pos, entries: map[string]entryOf{}}
+	s.keyPair, s.authorities = sync.OnceValues(s.readKeyPair), sync.OnceValues(s.readAuthorities)
+	return s
 }
 
 // entryOf is one value of a Secret. A problem says why it cannot be read.
@@ -73,7 +83,7 @@ func secretOf(d source.Document) (*Secret, bool) {
 	if !c.meta.valid {
 		return nil, false
 	}
-	s := &Secret{Namespace: c.meta.namespace, Name: c.meta.name, Pos: c.origin.At(Path{"metadata", "name"}), entries: map[string]entryOf{}}
+	s := newSecret(c.meta.namespace, c.meta.name, c.origin.At(Path{"metadata", "name"}))
 	s.read(d, "data", fromBase64)
 	// As in Kubernetes, stringData wins over data.
 	s.read(d, "stringData", func(text string) ([]byte, string) { return []byte(text), "" })
@@ -123,7 +133,7 @@ func SecretsIn(files []source.File, directories []string) ([]*Secret, []source.F
 		}
 		s := byPath[directory]
 		if s == nil {
-			s = &Secret{Name: filepath.Base(directory), Pos: diag.Position{File: directory}, entries: map[string]entryOf{}}
+			s = newSecret("", filepath.Base(directory), diag.Position{File: directory})
 			byPath[directory], secrets = s, append(secrets, s)
 		}
 		s.entries[entry] = entryOf{content: f.Content, pos: diag.Position{File: f.Path}}
