@@ -101,7 +101,7 @@ func (p *Program) render(g model.Gateway, with func(model.View) envoy.Resources)
 			refusing = append(refusing, d)
 		}
 	}
-	refusing = append(refusing, p.model.Missing(g)...)
+	refusing = append(refusing, p.model.Missing(g)...).Sorted()
 	if len(refusing) > 0 {
 		return envoy.Resources{}, refusing
 	}

@@ -39,7 +39,7 @@ func TestHTTPSBySNI(t *testing.T) {
 		"no name":                      {},
 		"a version below the server's": {ServerName: "a.two.test", MaxVersion: tls.VersionTLS12},
 	} {
-		config.InsecureSkipVerify = true //nolint:gosec // nothing answers
+		config.InsecureSkipVerify = true                              //nolint:gosec // nothing answers
 		if c, err := tls.Dial("tcp", s.address, config); err == nil { //nolint:noctx // loopback
 			_ = c.Close()
 			t.Errorf("%s: connected", name)
