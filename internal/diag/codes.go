@@ -84,6 +84,7 @@ const (
 	CodeClientUnverified   Code = "PR0506"
 	CodeClientUnasked      Code = "PR0507"
 	CodeServerNameTaken    Code = "PR0508"
+	CodeIdentityUnverified Code = "PR0509"
 	CodeVirtualService     Code = "PR0601"
 	CodeServerName         Code = "PR0602"
 	CodeServiceEntry       Code = "PR0701"
@@ -206,7 +207,7 @@ func Codes() []Info { //nolint:funlen // one table
 		{CodeCustomCondition, Error, "A CUSTOM policy has a condition on an identity that is not known before its provider is asked.", "A key that is not about an identity."},
 		{CodeServiceAccountMix, Error, "serviceAccounts stand beside principals or namespaces.", "One of them."},
 		{CodePathBraces, Error, "A path has braces that are not a whole segment {*} or {**}.", "/users/{*}/{**}."},
-		{CodeDenyTCP, Warning, "A DENY rule has only HTTP fields, which a TCP or TLS passthrough server cannot see: there it denies every connection.", "ports in the operation."},
+		{CodeDenyTCP, Warning, "A DENY rule has only HTTP fields, which a TCP or TLS server cannot see: there it denies every connection.", "ports in the operation."},
 		{CodeInteriorWildcard, Warning, "A value has a * that is not its first or last character and so stands for itself.", "One *, first or last; {*} and {**} in paths."},
 		{CodeDeadPrincipal, Warning, "A request principal has a form that no token can match.", "issuer/subject, issuer/* or */subject."},
 		{CodeHostPort, Warning, "A host begins with * and ends with :*, which matches no port but a literal *.", "The host with and without each port."},
@@ -222,6 +223,7 @@ func Codes() []Info { //nolint:funlen // one table
 		{CodeClientUnverified, Warning, "A server takes client certificates that nobody has verified: a client can claim any identity.", "No insecureSkipVerify."},
 		{CodeClientUnasked, Error, "A server says which client certificates it takes but asks for none.", "tls.mode MUTUAL or OPTIONAL_MUTUAL."},
 		{CodeServerNameTaken, Warning, "A tls route has a name that another server of the same port ends TLS for; the route is not used for it.", "A name for each."},
+		{CodeIdentityUnverified, Error, "A policy is about the identity of the peer at a server that takes certificates which nobody has verified.", "No insecureSkipVerify, or a policy for other workloads."},
 		{CodeVirtualService, Error, "A VirtualService is not valid.", "Hosts, and routes with a destination or an answer."},
 		{CodeServerName, Error, "A tls route has no name that clients ask for, or one that its VirtualService does not have.", "sniHosts that are among the hosts."},
 		{CodeServiceEntry, Error, "A ServiceEntry is not valid.", "Hosts, ports, and endpoints that fit the resolution."},
@@ -231,7 +233,7 @@ func Codes() []Info { //nolint:funlen // one table
 		{CodeDuplicateName, Error, "Two documents define the same object.", "Each object once."},
 		{CodeUnknownGateway, Warning, "A VirtualService names a Gateway that no document defines.", "The name of a Gateway, as name or namespace/name."},
 		{CodeUnknownService, Warning, "A route leads to a host that no service defines; it answers 503, or closes the connection.", "The host of a ServiceEntry."},
-		{CodeServerClosed, Warning, "A DENY rule with only HTTP fields applies to a gateway that has a TCP or TLS passthrough server; there it denies every connection.", "ports in the operation, or a policy for other workloads."},
+		{CodeServerClosed, Warning, "A DENY rule with only HTTP fields applies to a gateway that has a TCP or TLS server; there it denies every connection.", "ports in the operation, or a policy for other workloads."},
 		{CodeSelectorUnknown, Warning, "A policy selects by a label that no Gateway selects by.", "The labels of the gateways, as Gateways select them."},
 		{CodeTargetUnserved, Warning, "A targetRef names a Gateway whose workloads no Gateway of these files selects.", "A selector, or the value of the label gateway.networking.k8s.io/gateway-name."},
 		{CodeTargetIgnored, Warning, "A targetRef is of a kind that a gateway never is, so it adds no gateway to the policy.", "kind: Gateway, or a selector."},

@@ -26,6 +26,7 @@ func (m *Model) check() diag.List {
 	for _, policy := range c.authorizations {
 		out = append(out, c.authorization(policy)...)
 	}
+	out = append(out, c.unverified()...)
 	out = append(out, c.normalization()...)
 	out = append(out, m.checkProviders()...)
 	return append(out, m.checkClaimHeaders()...)
