@@ -109,10 +109,10 @@ type secureScene struct {
 	*plane
 	gateway *envoytest.Envoy
 	address string
-	// authority has issued the certificates of the servers, clients those of clients.
-	authority, clients authority
-	secrets, policy    string
-	port               int
+	// authority has issued the certificates of the servers.
+	authority       authority
+	secrets, policy string
+	port            int
 }
 
 // newSecureScene starts a gateway with servers on one port. They may use the Secrets that are

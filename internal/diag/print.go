@@ -97,7 +97,7 @@ func columns(text []rune) int {
 // private finds what a file with something secret in it has: a Secret manifest, in YAML or
 // JSON, or a private key in PEM or in the base64 of it. A file that cannot be parsed is
 // searched too, so this does not ask for good form.
-var private = regexp.MustCompile(`kind["']?\s*:\s*["']?Secret\b|PRIVATE KEY|LS0tLS1CRUdJTi`) //nolint:gochecknoglobals // a constant
+var private = regexp.MustCompile(`kind["']?\s*:\s*["']?Secret\b|PRIVATE KEY|LS0tLS1CRUdJTi`)
 
 // index splits every file into lines once.
 type index struct {

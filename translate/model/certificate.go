@@ -9,8 +9,6 @@ import (
 	"strings"
 	"time"
 
-	networkingv1alpha3 "istio.io/api/networking/v1alpha3"
-
 	"github.com/portreeve/portreeve/internal/diag"
 	"github.com/portreeve/portreeve/translate/resource"
 )
@@ -43,7 +41,7 @@ func (m *Model) checkCredentials() diag.List {
 	var out diag.List
 	type use struct {
 		*resource.Secret
-		authorities bool
+		purpose purpose
 	}
 	reach := map[use]diag.Scope{}
 	for _, c := range m.named {
@@ -56,7 +54,7 @@ func (m *Model) checkCredentials() diag.List {
 		}
 		for _, s := range found {
 			scope := diag.Limited(diag.Target{Namespace: s.Namespace, Labels: selectorOf(c.server)})
-			u := use{s, c.authorities}
+			u := use{s, c.purpose}
 			if before, ok := reach[u]; ok {
 				scope = before.Union(scope)
 			}
@@ -64,7 +62,7 @@ func (m *Model) checkCredentials() diag.List {
 		}
 	}
 	for u, scope := range reach {
-		certificates, found := described(u.Secret, u.authorities)
+		certificates, found := described(u.Secret, u.purpose)
 		if found.HasErrors() && m.strange(u.Secret) {
 			continue
 		}
@@ -135,8 +133,8 @@ func (m *Model) credentialHint(c credential) string {
 }
 
 // described returns the certificates in a Secret, or what is wrong with it.
-func described(s *resource.Secret, authorities bool) ([]Certificate, diag.List) {
-	if !authorities {
+func described(s *resource.Secret, p purpose) ([]Certificate, diag.List) {
+	if p == forServer {
 		pair, found := s.KeyPair()
 		if found.HasErrors() {
 			return nil, found
@@ -173,86 +171,6 @@ func hostsOf(c *x509.Certificate) []string {
 		out = append(out, ip.String())
 	}
 	return out
-}
-
-// checkCertificatesTogether holds the certificates of each server against each other and
-// against its hosts.
-func (m *Model) checkCertificatesTogether() diag.List {
-	var out diag.List
-	for _, gateway := range m.gateways {
-		for i, spec := range gateway.Spec.(*networkingv1alpha3.Gateway).GetServers() {
-			s := server{gateway, i, spec}
-			for _, namespace := range m.credentialNamespaces(s) {
-				out = append(out, m.checkPairs(s, namespace)...)
-			}
-		}
-	}
-	return out
-}
-
-// credentialNamespaces returns the namespaces in which the first certificate of a server is.
-func (m *Model) credentialNamespaces(s server) []string {
-	var out []string
-	for _, c := range s.credentials() {
-		for _, secret := range m.credentials[c.name] {
-			if !slices.Contains(out, secret.Namespace) {
-				out = append(out, secret.Namespace)
-			}
-		}
-		break //nolint:staticcheck // of the first alone
-	}
-	return out
-}
-
-func (m *Model) checkPairs(s server, namespace string) diag.List {
-	var pairs []resource.KeyPair
-	var at []resource.Path
-	for _, c := range s.credentials() {
-		secret := c.find(m.credentials, namespace)
-		if c.authorities || secret == nil {
-			continue
-		}
-		pair, found := secret.KeyPair()
-		if found.HasErrors() {
-			return nil
-		}
-		pairs, at = append(pairs, pair), append(at, c.path)
-	}
-	var out diag.List
-	if len(pairs) > 1 && pairs[0].Algorithm() == pairs[1].Algorithm() {
-		d := finding(diag.CodeSameAlgorithm, s.gateway, at[1], "both certificates are %s ones, at %s and %s", pairs[0].Algorithm(), pairs[0].Pos, pairs[1].Pos).
-			WithHint("one RSA and one ECDSA certificate")
-		d.Reach = diag.Limited(diag.Target{Namespace: namespace, Labels: selectorOf(s)})
-		out = append(out, d)
-	}
-	if len(pairs) > 0 {
-		out = append(out, m.checkCertificateHosts(s, pairs[0])...)
-	}
-	return out
-}
-
-// checkCertificateHosts warns of the hosts of a server that its certificate is not for.
-func (m *Model) checkCertificateHosts(s server, pair resource.KeyPair) diag.List {
-	var out diag.List
-	for i, h := range s.hosts(m.settings) {
-		name := string(h.host)
-		if name == "*" || slices.ContainsFunc(pair.Leaf.DNSNames, func(n string) bool { return strings.EqualFold(n, name) }) {
-			continue
-		}
-		if !strings.HasPrefix(name, "*") && pair.Leaf.VerifyHostname(name) == nil {
-			continue
-		}
-		out = append(out, finding(diag.CodeCertificateHost, s.gateway, s.path().Field("hosts", i), "the certificate at %s is not for %s", pair.Pos, name).
-			WithHint("a certificate with that name; it is for %s", namesOf(pair.Leaf)))
-	}
-	return out
-}
-
-func namesOf(c *x509.Certificate) string {
-	if names := hostsOf(c); len(names) > 0 {
-		return strings.Join(names, ", ")
-	}
-	return "no host"
 }
 
 // Dated returns what is to be said of the certificates at a moment. One that has expired is

@@ -66,18 +66,27 @@ func (c credentials) in(namespace, name string) *resource.Secret {
 	return nil
 }
 
+// purpose is what a server needs a Secret for.
+type purpose uint8
+
+const (
+	// forServer is the server's own certificate.
+	forServer purpose = iota
+	// forClients is the authorities that clients are verified with.
+	forClients
+)
+
 // credential is the use that a server makes of a Secret.
 type credential struct {
 	server
-	name string
-	path resource.Path
-	// authorities says that clients are verified with it.
-	authorities bool
+	name    string
+	path    resource.Path
+	purpose purpose
 }
 
 // sdsName is the name of the secret, as Istio has it.
 func (c credential) sdsName() string {
-	if c.authorities {
+	if c.purpose == forClients {
 		return "kubernetes://" + strings.TrimSuffix(c.name, resource.AuthoritySuffix) + resource.AuthoritySuffix
 	}
 	return "kubernetes://" + c.name
@@ -86,7 +95,7 @@ func (c credential) sdsName() string {
 // find returns the Secret in a namespace, or nil. Authorities stand in one of their own,
 // whose name ends with -cacert, or beside the certificate.
 func (c credential) find(in credentials, namespace string) *resource.Secret {
-	if !c.authorities {
+	if c.purpose == forServer {
 		return in.in(namespace, c.name)
 	}
 	stem := strings.TrimSuffix(c.name, resource.AuthoritySuffix)
@@ -104,19 +113,19 @@ func (s server) credentials() []credential {
 	tls, path := s.spec.GetTls(), s.path().Field("tls")
 	var out []credential
 	if name := tls.GetCredentialName(); name != "" {
-		out = append(out, credential{s, name, path.Field("credentialName"), false})
+		out = append(out, credential{s, name, path.Field("credentialName"), forServer})
 	}
 	for i, name := range tls.GetCredentialNames() {
-		out = append(out, credential{s, name, path.Field("credentialNames", i), false})
+		out = append(out, credential{s, name, path.Field("credentialNames", i), forServer})
 	}
 	if !asksForCertificate(s.spec) || tls.GetCaCertificates() != "" {
 		return out
 	}
 	switch {
 	case tls.GetCaCertCredentialName() != "":
-		out = append(out, credential{s, tls.GetCaCertCredentialName(), path.Field("caCertCredentialName"), true})
+		out = append(out, credential{s, tls.GetCaCertCredentialName(), path.Field("caCertCredentialName"), forClients})
 	case len(out) > 0:
-		out = append(out, credential{s, out[0].name, out[0].path, true})
+		out = append(out, credential{s, out[0].name, out[0].path, forClients})
 	}
 	return out
 }
@@ -175,7 +184,7 @@ func (m *Model) secrets(s server, namespace string) (Termination, []Secret, bool
 			return Termination{}, nil, false
 		}
 		secret := Secret{Name: c.sdsName()}
-		if c.authorities {
+		if c.purpose == forClients {
 			a, found := from.Authorities()
 			if found.HasErrors() {
 				return Termination{}, nil, false
@@ -216,7 +225,7 @@ func (m *Model) Missing(g Gateway) diag.List {
 				WithHint("put it there; the namespace of the Gateway resource does not count"))
 			continue
 		}
-		_, found := described(s, c.authorities)
+		_, found := described(s, c.purpose)
 		out = append(out, found.Errors()...)
 	}
 	return out.Sorted()
