@@ -313,6 +313,10 @@ func TestNoKeyIsTold(t *testing.T) {
 		strings.Replace(secretOf(t, "one", one), "stringData:", "stringData: {tls.key: \"", 1),
 		strings.ReplaceAll(secretOf(t, "one", one), "\n    ", "\n"),
 		strings.Replace(secretOf(t, "one", one), "stringData:\n", "stringdata:\n", 1),
+		// No manifest at all: the key alone, and the key where its path should be.
+		oneKey,
+		"a: " + strings.ReplaceAll(oneKey, "\n", " "),
+		secretOf(t, "one", one) + "---\n" + strings.Replace(secureRouting(1, 1, server(1, "a", "HTTPS", `"*"`, fmt.Sprintf("mode: SIMPLE, serverCertificate: /a, privateKey: %q", oneKey))), "name: gateway", "name: inline", 1),
 	} {
 		replace(t, s.secrets, broken)
 		eventually(t, fmt.Sprintf("the breakage %d is seen", i), func() bool {

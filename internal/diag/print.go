@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"io"
-	"regexp"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -93,11 +92,6 @@ func columns(text []rune) int {
 	}
 	return n
 }
-
-// private finds what a file with something secret in it has: a Secret manifest, in YAML or
-// JSON, or a private key in PEM or in the base64 of it. A file that cannot be parsed is
-// searched too, so this does not ask for good form.
-var private = regexp.MustCompile(`kind["']?\s*:\s*["']?Secret\b|PRIVATE KEY|LS0tLS1CRUdJTi`)
 
 // index splits every file into lines once.
 type index struct {

@@ -36,6 +36,22 @@ func TestNoExcerptOfASecret(t *testing.T) {
 	}
 }
 
+// TestNoFindingQuotesAKey holds that messages and hints end where a key begins, in whatever
+// form a check quotes it.
+func TestNoFindingQuotesAKey(t *testing.T) {
+	for _, text := range []string{"-----BEGIN PRIVATE KEY-----\nhush", "-----BEGIN RSA PRIVATE KEY----- hush", "LS0tLS1CRUdJTiBQUklWhush"} {
+		for _, format := range []string{"%s is not a path", "%q is not a path"} {
+			d := diag.New(diag.CodeSecret, diag.Position{}, format, text).WithHint(format, text)
+			if strings.Contains(d.String(), "hush") || !strings.Contains(d.String(), "[redacted]") {
+				t.Errorf("it says %s", d)
+			}
+		}
+	}
+	if d := diag.New(diag.CodeSecret, diag.Position{}, "%q is not a path", "keys"); d.Message != `"keys" is not a path` {
+		t.Errorf("it says %s", d)
+	}
+}
+
 // TestSortedKeepsTheReachOfBoth holds that of two equal findings the one that stays reaches
 // what both reach.
 func TestSortedKeepsTheReachOfBoth(t *testing.T) {

@@ -178,7 +178,7 @@ func (s *Secret) privateKey(e entryOf) (privateKey, diag.List) {
 	for rest := e.content; ; {
 		var block *pem.Block
 		if block, rest = pem.Decode(rest); block == nil {
-			return privateKey{}, diag.List{s.finding(diag.CodePrivateKey, e.pos, "%s holds no private key where one should be", s).WithHint("a key in PEM: -----BEGIN PRIVATE KEY-----")}
+			return privateKey{}, diag.List{s.finding(diag.CodePrivateKey, e.pos, "%s holds no private key where one should be", s).WithHint("an RSA or ECDSA key in PEM, without a passphrase")}
 		}
 		if !strings.HasSuffix(block.Type, "PRIVATE KEY") {
 			continue // the parameters of a curve, for one

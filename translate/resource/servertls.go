@@ -144,6 +144,10 @@ func (c *checker) certificateFiles(path Path, certificate, key string) {
 
 // file checks a path on the gateway's machine, where nobody here can look.
 func (c *checker) file(path Path, name string) {
+	if strings.Contains(name, "-----") {
+		c.add(diag.CodeServerTLS, path, "%s holds a certificate or key, where the path of a file should be", path).WithHint("put it into a Secret, and name that in credentialName")
+		return
+	}
 	if !strings.HasPrefix(name, "/") {
 		c.add(diag.CodeServerTLS, path, "%q is not the whole path of a file", name).WithHint("a path on the gateway's machine that begins with /")
 	}
