@@ -141,7 +141,7 @@ func (r *renderEnvoy) missing(program *translate.Program) diag.List {
 
 func (r *renderEnvoy) bootstrap(stderr io.Writer, program *translate.Program) (any, error) {
 	resources, _ := program.Static(r.gateway())
-	if len(resources.Secrets) > 0 && !r.withSecrets {
+	if output.Withheld(resources.Secrets) && !r.withSecrets {
 		fmt.Fprintln(stderr, "note: private keys are not in this output, and Envoy does not start with it; --with-secrets prints them")
 		resources.Secrets = output.Redacted(resources.Secrets)
 	}

@@ -1,6 +1,8 @@
 package output
 
 import (
+	"slices"
+
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	tlsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/tls/v3"
 	"google.golang.org/protobuf/proto"
@@ -18,6 +20,11 @@ func Redacted(secrets []*tlsv3.Secret) []*tlsv3.Secret {
 		out = append(out, redacted(s))
 	}
 	return out
+}
+
+// Withheld reports whether Redacted takes anything out of the secrets.
+func Withheld(secrets []*tlsv3.Secret) bool {
+	return slices.ContainsFunc(secrets, func(s *tlsv3.Secret) bool { return !proto.Equal(s, redacted(s)) })
 }
 
 func redacted(s *tlsv3.Secret) *tlsv3.Secret {

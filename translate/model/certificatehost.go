@@ -56,10 +56,8 @@ func (m *Model) checkPairs(s server, namespace string) diag.List {
 	}
 	var out diag.List
 	if len(pairs) > 1 && pairs[0].Algorithm() == pairs[1].Algorithm() {
-		d := finding(diag.CodeSameAlgorithm, s.gateway, at[1], "both certificates are %s ones, at %s and %s", pairs[0].Algorithm(), pairs[0].Pos, pairs[1].Pos).
-			WithHint("one RSA and one ECDSA certificate")
-		d.Reach = diag.Limited(diag.Target{Namespace: namespace, Labels: selectorOf(s)})
-		out = append(out, d)
+		out = append(out, finding(diag.CodeSameAlgorithm, s.gateway, at[1], "both certificates are %s ones, at %s and %s, so most clients are given one of them only", pairs[0].Algorithm(), pairs[0].Pos, pairs[1].Pos).
+			WithHint("one RSA and one ECDSA certificate"))
 	}
 	if len(pairs) > 0 {
 		out = append(out, m.checkCertificateHosts(s, pairs[0])...)

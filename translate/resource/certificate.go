@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto"
 	"crypto/ecdsa"
+	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rsa"
 	"crypto/x509"
@@ -22,7 +23,7 @@ type KeyPair struct {
 	Pos diag.Position
 }
 
-// Algorithm is "RSA" or "ECDSA". A server has at most one certificate of each.
+// Algorithm is "RSA", "ECDSA" or "Ed25519".
 func (p KeyPair) Algorithm() string { return p.Leaf.PublicKeyAlgorithm.String() }
 
 // Authorities are the certificates that clients' certificates are verified with, and the
@@ -68,7 +69,7 @@ func (s *Secret) pairOf(certificate, key entryOf) (KeyPair, diag.List) {
 	out := KeyPair{Chain: encoded(chain), Leaf: chain[0], Pos: certificate.pos, Key: pem.EncodeToMemory(private.block)}
 	if reason := refusedByEnvoy(chain[0]); reason != "" {
 		return KeyPair{}, diag.List{s.finding(diag.CodeWeakKey, certificate.pos, "Envoy does not take the certificate of %s: %s", s, reason).
-			WithHint("an RSA key of at least 2048 bits, or an ECDSA key on P-256, P-384 or P-521")}
+			WithHint("an RSA key of at least 2048 bits, an ECDSA key on P-256, P-384 or P-521, or an Ed25519 key")}
 	}
 	public, ok := chain[0].PublicKey.(interface{ Equal(crypto.PublicKey) bool })
 	if !ok || !public.Equal(private.key.Public()) {
@@ -178,14 +179,14 @@ func (s *Secret) privateKey(e entryOf) (privateKey, diag.List) {
 	for rest := e.content; ; {
 		var block *pem.Block
 		if block, rest = pem.Decode(rest); block == nil {
-			return privateKey{}, diag.List{s.finding(diag.CodePrivateKey, e.pos, "%s holds no private key where one should be", s).WithHint("an RSA or ECDSA key in PEM, without a passphrase")}
+			return privateKey{}, diag.List{s.finding(diag.CodePrivateKey, e.pos, "%s holds no private key where one should be", s).WithHint("an RSA, ECDSA or Ed25519 key in PEM, without a passphrase")}
 		}
 		if !strings.HasSuffix(block.Type, "PRIVATE KEY") {
 			continue // the parameters of a curve, for one
 		}
 		key, err := parsePrivateKey(block)
 		if err != nil {
-			return privateKey{}, diag.List{s.finding(diag.CodePrivateKey, e.pos, "the private key of %s %s", s, err).WithHint("an RSA or ECDSA key in PEM, without a passphrase")}
+			return privateKey{}, diag.List{s.finding(diag.CodePrivateKey, e.pos, "the private key of %s %s", s, err).WithHint("an RSA, ECDSA or Ed25519 key in PEM, without a passphrase")}
 		}
 		return privateKey{&pem.Block{Type: block.Type, Bytes: block.Bytes}, key}, nil
 	}
@@ -229,8 +230,9 @@ func refusedByEnvoy(c *x509.Certificate) string {
 		default:
 			return "its curve is not one of P-256, P-384 and P-521"
 		}
+	case ed25519.PublicKey:
 	default:
-		return "its key is neither RSA nor ECDSA"
+		return "its key is neither RSA nor ECDSA nor Ed25519"
 	}
 	return ""
 }
