@@ -227,9 +227,12 @@ func TestAGatewayInAnotherNamespace(t *testing.T) {
 	var out, errs strings.Builder
 	eventually(t, "status says what is missing", func() bool {
 		out.Reset()
-		run(t.Context(), []string{"status", "--admin-address", s.admin}, &out, &errs)
-		return strings.Contains(out.String(), "no Secret one is in the namespace elsewhere")
+		code := run(t.Context(), []string{"status", "--admin-address", s.admin}, &out, &errs)
+		return code == exitFindings && strings.Contains(out.String(), "no Secret one is in the namespace elsewhere")
 	})
+	if !strings.Contains(s.log.String(), "no Secret one is in the namespace elsewhere") {
+		t.Error("the log does not say it")
+	}
 	if listeners, err := other.Listeners(t.Context()); err != nil || len(listeners) > 0 {
 		t.Errorf("it listens: %v, %v", listeners, err)
 	}

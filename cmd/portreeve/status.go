@@ -72,7 +72,7 @@ func unwell(s admin.Status) bool {
 			}
 		}
 	}
-	return s.Findings.HasErrors()
+	return s.Findings.HasErrors() || slices.ContainsFunc(s.Groups, func(g admin.Group) bool { return g.Refused.HasErrors() })
 }
 
 func printStatus(w io.Writer, s admin.Status) error {

@@ -133,6 +133,7 @@ const (
 	CodeExpiredServed      Code = "PR1110"
 	CodeNotYetValid        Code = "PR1111"
 	CodeAuthorityExpired   Code = "PR1112"
+	CodeSecretNamespace    Code = "PR1113"
 )
 
 // Info is what the documentation says of a code.
@@ -272,6 +273,7 @@ func Codes() []Info { //nolint:funlen // one table
 		{CodeExpiredServed, Warning, "A certificate that is being served has expired.", "A certificate that is valid."},
 		{CodeNotYetValid, Warning, "A certificate is not valid yet; clients refuse it until then.", "A certificate that is valid."},
 		{CodeAuthorityExpired, Warning, "The certificate of an authority is not valid at this time; clients with certificates of it are refused.", "An authority that is valid."},
+		{CodeSecretNamespace, Warning, "A Secret that a Gateway names has no namespace and so is for gateways that run in default.", "The namespace in which the gateways run."},
 	}
 }
 

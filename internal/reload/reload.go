@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -122,6 +123,7 @@ func (r *Reloader) Reload(ctx context.Context, change Change) error {
 	failed = multierror.Append(failed, r.publishAll(ctx))
 	r.prune()
 	r.report()
+	r.reportGroups()
 	r.unsaved = true
 	failed = multierror.Append(failed, r.save())
 	return failed.ErrorOrNil()
@@ -260,6 +262,21 @@ func (r *Reloader) report() {
 	r.options.Metrics.generation(r.latest)
 }
 
+// reportGroups logs what refuses the generation for one group of gateways alone, which is
+// not among its findings: a Secret that is not in their namespace.
+func (r *Reloader) reportGroups() {
+	told := map[string]bool{}
+	for _, f := range r.latest.Findings() {
+		told[f.String()] = true
+	}
+	for key, g := range r.groups {
+		own := slices.DeleteFunc(slices.Clone(g.refused), func(d diag.Diagnostic) bool { return told[d.String()] })
+		if g.connected && len(own) > 0 {
+			r.options.Logger.Error("policy refused for a group of gateways, the last good one stays", "group", key, "findings", lines(own))
+		}
+	}
+}
+
 func lines(findings diag.List) []string {
 	out := make([]string, 0, len(findings))
 	for _, f := range findings {
@@ -279,7 +296,7 @@ func (r *Reloader) Join(n node.Group) {
 		r.options.Logger.Error("cannot serve gateway", "group", n.Key, "error", err)
 	}
 	if g.serving == nil {
-		r.options.Logger.Error("no good policy for gateway, its listeners do not open", "group", n.Key)
+		r.options.Logger.Error("no good policy for gateway, its listeners do not open", "group", n.Key, "findings", lines(g.refused))
 	}
 	if err := r.save(); err != nil {
 		r.options.Logger.Error("cannot write state", "error", err)

@@ -66,6 +66,10 @@ func (m *Model) checkCredentials() diag.List {
 		if found.HasErrors() && m.strange(u.Secret) {
 			continue
 		}
+		if u.Unplaced {
+			found = append(slices.Clip(found), u.Finding(diag.CodeSecretNamespace, u.Pos, "%s has no namespace, so only gateways that run in %s have it", u.Secret, u.Namespace).
+				WithHint("metadata.namespace: the namespace in which the gateways run"))
+		}
 		for _, d := range found {
 			d.Reach = scope
 			out = append(out, d)

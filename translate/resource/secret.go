@@ -19,6 +19,8 @@ import (
 type Secret struct {
 	// Namespace is where it stands. A directory has none and stands in every namespace.
 	Namespace, Name string
+	// Unplaced says that the manifest has no namespace, so that it stands in default.
+	Unplaced bool
 	// Pos is the place of the manifest, or the directory.
 	Pos     diag.Position
 	entries map[string]entryOf
@@ -84,6 +86,7 @@ func secretOf(d source.Document) (*Secret, bool) {
 		return nil, false
 	}
 	s := newSecret(c.meta.namespace, c.meta.name, c.origin.At(Path{"metadata", "name"}))
+	s.Unplaced = !c.written(Path{"metadata", "namespace"})
 	s.read(d, "data", fromBase64)
 	// As in Kubernetes, stringData wins over data.
 	s.read(d, "stringData", func(text string) ([]byte, string) { return []byte(text), "" })
@@ -175,16 +178,16 @@ func (s *Secret) first(names ...string) (entryOf, bool) {
 func (s *Secret) whole() diag.List {
 	var out diag.List
 	if s.twice.File != "" {
-		out = append(out, s.finding(diag.CodeSecret, s.Pos, "%s is here and at %s", s, s.twice).WithHint("keep one of them"))
+		out = append(out, s.Finding(diag.CodeSecret, s.Pos, "%s is here and at %s", s, s.twice).WithHint("keep one of them"))
 	}
 	if s.broken != "" {
-		out = append(out, s.finding(diag.CodeSecret, s.Pos, "%s: %s", s, s.broken).WithHint("data and stringData hold name: value lines"))
+		out = append(out, s.Finding(diag.CodeSecret, s.Pos, "%s: %s", s, s.broken).WithHint("data and stringData hold name: value lines"))
 	}
 	return out
 }
 
-// finding returns a finding about the Secret. Its message must not have a value of it.
-func (s *Secret) finding(code diag.Code, pos diag.Position, format string, args ...any) diag.Diagnostic {
+// Finding returns a finding about the Secret. Its message must not have a value of it.
+func (s *Secret) Finding(code diag.Code, pos diag.Position, format string, args ...any) diag.Diagnostic {
 	d := diag.New(code, pos, format, args...)
 	d.Object = s.String()
 	return d
