@@ -43,7 +43,6 @@ func Compile(files []source.File, settings model.Settings) *Program {
 	diags = append(diags, missing...)
 	inManifests, documents := resource.Secrets(documents)
 	settings.Secrets = slices.Concat(inManifests, inFiles)
-	resource.Unambiguous(settings.Secrets)
 	written, found := resource.Decode(documents)
 	diags = append(diags, found...)
 	resources, found := wizard.Expand(written)
@@ -91,7 +90,9 @@ func (p *Program) Certificates() []model.Certificate { return p.model.Certificat
 // certificate is an error, or a warning where it is among those served, by their
 // fingerprints. A program without it takes certificates whatever their dates are.
 func (p *Program) At(now time.Time, served map[string]bool) *Program {
-	return &Program{Diags: slices.Concat(p.Diags, p.model.Dated(now, served)).Sorted(), Resources: p.Resources, model: p.model}
+	out := *p
+	out.Diags = slices.Concat(p.Diags, p.model.Dated(now, served)).Sorted()
+	return &out
 }
 
 func (p *Program) render(g model.Gateway, with func(model.View) envoy.Resources) (envoy.Resources, diag.List) {

@@ -62,7 +62,7 @@ func (m *Model) checkCredentials() diag.List {
 		}
 	}
 	for u, scope := range reach {
-		certificates, found := described(u.Secret, u.purpose)
+		certificates, found := m.described(u.Secret, u.purpose)
 		if found.HasErrors() && m.strange(u.Secret) {
 			continue
 		}
@@ -137,15 +137,15 @@ func (m *Model) credentialHint(c credential) string {
 }
 
 // described returns the certificates in a Secret, or what is wrong with it.
-func described(s *resource.Secret, p purpose) ([]Certificate, diag.List) {
+func (m *Model) described(s *resource.Secret, p purpose) ([]Certificate, diag.List) {
 	if p == forServer {
-		pair, found := s.KeyPair()
+		pair, found := m.credentials.keyPair(s)
 		if found.HasErrors() {
 			return nil, found
 		}
 		return []Certificate{describe(s, pair.Leaf, pair.Pos)}, found
 	}
-	a, found := s.Authorities()
+	a, found := m.credentials.authorities(s)
 	if found.HasErrors() {
 		return nil, found
 	}

@@ -48,7 +48,7 @@ func (m *Model) checkPairs(s server, namespace string) diag.List {
 		if c.purpose == forClients || secret == nil {
 			continue
 		}
-		pair, found := secret.KeyPair()
+		pair, found := m.credentials.keyPair(secret)
 		if found.HasErrors() {
 			return nil
 		}

@@ -66,6 +66,38 @@ func (c credentials) in(namespace, name string) *resource.Secret {
 	return nil
 }
 
+// twin returns another Secret that a name can mean where it means s, or nil. A directory
+// stands in every namespace and so conflicts with every manifest of its name.
+func (c credentials) twin(s *resource.Secret) *resource.Secret {
+	for _, other := range c[s.Name] {
+		if other != s && (s.Namespace == other.Namespace || s.Namespace == "" || other.Namespace == "") {
+			return other
+		}
+	}
+	return nil
+}
+
+// keyPair returns the certificate and key of a Secret, or what is wrong with them. Of two
+// Secrets of one name neither is picked.
+func (c credentials) keyPair(s *resource.Secret) (resource.KeyPair, diag.List) {
+	if twin := c.twin(s); twin != nil {
+		return resource.KeyPair{}, diag.List{twice(s, twin)}
+	}
+	return s.KeyPair()
+}
+
+// authorities is keyPair for the authorities of a Secret.
+func (c credentials) authorities(s *resource.Secret) (resource.Authorities, diag.List) {
+	if twin := c.twin(s); twin != nil {
+		return resource.Authorities{}, diag.List{twice(s, twin)}
+	}
+	return s.Authorities()
+}
+
+func twice(s, twin *resource.Secret) diag.Diagnostic {
+	return s.Finding(diag.CodeSecret, s.Pos, "%s is here and at %s", s, twin.Pos).WithHint("keep one of them")
+}
+
 // purpose is what a server needs a Secret for.
 type purpose uint8
 
@@ -185,13 +217,13 @@ func (m *Model) secrets(s server, namespace string) (Termination, []Secret, bool
 		}
 		secret := Secret{Name: c.sdsName()}
 		if c.purpose == forClients {
-			a, found := from.Authorities()
+			a, found := m.credentials.authorities(from)
 			if found.HasErrors() {
 				return Termination{}, nil, false
 			}
 			secret.Authorities, secret.Pos = &a, a.Pos
 		} else {
-			p, found := from.KeyPair()
+			p, found := m.credentials.keyPair(from)
 			if found.HasErrors() {
 				return Termination{}, nil, false
 			}
@@ -225,7 +257,7 @@ func (m *Model) Missing(g Gateway) diag.List {
 				WithHint("put it there; the namespace of the Gateway resource does not count"))
 			continue
 		}
-		_, found := described(s, c.purpose)
+		_, found := m.described(s, c.purpose)
 		out = append(out, found.Errors()...)
 	}
 	return out.Sorted()

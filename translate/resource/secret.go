@@ -24,9 +24,6 @@ type Secret struct {
 	// Pos is the place of the manifest, or the directory.
 	Pos     diag.Position
 	entries map[string]entryOf
-	// twice is the place of another Secret of the same name, whose content is not known to be
-	// the one that is meant.
-	twice diag.Position
 	// broken says why nothing of the manifest can be read.
 	broken string
 	// What the entries hold is worked out once, when it is first asked for.
@@ -144,20 +141,6 @@ func SecretsIn(files []source.File, directories []string) ([]*Secret, []source.F
 	return secrets, others
 }
 
-// Unambiguous notes in every Secret the place of another one that is named the same. A
-// directory stands in every namespace and so conflicts with every manifest of its name.
-func Unambiguous(secrets []*Secret) {
-	byName := map[string][]*Secret{}
-	for _, s := range secrets {
-		for _, other := range byName[s.Name] {
-			if s.Namespace == other.Namespace || s.Namespace == "" || other.Namespace == "" {
-				s.twice, other.twice = other.Pos, s.Pos
-			}
-		}
-		byName[s.Name] = append(byName[s.Name], s)
-	}
-}
-
 // The entries of a Secret, in the order in which Istio looks for them: those of a generic
 // one, and those of the type kubernetes.io/tls.
 func certificateEntries() [][2]string { return [][2]string{{"cert", "key"}, {"tls.crt", "tls.key"}} }
@@ -176,14 +159,10 @@ func (s *Secret) first(names ...string) (entryOf, bool) {
 
 // whole reports what makes everything in the Secret doubtful.
 func (s *Secret) whole() diag.List {
-	var out diag.List
-	if s.twice.File != "" {
-		out = append(out, s.Finding(diag.CodeSecret, s.Pos, "%s is here and at %s", s, s.twice).WithHint("keep one of them"))
+	if s.broken == "" {
+		return nil
 	}
-	if s.broken != "" {
-		out = append(out, s.Finding(diag.CodeSecret, s.Pos, "%s: %s", s, s.broken).WithHint("data and stringData hold name: value lines"))
-	}
-	return out
+	return diag.List{s.Finding(diag.CodeSecret, s.Pos, "%s: %s", s, s.broken).WithHint("data and stringData hold name: value lines")}
 }
 
 // Finding returns a finding about the Secret. Its message must not have a value of it.
