@@ -46,5 +46,6 @@ func backendFiles(t *testing.T) *strings.Replacer {
 		}
 		paths = append(paths, `"`+name+`"`, `"`+path+`"`)
 	}
-	return strings.NewReplacer(paths...)
+	// Logs are written to a directory that is there.
+	return strings.NewReplacer(append(paths, `"/var/log/envoy/`, `"`+dir+`/`)...)
 }

@@ -60,7 +60,8 @@ func corpus(t testing.TB) map[string]*translate.Program {
 		t.Fatal(err)
 	}
 	for _, dir := range dirs {
-		out[dir] = translate.Compile(read(t, dir), settingsOf(t, filepath.Dir(dir)))
+		settings := settingsOf(t, filepath.Dir(dir))
+		out[dir] = settings.at(translate.Compile(settings.files(t, dir), settings.Settings))
 	}
 	for i, files := range inputs(t) {
 		for _, f := range files {

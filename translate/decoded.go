@@ -22,6 +22,7 @@ type decoded struct {
 type decodedFile struct {
 	content []byte
 	objects []resource.Object
+	secrets []*resource.Secret
 	diags   diag.List
 }
 
@@ -38,7 +39,8 @@ func (d decoded) again(files []source.File, options resource.Options) decoded {
 			out.files = append(out.files, d.files[at])
 		} else {
 			documents, found := source.Parse([]source.File{f})
-			out.files = append(out.files, decodedFile{content: f.Content, objects: decoder.Objects(documents), diags: found})
+			secrets, documents := resource.Secrets(documents)
+			out.files = append(out.files, decodedFile{content: f.Content, objects: decoder.Objects(documents), secrets: secrets, diags: found})
 		}
 		out.index[f.Path] = i
 	}
@@ -55,4 +57,13 @@ func (d decoded) join() ([]resource.Resource, diag.List) {
 	}
 	resources, found := resource.Unique(objects)
 	return resources, append(diags, found...)
+}
+
+// secrets returns the Secret manifests of all files.
+func (d decoded) secrets() []*resource.Secret {
+	var out []*resource.Secret
+	for _, f := range d.files {
+		out = append(out, f.secrets...)
+	}
+	return out
 }

@@ -18,7 +18,8 @@ func TestEveryCaseLoadsAgain(t *testing.T) {
 	for _, in := range goldenFiles(t, "testdata/*/in") {
 		dir := filepath.Dir(in)
 		t.Run(filepath.Base(dir), func(t *testing.T) {
-			resources := translate.Compile(read(t, in), settingsOf(t, dir)).Resources
+			settings := settingsOf(t, dir)
+			resources := translate.Compile(settings.files(t, in), settings.Settings).Resources
 			text, err := manifest.YAML(resources)
 			if err != nil {
 				t.Fatal(err)

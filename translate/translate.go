@@ -8,6 +8,7 @@ package translate
 
 import (
 	"slices"
+	"time"
 
 	"github.com/portreeve/portreeve/internal/diag"
 	"github.com/portreeve/portreeve/translate/envoy"
@@ -30,6 +31,9 @@ type Program struct {
 // Compile compiles the files. It never fails: mistakes are findings in Program.Diags, and
 // For refuses the gateways that they can reach.
 //
+// Secret manifests, and the files below settings.SecretsDirs, are for the Gateways that name
+// them and are not among the program's resources. What time it is nobody knows here: see At.
+//
 // The file that settings.MeshFile names is the mesh configuration and not policy. Where it
 // is named and missing, or is broken, every gateway is refused.
 func Compile(files []source.File, settings model.Settings) *Program {
@@ -42,9 +46,11 @@ func Compile(files []source.File, settings model.Settings) *Program {
 func (p *Program) Recompile(files []source.File, settings model.Settings) *Program {
 	files, mesh, missing := withoutMesh(files, settings.MeshFile)
 	settings.Mesh = mesh
+	inFiles, files := resource.SecretsIn(files, settings.SecretsDirs)
 	decoded := p.decoded.again(files, resource.Options{Ignored: settings.Ignored})
 	written, diags := decoded.join()
 	diags = append(diags, missing...)
+	settings.Secrets = slices.Concat(decoded.secrets(), inFiles)
 	resources, found := wizard.Expand(written)
 	diags = append(diags, found...)
 	m, found := model.Build(resources, settings)
@@ -88,6 +94,18 @@ func (p *Program) WithKeys(keys model.Keys) *Program {
 	return &out
 }
 
+// Certificates returns the certificates of the Secrets that Gateways name, in file order.
+func (p *Program) Certificates() []model.Certificate { return p.model.Certificates() }
+
+// At returns the same program with the findings that there are at a moment: an expired
+// certificate is an error, or a warning where it is among those served, by their
+// fingerprints. A program without it takes certificates whatever their dates are.
+func (p *Program) At(now time.Time, served map[string]bool) *Program {
+	out := *p
+	out.Diags = slices.Concat(p.Diags, p.model.Dated(now, served)).Sorted()
+	return &out
+}
+
 func (p *Program) render(g model.Gateway, with func(model.View) envoy.Resources) (envoy.Resources, diag.List) {
 	var refusing diag.List
 	for _, d := range p.Diags.Errors() {
@@ -95,6 +113,7 @@ func (p *Program) render(g model.Gateway, with func(model.View) envoy.Resources)
 			refusing = append(refusing, d)
 		}
 	}
+	refusing = append(refusing, p.model.Missing(g)...).Sorted()
 	if len(refusing) > 0 {
 		return envoy.Resources{}, refusing
 	}

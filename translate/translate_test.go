@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
 	"github.com/google/go-cmp/cmp"
@@ -41,6 +42,9 @@ func read(t testing.TB, dir string) []source.File {
 // meshFile is the file of a case that is its mesh configuration, where there is one.
 const meshFile = "mesh.yaml"
 
+// secretsDir is the folder of a case that holds secrets as files.
+const secretsDir = "secrets"
+
 // TestCases compiles every folder of testdata: want.yaml holds the resources of the
 // default gateway, want.diag the findings. Add a folder with in/ and run with -update. A
 // settings.yaml beside in/ says what differs from the default settings; a mesh.yaml inside
@@ -54,7 +58,7 @@ func TestCases(t *testing.T) {
 		dir := filepath.Dir(in)
 		t.Run(filepath.Base(dir), func(t *testing.T) {
 			settings := settingsOf(t, dir)
-			program := translate.Compile(read(t, in), settings)
+			program := settings.at(translate.Compile(settings.files(t, in), settings.Settings))
 			golden(t, filepath.Join(dir, "want.diag"), findings(program.Diags))
 			golden(t, filepath.Join(dir, "want.yaml"), rendered(t, program))
 			if settings.MeshFile != "" {
@@ -64,11 +68,47 @@ func TestCases(t *testing.T) {
 	}
 }
 
-// settingsOf reads the settings of a case: its mesh configuration, who fetches keys, and
-// which have been fetched.
-func settingsOf(t testing.TB, dir string) model.Settings {
+// caseSettings are the settings of a case, and what time it is in it.
+type caseSettings struct {
+	model.Settings
+	now    time.Time
+	served map[string]bool
+}
+
+// at tells a program what time it is, where the case says so.
+func (s caseSettings) at(p *translate.Program) *translate.Program {
+	if s.now.IsZero() {
+		return p
+	}
+	return p.At(s.now, s.served)
+}
+
+// files reads the files of a case, and those of its directory for secrets.
+func (s caseSettings) files(t testing.TB, in string) []source.File {
 	t.Helper()
-	out := model.DefaultSettings()
+	files := read(t, in)
+	for _, dir := range s.SecretsDirs {
+		found, err := source.ReadSecrets(os.DirFS(filepath.Join(in, dir)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range found {
+			f.Path = filepath.Join(dir, f.Path)
+			files = append(files, f)
+		}
+	}
+	return files
+}
+
+// settingsOf reads the settings of a case: its mesh configuration, its directory for
+// secrets, who fetches keys, which have been fetched, what time it is, and the fingerprints
+// of the certificates that are served.
+func settingsOf(t testing.TB, dir string) caseSettings {
+	t.Helper()
+	out := caseSettings{Settings: model.DefaultSettings()}
+	if _, err := os.Stat(filepath.Join(dir, "in", secretsDir)); err == nil {
+		out.SecretsDirs = []string{secretsDir}
+	}
 	if _, err := os.Stat(filepath.Join(dir, "in", meshFile)); err == nil {
 		out.MeshFile = meshFile
 	}
@@ -77,6 +117,8 @@ func settingsOf(t testing.TB, dir string) model.Settings {
 		return out
 	}
 	var in struct {
+		Now      time.Time
+		Served   []string
 		KeyFetch string `yaml:"keyFetch"`
 		Keys     []struct{ Issuer, URI, JWKS string }
 	}
@@ -85,6 +127,10 @@ func settingsOf(t testing.TB, dir string) model.Settings {
 	}
 	if in.KeyFetch == "envoy" {
 		out.KeyFetch = model.FetchByGateway
+	}
+	out.now, out.served = in.Now, map[string]bool{}
+	for _, fingerprint := range in.Served {
+		out.served[fingerprint] = true
 	}
 	out.Keys = model.Keys{}
 	for _, k := range in.Keys {
@@ -115,19 +161,22 @@ func rendered(t *testing.T, p *translate.Program) string {
 	if forwarding := output.ResourcesOf(envoy.Resources{Listeners: forwarding(resources)}); len(forwarding.Listeners) > 0 {
 		content["listeners"] = forwarding.Listeners
 	}
+	if len(printable.Secrets) > 0 {
+		content["secrets"] = printable.Secrets
+	}
 	if err := output.YAML(&out, content); err != nil {
 		t.Fatal(err)
 	}
 	return out.String()
 }
 
-// forwarding returns the listeners that hold routes themselves, those of TCP and TLS
-// passthrough. The others are the same but for their names.
+// forwarding returns the listeners that hold routes themselves or end TLS. The others are
+// the same but for their names.
 func forwarding(r envoy.Resources) []*listenerv3.Listener {
 	var out []*listenerv3.Listener
 	for _, l := range r.Listeners {
 		chain := l.GetFilterChains()[0].GetFilters()
-		if chain[len(chain)-1].GetName() == "envoy.filters.network.tcp_proxy" {
+		if chain[len(chain)-1].GetName() == "envoy.filters.network.tcp_proxy" || l.GetFilterChains()[0].GetTransportSocket() != nil {
 			out = append(out, l)
 		}
 	}

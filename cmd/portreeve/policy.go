@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -22,7 +23,7 @@ import (
 // compileFlags are the flags of every verb that compiles.
 type compileFlags struct {
 	rootNamespace, meshConfig, keyFetch string
-	ignored                             []string
+	ignored, secretsDirs                []string
 }
 
 // Who fetches keys, as --jwks-fetch says it.
@@ -34,6 +35,7 @@ const (
 func (f *compileFlags) register(c *cobra.Command) {
 	c.Flags().StringVar(&f.rootNamespace, "root-namespace", "", "Namespace whose policies apply to the gateways of every namespace (default: the mesh configuration's rootNamespace, or istio-system).")
 	c.Flags().StringVar(&f.meshConfig, "mesh-config", "", "File with Istio's MeshConfig.")
+	c.Flags().StringArrayVar(&f.secretsDirs, "secrets-dir", nil, "Directory with certificates as NAME/tls.crt, NAME/tls.key and NAME/ca.crt; may be given several times.")
 	c.Flags().StringVar(&f.keyFetch, "jwks-fetch", fetchByControlPlane, "Who fetches the keys behind a jwksUri: "+fetchByControlPlane+" or "+fetchByGateway+".")
 	c.Flags().StringArrayVar(&f.ignored, "ignore", nil, "Kind whose objects are left out with a warning instead of an error: EnvoyFilter; may be given several times.")
 }
@@ -49,6 +51,9 @@ func (f *compileFlags) settings() (model.Settings, error) {
 			return s, fmt.Errorf("--ignore %q: only objects of the kind %s can be ignored so; those of other kinds count, or are ignored with a warning", kind, resource.EnvoyFilter)
 		}
 		s.Ignored = append(s.Ignored, resource.Kind(kind))
+	}
+	for _, dir := range f.secretsDirs {
+		s.SecretsDirs = append(s.SecretsDirs, filepath.Clean(dir))
 	}
 	switch f.keyFetch {
 	case fetchByControlPlane:
@@ -117,6 +122,13 @@ func compile(paths []string, flags compileFlags) (*translate.Program, error) {
 	if err != nil {
 		return nil, err
 	}
+	for _, dir := range settings.SecretsDirs {
+		found, err := readDir(dir, source.ReadSecrets)
+		if err != nil {
+			return nil, err
+		}
+		files = append(files, found...)
+	}
 	for _, path := range paths {
 		found, err := readPath(path)
 		if err != nil {
@@ -124,7 +136,7 @@ func compile(paths []string, flags compileFlags) (*translate.Program, error) {
 		}
 		files = append(files, slices.DeleteFunc(found, func(f source.File) bool { return f.Path == settings.MeshFile })...)
 	}
-	return translate.Compile(files, settings), nil
+	return translate.Compile(files, settings).At(time.Now(), nil), nil
 }
 
 // readMesh reads the mesh configuration, where there is one.
@@ -151,8 +163,12 @@ func readPath(path string) ([]source.File, error) {
 		}
 		return []source.File{{Path: path, Content: content}}, nil
 	}
-	var fsys fs.FS = os.DirFS(path)
-	files, err := source.Read(fsys)
+	return readDir(path, source.Read)
+}
+
+// readDir reads what counts in a directory; the paths begin with its own.
+func readDir(path string, read func(fs.FS) ([]source.File, error)) ([]source.File, error) {
+	files, err := read(os.DirFS(path))
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", path, err)
 	}

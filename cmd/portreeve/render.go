@@ -1,11 +1,13 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 
 	"github.com/spf13/cobra"
 
+	"github.com/portreeve/portreeve/internal/diag"
 	"github.com/portreeve/portreeve/internal/output"
 	"github.com/portreeve/portreeve/translate"
 	"github.com/portreeve/portreeve/translate/manifest"
@@ -62,6 +64,7 @@ type renderEnvoy struct {
 	formatFlag
 	static       bool
 	noOptimize   bool
+	withSecrets  bool
 	adminAddress string
 }
 
@@ -78,21 +81,29 @@ func renderEnvoyCommand() *cobra.Command {
 	r.formatFlag.register(c, "yaml", "yaml", "json")
 	c.Flags().BoolVar(&r.static, "static", false, "Print one self-contained Envoy bootstrap with everything inlined.")
 	c.Flags().BoolVar(&r.noOptimize, "no-optimize", false, "Print what Istio would generate, for comparison; gateways are served the optimized equivalent.")
+	c.Flags().BoolVar(&r.withSecrets, "with-secrets", false, "Print private keys, with --static: without them Envoy does not start where there is one.")
 	c.MarkFlagsMutuallyExclusive("static", "no-optimize")
 	c.Flags().StringVar(&r.adminAddress, "envoy-admin-address", "127.0.0.1:19000", "Address of Envoy's admin interface, with --static.")
 	return c
 }
 
 func (r *renderEnvoy) run(c *cobra.Command, args []string) error {
+	if r.withSecrets && !r.static {
+		return errors.New("--with-secrets goes with --static")
+	}
 	program, err := compiled(c, args, r.compileFlags)
 	if err != nil {
 		return err
+	}
+	if refused := r.missing(program); len(refused) > 0 {
+		printFindings(c.OutOrStdout(), refused)
+		return errFindings
 	}
 	r.noteKeys(c.ErrOrStderr(), program.KeyRequests())
 	var value any
 	switch {
 	case r.static:
-		value, err = r.bootstrap(program)
+		value, err = r.bootstrap(c.ErrOrStderr(), program)
 	case r.noOptimize:
 		resources, _ := program.Istio(r.gateway())
 		value = output.ResourcesOf(resources)
@@ -122,8 +133,18 @@ func (r *renderEnvoy) noteKeys(w io.Writer, missing []model.KeyRequest) {
 	}
 }
 
-func (r *renderEnvoy) bootstrap(program *translate.Program) (any, error) {
+// missing returns what refuses this gateway alone: a Secret that is in another namespace.
+func (r *renderEnvoy) missing(program *translate.Program) diag.List {
+	_, refused := program.For(r.gateway())
+	return refused
+}
+
+func (r *renderEnvoy) bootstrap(stderr io.Writer, program *translate.Program) (any, error) {
 	resources, _ := program.Static(r.gateway())
+	if output.Withheld(resources.Secrets) && !r.withSecrets {
+		fmt.Fprintln(stderr, "note: private keys are not in this output, and Envoy does not start with it; --with-secrets prints them")
+		resources.Secrets = output.Redacted(resources.Secrets)
+	}
 	b, err := bootstrap.Static(bootstrap.Options{Name: "gateway", Gateway: r.gateway(), AdminAddress: r.adminAddress}, resources)
 	if err != nil {
 		return nil, fmt.Errorf("make bootstrap: %w", err)

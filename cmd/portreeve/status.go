@@ -5,12 +5,14 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/portreeve/portreeve/internal/admin"
+	"github.com/portreeve/portreeve/internal/diag"
 	"github.com/portreeve/portreeve/internal/jwks"
 	"github.com/portreeve/portreeve/xds/ack"
 )
@@ -70,7 +72,7 @@ func unwell(s admin.Status) bool {
 			}
 		}
 	}
-	return s.Findings.HasErrors()
+	return s.Findings.HasErrors() || slices.ContainsFunc(s.Groups, func(g admin.Group) bool { return g.Refused.HasErrors() })
 }
 
 func printStatus(w io.Writer, s admin.Status) error {
@@ -95,14 +97,45 @@ func printStatus(w io.Writer, s admin.Status) error {
 		default:
 			fmt.Fprintf(w, "group %s %v: generation %d (%s)\n", g.Namespace, g.Labels, g.Serving.Seq, g.Serving.Hash)
 		}
+		for _, f := range g.Refused {
+			if !slices.ContainsFunc(s.Findings, func(told diag.Diagnostic) bool { return told.String() == f.String() }) {
+				fmt.Fprintf(w, "    %s\n", f)
+			}
+		}
 	}
 	for _, k := range s.Keys {
 		printKeys(w, k)
+	}
+	for _, c := range s.Certificates {
+		printCertificate(w, c)
 	}
 	for _, g := range s.Gateways {
 		printGateway(w, g)
 	}
 	return nil
+}
+
+// printCertificate says how long a certificate is still good.
+func printCertificate(w io.Writer, c admin.Certificate) {
+	name, kind, state := c.Name, "certificate", fmt.Sprintf("%d days left", c.DaysLeft)
+	if c.Namespace != "" {
+		name = c.Namespace + "/" + name
+	}
+	if c.Authority {
+		kind = "authority"
+	}
+	if c.Expired {
+		state = "EXPIRED"
+	}
+	of := strings.Join(c.Hosts, ", ")
+	if of == "" {
+		of = c.Subject
+	}
+	fmt.Fprintf(w, "%s %s (%s): %s, valid until %s", kind, name, of, state, c.NotAfter.Format(time.RFC3339))
+	if !c.Serving {
+		fmt.Fprint(w, ", not served")
+	}
+	fmt.Fprintln(w)
 }
 
 // printKeys says whose keys they are and, where something is wrong, since when, why and

@@ -39,6 +39,12 @@ type Status struct {
 	Keys     []jwks.SourceStatus `json:"keys"`
 }
 
+// Certificate is what Status says of one certificate, and Group of a group of gateways.
+type (
+	Certificate = reload.CertificateStatus
+	Group       = reload.GroupStatus
+)
+
 // Handler returns the admin interface.
 func Handler(policy Policy, gateways Gateways, keys Keys, metrics prometheus.Gatherer) http.Handler {
 	mux := http.NewServeMux()

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -92,18 +93,23 @@ func New(o Options) (*App, error) {
 	if a.acks, err = ack.New(ack.Options{Clock: time.Now, Registerer: a.registry, Observe: a.observe}); err != nil {
 		return nil, err
 	}
+	a.registry.MustRegister(a.reloader.CertificateMetrics())
 	a.xds = server.New(server.Options{Fleet: a.reloader, Acks: a.acks, Logger: o.Logger})
 	a.reloader.PublishTo(a.xds)
 	var single []string
 	if o.Settings.MeshFile != "" {
 		single = []string{o.Settings.MeshFile}
 	}
-	a.watcher, err = watch.New(watch.Options{Dirs: o.Dirs, Files: single, Relevant: source.Relevant, Quiet: quiet, Max: most, Rescan: rescan, Logger: o.Logger})
+	a.watcher, err = watch.New(watch.Options{Dirs: slices.Concat(o.Dirs, o.Settings.SecretsDirs), Files: single, Relevant: relevant, Quiet: quiet, Max: most, Rescan: rescan, Logger: o.Logger})
 	if err != nil {
 		return nil, fmt.Errorf("watch: %w", err)
 	}
 	return a, a.listen()
 }
+
+// relevant reports a file that counts, of policy or of a secret. One that counts in the other
+// kind of directory only is read in vain.
+func relevant(name string) bool { return source.Relevant(name) || source.SecretFile(name) }
 
 func (a *App) listen() (err error) {
 	if a.xdsListen, err = net.Listen("tcp", a.options.XDSAddress); err != nil {
@@ -161,6 +167,8 @@ func (a *App) awaitQuiet(ctx context.Context) {
 func (a *App) follow(ctx context.Context) error {
 	again := time.NewTimer(time.Hour)
 	defer again.Stop()
+	expiring := time.NewTicker(time.Hour)
+	defer expiring.Stop()
 	for {
 		if a.reloader.Deferred() {
 			again.Reset(quiet)
@@ -172,6 +180,8 @@ func (a *App) follow(ctx context.Context) error {
 			a.reload(ctx, reload.Change(change))
 		case <-again.C:
 			a.reload(ctx, reload.Change{})
+		case <-expiring.C:
+			a.reloader.WarnOfCertificates()
 		case <-a.keys.Changes():
 			a.publishing(a.reloader.Rekey(ctx))
 		}

@@ -7,7 +7,8 @@ type Code string
 
 // The codes. Each has a row in the table below. PR01 is about files and YAML, PR02 about every
 // object, PR03 to PR08 about one kind, PR09 about objects together, PR10 about the
-// mesh configuration, PR12 about DestinationRules, and PR13 about access logs.
+// mesh configuration, PR11 about certificates, PR12 about DestinationRules, and PR13 about
+// access logs.
 const (
 	CodeRead               Code = "PR0101"
 	CodeYAML               Code = "PR0102"
@@ -82,6 +83,12 @@ const (
 	CodeGateway            Code = "PR0501"
 	CodeServerConflict     Code = "PR0502"
 	CodeServerOverlap      Code = "PR0503"
+	CodeServerTLS          Code = "PR0504"
+	CodeCipherSuite        Code = "PR0505"
+	CodeClientUnverified   Code = "PR0506"
+	CodeClientUnasked      Code = "PR0507"
+	CodeServerNameTaken    Code = "PR0508"
+	CodeIdentityUnverified Code = "PR0509"
 	CodeVirtualService     Code = "PR0601"
 	CodeServerName         Code = "PR0602"
 	CodeMatch              Code = "PR0603"
@@ -151,6 +158,19 @@ const (
 	CodeMeshAuthorizer     Code = "PR1005"
 	CodeMeshLogFormat      Code = "PR1006"
 	CodeMeshForwardedCert  Code = "PR1007"
+	CodeCredential         Code = "PR1101"
+	CodeSecret             Code = "PR1102"
+	CodeCertificate        Code = "PR1103"
+	CodePrivateKey         Code = "PR1104"
+	CodeKeyMismatch        Code = "PR1105"
+	CodeWeakKey            Code = "PR1106"
+	CodeSameAlgorithm      Code = "PR1107"
+	CodeCertificateHost    Code = "PR1108"
+	CodeExpired            Code = "PR1109"
+	CodeExpiredServed      Code = "PR1110"
+	CodeNotYetValid        Code = "PR1111"
+	CodeAuthorityExpired   Code = "PR1112"
+	CodeSecretNamespace    Code = "PR1113"
 	CodeDestinationRule    Code = "PR1201"
 	CodeNoIdentity         Code = "PR1202"
 	CodeUnverified         Code = "PR1203"
@@ -241,7 +261,7 @@ func Codes() []Info { //nolint:funlen // one table
 		{CodeCustomCondition, Error, "A CUSTOM policy has a condition on an identity that is not known before its provider is asked.", "A key that is not about an identity."},
 		{CodeServiceAccountMix, Error, "serviceAccounts stand beside principals or namespaces.", "One of them."},
 		{CodePathBraces, Error, "A path has braces that are not a whole segment {*} or {**}.", "/users/{*}/{**}."},
-		{CodeDenyTCP, Warning, "A DENY rule has only HTTP fields, which a TCP or TLS passthrough server cannot see: there it denies every connection.", "ports in the operation."},
+		{CodeDenyTCP, Warning, "A DENY rule has only HTTP fields, which a TCP or TLS server cannot see: there it denies every connection.", "ports in the operation."},
 		{CodeInteriorWildcard, Warning, "A value has a * that is not its first or last character and so stands for itself.", "One *, first or last; {*} and {**} in paths."},
 		{CodeDeadPrincipal, Warning, "A request principal has a form that no token can match.", "issuer/subject, issuer/* or */subject."},
 		{CodeHostPort, Warning, "A host begins with * and ends with :*, which matches no port but a literal *.", "The host with and without each port."},
@@ -251,8 +271,14 @@ func Codes() []Info { //nolint:funlen // one table
 		{CodeDryRunActive, Warning, "A policy is a dry run: it reports and enforces nothing.", "No annotation istio.io/dry-run, once the policy is to count."},
 		{CodePathShadowed, Warning, "A path is matched by another entry of the same list already.", "One of the two."},
 		{CodeGateway, Error, "A Gateway is not valid.", "Servers with port, protocol and hosts."},
-		{CodeServerConflict, Error, "Two servers of the same gateways cannot be on one port: HTTP beside TCP or TLS, two of plain TCP, or two of TLS passthrough with the same name.", "A port, bind or name for each."},
+		{CodeServerConflict, Error, "Two servers of the same gateways cannot be on one port: HTTP beside TCP or TLS, two of plain TCP, or two of HTTPS or TLS with the same name.", "A port, bind or name for each."},
 		{CodeServerOverlap, Warning, "Two servers cannot be on one port of a gateway that has the labels of both; it would serve the first only.", "A port for each."},
+		{CodeServerTLS, Error, "The TLS settings of a server do not fit together or have a value that would not work.", "See the message."},
+		{CodeCipherSuite, Warning, "A cipher suite is not one that Envoy knows, or stands twice, and is left out.", "Envoy's names, such as ECDHE-RSA-AES128-GCM-SHA256, each once."},
+		{CodeClientUnverified, Warning, "A server takes client certificates that nobody has verified: a client can claim any identity.", "No insecureSkipVerify."},
+		{CodeClientUnasked, Error, "A server says which client certificates it takes but asks for none.", "tls.mode MUTUAL or OPTIONAL_MUTUAL."},
+		{CodeServerNameTaken, Warning, "A tls route has a name that another server of the same port ends TLS for; the route is not used for it.", "A name for each."},
+		{CodeIdentityUnverified, Error, "A policy is about the identity of the peer at a server that takes certificates which nobody has verified.", "No insecureSkipVerify, or a policy for other workloads."},
 		{CodeVirtualService, Error, "A VirtualService is not valid.", "Hosts, and routes with a destination or an answer."},
 		{CodeServerName, Error, "A tls route has no name that clients ask for, or one that its VirtualService does not have.", "sniHosts that are among the hosts."},
 		{CodeMatch, Error, "A match of an HTTP route is not valid.", "Names of headers, parameters and namespaces."},
@@ -283,7 +309,7 @@ func Codes() []Info { //nolint:funlen // one table
 		{CodeDuplicateName, Error, "Two documents define the same object.", "Each object once."},
 		{CodeUnknownGateway, Warning, "A VirtualService names a Gateway that no document defines.", "The name of a Gateway, as name or namespace/name."},
 		{CodeUnknownService, Warning, "A route leads to a host that no service defines; it answers 503, or closes the connection.", "The host of a ServiceEntry."},
-		{CodeServerClosed, Warning, "A DENY rule with only HTTP fields applies to a gateway that has a TCP or TLS passthrough server; there it denies every connection.", "ports in the operation, or a policy for other workloads."},
+		{CodeServerClosed, Warning, "A DENY rule with only HTTP fields applies to a gateway that has a TCP or TLS server; there it denies every connection.", "ports in the operation, or a policy for other workloads."},
 		{CodeUnknownSubset, Warning, "A route leads to a subset that no DestinationRule of its host defines; it answers 503, or closes the connection.", "The name of a subset."},
 		{CodeUnknownPort, Warning, "A route leads to a port that its service does not have; it answers 503, or closes the connection.", "The number of a port of the service."},
 		{CodeServiceTwice, Warning, "Two objects of a namespace define one host and differ; the later one does not count where they do.", "One of them, or the same resolution and protocol in both."},
@@ -322,6 +348,19 @@ func Codes() []Info { //nolint:funlen // one table
 		{CodeMeshAuthorizer, Error, "A field of an external authorizer has a value that would not work.", "See the message."},
 		{CodeMeshLogFormat, Error, "An access log format is not one that Envoy can write.", "Envoy's command operators, as %RESPONSE_CODE%; with the encoding JSON, a JSON object."},
 		{CodeMeshForwardedCert, Warning, "Backends are handed whatever a client writes into the header x-forwarded-client-cert.", "SANITIZE_SET, which is the default."},
+		{CodeCredential, Error, "A Gateway names a credential that is not there in the namespace of the gateway.", "A Secret in the gateway's namespace, or a directory of that name below --secrets-dir."},
+		{CodeSecret, Error, "A Secret that a Gateway names cannot be read or lacks what it is named for.", "tls.crt and tls.key, or cert and key; ca.crt or cacert to verify clients with."},
+		{CodeCertificate, Error, "A certificate or revocation list is missing or cannot be read.", "PEM text."},
+		{CodePrivateKey, Error, "A private key is missing or cannot be read.", "An RSA, ECDSA or Ed25519 key in PEM, without a passphrase."},
+		{CodeKeyMismatch, Error, "A private key is not that of its certificate.", "The key that the certificate was made for."},
+		{CodeWeakKey, Error, "A certificate has a key that Envoy does not take.", "RSA of at least 2048 bits, ECDSA on P-256, P-384 or P-521, or Ed25519."},
+		{CodeSameAlgorithm, Warning, "A server has two certificates of the same algorithm; clients are mostly given one of them only.", "One RSA and one ECDSA certificate."},
+		{CodeCertificateHost, Warning, "A server's certificate is not for a host of the server.", "A certificate with the host among its names."},
+		{CodeExpired, Error, "A certificate has expired.", "A certificate that is valid."},
+		{CodeExpiredServed, Warning, "A certificate that is being served has expired.", "A certificate that is valid."},
+		{CodeNotYetValid, Warning, "A certificate is not valid yet; clients refuse it until then.", "A certificate that is valid."},
+		{CodeAuthorityExpired, Warning, "The certificate of an authority is not valid at this time; clients with certificates of it are refused.", "An authority that is valid."},
+		{CodeSecretNamespace, Warning, "A Secret that a Gateway names has no namespace and so is for gateways that run in default.", "The namespace in which the gateways run."},
 		{CodeDestinationRule, Error, "A DestinationRule is not valid.", "What Istio accepts."},
 		{CodeNoIdentity, Warning, "A DestinationRule asks for ISTIO_MUTUAL, for which a gateway has no identity; the host is spoken to in plain text.", "SIMPLE or MUTUAL; DISABLE where plain text is meant."},
 		{CodeUnverified, Warning, "A DestinationRule switches off the verification of a backend's certificate.", "caCertificates."},

@@ -86,14 +86,14 @@ type Diagnostic struct {
 }
 
 // New returns a finding of code at pos, with the severity that the table of codes gives it.
-// The message is formatted as by fmt.Sprintf.
+// The message is formatted as by fmt.Sprintf, and cut where it would quote a private key.
 func New(code Code, pos Position, format string, args ...any) Diagnostic {
-	return Diagnostic{Severity: code.Severity(), Code: code, Pos: pos, Message: fmt.Sprintf(format, args...)}
+	return Diagnostic{Severity: code.Severity(), Code: code, Pos: pos, Message: withoutKeys(fmt.Sprintf(format, args...))}
 }
 
 // WithHint returns the finding with a way out attached.
 func (d Diagnostic) WithHint(format string, args ...any) Diagnostic {
-	d.Hint = fmt.Sprintf(format, args...)
+	d.Hint = withoutKeys(fmt.Sprintf(format, args...))
 	return d
 }
 
@@ -109,13 +109,22 @@ func (d Diagnostic) String() string {
 // List is the findings of one compilation.
 type List []Diagnostic
 
-// Sorted returns the list in file order, without exact repetitions.
+// Sorted returns the list in file order, without exact repetitions. Of findings that say the
+// same, one stays, and reaches whatever any of them reaches.
 func (l List) Sorted() List {
 	out := slices.Clone(l)
 	slices.SortStableFunc(out, func(a, b Diagnostic) int {
 		return cmp.Or(a.Pos.Compare(b.Pos), cmp.Compare(a.Severity, b.Severity), cmp.Compare(a.Code, b.Code), cmp.Compare(a.Message, b.Message))
 	})
-	return slices.CompactFunc(out, Diagnostic.repeats)
+	kept := out[:0]
+	for _, d := range out {
+		if n := len(kept); n > 0 && kept[n-1].repeats(d) {
+			kept[n-1].Reach = kept[n-1].Reach.Union(d.Reach)
+			continue
+		}
+		kept = append(kept, d)
+	}
+	return kept
 }
 
 // repeats reports whether two findings read the same.

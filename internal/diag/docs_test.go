@@ -26,6 +26,7 @@ var blocks = [][2]string{
 	{"PR08", "JWTPolicy"},
 	{"PR09", "Objects together"},
 	{"PR10", "Mesh configuration"},
+	{"PR11", "Certificates"},
 	{"PR12", "DestinationRule"},
 	{"PR13", "Access logs"},
 }

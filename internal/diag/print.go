@@ -14,7 +14,8 @@ type Sources func(file string) []byte
 
 // WriteText writes the findings for a person: the line file:line:col: severity CODE:
 // message, then the line of the file with a caret under the place, then the object and the
-// hint. Sources may be nil; the file's line is left out where it is not known. Findings
+// hint. Sources may be nil; the file's line is left out where it is not known, and where the
+// file holds a Secret or a private key. Findings
 // come in the order of the list.
 func (l List) WriteText(w io.Writer, sources Sources) error {
 	lines := index{sources: sources, files: map[string][][]byte{}}
@@ -104,10 +105,14 @@ func (i index) line(pos Position) ([]byte, bool) {
 	}
 	lines, ok := i.files[pos.File]
 	if !ok {
-		lines = bytes.Split(bytes.TrimPrefix(i.sources(pos.File), []byte("\xef\xbb\xbf")), []byte("\n"))
+		content := i.sources(pos.File)
+		if private.Match(content) {
+			content = nil // none of its lines is shown, since one could be the key
+		}
+		lines = bytes.Split(bytes.TrimPrefix(content, []byte("\xef\xbb\xbf")), []byte("\n"))
 		i.files[pos.File] = lines
 	}
-	if pos.Line > len(lines) {
+	if pos.Line > len(lines) || len(lines) == 1 && len(lines[0]) == 0 {
 		return nil, false
 	}
 	return lines[pos.Line-1], true

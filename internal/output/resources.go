@@ -18,10 +18,10 @@ type Resources struct {
 	Secrets          []json.Marshaler `json:"secrets"`
 }
 
-// ResourcesOf returns the printed form. It shares the messages.
+// ResourcesOf returns the printed form, without private keys. It shares the messages.
 func ResourcesOf(r envoy.Resources) Resources {
 	return Resources{
-		list(r.Listeners), list(r.Routes), list(r.Clusters), list(r.Endpoints), list(r.ExtensionConfigs), list(r.Secrets),
+		list(r.Listeners), list(r.Routes), list(r.Clusters), list(r.Endpoints), list(r.ExtensionConfigs), list(Redacted(r.Secrets)),
 	}
 }
 

@@ -29,16 +29,20 @@ type Generation struct {
 	// requests are the program's.
 	requests []model.KeyRequest
 	files    []source.File
+	// served are the fingerprints of the certificates that were being served when it was
+	// read: that one of them has expired does not refuse it.
+	served map[string]bool
 	// unreadable are findings about files that could not be read; they refuse it everywhere.
 	unreadable diag.List
 }
 
 // newGeneration compiles files. It is faster, and nothing else, where the program before was
-// compiled from many of the same ones.
-func newGeneration(seq uint64, at time.Time, files []source.File, unreadable diag.List, settings model.Settings, before *translate.Program) *Generation {
-	program := before.Recompile(files, settings)
+// compiled from many of the same ones. Served are the fingerprints of the certificates that
+// are being served.
+func newGeneration(seq uint64, at time.Time, files []source.File, unreadable diag.List, settings model.Settings, before *translate.Program, served map[string]bool) *Generation {
+	program := before.Recompile(files, settings).At(at, served)
 	return &Generation{
-		Seq: seq, At: at, Hash: hashOf(files, unreadable), files: files, unreadable: unreadable,
+		Seq: seq, At: at, Hash: hashOf(files, unreadable), files: files, unreadable: unreadable, served: served,
 		Program: program, requests: program.KeyRequests(),
 	}
 }

@@ -71,8 +71,8 @@ func (r *Reloader) read(change Change) ([]source.File, diag.List) {
 	return files, unreadable
 }
 
-// present reads the files that are there: the policy directories', and the mesh
-// configuration. That one counts once, also where it stands in a policy directory. Those
+// present reads the files that are there: the policy directories', those of secrets, and the
+// mesh configuration. That one counts once, also where it stands in a policy directory. Those
 // that need not be read again are noted as unchanged.
 func (r *Reloader) present(unreadable *diag.List, change Change, unchanged map[string]bool) []source.File {
 	var out []source.File
@@ -84,6 +84,14 @@ func (r *Reloader) present(unreadable *diag.List, change Change, unchanged map[s
 			if f.Path = filepath.Join(dir, f.Path); f.Path != mesh {
 				out = append(out, f)
 			}
+		}
+	}
+	for _, dir := range r.options.Settings.SecretsDirs {
+		found, err := source.ReadSecrets(os.DirFS(dir))
+		*unreadable = append(*unreadable, r.readFindings(dir, err, change.Unsettled)...)
+		for _, f := range found {
+			f.Path = filepath.Join(dir, f.Path)
+			out = append(out, f)
 		}
 	}
 	if mesh == "" {

@@ -75,6 +75,8 @@ type Reloader struct {
 	begun bool
 	// reminded is when it was last said that the beginning still waits for such files.
 	reminded time.Time
+	// warned is, by certificate, how many days it had left when the log last said so.
+	warned map[string]int
 	// unsaved says that the state on disk is not that of kept and groups.
 	unsaved bool
 
@@ -125,12 +127,13 @@ func (r *Reloader) Reload(ctx context.Context, change Change) error {
 		return r.save()
 	}
 	r.seq++
-	r.latest = newGeneration(r.seq, r.options.Now(), files, unreadable, r.options.Settings, r.before())
+	r.latest = newGeneration(r.seq, r.options.Now(), files, unreadable, r.options.Settings, r.before(), r.servedCertificates())
 	r.kept = append([]*Generation{r.latest}, r.kept...)
 	r.turnKeys()
 	err := r.publishAll(ctx)
 	r.prune()
 	r.report()
+	r.reportGroups()
 	r.unsaved = true
 	return multierror.Append(nil, err, r.save()).ErrorOrNil()
 }
@@ -312,6 +315,21 @@ func (r *Reloader) report() {
 	r.options.Metrics.generation(r.latest)
 }
 
+// reportGroups logs what refuses the generation for one group of gateways alone, which is
+// not among its findings: a Secret that is not in their namespace.
+func (r *Reloader) reportGroups() {
+	told := map[string]bool{}
+	for _, f := range r.latest.Findings() {
+		told[f.String()] = true
+	}
+	for key, g := range r.groups {
+		own := slices.DeleteFunc(slices.Clone(g.refused), func(d diag.Diagnostic) bool { return told[d.String()] })
+		if g.connected && len(own) > 0 {
+			r.options.Logger.Error("policy refused for a group of gateways, the last good one stays", "group", key, "findings", lines(own))
+		}
+	}
+}
+
 func lines(findings diag.List) []string {
 	out := make([]string, 0, len(findings))
 	for _, f := range findings {
@@ -335,7 +353,7 @@ func (r *Reloader) Join(n node.Group) {
 	case len(g.waiting) > 0:
 		r.options.Logger.Info("policy for gateway waits for keys, its listeners open then", "group", n.Key, "sources", g.waiting)
 	default:
-		r.options.Logger.Error("no good policy for gateway, its listeners do not open", "group", n.Key)
+		r.options.Logger.Error("no good policy for gateway, its listeners do not open", "group", n.Key, "findings", lines(g.refused))
 	}
 	if err := r.save(); err != nil {
 		r.options.Logger.Error("cannot write state", "error", err)

@@ -30,6 +30,8 @@ type stored struct {
 type storedGeneration struct {
 	At    time.Time     `json:"at"`
 	Files []source.File `json:"files"`
+	// Served are the fingerprints of certificates that count although they have expired.
+	Served []string `json:"served,omitempty"`
 }
 
 // OpenState uses a directory, which is made where it is missing. It is readable by its
@@ -61,7 +63,11 @@ func (s *State) load(settings model.Settings) ([]*Generation, []model.Gateway, e
 		if len(out) > 0 {
 			before = out[len(out)-1].Program
 		}
-		out = append(out, newGeneration(0, g.At, g.Files, nil, settings, before))
+		served := map[string]bool{}
+		for _, fingerprint := range g.Served {
+			served[fingerprint] = true
+		}
+		out = append(out, newGeneration(0, g.At, g.Files, nil, settings, before, served))
 	}
 	return out, in.Gateways, nil
 }
@@ -75,7 +81,7 @@ func (s *State) save(kept []*Generation, groups map[string]*group) error {
 	}
 	for _, g := range kept {
 		if len(g.unreadable) == 0 {
-			out.Generations = append(out.Generations, storedGeneration{At: g.At, Files: g.files})
+			out.Generations = append(out.Generations, storedGeneration{At: g.At, Files: g.files, Served: slices.Sorted(maps.Keys(g.served))})
 		}
 	}
 	content, err := json.Marshal(out)

@@ -20,6 +20,8 @@ type Status struct {
 	Waiting  []string      `json:"waiting,omitempty"`
 	Findings diag.List     `json:"findings"`
 	Groups   []GroupStatus `json:"groups"`
+	// Certificates are those of the Secrets that Gateways name.
+	Certificates []CertificateStatus `json:"certificates"`
 }
 
 // Reading names a generation.
@@ -50,7 +52,7 @@ func (r *Reloader) Status() Status {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	good := func(g *Generation) bool { return g.clean() && !g.waits(r.awaited) }
-	out := Status{Ready: slices.ContainsFunc(r.kept, good), Latest: reading(r.latest), Findings: diag.List{}, Groups: []GroupStatus{}}
+	out := Status{Ready: slices.ContainsFunc(r.kept, good), Latest: reading(r.latest), Findings: diag.List{}, Groups: []GroupStatus{}, Certificates: r.certificates()}
 	if r.latest == nil {
 		out.Ready = false
 		return out

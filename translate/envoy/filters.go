@@ -7,10 +7,13 @@ import (
 	corsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/cors/v3"
 	faultv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/fault/v3"
 	filterchainv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/filter_chain/v3"
+	grpcwebv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/grpc_web/v3"
 	routerv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/router/v3"
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/durationpb"
+
+	"github.com/portreeve/portreeve/translate/model"
 )
 
 // PolicyFilter is the one extension config that holds all policy. What a policy edit changes
@@ -30,12 +33,17 @@ const (
 // httpFilters returns the HTTP filter chain of every listener: all of policy, in the order
 // of policyFilters, and then what works on a request that policy has let pass. The order
 // decides security and stands here and there only.
-func httpFilters(d delivery) []*hcmv3.HttpFilter {
+func httpFilters(p model.Port, d delivery) []*hcmv3.HttpFilter {
 	policy := d.policy
 	if policy == nil {
 		policy = []*hcmv3.HttpFilter{policySlot()}
 	}
-	return append(slices.Clone(policy),
+	out := slices.Clone(policy)
+	if p.GRPCWeb {
+		// After authorization, as in Istio, and before what answers in gRPC.
+		out = append(out, staticFilter("envoy.filters.http.grpc_web", &grpcwebv3.GrpcWeb{}))
+	}
+	return append(out,
 		// After authorization: what is not allowed neither is delayed nor gets a CORS answer.
 		staticFilter(faultFilter, &faultv3.HTTPFault{}),
 		staticFilter(corsFilter, &corsv3.Cors{}),

@@ -12,7 +12,7 @@ import (
 	"github.com/portreeve/portreeve/translate/model"
 )
 
-// listeners renders the ports. A TCP or TLS passthrough port without a route has no
+// listeners renders the ports. A TCP or TLS port without any way for connections has no
 // listener, as in Istio: it is closed.
 func listeners(v model.View, d delivery) []*listenerv3.Listener {
 	var out []*listenerv3.Listener
@@ -23,7 +23,7 @@ func listeners(v model.View, d delivery) []*listenerv3.Listener {
 		case p.Traffic == model.HTTP:
 			out = append(out, listener(p, d))
 		case len(p.Chains) > 0:
-			out = append(out, tcpListener(v, p, d))
+			out = append(out, chainListener(v, p, d))
 		}
 	}
 	for _, l := range out {
@@ -41,13 +41,16 @@ func listener(p model.Port, d delivery) *listenerv3.Listener {
 		Name:             name,
 		Address:          socketAddress(bindAddress(p), p.Number),
 		TrafficDirection: corev3.TrafficDirection_OUTBOUND,
-		FilterChains: []*listenerv3.FilterChain{{
-			Filters: []*listenerv3.Filter{{
-				Name:       "envoy.filters.network.http_connection_manager",
-				ConfigType: &listenerv3.Filter_TypedConfig{TypedConfig: Any(connectionManager(p, name, d))},
-			}},
-		}},
+		FilterChains:     []*listenerv3.FilterChain{{Filters: managerFilters(p, name, d)}},
 	}
+}
+
+// managerFilters are those of a chain whose requests are read. Policy is inside the manager.
+func managerFilters(p model.Port, listener string, d delivery) []*listenerv3.Filter {
+	return []*listenerv3.Filter{{
+		Name:       "envoy.filters.network.http_connection_manager",
+		ConfigType: &listenerv3.Filter_TypedConfig{TypedConfig: Any(connectionManager(p, listener, d))},
+	}}
 }
 
 func listenerName(p model.Port) string { return fmt.Sprintf("%s_%d", bindAddress(p), p.Number) }
@@ -59,18 +62,47 @@ func bindAddress(p model.Port) string {
 	return p.Bind
 }
 
-// routeConfigName is the name of the routes of all plain-text HTTP servers of a port.
+// routeConfigName is the name of the routes of all plain-text HTTP servers of a port, or of
+// one HTTPS server.
 func routeConfigName(p model.Port) string {
-	if p.Bind == "" {
-		return fmt.Sprintf("http.%d", p.Number)
+	out := fmt.Sprintf("http.%d", p.Number)
+	if s := p.Server; s != nil {
+		out = fmt.Sprintf("https.%d.%s.%s.%s", p.Number, s.Port, s.Gateway, s.Namespace)
 	}
-	return fmt.Sprintf("http.%d.%s", p.Number, p.Bind)
+	if p.Bind == "" {
+		return out
+	}
+	return out + "." + p.Bind
+}
+
+// routedPorts returns whatever has routes for requests: HTTP ports and HTTPS servers.
+func routedPorts(v model.View) []model.Port {
+	var out []model.Port
+	for _, p := range v.Ports {
+		if p.Traffic == model.HTTP {
+			out = append(out, p)
+		}
+		for _, c := range p.Chains {
+			if c.HTTP != nil {
+				out = append(out, *c.HTTP)
+			}
+		}
+	}
+	return out
+}
+
+// statPrefix begins the statistics of a connection manager. An HTTPS server has its own name there.
+func statPrefix(p model.Port, listener string) string {
+	if p.Server != nil && p.Server.Name != "" {
+		return p.Server.Name
+	}
+	return "outbound_" + listener
 }
 
 // connectionManager sets what Istio sets on a gateway.
 func connectionManager(p model.Port, listener string, d delivery) *hcmv3.HttpConnectionManager {
 	out := &hcmv3.HttpConnectionManager{
-		StatPrefix: "outbound_" + listener,
+		StatPrefix: statPrefix(p, listener),
 		CodecType:  hcmv3.HttpConnectionManager_AUTO,
 		RouteSpecifier: &hcmv3.HttpConnectionManager_Rds{Rds: &hcmv3.Rds{
 			ConfigSource:    adsSource(),
@@ -80,7 +112,7 @@ func connectionManager(p model.Port, listener string, d delivery) *hcmv3.HttpCon
 		SetCurrentClientCertDetails: &hcmv3.HttpConnectionManager_SetCurrentClientCertDetails{Subject: wrapperspb.Bool(true), Cert: true, Dns: true, Uri: true},
 		StreamIdleTimeout:           durationpb.New(0),
 		UpgradeConfigs:              []*hcmv3.HttpConnectionManager_UpgradeConfig{{UpgradeType: "websocket"}},
-		HttpFilters:                 httpFilters(d),
+		HttpFilters:                 httpFilters(p, d),
 	}
 	setMeshManager(out, d.mesh)
 	out.AccessLog = d.logs

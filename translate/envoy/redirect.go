@@ -48,9 +48,13 @@ func redirectPort(p model.Port, d *networkingv1alpha3.HTTPRedirect) uint32 {
 	return port
 }
 
-// requestScheme is the scheme of requests that come in on a port. Servers that end TLS have
-// another one, which belongs here.
-func requestScheme(model.Port) string { return "http" }
+// requestScheme is the scheme of requests that come in on a port.
+func requestScheme(p model.Port) string {
+	if p.Traffic == model.HTTPS {
+		return "https"
+	}
+	return "http"
+}
 
 func redirectCode(code uint32) routev3.RedirectAction_RedirectResponseCode {
 	switch code {

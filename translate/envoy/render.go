@@ -9,6 +9,7 @@ import (
 	endpointv3 "github.com/envoyproxy/go-control-plane/envoy/config/endpoint/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 
+	"github.com/portreeve/portreeve/internal/diag"
 	"github.com/portreeve/portreeve/translate/model"
 )
 
@@ -19,6 +20,10 @@ func Render(v model.View) Resources {
 	out := Resources{Trace: Trace{}, Listeners: listeners(v, delivery{}), Routes: routeConfigs(v)}
 	for _, r := range out.Routes {
 		shareRetries(r)
+	}
+	out.Secrets = secrets(v)
+	for _, s := range v.Secrets {
+		out.Trace[s.Name] = map[string]diag.Position{"": s.Pos}
 	}
 	services, endpoints, origins := clusters(v)
 	out.Clusters, out.Endpoints = services, endpoints
@@ -41,13 +46,11 @@ func Render(v model.View) Resources {
 	return out
 }
 
-// routeConfigs renders the routes of every HTTP port.
+// routeConfigs renders the routes of every HTTP port and HTTPS server.
 func routeConfigs(v model.View) []*routev3.RouteConfiguration {
 	var out []*routev3.RouteConfiguration
-	for _, p := range v.Ports {
-		if p.Traffic == model.HTTP {
-			out = append(out, routeConfig(v, p))
-		}
+	for _, p := range routedPorts(v) {
+		out = append(out, routeConfig(v, p))
 	}
 	return out
 }

@@ -39,6 +39,9 @@ func virtualHost(v model.View, p model.Port, h model.VirtualHost) *routev3.Virtu
 	for _, d := range h.Domains {
 		out.Domains = append(out.Domains, string(d))
 	}
+	if h.HTTPSOnly {
+		out.RequireTls = routev3.VirtualHost_ALL
+	}
 	keys := payloadKeys(jwtRules(v.RequestAuthentications))
 	for _, r := range h.Routes {
 		out.Routes = append(out.Routes, routesPerToken(route(v, p, r), keys)...)

@@ -23,6 +23,8 @@ type delivery struct {
 	routes  map[string]*routev3.RouteConfiguration
 	// logs are the access logs. listeners sets them.
 	logs []*accesslogv3.AccessLog
+	// standalone says that there is no stream: secrets stand in the bootstrap.
+	standalone bool
 	// mesh is the mesh configuration, or nil. listeners sets it.
 	mesh *meshv1alpha1.MeshConfig
 }
@@ -31,7 +33,7 @@ type delivery struct {
 // their filters and routes, clusters their endpoints. It needs no control plane.
 func RenderStatic(v model.View) Resources {
 	dynamic := Render(v)
-	d := delivery{routes: map[string]*routev3.RouteConfiguration{}, network: inlineNetwork(networkConfigs(networkPolicy(v)))}
+	d := delivery{standalone: true, routes: map[string]*routev3.RouteConfiguration{}, network: inlineNetwork(networkConfigs(networkPolicy(v)))}
 	policy := policyChain(policyFilters(v))
 	d.policy = []*hcmv3.HttpFilter{{Name: policy.GetName(), ConfigType: &hcmv3.HttpFilter_TypedConfig{TypedConfig: policy.GetTypedConfig()}}}
 	for _, r := range dynamic.Routes {

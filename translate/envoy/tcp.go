@@ -3,32 +3,39 @@ package envoy
 import (
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
-	tlsinspectorv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/listener/tls_inspector/v3"
 	tcpproxyv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/tcp_proxy/v3"
 
 	"github.com/portreeve/portreeve/translate/model"
 )
 
-// tcpListener renders a port whose connections are forwarded and not read: a filter chain
-// for each way that they can go. A connection that no chain takes is closed. Nothing in it
-// comes from a policy; routes it holds itself, since Envoy has no discovery for those.
-func tcpListener(v model.View, p model.Port, d delivery) *listenerv3.Listener {
+// chainListener renders a port of connections: a filter chain for each way that they can
+// go. A connection that no chain takes is closed. Nothing in it comes from a policy or from
+// a certificate; routes of connections that are forwarded it holds itself, since Envoy has
+// no discovery for those.
+func chainListener(v model.View, p model.Port, d delivery) *listenerv3.Listener {
 	out := &listenerv3.Listener{
 		Name:             listenerName(p),
 		Address:          socketAddress(bindAddress(p), p.Number),
 		TrafficDirection: corev3.TrafficDirection_OUTBOUND,
 	}
-	if p.Traffic == model.Passthrough {
-		out.ListenerFilters = []*listenerv3.ListenerFilter{{
-			Name:       "envoy.filters.listener.tls_inspector",
-			ConfigType: &listenerv3.ListenerFilter_TypedConfig{TypedConfig: Any(&tlsinspectorv3.TlsInspector{})},
-		}}
+	if p.Traffic.Secure() {
+		out.ListenerFilters = []*listenerv3.ListenerFilter{tlsInspector()}
 	}
 	for _, c := range p.Chains {
-		out.FilterChains = append(out.FilterChains, &listenerv3.FilterChain{
-			FilterChainMatch: chainMatch(c),
-			Filters:          networkFilters(v, p, c, d),
-		})
+		out.FilterChains = append(out.FilterChains, filterChain(v, p, c, d))
+	}
+	return out
+}
+
+func filterChain(v model.View, p model.Port, c model.Chain, d delivery) *listenerv3.FilterChain {
+	out := &listenerv3.FilterChain{FilterChainMatch: chainMatch(c)}
+	if c.HTTP != nil {
+		out.Filters = managerFilters(*c.HTTP, listenerName(p), d)
+	} else {
+		out.Filters = networkFilters(v, p, c, d)
+	}
+	if c.TLS != nil {
+		setTLS(out, c.TLS, d)
 	}
 	return out
 }
@@ -36,14 +43,17 @@ func tcpListener(v model.View, p model.Port, d delivery) *listenerv3.Listener {
 // chainMatch takes TLS connections by the name that the client asks for. Unlike Istio's, the
 // chain for any name takes TLS only: what is no TLS is not for a TLS server.
 func chainMatch(c model.Chain) *listenerv3.FilterChainMatch {
-	switch c.ServerName {
-	case "":
+	switch {
+	case len(c.ServerNames) == 0:
 		return nil
-	case "*":
+	case c.ServerNames[0] == "*":
 		return &listenerv3.FilterChainMatch{TransportProtocol: "tls"}
-	default:
-		return &listenerv3.FilterChainMatch{TransportProtocol: "tls", ServerNames: []string{string(c.ServerName)}}
 	}
+	out := &listenerv3.FilterChainMatch{TransportProtocol: "tls"}
+	for _, name := range c.ServerNames {
+		out.ServerNames = append(out.ServerNames, string(name))
+	}
+	return out
 }
 
 // networkFilters returns the filter chain of a way: all of network policy, in the order of

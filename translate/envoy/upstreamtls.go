@@ -130,10 +130,6 @@ func modernTLS() *tlsv3.TlsParameters {
 	}
 }
 
-func file(path string) *corev3.DataSource {
-	return &corev3.DataSource{Specifier: &corev3.DataSource_Filename{Filename: path}}
-}
-
 // altNames matches a certificate that has one of the names: an address, a URI such as
 // spiffe://…, or a name of DNS.
 func altNames(names []string) []*tlsv3.SubjectAltNameMatcher {

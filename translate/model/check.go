@@ -13,6 +13,8 @@ import (
 // meaning, and Istio accepts it, but mostly another was meant.
 func (m *Model) check() diag.List {
 	out := append(m.serverConflicts(), m.closedServers()...)
+	out = append(out, m.takenNames()...)
+	out = append(out, m.checkCredentials()...)
 	c := m.newChecks()
 	out = append(out, m.checkRoutes()...)
 	out = append(out, m.delegates.found...)
@@ -30,6 +32,7 @@ func (m *Model) check() diag.List {
 	}
 	// After the RequestAuthentications, whose headers are known then.
 	out = append(out, c.virtualServices()...)
+	out = append(out, c.unverified()...)
 	out = append(out, c.normalization()...)
 	out = append(out, m.checkProviders()...)
 	out = append(out, c.telemetry()...)

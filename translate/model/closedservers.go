@@ -46,7 +46,7 @@ func (m *Model) connectionServers() []server {
 	var out []server
 	for _, on := range m.servers(func(*networkingv1alpha3.Gateway) bool { return true }) {
 		for _, s := range on {
-			if s.traffic() != HTTP {
+			if !s.traffic().requests() {
 				out = append(out, s)
 			}
 		}

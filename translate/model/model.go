@@ -25,6 +25,10 @@ type Model struct {
 	services  registry
 	// rules holds the DestinationRules.
 	rules ruleIndex
+	// credentials are the Secrets, and named the uses that servers make of them.
+	credentials  credentials
+	named        []credential
+	certificates []Certificate
 	// migrated holds what the mesh's trust domains make of those AuthorizationPolicies that they change.
 	migrated map[*resource.Resource]*resource.Resource
 }
@@ -39,6 +43,8 @@ type View struct {
 	AuthorizationPolicies []*resource.Resource
 	// Ports are the ports that the gateway opens, ordered by address and number.
 	Ports []Port
+	// Secrets are those that the ports need, ordered by name.
+	Secrets []Secret
 	// Services are those that the gateway can route to, ordered by host.
 	Services []Service
 	// ambiguous are the hosts that several namespaces define, whether the gateway sees them or not.
@@ -72,6 +78,8 @@ func Build(resources []resource.Resource, settings Settings) (*Model, diag.List)
 	}
 	m.services.complete(m.settings)
 	m.delegate()
+	m.credentials = credentialsOf(m.settings.Secrets)
+	m.named = m.namedCredentials()
 	return m, m.check()
 }
 
@@ -104,11 +112,13 @@ func (m *Model) add(r *resource.Resource) {
 // reported by Build or before it.
 func (m *Model) For(g Gateway) View {
 	services := m.visibleServices(g)
+	ports, secrets := m.ports(g)
 	return View{
 		Gateway:                g,
 		RequestAuthentications: m.applying(resource.RequestAuthentication, g, g.Namespace, m.settings.RootNamespace),
 		AuthorizationPolicies:  m.inTrustDomains(m.applying(resource.AuthorizationPolicy, g, m.settings.RootNamespace, g.Namespace)),
-		Ports:                  m.ports(g),
+		Ports:                  ports,
+		Secrets:                secrets,
 		Services:               services,
 		ambiguous:              m.services.ambiguous,
 		AccessLogs:             m.accessLogs(g, services),

@@ -2,7 +2,6 @@ package model
 
 import (
 	"cmp"
-	"maps"
 	"slices"
 	"strings"
 
@@ -18,6 +17,11 @@ type VirtualHost struct {
 	// Domains are the hosts, in Istio's order: names before wildcards, longer ones first.
 	Domains []Host
 	Routes  []Route
+	// HTTPSOnly says that every request in plain text is answered with a redirect to HTTPS.
+	HTTPSOnly bool
+	// origins tells what the routes come from; hosts of equal origins can be one. It is empty
+	// where there are no routes.
+	origins string
 }
 
 // Route is one match of one HTTP route of a VirtualService.
@@ -68,22 +72,42 @@ func (m *Model) virtualHosts(g Gateway, servers []server) []VirtualHost {
 			}
 		}
 	}
-	return collapsed(byHost, routes)
+	return separate(byHost, routes)
 }
 
-// collapsed makes one virtual host of the hosts with the same origins.
-func collapsed(byHost map[Host][]origin, routes map[origin][]Route) []VirtualHost {
-	hosts := slices.SortedFunc(maps.Keys(byHost), inIstioHostOrder)
-	var out []VirtualHost
-	known := map[string]int{}
-	for _, host := range hosts {
-		key := originsKey(byHost[host])
-		if i, ok := known[key]; ok {
-			out[i].Domains = append(out[i].Domains, host)
+// separate makes a virtual host of each host. Those of equal origins share their routes.
+func separate(byHost map[Host][]origin, routes map[origin][]Route) []VirtualHost {
+	out := make([]VirtualHost, 0, len(byHost))
+	known := map[string][]Route{}
+	for host, origins := range byHost {
+		key := originsKey(origins)
+		if _, ok := known[key]; !ok {
+			known[key] = concatenated(origins, routes)
+		}
+		out = append(out, VirtualHost{Host: host, Domains: []Host{host}, Routes: known[key], origins: key})
+	}
+	slices.SortFunc(out, func(a, b VirtualHost) int { return cmp.Compare(a.Host, b.Host) })
+	return out
+}
+
+// collapsed makes one virtual host of the hosts with the same origins. It comes after what
+// sets single hosts apart: a host that lost its routes must not get them back from others.
+func collapsed(hosts []VirtualHost) []VirtualHost {
+	type group struct {
+		origins   string
+		httpsOnly bool
+	}
+	slices.SortFunc(hosts, func(a, b VirtualHost) int { return inIstioHostOrder(a.Host, b.Host) })
+	out := make([]VirtualHost, 0, len(hosts))
+	known := map[group]int{}
+	for _, h := range hosts {
+		key := group{h.origins, h.HTTPSOnly}
+		if i, ok := known[key]; ok && h.origins != "" {
+			out[i].Domains = append(out[i].Domains, h.Host)
 			continue
 		}
 		known[key] = len(out)
-		out = append(out, VirtualHost{Host: host, Domains: []Host{host}, Routes: concatenated(byHost[host], routes)})
+		out = append(out, h)
 	}
 	slices.SortFunc(out, func(a, b VirtualHost) int { return cmp.Compare(a.Host, b.Host) })
 	return out

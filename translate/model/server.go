@@ -11,20 +11,35 @@ import (
 )
 
 // Port is one address and port that a gateway opens. All HTTP servers of all its Gateway
-// resources on that port share it, and so do all TLS passthrough servers.
+// resources on that port share it, and so do all HTTPS and TLS servers.
 type Port struct {
 	// Bind is the address, or empty for every IPv4 address.
 	Bind   string
 	Number uint32
 	// Gateways are the Gateway resources with a server on this port, oldest first.
 	Gateways []*resource.Resource
-	// Traffic is what all servers on this port take in.
+	// Traffic is what the servers on this port take in: HTTP, TCP, or one of the kinds of TLS,
+	// which may stand beside each other.
 	Traffic Traffic
-	// Hosts are the virtual hosts of an HTTP port, ordered by name. Without any, the port answers 404.
+	// Hosts are the virtual hosts of an HTTP port or HTTPS server, ordered by name. Without
+	// any, it answers 404.
 	Hosts []VirtualHost
-	// Chains are the ways of a TCP or TLS passthrough port, ordered by server name. Without
-	// any, the port stays closed.
+	// Chains are the ways of a TCP or TLS port, ordered by server name. Without any, the port
+	// stays closed.
 	Chains []Chain
+	// Server names an HTTPS server in statistics and as the owner of its routes; it is nil
+	// where the routes are those of a whole port.
+	Server *ServerName
+	// GRPCWeb says that requests of gRPC-Web are translated for backends that speak gRPC.
+	GRPCWeb bool
+}
+
+// ServerName is what a Gateway calls one of its servers.
+type ServerName struct {
+	// Name is the server's own name, which may be empty.
+	Name string
+	// Port is the name of the server's port, Gateway and Namespace are the Gateway's.
+	Port, Gateway, Namespace string
 }
 
 // server is one server of a Gateway resource.
@@ -44,25 +59,29 @@ type address struct {
 }
 
 // ports returns the ports that the Gateway resources of any namespace open on a gateway
-// that they select.
-func (m *Model) ports(g Gateway) []Port {
+// that they select, and the secrets that these need.
+func (m *Model) ports(g Gateway) ([]Port, []Secret) {
 	servers := m.servers(func(gateway *networkingv1alpha3.Gateway) bool { return g.Selected(gateway.GetSelector()) })
 	out := make([]Port, 0, len(servers))
+	secrets := map[string]Secret{}
 	for at, on := range servers {
 		on = m.together(on)
 		p := Port{Bind: at.bind, Number: at.number, Gateways: gatewaysOf(on), Traffic: on[0].traffic()}
 		if p.Traffic == HTTP {
-			p.Hosts = m.virtualHosts(g, on)
+			p.Hosts = collapsed(m.redirecting(g, on, m.virtualHosts(g, on)))
+			p.GRPCWeb = slices.ContainsFunc(on, server.grpcWeb)
 		} else {
-			p.Chains = m.chains(g, on)
+			p.Chains = m.chains(g, p, on, secrets)
 		}
 		out = append(out, p)
 	}
 	slices.SortFunc(out, func(a, b Port) int {
 		return cmp.Or(strings.Compare(a.Bind, b.Bind), cmp.Compare(a.Number, b.Number))
 	})
-	return out
+	return out, secretsOf(secrets)
 }
+
+func (s server) grpcWeb() bool { return strings.EqualFold(s.spec.GetPort().GetProtocol(), "GRPC-WEB") }
 
 // servers returns the servers of the Gateways that are asked for by address, those of older
 // Gateways first.

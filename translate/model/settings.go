@@ -17,6 +17,11 @@ type Settings struct {
 	// Ignored are kinds whose objects are left out with a warning, where they are an error
 	// otherwise (resource.Ignorable).
 	Ignored []resource.Kind
+	// SecretsDirs are the directories, of the files compiled, that hold secrets as
+	// NAME/tls.crt, NAME/tls.key and the like.
+	SecretsDirs []string
+	// Secrets are the Secret manifests and what is in SecretsDirs. Compile sets it.
+	Secrets []*resource.Secret
 	// KeyFetch says who fetches keys that a policy does not hold itself.
 	KeyFetch KeyFetch
 	// Keys are the keys that have been fetched. A source that is not among them rejects

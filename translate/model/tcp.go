@@ -2,7 +2,6 @@ package model
 
 import (
 	"cmp"
-	"maps"
 	"slices"
 	"strings"
 
@@ -22,6 +21,10 @@ const (
 	// Passthrough is TLS connections that are routed by the name which the client asks for
 	// (SNI) and are not decrypted.
 	Passthrough
+	// HTTPS is requests over TLS that ends at the gateway.
+	HTTPS
+	// TLS is connections over TLS that ends at the gateway, whatever they carry.
+	TLS
 )
 
 // String names the traffic as findings do.
@@ -31,16 +34,35 @@ func (t Traffic) String() string {
 		return "TCP"
 	case Passthrough:
 		return "TLS passthrough"
+	case HTTPS:
+		return "HTTPS"
+	case TLS:
+		return "TLS"
 	default:
 		return "HTTP"
 	}
 }
 
+// Secure reports the kinds of TLS, which are told apart by the name that the client asks for.
+func (t Traffic) Secure() bool { return t == Passthrough || t.ended() }
+
+// ended reports TLS that ends at the gateway.
+func (t Traffic) ended() bool { return t == HTTPS || t == TLS }
+
+// requests reports traffic whose requests are read, so that policies about requests count.
+func (t Traffic) requests() bool { return t == HTTP || t == HTTPS }
+
 // Chain is the connections of a port that go one way.
 type Chain struct {
-	// ServerName is the name that the client asks for by TLS: a name, *.domain, or * for any
-	// TLS connection. It is empty where the port is not TLS, and every connection counts.
-	ServerName Host
+	// ServerNames are the names that the client asks for by TLS: names, *.domain, or * alone
+	// for any TLS connection. There is none where the port is not TLS, and every connection
+	// counts.
+	ServerNames []Host
+	// TLS says how TLS ends here; it is nil where the gateway does not decrypt.
+	TLS *Termination
+	// HTTP has the routes of an HTTPS server. It is nil where connections are forwarded, as
+	// the fields below say.
+	HTTP *Port
 	// VirtualService has the route.
 	VirtualService *resource.Resource
 	// Route are the destinations, and Hosts their hosts, resolved, in the same order.
@@ -48,13 +70,21 @@ type Chain struct {
 	Hosts []Host
 }
 
-// traffic tells what a server takes in. TLS that ends at the gateway is refused by
-// validation; should it get here it has no tls route, so its port stays closed.
+// traffic tells what a server takes in.
 func (s server) traffic() Traffic {
+	passthrough := s.spec.GetTls().GetMode() == networkingv1alpha3.ServerTLSSettings_PASSTHROUGH
 	switch strings.ToUpper(s.spec.GetPort().GetProtocol()) {
-	case "TCP":
+	case "TCP", "MONGO", "MYSQL", "REDIS":
 		return TCP
-	case "TLS", "HTTPS":
+	case "TLS":
+		if !passthrough {
+			return TLS
+		}
+		return Passthrough
+	case "HTTPS":
+		if !passthrough {
+			return HTTPS
+		}
 		return Passthrough
 	default:
 		return HTTP
@@ -68,11 +98,11 @@ func (m *Model) together(servers []server) []server {
 	var out []server
 	names := map[Host]bool{}
 	for _, s := range servers {
-		if len(out) > 0 && (s.traffic() != out[0].traffic() || s.traffic() == TCP) {
+		if len(out) > 0 && (!beside(s, out[0]) || s.traffic() == TCP) {
 			continue
 		}
 		own := s.hosts(m.settings)
-		if s.traffic() == Passthrough && slices.ContainsFunc(own, func(h serverHost) bool { return names[h.host] }) {
+		if s.traffic().Secure() && slices.ContainsFunc(own, func(h serverHost) bool { return names[h.host] }) {
 			continue
 		}
 		for _, h := range own {
@@ -83,23 +113,56 @@ func (m *Model) together(servers []server) []server {
 	return out
 }
 
-// chains returns where the connections of TCP and TLS passthrough servers of one port go,
-// ordered by server name. A connection that no chain takes is closed.
-func (m *Model) chains(g Gateway, servers []server) []Chain {
-	byName := map[Host]Chain{}
+// beside reports whether the connections of two servers of one address can be told apart,
+// or need not be.
+func beside(a, b server) bool {
+	return a.traffic() == b.traffic() || a.traffic().Secure() && b.traffic().Secure()
+}
+
+// chains returns where the connections of the TCP and TLS servers of one port go, ordered by
+// server name. A connection that no chain takes is closed. The secrets that they need are added to
+// secrets.
+func (m *Model) chains(g Gateway, p Port, servers []server, secrets map[string]Secret) []Chain {
+	var out []Chain
+	taken := map[Host]bool{}
 	for _, s := range servers {
-		for _, c := range m.chainsOf(g, s) {
-			// Of two routes the older one, and in one VirtualService the first, wins.
-			if _, taken := byName[c.ServerName]; !taken {
-				byName[c.ServerName] = c
+		if s.traffic().ended() {
+			c, ok := m.endedChain(g, p, s, servers, secrets)
+			if ok {
+				out = append(out, c)
+			}
+			// Also where it is not served: its names are not for a server that does not decrypt.
+			for _, name := range s.serverNames() {
+				taken[name] = true
 			}
 		}
 	}
-	return slices.SortedFunc(maps.Values(byName), func(a, b Chain) int { return cmp.Compare(a.ServerName, b.ServerName) })
+	for _, s := range servers {
+		if s.traffic().ended() {
+			continue
+		}
+		for _, c := range m.chainsOf(g, s) {
+			// Of two routes the older one, and in one VirtualService the first, wins.
+			name := c.firstName()
+			if !taken[name] {
+				out = append(out, c)
+			}
+			taken[name] = true
+		}
+	}
+	slices.SortFunc(out, func(a, b Chain) int { return cmp.Compare(a.firstName(), b.firstName()) })
+	return out
 }
 
-// chainsOf returns the chains of one server in the order of the routes, of which the first
-// for a name counts.
+func (c Chain) firstName() Host {
+	if len(c.ServerNames) == 0 {
+		return ""
+	}
+	return c.ServerNames[0]
+}
+
+// chainsOf returns the chains of one server that does not decrypt in the order of the
+// routes, of which the first for a name counts.
 func (m *Model) chainsOf(g Gateway, s server) []Chain {
 	var out []Chain
 	for _, vs := range m.routes[s.key()] {
@@ -107,10 +170,10 @@ func (m *Model) chainsOf(g Gateway, s server) []Chain {
 		if len(served) == 0 {
 			continue
 		}
-		if s.traffic() == TCP {
-			out = append(out, m.tcpChains(s, vs)...)
-		} else {
+		if s.traffic() == Passthrough {
 			out = append(out, m.tlsChains(s, vs, served)...)
+		} else {
+			out = append(out, m.tcpChains(s, vs)...)
 		}
 	}
 	return out
@@ -142,7 +205,7 @@ func (m *Model) tlsChains(s server, vs *resource.Resource, served []Host) []Chai
 				continue
 			}
 			for _, written := range match.GetSniHosts() {
-				for _, name := range m.serverNames(written, vs.Namespace, served) {
+				for _, name := range m.routedNames(written, vs.Namespace, served) {
 					out = append(out, m.chain(name, vs, r.GetRoute()))
 				}
 			}
@@ -151,9 +214,9 @@ func (m *Model) tlsChains(s server, vs *resource.Resource, served []Host) []Chai
 	return out
 }
 
-// serverNames returns what a name of a tls match has in common with the served hosts. A
+// routedNames returns what a name of a tls match has in common with the served hosts. A
 // short name stays as clients send it.
-func (m *Model) serverNames(written, namespace string, served []Host) []Host {
+func (m *Model) routedNames(written, namespace string, served []Host) []Host {
 	var out []Host
 	whole := m.settings.resolve(written, namespace)
 	for _, host := range served {
@@ -179,7 +242,11 @@ func (m *Model) forServer(s server, vs *resource.Resource, port uint32, gateways
 }
 
 func (m *Model) chain(name Host, vs *resource.Resource, route []*networkingv1alpha3.RouteDestination) Chain {
-	return Chain{ServerName: name, VirtualService: vs, Route: route, Hosts: resolved(m.settings, vs.Namespace, route)}
+	out := Chain{VirtualService: vs, Route: route, Hosts: resolved(m.settings, vs.Namespace, route)}
+	if name != "" {
+		out.ServerNames = []Host{name}
+	}
+	return out
 }
 
 // destination is an entry of an HTTP, TLS or TCP route.

@@ -3,6 +3,7 @@ package model
 import (
 	"fmt"
 	"maps"
+	"strings"
 
 	networkingv1alpha3 "istio.io/api/networking/v1alpha3"
 
@@ -11,7 +12,7 @@ import (
 )
 
 // serverConflicts reports servers that cannot be on one address of one gateway: of
-// different traffic, two of plain TCP, or two of TLS passthrough with one name. Istio leaves
+// different traffic, two of plain TCP, or two of HTTPS or TLS with one name. Istio leaves
 // the later one out with a log line.
 func (m *Model) serverConflicts() diag.List {
 	var out diag.List
@@ -19,11 +20,54 @@ func (m *Model) serverConflicts() diag.List {
 		names := map[Host][]place{}
 		for i, s := range servers {
 			d, found := m.conflictingTraffic(s, servers[:i])
-			if !found && s.traffic() == Passthrough {
+			if !found && s.traffic().Secure() {
 				d, found = m.conflictingName(s, names)
 			}
 			if found {
 				out = append(out, d)
+			}
+		}
+	}
+	return out
+}
+
+// takenNames warns of the names of tls routes that another server of the port ends TLS for.
+// That server has the name: its policies about requests count.
+func (m *Model) takenNames() diag.List {
+	var out diag.List
+	for _, servers := range m.servers(func(*networkingv1alpha3.Gateway) bool { return true }) {
+		owners := map[Host]server{}
+		for _, s := range servers {
+			if s.traffic().ended() {
+				for _, name := range s.serverNames() {
+					owners[name] = s
+				}
+			}
+		}
+		for _, s := range servers {
+			if len(owners) > 0 && s.traffic() == Passthrough {
+				out = append(out, m.takenFrom(s, owners)...)
+			}
+		}
+	}
+	return out
+}
+
+func (m *Model) takenFrom(s server, owners map[Host]server) diag.List {
+	var out diag.List
+	for _, vs := range m.routes[s.key()] {
+		for i, r := range vs.Spec.(*networkingv1alpha3.VirtualService).GetTls() {
+			for j, match := range r.GetMatch() {
+				for k, name := range match.GetSniHosts() {
+					owner, taken := owners[Host(strings.ToLower(name))]
+					if !taken {
+						continue
+					}
+					if _, possible, _ := common(selectorOf(s), selectorOf(owner)); possible {
+						out = append(out, finding(diag.CodeServerNameTaken, vs, resource.Path{"spec", "tls", i, "match", j, "sniHosts", k},
+							"TLS for %s ends at the server at %s, so this route does not take it", name, owner.gateway.Origin.At(owner.path())).WithHint("take the name out of one of them"))
+					}
+				}
 			}
 		}
 	}
@@ -45,7 +89,7 @@ func (m *Model) conflictingTraffic(s server, earlier []server) (diag.Diagnostic,
 		switch {
 		case s.traffic() == TCP && e.traffic() == TCP:
 			message = fmt.Sprintf("port %d has two TCP servers, whose connections nothing tells apart: here and", number)
-		case s.traffic() == e.traffic():
+		case beside(s, e):
 			continue
 		}
 		if d, found := conflict(s, e, s.path().Field("port", "number"), e.path().Field("port", "number"), message); found {

@@ -1,8 +1,6 @@
 package resource
 
 import (
-	"fmt"
-
 	"go.yaml.in/yaml/v3"
 
 	"github.com/portreeve/portreeve/internal/diag"
@@ -56,7 +54,7 @@ func (c *checker) addAt(code diag.Code, pos diag.Position, field, format string,
 type finding struct{ d *diag.Diagnostic }
 
 // WithHint says what would be accepted.
-func (f *finding) WithHint(format string, args ...any) { f.d.Hint = fmt.Sprintf(format, args...) }
+func (f *finding) WithHint(format string, args ...any) { *f.d = f.d.WithHint(format, args...) }
 
 // written reports whether the document has a value, which may be empty, at exactly the path.
 func (c *checker) written(path Path) bool {

@@ -6,14 +6,14 @@ import (
 )
 
 const (
-	rsaN  = "u1SU1LfVLPHCozMxH2Mo4lgOEePzNm0tRgeLezV6ffAt0gunVTLw7onLRnrq0_IzW7yWR7QkrmBL7jTKEn5u-qKhbwKfBstIs-bMY2Zkp18gnTxKLxoS2tFczGkPLPgizskuemMghRniWaoLcyehkd3qqGElvW_VDL5AaWTg0nLVkjRo9z-40RQzuVaE8AkAFmxZzow3x-VJYKdjykkJ0iT9wCS0DRTXu269V264Vf_3jvredZiKRkgwlL9xNAwxXFg0x_XFw005UWVRIkdgcKWTjpBP2dPwVZ4WWC-9aGVd-Gyn1o0CLelf4rEjGoXbAAEgAqeGUxrcIlbjXfbcmw"
-	rsa   = `{"kty":"RSA","kid":"b","e":"AQAB","n":"` + rsaN + `"}`
-	edOne = `{"kty":"OKP","kid":"a","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}`
+	rsaN   = "u1SU1LfVLPHCozMxH2Mo4lgOEePzNm0tRgeLezV6ffAt0gunVTLw7onLRnrq0_IzW7yWR7QkrmBL7jTKEn5u-qKhbwKfBstIs-bMY2Zkp18gnTxKLxoS2tFczGkPLPgizskuemMghRniWaoLcyehkd3qqGElvW_VDL5AaWTg0nLVkjRo9z-40RQzuVaE8AkAFmxZzow3x-VJYKdjykkJ0iT9wCS0DRTXu269V264Vf_3jvredZiKRkgwlL9xNAwxXFg0x_XFw005UWVRIkdgcKWTjpBP2dPwVZ4WWC-9aGVd-Gyn1o0CLelf4rEjGoXbAAEgAqeGUxrcIlbjXfbcmw"
+	rsaOne = `{"kty":"RSA","kid":"b","e":"AQAB","n":"` + rsaN + `"}`
+	edOne  = `{"kty":"OKP","kid":"a","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}`
 )
 
 func TestUsableKeys(t *testing.T) {
 	for name, c := range map[string]struct{ body, set, dropped, problem string }{
-		"in order":           {`{"keys":[` + rsa + `,` + edOne + `]}`, `{"keys":[` + edOne + `,{"kid":"b","kty":"RSA","n":"` + rsaN + `","e":"AQAB"}]}`, "", ""},
+		"in order":           {`{"keys":[` + rsaOne + `,` + edOne + `]}`, `{"keys":[` + edOne + `,{"kid":"b","kty":"RSA","n":"` + rsaN + `","e":"AQAB"}]}`, "", ""},
 		"a private half":     {`{"keys":[` + strings.Replace(edOne, `"kid"`, `"d":"AQAB","kid"`, 1) + `]}`, `{"keys":[` + edOne + `]}`, "its private half is published too", ""},
 		"a secret":           {`{"keys":[` + edOne + `,{"kty":"oct","k":"c2VjcmV0"}]}`, `{"keys":[` + edOne + `]}`, "it is a symmetric key", ""},
 		"only a secret":      {`{"keys":[{"kty":"oct","k":"c2VjcmV0"}]}`, "", "", "it is a symmetric key"},

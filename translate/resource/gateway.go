@@ -12,7 +12,15 @@ import (
 
 // gatewayFields are the fields of a Gateway that are translated.
 func gatewayFields() []string {
-	return []string{"selector", "servers.port.number", "servers.port.name", "servers.port.protocol", "servers.hosts", "servers.bind", "servers.name", "servers.tls.mode"}
+	out := []string{"selector", "servers.port.number", "servers.port.name", "servers.port.protocol", "servers.hosts", "servers.bind", "servers.name"}
+	for _, f := range []string{
+		"mode", "httpsRedirect", "serverCertificate", "privateKey", "caCertificates", "caCrl", "credentialName", "credentialNames", "caCertCredentialName",
+		"tlsCertificates.serverCertificate", "tlsCertificates.privateKey", "tlsCertificates.caCertificates", "subjectAltNames", "verifyCertificateSpki",
+		"verifyCertificateHash", "insecureSkipVerify", "minProtocolVersion", "maxProtocolVersion", "cipherSuites", "ecdhCurves",
+	} {
+		out = append(out, "servers.tls."+f)
+	}
+	return out
 }
 
 // checkGateway holds a Gateway against Istio's rules and against what is translated. As in
@@ -65,24 +73,6 @@ func (c *checker) server(path Path, s *networkingv1alpha3.Server) {
 // of a TLS connection.
 func partialWildcard(host string) bool { return strings.HasPrefix(host, "*-") }
 
-func tlsProtocol(port *networkingv1alpha3.Port) bool {
-	protocol := strings.ToUpper(port.GetProtocol())
-	return protocol == "TLS" || protocol == "HTTPS"
-}
-
-// serverTLS lets a TLS server pass only where it does not decrypt: PASSTHROUGH, which is
-// also what Istio's API means where no mode is written.
-func (c *checker) serverTLS(path Path, s *networkingv1alpha3.Server) {
-	switch tls := s.GetTls(); {
-	case tlsProtocol(s.GetPort()) && tls == nil:
-		c.addMissing(diag.CodeGateway, path, "%s has no tls settings", path).WithHint("tls: {mode: PASSTHROUGH}")
-	case tlsProtocol(s.GetPort()) && tls.GetMode() != networkingv1alpha3.ServerTLSSettings_PASSTHROUGH:
-		c.add(diag.CodeUnsupported, path.Field("tls", "mode"), "the tls mode %s is not translated yet", tls.GetMode()).WithHint("PASSTHROUGH")
-	case !tlsProtocol(s.GetPort()) && tls != nil && !tls.GetHttpsRedirect():
-		c.addKey(diag.CodeGateway, path.Field("tls"), "a server with the protocol %s has no tls settings", s.GetPort().GetProtocol()).WithHint("leave tls out, or write protocol: TLS")
-	}
-}
-
 func (c *checker) serverPort(path Path, port *networkingv1alpha3.Port) {
 	if port.GetNumber() == 0 && !c.written(path.Field("number")) {
 		c.addMissing(diag.CodePort, path, "%s has no number", path).WithHint("1 to 65535")
@@ -96,21 +86,15 @@ func (c *checker) serverPort(path Path, port *networkingv1alpha3.Port) {
 		c.add(diag.CodeGateway, path.Field("name"), "%q is not the name of a port", name).WithHint("lower-case letters, digits and -")
 	}
 	switch protocol := strings.ToUpper(port.GetProtocol()); {
-	case slices.Contains(servedProtocols(), protocol):
+	case slices.Contains(protocols(), protocol) && protocol != "UDP":
 	case protocol == "":
 		c.addMissing(diag.CodeGateway, path, "%s has no protocol", path).WithHint("%s", servedHint)
-	case slices.Contains(protocols(), protocol) && protocol != "UDP":
-		c.add(diag.CodeUnsupported, path.Field("protocol"), "a server with the protocol %s is not translated yet", port.GetProtocol()).WithHint("%s", servedHint)
 	default:
 		c.add(diag.CodeGateway, path.Field("protocol"), "%q is not a protocol that a gateway serves", port.GetProtocol()).WithHint("%s", servedHint)
 	}
 }
 
-// servedProtocols are those of servers that are translated; the last two with tls.mode
-// PASSTHROUGH only.
-func servedProtocols() []string { return []string{"HTTP", "HTTP2", "GRPC", "TCP", "TLS", "HTTPS"} }
-
-const servedHint = "HTTP, HTTP2, GRPC or TCP; TLS or HTTPS with tls.mode PASSTHROUGH"
+const servedHint = "HTTP, HTTPS, HTTP2, GRPC, GRPC-WEB, TLS or TCP; MONGO, MYSQL and REDIS are served as TCP"
 
 // serverHost checks host or namespace/host, where the namespace may be * or "." too.
 func (c *checker) serverHost(path Path, written string) {

@@ -1,0 +1,161 @@
+package reload
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/portreeve/portreeve/translate/model"
+)
+
+// CertificateStatus is what an operator is shown of a certificate. Nothing in it is private.
+type CertificateStatus struct {
+	// Namespace is that of the Secret, or empty for a directory of files; Name is its name.
+	Namespace string `json:"namespace,omitempty"`
+	Name      string `json:"name"`
+	// Authority says that clients are verified with it.
+	Authority   bool      `json:"authority"`
+	Subject     string    `json:"subject"`
+	Hosts       []string  `json:"hosts,omitempty"`
+	Fingerprint string    `json:"fingerprint"`
+	NotBefore   time.Time `json:"notBefore"`
+	NotAfter    time.Time `json:"notAfter"`
+	// DaysLeft is how many whole days it is still good; it is negative once it has expired.
+	DaysLeft int  `json:"daysLeft"`
+	Expired  bool `json:"expired"`
+	// Serving says that some gateway is served it, or would be.
+	Serving bool   `json:"serving"`
+	File    string `json:"file"`
+}
+
+const day = 24 * time.Hour
+
+// inForce reports whether a generation is served to somebody, or is good for everybody. The
+// caller holds the lock.
+func (r *Reloader) inForce(g *Generation) bool {
+	if g.clean() {
+		return true
+	}
+	for _, group := range r.groups {
+		if group.serving == g {
+			return true
+		}
+	}
+	return false
+}
+
+// servedCertificates returns the fingerprints of the certificates that gateways have been
+// given. The caller holds the lock.
+func (r *Reloader) servedCertificates() map[string]bool {
+	out := map[string]bool{}
+	for _, g := range r.kept {
+		if !r.inForce(g) {
+			continue
+		}
+		for _, c := range g.Program.Certificates() {
+			out[c.Fingerprint] = true
+		}
+	}
+	return out
+}
+
+// certificates returns the certificates of the generations that count, each once. The caller
+// holds the lock.
+func (r *Reloader) certificates() []CertificateStatus {
+	out := []CertificateStatus{}
+	type identity struct {
+		namespace, name, fingerprint string
+		authority                    bool
+	}
+	seen := map[identity]int{}
+	for _, g := range r.kept { // the newest first
+		serving := r.inForce(g)
+		for _, c := range g.Program.Certificates() {
+			id := identity{c.Namespace, c.Name, c.Fingerprint, c.Authority}
+			if i, again := seen[id]; again {
+				out[i].Serving = out[i].Serving || serving
+				continue
+			}
+			if !serving && g != r.latest {
+				continue
+			}
+			seen[id] = len(out)
+			out = append(out, r.certificate(c, serving))
+		}
+	}
+	return out
+}
+
+func (r *Reloader) certificate(c model.Certificate, serving bool) CertificateStatus {
+	left := c.NotAfter.Sub(r.options.Now())
+	days := int(left / day)
+	if left < 0 {
+		days--
+	}
+	return CertificateStatus{
+		Namespace: c.Namespace, Name: c.Name, Authority: c.Authority, Subject: c.Subject, Hosts: c.Hosts, Fingerprint: c.Fingerprint,
+		NotBefore: c.NotBefore, NotAfter: c.NotAfter, DaysLeft: days, Expired: left < 0, Serving: serving, File: c.Pos.File,
+	}
+}
+
+// warnBefore are the days before its end from which on the log speaks of a certificate.
+const warnBefore = 30
+
+// WarnOfCertificates logs, once a day each, the certificates that are served and soon end
+// or have ended.
+func (r *Reloader) WarnOfCertificates() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	warned := map[string]int{}
+	for _, c := range r.certificates() {
+		if !c.Serving || c.DaysLeft > warnBefore {
+			continue
+		}
+		key := c.Namespace + "/" + c.Name + "/" + c.Fingerprint
+		if days, told := r.warned[key]; !told || days != c.DaysLeft {
+			r.options.Logger.Warn("a certificate ends soon or has ended", "namespace", c.Namespace, "name", c.Name, "hosts", c.Hosts, "days", c.DaysLeft, "notAfter", c.NotAfter)
+		}
+		warned[key] = c.DaysLeft
+	}
+	r.warned = warned
+}
+
+// CertificateMetrics returns the metric of how long the certificates are still good.
+func (r *Reloader) CertificateMetrics() prometheus.Collector {
+	return certificateCollector{r, prometheus.NewDesc("portreeve_certificate_expiry_seconds",
+		"How long the certificate that is served from a Secret is still good; negative once it has expired.", []string{"namespace", "name", "kind"}, nil)}
+}
+
+type certificateCollector struct {
+	reloader *Reloader
+	expiry   *prometheus.Desc
+}
+
+var _ prometheus.Collector = certificateCollector{}
+
+// Describe implements prometheus.Collector.
+func (c certificateCollector) Describe(out chan<- *prometheus.Desc) { out <- c.expiry }
+
+// Collect implements prometheus.Collector. Where several certificates share their labels,
+// the one that ends first is shown.
+func (c certificateCollector) Collect(out chan<- prometheus.Metric) {
+	c.reloader.mu.Lock()
+	all, now := c.reloader.certificates(), c.reloader.options.Now()
+	c.reloader.mu.Unlock()
+	left := map[[3]string]float64{}
+	for _, s := range all {
+		if !s.Serving {
+			continue
+		}
+		labels, seconds := [3]string{s.Namespace, s.Name, "server"}, s.NotAfter.Sub(now).Seconds()
+		if s.Authority {
+			labels[2] = "authority"
+		}
+		if before, ok := left[labels]; !ok || seconds < before {
+			left[labels] = seconds
+		}
+	}
+	for labels, seconds := range left {
+		out <- prometheus.MustNewConstMetric(c.expiry, prometheus.GaugeValue, seconds, labels[:]...)
+	}
+}

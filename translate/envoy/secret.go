@@ -1,0 +1,59 @@
+package envoy
+
+import (
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	tlsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/tls/v3"
+
+	"github.com/portreeve/portreeve/translate/model"
+)
+
+// secrets renders what the ports need by secret discovery. Private keys are in it as they
+// are: whoever prints it has to take them out (output.Redacted).
+func secrets(v model.View) []*tlsv3.Secret {
+	out := make([]*tlsv3.Secret, 0, len(v.Secrets))
+	for _, s := range v.Secrets {
+		out = append(out, secret(s))
+	}
+	return out
+}
+
+func secret(s model.Secret) *tlsv3.Secret {
+	switch {
+	case s.KeyPair != nil:
+		return certificateSecret(s.Name, inline(s.KeyPair.Chain), inline(s.KeyPair.Key))
+	case s.Authorities != nil:
+		return authoritySecret(s.Name, inline(s.Authorities.Bundle), inline(s.Authorities.Revoked))
+	case s.Files.Authorities != "":
+		return authoritySecret(s.Name, file(s.Files.Authorities), file(s.Files.Revoked))
+	default:
+		return certificateSecret(s.Name, file(s.Files.Certificate), file(s.Files.Key))
+	}
+}
+
+func certificateSecret(name string, chain, key *corev3.DataSource) *tlsv3.Secret {
+	return &tlsv3.Secret{Name: name, Type: &tlsv3.Secret_TlsCertificate{
+		TlsCertificate: &tlsv3.TlsCertificate{CertificateChain: chain, PrivateKey: key},
+	}}
+}
+
+func authoritySecret(name string, bundle, revoked *corev3.DataSource) *tlsv3.Secret {
+	return &tlsv3.Secret{Name: name, Type: &tlsv3.Secret_ValidationContext{
+		ValidationContext: &tlsv3.CertificateValidationContext{TrustedCa: bundle, Crl: revoked},
+	}}
+}
+
+// inline holds PEM, which is ASCII. Nothing gives nil.
+func inline(pem []byte) *corev3.DataSource {
+	if len(pem) == 0 {
+		return nil
+	}
+	return &corev3.DataSource{Specifier: &corev3.DataSource_InlineString{InlineString: string(pem)}}
+}
+
+// file names a file that Envoy reads, and watches, on its own machine.
+func file(path string) *corev3.DataSource {
+	if path == "" {
+		return nil
+	}
+	return &corev3.DataSource{Specifier: &corev3.DataSource_Filename{Filename: path}}
+}

@@ -1,0 +1,273 @@
+package model
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	networkingv1alpha3 "istio.io/api/networking/v1alpha3"
+
+	"github.com/portreeve/portreeve/internal/diag"
+	"github.com/portreeve/portreeve/translate/resource"
+)
+
+// Termination is how a server ends the TLS of its connections.
+type Termination struct {
+	Settings *networkingv1alpha3.ServerTLSSettings
+	// Certificates are the names of the secrets with the server's certificates.
+	Certificates []string
+	// Authorities is the name of the secret that clients are verified with, or empty where
+	// no client certificate is asked for.
+	Authorities string
+}
+
+// Secret is what a gateway is given by secret discovery. Exactly one of its fields beside
+// the name and the place is set.
+type Secret struct {
+	Name string
+	// Pos is where it is written.
+	Pos         diag.Position
+	KeyPair     *resource.KeyPair
+	Authorities *resource.Authorities
+	// Files are paths on the gateway's machine, which the gateway reads and watches itself.
+	Files *SecretFiles
+}
+
+// SecretFiles are the files of a certificate and its key, or of authorities and their
+// revocation list.
+type SecretFiles struct{ Certificate, Key, Authorities, Revoked string }
+
+// credentials finds Secrets by name.
+type credentials map[string][]*resource.Secret
+
+func credentialsOf(secrets []*resource.Secret) credentials {
+	out := credentials{}
+	for _, s := range secrets {
+		out[s.Name] = append(out[s.Name], s)
+	}
+	for _, named := range out {
+		slices.SortFunc(named, func(a, b *resource.Secret) int {
+			return cmp.Or(strings.Compare(a.Namespace, b.Namespace), a.Pos.Compare(b.Pos))
+		})
+	}
+	return out
+}
+
+// in returns the Secret of a name that is there in a namespace, or nil. As in Istio it is
+// the gateway's namespace that counts, not the Gateway's.
+func (c credentials) in(namespace, name string) *resource.Secret {
+	for _, s := range c[name] {
+		if s.Namespace == "" || s.Namespace == namespace {
+			return s
+		}
+	}
+	return nil
+}
+
+// twin returns another Secret that a name can mean where it means s, or nil. A directory
+// stands in every namespace and so conflicts with every manifest of its name.
+func (c credentials) twin(s *resource.Secret) *resource.Secret {
+	for _, other := range c[s.Name] {
+		if other != s && (s.Namespace == other.Namespace || s.Namespace == "" || other.Namespace == "") {
+			return other
+		}
+	}
+	return nil
+}
+
+// keyPair returns the certificate and key of a Secret, or what is wrong with them. Of two
+// Secrets of one name neither is picked.
+func (c credentials) keyPair(s *resource.Secret) (resource.KeyPair, diag.List) {
+	if twin := c.twin(s); twin != nil {
+		return resource.KeyPair{}, diag.List{twice(s, twin)}
+	}
+	return s.KeyPair()
+}
+
+// authorities is keyPair for the authorities of a Secret.
+func (c credentials) authorities(s *resource.Secret) (resource.Authorities, diag.List) {
+	if twin := c.twin(s); twin != nil {
+		return resource.Authorities{}, diag.List{twice(s, twin)}
+	}
+	return s.Authorities()
+}
+
+func twice(s, twin *resource.Secret) diag.Diagnostic {
+	return s.Finding(diag.CodeSecret, s.Pos, "%s is here and at %s", s, twin.Pos).WithHint("keep one of them")
+}
+
+// purpose is what a server needs a Secret for.
+type purpose uint8
+
+const (
+	// forServer is the server's own certificate.
+	forServer purpose = iota
+	// forClients is the authorities that clients are verified with.
+	forClients
+)
+
+// credential is the use that a server makes of a Secret.
+type credential struct {
+	server
+	name    string
+	path    resource.Path
+	purpose purpose
+}
+
+// sdsName is the name of the secret, as Istio has it.
+func (c credential) sdsName() string {
+	if c.purpose == forClients {
+		return "kubernetes://" + strings.TrimSuffix(c.name, resource.AuthoritySuffix) + resource.AuthoritySuffix
+	}
+	return "kubernetes://" + c.name
+}
+
+// find returns the Secret in a namespace, or nil. Authorities stand in one of their own,
+// whose name ends with -cacert, or beside the certificate.
+func (c credential) find(in credentials, namespace string) *resource.Secret {
+	if c.purpose == forServer {
+		return in.in(namespace, c.name)
+	}
+	stem := strings.TrimSuffix(c.name, resource.AuthoritySuffix)
+	if s := in.in(namespace, stem+resource.AuthoritySuffix); s != nil {
+		return s
+	}
+	return in.in(namespace, stem)
+}
+
+// credentials returns the Secrets that a server names.
+func (s server) credentials() []credential {
+	if !s.traffic().ended() {
+		return nil
+	}
+	tls, path := s.spec.GetTls(), s.path().Field("tls")
+	var out []credential
+	if name := tls.GetCredentialName(); name != "" {
+		out = append(out, credential{s, name, path.Field("credentialName"), forServer})
+	}
+	for i, name := range tls.GetCredentialNames() {
+		out = append(out, credential{s, name, path.Field("credentialNames", i), forServer})
+	}
+	if !asksForCertificate(s.spec) || tls.GetCaCertificates() != "" {
+		return out
+	}
+	switch {
+	case tls.GetCaCertCredentialName() != "":
+		out = append(out, credential{s, tls.GetCaCertCredentialName(), path.Field("caCertCredentialName"), forClients})
+	case len(out) > 0:
+		out = append(out, credential{s, out[0].name, out[0].path, forClients})
+	}
+	return out
+}
+
+// namedCredentials returns the uses that all servers make of Secrets, in Istio's order.
+func (m *Model) namedCredentials() []credential {
+	var out []credential
+	for _, gateway := range m.gateways {
+		for i, spec := range gateway.Spec.(*networkingv1alpha3.Gateway).GetServers() {
+			out = append(out, server{gateway, i, spec}.credentials()...)
+		}
+	}
+	return out
+}
+
+// files returns the secrets that a server has as files on the gateway's machine.
+func (s server) files() []Secret {
+	tls, path := s.spec.GetTls(), s.path().Field("tls")
+	var out []Secret
+	add := func(at resource.Path, f SecretFiles) {
+		out = append(out, Secret{Name: f.name(), Pos: s.gateway.Origin.At(at), Files: &f})
+	}
+	if tls.GetServerCertificate() != "" {
+		add(path.Field("serverCertificate"), SecretFiles{Certificate: tls.GetServerCertificate(), Key: tls.GetPrivateKey()})
+	}
+	for i, t := range tls.GetTlsCertificates() {
+		add(path.Field("tlsCertificates", i), SecretFiles{Certificate: t.GetServerCertificate(), Key: t.GetPrivateKey()})
+	}
+	if asksForCertificate(s.spec) && tls.GetCaCertificates() != "" {
+		add(path.Field("caCertificates"), SecretFiles{Authorities: tls.GetCaCertificates(), Revoked: tls.GetCaCrl()})
+	}
+	return out
+}
+
+// name is the name of the secret, in the style of Istio's.
+func (f SecretFiles) name() string {
+	switch {
+	case f.Authorities == "":
+		return fmt.Sprintf("file-cert:%s~%s", f.Certificate, f.Key)
+	case f.Revoked == "":
+		return "file-root:" + f.Authorities
+	default:
+		return fmt.Sprintf("file-root:%s~%s", f.Authorities, f.Revoked)
+	}
+}
+
+// secrets returns how a server ends TLS on gateways of a namespace and the secrets for it, or
+// false where one of them is not there or is broken: the server is then not served at all.
+// Nothing gets that far, since Build and Missing report it.
+func (m *Model) secrets(s server, namespace string) (Termination, []Secret, bool) {
+	out := Termination{Settings: s.spec.GetTls()}
+	secrets := s.files()
+	for _, c := range s.credentials() {
+		from := c.find(m.credentials, namespace)
+		if from == nil {
+			return Termination{}, nil, false
+		}
+		secret := Secret{Name: c.sdsName()}
+		if c.purpose == forClients {
+			a, found := m.credentials.authorities(from)
+			if found.HasErrors() {
+				return Termination{}, nil, false
+			}
+			secret.Authorities, secret.Pos = &a, a.Pos
+		} else {
+			p, found := m.credentials.keyPair(from)
+			if found.HasErrors() {
+				return Termination{}, nil, false
+			}
+			secret.KeyPair, secret.Pos = &p, p.Pos
+		}
+		secrets = append(secrets, secret)
+	}
+	for _, secret := range secrets {
+		if secret.Authorities != nil || secret.Files != nil && secret.Files.Authorities != "" {
+			out.Authorities = secret.Name
+		} else {
+			out.Certificates = append(out.Certificates, secret.Name)
+		}
+	}
+	verified := out.Authorities != "" || !asksForCertificate(s.spec)
+	return out, secrets, len(out.Certificates) > 0 && verified
+}
+
+// Missing returns what keeps one gateway from being served because a Secret that one of its
+// servers names is not there, or is broken, in the gateway's namespace, although there is
+// one in another. Where it is nowhere, or the same for all, Build says so.
+func (m *Model) Missing(g Gateway) diag.List {
+	var out diag.List
+	for _, c := range m.named {
+		if !g.Selected(selectorOf(c.server)) {
+			continue
+		}
+		s := c.find(m.credentials, g.Namespace)
+		if s == nil {
+			out = append(out, finding(diag.CodeCredential, c.gateway, c.path, "no Secret %s is in the namespace %s, in which the gateway runs", c.name, g.Namespace).
+				WithHint("put it there; the namespace of the Gateway resource does not count"))
+			continue
+		}
+		_, found := m.described(s, c.purpose)
+		out = append(out, found.Errors()...)
+	}
+	return out.Sorted()
+}
+
+// secretsOf returns each secret of a name once, ordered by name.
+func secretsOf(byName map[string]Secret) []Secret {
+	out := make([]Secret, 0, len(byName))
+	for _, name := range slices.Sorted(maps.Keys(byName)) {
+		out = append(out, byName[name])
+	}
+	return out
+}

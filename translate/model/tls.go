@@ -1,0 +1,138 @@
+package model
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	networkingv1alpha3 "istio.io/api/networking/v1alpha3"
+)
+
+// endedChain returns the chain of a server at which TLS ends. There is none where a secret
+// is not there, or a TLS server has no route: the connections are then closed.
+func (m *Model) endedChain(g Gateway, p Port, s server, beside []server, secrets map[string]Secret) (Chain, bool) {
+	tls, needed, ok := m.secrets(s, g.Namespace)
+	if !ok {
+		return Chain{}, false
+	}
+	out := Chain{ServerNames: s.serverNames(), TLS: &tls}
+	if s.traffic() == HTTPS {
+		out.HTTP = m.httpsPort(g, p, s, beside)
+	} else {
+		routes := m.chainsOf(g, s)
+		if len(routes) == 0 {
+			return Chain{}, false
+		}
+		out.VirtualService, out.Route, out.Hosts = routes[0].VirtualService, routes[0].Route, routes[0].Hosts
+	}
+	for _, secret := range needed {
+		secrets[secret.Name] = secret
+	}
+	return out, true
+}
+
+// httpsPort returns the routes of an HTTPS server. It has its own, whatever other servers
+// are on the port.
+func (m *Model) httpsPort(g Gateway, p Port, s server, beside []server) *Port {
+	return &Port{
+		Bind: p.Bind, Number: p.Number, Gateways: gatewaysOf([]server{s}), Traffic: HTTPS,
+		Hosts:  collapsed(m.guarded(s, beside, m.virtualHosts(g, []server{s}))),
+		Server: &ServerName{Name: s.spec.GetName(), Port: s.spec.GetPort().GetName(), Gateway: s.gateway.Name, Namespace: s.gateway.Namespace},
+	}
+}
+
+// serverNames returns the names that clients ask a server for by TLS, in order. Of several
+// with *, that one alone counts.
+func (s server) serverNames() []Host {
+	var out []Host
+	for _, written := range s.spec.GetHosts() {
+		name := Host(strings.ToLower(written[strings.IndexByte(written, '/')+1:]))
+		if name == "*" {
+			return []Host{"*"}
+		}
+		if !slices.Contains(out, name) {
+			out = append(out, name)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// guarded takes from the routes of a server the hosts for which another server of the port
+// asks for a client certificate and this one does not. The client chooses the name that it
+// asks for by TLS and the host of its requests by itself: without this, *.example would let
+// requests for admin.example through that admin.example wants a certificate for. Istio lets
+// them through. Such requests are answered with 404.
+func (m *Model) guarded(s server, beside []server, hosts []VirtualHost) []VirtualHost {
+	if demandsCertificate(s) {
+		return hosts
+	}
+	own := s.hosts(m.settings)
+	for _, other := range beside {
+		if !demandsCertificate(other) {
+			continue
+		}
+		for _, h := range other.hosts(m.settings) {
+			if slices.ContainsFunc(own, func(o serverHost) bool { return o.host != h.host && h.host.within(o.host) }) {
+				hosts = withoutHost(hosts, own, h.host)
+			}
+		}
+	}
+	slices.SortFunc(hosts, func(a, b VirtualHost) int { return cmp.Compare(a.Host, b.Host) })
+	return hosts
+}
+
+func demandsCertificate(s server) bool {
+	return s.traffic() == HTTPS && s.spec.GetTls().GetMode() == networkingv1alpha3.ServerTLSSettings_MUTUAL
+}
+
+// withoutHost empties the virtual hosts of a guarded host, except those that the server
+// itself names more closely.
+func withoutHost(hosts []VirtualHost, own []serverHost, guarded Host) []VirtualHost {
+	closer := func(h Host) bool {
+		return slices.ContainsFunc(own, func(o serverHost) bool { return o.host != guarded && o.host.within(guarded) && h.within(o.host) })
+	}
+	found := false
+	for i, h := range hosts {
+		if h.Host.within(guarded) && !closer(h.Host) {
+			hosts[i].Routes, hosts[i].origins = nil, ""
+		}
+		found = found || h.Host == guarded
+	}
+	if !found {
+		hosts = append(hosts, VirtualHost{Host: guarded, Domains: []Host{guarded}})
+	}
+	return hosts
+}
+
+// redirecting marks the virtual hosts of the servers with httpsRedirect, and adds those that
+// no VirtualService serves.
+func (m *Model) redirecting(g Gateway, servers []server, hosts []VirtualHost) []VirtualHost {
+	at := map[Host]int{}
+	for i, h := range hosts {
+		at[h.Host] = i
+	}
+	mark := func(h Host) {
+		i, there := at[h]
+		if !there {
+			i = len(hosts)
+			hosts, at[h] = append(hosts, VirtualHost{Host: h, Domains: []Host{h}}), i
+		}
+		hosts[i].HTTPSOnly = true
+	}
+	for _, s := range servers {
+		if !s.spec.GetTls().GetHttpsRedirect() {
+			continue
+		}
+		for _, vs := range m.routes[s.key()] {
+			for _, h := range m.servedHosts(g, s, vs) {
+				mark(h)
+			}
+		}
+		for _, h := range s.hosts(m.settings) {
+			mark(h.host)
+		}
+	}
+	slices.SortFunc(hosts, func(a, b VirtualHost) int { return cmp.Compare(a.Host, b.Host) })
+	return hosts
+}
