@@ -39,11 +39,11 @@ type Status struct {
 	Keys     []jwks.SourceStatus `json:"keys"`
 }
 
-// Certificate is what Status says of one certificate, and Group of a group of gateways.
-type (
-	Certificate = reload.CertificateStatus
-	Group       = reload.GroupStatus
-)
+// Certificate is what Status says of one certificate.
+type Certificate = reload.CertificateStatus
+
+// Group is what Status says of a group of gateways.
+type Group = reload.GroupStatus
 
 // Handler returns the admin interface.
 func Handler(policy Policy, gateways Gateways, keys Keys, metrics prometheus.Gatherer) http.Handler {
