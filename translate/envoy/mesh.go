@@ -4,7 +4,6 @@ import (
 	"slices"
 
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
-	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
 	proxyprotocolv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/listener/proxy_protocol/v3"
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
@@ -89,19 +88,7 @@ func setMeshCluster(out *clusterv3.Cluster, mesh *meshv1alpha1.MeshConfig) {
 	if t := mesh.GetConnectTimeout(); t != nil {
 		out.ConnectTimeout = t
 	}
-	keepalive := mesh.GetTcpKeepalive()
-	if keepalive == nil {
-		return
+	if k := mesh.GetTcpKeepalive(); k != nil {
+		setKeepalive(out, k)
 	}
-	probes := &corev3.TcpKeepalive{}
-	if n := keepalive.GetProbes(); n > 0 {
-		probes.KeepaliveProbes = wrapperspb.UInt32(n)
-	}
-	if t := keepalive.GetTime(); t != nil {
-		probes.KeepaliveTime = wrapperspb.UInt32(uint32(t.GetSeconds())) //nolint:gosec // bounded by validation
-	}
-	if t := keepalive.GetInterval(); t != nil {
-		probes.KeepaliveInterval = wrapperspb.UInt32(uint32(t.GetSeconds())) //nolint:gosec // bounded by validation
-	}
-	out.UpstreamConnectionOptions = &clusterv3.UpstreamConnectionOptions{TcpKeepalive: probes}
 }

@@ -25,7 +25,9 @@ func setPool(c *clusterv3.Cluster, pool *networkingv1alpha3.ConnectionPoolSettin
 	if t := pool.GetTcp().GetConnectTimeout(); t != nil {
 		c.ConnectTimeout = t
 	}
-	setKeepalive(c, pool.GetTcp().GetTcpKeepalive())
+	if k := pool.GetTcp().GetTcpKeepalive(); k != nil {
+		setKeepalive(c, k)
+	}
 }
 
 func limit(n int32) *wrapperspb.UInt32Value {
@@ -46,11 +48,15 @@ func retryBudget(b *networkingv1alpha3.TrafficPolicy_RetryBudget) *clusterv3.Cir
 	return out
 }
 
-// setKeepalive lays a host's probes over those of the mesh, field by field.
-func setKeepalive(c *clusterv3.Cluster, k *networkingv1alpha3.ConnectionPoolSettings_TCPSettings_TcpKeepalive) {
-	if k == nil {
-		return
-	}
+// keepalive is what the mesh configuration and a DestinationRule say of probes.
+type keepalive interface {
+	GetProbes() uint32
+	GetTime() *durationpb.Duration
+	GetInterval() *durationpb.Duration
+}
+
+// setKeepalive lays probes over those that the cluster has, field by field: a host's over the mesh's.
+func setKeepalive(c *clusterv3.Cluster, k keepalive) {
 	probes := c.GetUpstreamConnectionOptions().GetTcpKeepalive()
 	if probes == nil {
 		probes = &corev3.TcpKeepalive{}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -21,6 +22,7 @@ import (
 
 	"github.com/portreeve/portreeve/internal/diag"
 	"github.com/portreeve/portreeve/translate/model"
+	"github.com/portreeve/portreeve/translate/resource"
 )
 
 // The times of a gateway that fetches keys itself, in nanoseconds. Those of Istio are
@@ -165,12 +167,26 @@ func (s keyService) located(c *clusterv3.Cluster, service upstream) bool {
 	if len(endpoints.GetEndpoints()) == 0 {
 		return false
 	}
-	c.LoadAssignment = endpoints
+	c.LoadAssignment = withoutGuarded(endpoints)
 	c.LoadAssignment.ClusterName = c.GetName()
 	if c.ClusterDiscoveryType = like.GetClusterDiscoveryType(); like.GetEdsClusterConfig() != nil {
 		c.ClusterDiscoveryType = &clusterv3.Cluster_Type{Type: clusterv3.Cluster_STATIC}
 	}
 	return true
+}
+
+// withoutGuarded leaves out endpoints from which keys are never fetched, whoever names them.
+// Without any the server cannot be asked, and its tokens are refused.
+func withoutGuarded(a *endpointv3.ClusterLoadAssignment) *endpointv3.ClusterLoadAssignment {
+	out := proto.CloneOf(a)
+	for _, l := range out.GetEndpoints() {
+		l.LbEndpoints = slices.DeleteFunc(l.LbEndpoints, func(e *endpointv3.LbEndpoint) bool {
+			host := e.GetEndpoint().GetAddress().GetSocketAddress().GetAddress()
+			address, err := netip.ParseAddr(host)
+			return err == nil && resource.GuardedAddress(address) || resource.MetadataHost(host)
+		})
+	}
+	return out
 }
 
 // ruledTLS is what a DestinationRule says of TLS to the server: authority, names and client

@@ -77,6 +77,7 @@ func TestServersOfKeysThatAreServices(t *testing.T) {
 		"the host itself":         {entry(networkingv1alpha3.ServiceEntry_DNS), "https://issuer.example/keys", false, "issuer.example"},
 		"a service without any":   {entry(networkingv1alpha3.ServiceEntry_STATIC), "https://issuer.example/keys", false, "issuer.example"},
 		"another port":            {entry(networkingv1alpha3.ServiceEntry_STATIC, "10.0.0.1"), "https://issuer.example:8443/keys", false, "issuer.example"},
+		"guarded endpoints":       {entry(networkingv1alpha3.ServiceEntry_STATIC, "169.254.169.254"), "https://issuer.example/keys", true, ""},
 		"another host":            {entry(networkingv1alpha3.ServiceEntry_STATIC, "10.0.0.1"), "https://other.example/keys", false, "other.example"},
 		"an address":              {nil, "https://192.0.2.1/keys", true, "192.0.2.1"},
 		"a name that is absolute": {nil, "https://Issuer.Example./keys", false, "issuer.example"},
@@ -92,7 +93,11 @@ func TestServersOfKeysThatAreServices(t *testing.T) {
 			if static := got.GetType() == clusterv3.Cluster_STATIC && got.GetClusterType() == nil; static != c.static {
 				t.Errorf("static %v, want %v: %v", static, c.static, got)
 			}
-			if address := got.GetLoadAssignment().GetEndpoints()[0].GetLbEndpoints()[0].GetEndpoint().GetAddress().GetSocketAddress().GetAddress(); address != c.address {
+			address := ""
+			for _, e := range got.GetLoadAssignment().GetEndpoints()[0].GetLbEndpoints() {
+				address += e.GetEndpoint().GetAddress().GetSocketAddress().GetAddress()
+			}
+			if address != c.address {
 				t.Errorf("address %s, want %s", address, c.address)
 			}
 			if got.GetTransportSocket() == nil || got.GetLoadAssignment().GetClusterName() != got.GetName() {
