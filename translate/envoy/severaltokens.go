@@ -36,8 +36,9 @@ func several(keys []string) bool { return len(keys) > 1 && keys[0] != keys[1] }
 
 // forEachToken widens a filter, written for the one key, to requests with several verified
 // tokens: what a rule asks of tokens must hold of one and the same token, and what it rules
-// out must be true of none. So neither can the claims of two tokens be put together, nor can
-// one token hide another.
+// out must be true of none. A rule that does not allow also counts for each token by itself.
+// So neither can the claims of two tokens be put together, nor can one token hide another, nor
+// make up for what another lacks.
 func forEachToken(filter *rbachttpv3.RBAC, keys []string) {
 	if !several(keys) {
 		return
@@ -47,10 +48,32 @@ func forEachToken(filter *rbachttpv3.RBAC, keys []string) {
 			var principals []*rbacv3.Principal
 			for _, p := range policy.GetPrincipals() {
 				principals = append(principals, perToken(p, keys)...)
+				if rules.GetAction() != rbacv3.RBAC_ALLOW {
+					principals = append(principals, lacking(p, keys)...)
+				}
 			}
 			policy.Principals = principals
 		}
 	}
+}
+
+// lacking returns what else a rule that does not allow matches: each token that is there, by
+// itself, as if it were the only one. One token that is as it must be does not make up for
+// another that is not.
+func lacking(principal *rbacv3.Principal, keys []string) []*rbacv3.Principal {
+	parts := principal.GetAndIds().GetIds()
+	if !slices.ContainsFunc(parts, func(p *rbacv3.Principal) bool { return p.GetNotId() != nil && aboutTokens(p) }) {
+		return nil
+	}
+	out := make([]*rbacv3.Principal, 0, len(keys))
+	for _, key := range keys {
+		ofToken := []*rbacv3.Principal{metadataAt(payloadNamespace, []string{key}, &matcherv3.ValueMatcher{MatchPattern: &matcherv3.ValueMatcher_PresentMatch{PresentMatch: true}})}
+		for _, part := range parts {
+			ofToken = append(ofToken, inTokens(part, []string{key})[0])
+		}
+		out = append(out, allIDs(ofToken...))
+	}
+	return out
 }
 
 // perToken returns the alternatives that a principal, which is an AND of parts, has for the
