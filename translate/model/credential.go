@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -116,12 +117,24 @@ type credential struct {
 	purpose purpose
 }
 
-// sdsName is the name of the secret, as Istio has it.
+// sdsName is the name of the secret, as Istio has it. A certificate whose own name ends like
+// that of authorities has another one: a gateway that found a certificate where it looks for
+// authorities would verify nobody.
 func (c credential) sdsName() string {
-	if c.purpose == forClients {
+	switch {
+	case c.purpose == forClients:
 		return "kubernetes://" + strings.TrimSuffix(c.name, resource.AuthoritySuffix) + resource.AuthoritySuffix
+	case strings.HasSuffix(c.name, resource.AuthoritySuffix):
+		return "kubernetes-certificate://" + c.name
+	default:
+		return "kubernetes://" + c.name
 	}
-	return "kubernetes://" + c.name
+}
+
+// same reports whether two secrets of one name hold the same.
+func (s Secret) same(o Secret) bool {
+	s.Pos, o.Pos = diag.Position{}, diag.Position{}
+	return reflect.DeepEqual(s, o)
 }
 
 // find returns the Secret in a namespace, or nil. Authorities stand in one of their own,

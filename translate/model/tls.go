@@ -2,6 +2,7 @@ package model
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -24,6 +25,13 @@ func (m *Model) endedChain(g Gateway, p Port, s server, beside []server, secrets
 			return Chain{}, false
 		}
 		out.VirtualService, out.Route, out.Hosts = routes[0].VirtualService, routes[0].Route, routes[0].Hosts
+	}
+	for _, secret := range needed {
+		// Two secrets of one name would be taken for each other, and with them who is verified
+		// by what. Nothing makes two; if something did, the server would stay closed.
+		if have, taken := secrets[secret.Name]; taken && !have.same(secret) {
+			return Chain{}, false
+		}
 	}
 	for _, secret := range needed {
 		secrets[secret.Name] = secret
@@ -59,17 +67,14 @@ func (s server) serverNames() []Host {
 }
 
 // guarded takes from the routes of a server the hosts for which another server of the port
-// asks for a client certificate and this one does not. The client chooses the name that it
+// asks for a client certificate and this one does not, or for another. The client chooses the name that it
 // asks for by TLS and the host of its requests by itself: without this, *.example would let
 // requests for admin.example through that admin.example wants a certificate for. Istio lets
 // them through. Such requests are answered with 404.
 func (m *Model) guarded(s server, beside []server, hosts []VirtualHost) []VirtualHost {
-	if demandsCertificate(s) {
-		return hosts
-	}
 	own := s.hosts(m.settings)
 	for _, other := range beside {
-		if !demandsCertificate(other) {
+		if !demandsCertificate(other) || demandsCertificate(s) && s.demand() == other.demand() {
 			continue
 		}
 		for _, h := range other.hosts(m.settings) {
@@ -84,6 +89,18 @@ func (m *Model) guarded(s server, beside []server, hosts []VirtualHost) []Virtua
 
 func demandsCertificate(s server) bool {
 	return s.traffic() == HTTPS && s.spec.GetTls().GetMode() == networkingv1alpha3.ServerTLSSettings_MUTUAL
+}
+
+// demand tells apart what servers ask of client certificates.
+func (s server) demand() string {
+	tls := s.spec.GetTls()
+	parts := []any{tls.GetCaCertificates(), tls.GetCaCrl(), tls.GetSubjectAltNames(), tls.GetVerifyCertificateSpki(), tls.GetVerifyCertificateHash(), tls.GetInsecureSkipVerify().GetValue()}
+	for _, c := range s.credentials() {
+		if c.purpose == forClients {
+			parts = append(parts, c.sdsName())
+		}
+	}
+	return fmt.Sprintf("%q", parts)
 }
 
 // withoutHost empties the virtual hosts of a guarded host, except those that the server

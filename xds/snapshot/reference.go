@@ -20,13 +20,16 @@ import (
 	"github.com/portreeve/portreeve/translate/envoy"
 )
 
+// authorities stands for the secrets that peers are verified with.
+const authorities = "authorities"
+
 // references maps a type URL to the names that are asked for over ADS, each with who asks first.
 type references map[string]map[string]string
 
 // referencesOf finds the extension configs and secrets that Envoy will ask for. The references
 // from clusters to endpoints and from listeners to routes are left to Snapshot.Consistent.
 func referencesOf(r envoy.Resources) (references, error) {
-	refs := references{resourcev3.ExtensionConfigType: {}, resourcev3.SecretType: {}}
+	refs := references{resourcev3.ExtensionConfigType: {}, resourcev3.SecretType: {}, authorities: {}}
 	for _, l := range r.Listeners {
 		if err := refs.collect("listener "+l.GetName(), l); err != nil {
 			return nil, err
@@ -53,6 +56,10 @@ func (r references) collect(who string, m proto.Message) error {
 			r.add(resourcev3.ExtensionConfigType, m.GetName(), who, m.GetConfigDiscovery().GetConfigSource())
 		case *listenerv3.Filter:
 			r.add(resourcev3.ExtensionConfigType, m.GetName(), who, m.GetConfigDiscovery().GetConfigSource())
+		case *tlsv3.CommonTlsContext:
+			for _, c := range []*tlsv3.SdsSecretConfig{m.GetValidationContextSdsSecretConfig(), m.GetCombinedValidationContext().GetValidationContextSdsSecretConfig()} {
+				r.add(authorities, c.GetName(), who, c.GetSdsConfig())
+			}
 		case *tlsv3.SdsSecretConfig:
 			r.add(resourcev3.SecretType, m.GetName(), who, m.GetSdsConfig())
 		}
@@ -84,6 +91,19 @@ func dangling(wanted map[string]string, list []types.Resource) []error {
 	for _, name := range slices.Sorted(maps.Keys(wanted)) {
 		if !have[name] {
 			errs = append(errs, fmt.Errorf("%s refers to %q, which is not there", wanted[name], name))
+		}
+	}
+	return errs
+}
+
+// unverifying returns an error per secret that peers are to be verified with and that has no
+// authority. Envoy takes anything for it, and then verifies nobody.
+func unverifying(wanted map[string]string, secrets []types.Resource) []error {
+	var errs []error
+	for _, m := range secrets {
+		s, ok := m.(*tlsv3.Secret)
+		if who, asked := wanted[cachev3.GetResourceName(m)]; ok && asked && s.GetValidationContext().GetTrustedCa() == nil {
+			errs = append(errs, fmt.Errorf("%s verifies peers with the secret %q, which has no authority", who, s.GetName()))
 		}
 	}
 	return errs

@@ -29,8 +29,9 @@ import (
 // secret that nothing refers to is left out: no Envoy asks for it, and in state-of-the-world the
 // cache answers only a request that names every resource of its type.
 //
-// An error is a fault of this program, never of a user: two resources of one name, or a reference
-// that leads nowhere, on which Envoy would wait with its listener closed. No snapshot is better
+// An error is a fault of this program, never of a user: two resources of one name, a reference
+// that leads nowhere, on which Envoy would wait with its listener closed, or a secret without
+// authorities where peers are to be verified. No snapshot is better
 // then: the gateway keeps the last good one.
 func New(r envoy.Resources) (*cachev3.Snapshot, error) {
 	refs, err := referencesOf(r)
@@ -46,6 +47,9 @@ func New(r envoy.Resources) (*cachev3.Snapshot, error) {
 		if wanted, ok := refs[url]; ok {
 			list = slices.DeleteFunc(list, func(m types.Resource) bool { return wanted[cachev3.GetResourceName(m)] == "" })
 			errs = multierror.Append(errs, dangling(wanted, list)...)
+		}
+		if url == resourcev3.SecretType {
+			errs = multierror.Append(errs, unverifying(refs[authorities], list)...)
 		}
 		resources, versions, err := group(list)
 		if err != nil {

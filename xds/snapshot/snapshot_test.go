@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -227,5 +228,37 @@ func TestNetworkFiltersAreReferences(t *testing.T) {
 	r.ExtensionConfigs = append(r.ExtensionConfigs, extension("network"))
 	if _, ok := mustNew(t, r).GetVersionMap(resourcev3.ExtensionConfigType)["network"]; !ok {
 		t.Error("the extension config is not delivered")
+	}
+}
+
+// A certificate where Envoy looks for authorities would have it verify nobody.
+func TestASecretWithoutAuthoritiesIsRefused(t *testing.T) {
+	r := resources()
+	context := &tlsv3.DownstreamTlsContext{CommonTlsContext: &tlsv3.CommonTlsContext{
+		ValidationContextType: &tlsv3.CommonTlsContext_CombinedValidationContext{CombinedValidationContext: &tlsv3.CommonTlsContext_CombinedCertificateValidationContext{
+			DefaultValidationContext:         &tlsv3.CertificateValidationContext{},
+			ValidationContextSdsSecretConfig: &tlsv3.SdsSecretConfig{Name: "clients", SdsConfig: ads()},
+		}},
+	}}
+	r.Listeners = append(r.Listeners, &listenerv3.Listener{Name: "mutual", FilterChains: []*listenerv3.FilterChain{{
+		TransportSocket: &corev3.TransportSocket{Name: "tls", ConfigType: &corev3.TransportSocket_TypedConfig{TypedConfig: envoy.Any(context)}},
+	}}})
+	authority := &corev3.DataSource{Specifier: &corev3.DataSource_InlineString{InlineString: "ca"}}
+	for name, tc := range map[string]struct {
+		secret *tlsv3.Secret
+		want   string
+	}{
+		"a certificate": {&tlsv3.Secret{Name: "clients", Type: &tlsv3.Secret_TlsCertificate{TlsCertificate: &tlsv3.TlsCertificate{CertificateChain: authority}}}, "no authority"},
+		"nothing":       {&tlsv3.Secret{Name: "clients", Type: &tlsv3.Secret_ValidationContext{ValidationContext: &tlsv3.CertificateValidationContext{}}}, "no authority"},
+		"authorities":   {&tlsv3.Secret{Name: "clients", Type: &tlsv3.Secret_ValidationContext{ValidationContext: &tlsv3.CertificateValidationContext{TrustedCa: authority}}}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			with := r
+			with.Secrets = append(slices.Clone(r.Secrets), tc.secret)
+			_, err := snapshot.New(with)
+			if tc.want == "" && err != nil || tc.want != "" && (err == nil || !strings.Contains(err.Error(), tc.want)) {
+				t.Errorf("error = %v, want %q", err, tc.want)
+			}
+		})
 	}
 }
