@@ -151,10 +151,12 @@ func keyCluster(s keyService, v model.View) *clusterv3.Cluster {
 	return out
 }
 
-// registered returns the port of the service that has the host and port.
+// registered returns the port of the service that has the host and port. Only a service of a
+// namespace that policy for this gateway can stand in counts, and none where several
+// namespaces define the host: who says where keys are makes tokens.
 func (s keyService) registered(v model.View) (upstream, bool) {
 	for _, service := range v.Services {
-		if port, ok := service.Port(s.port); ok && string(service.Host) == s.host {
+		if port, ok := service.Port(s.port); ok && string(service.Host) == s.host && v.Trusts(service) {
 			return upstream{service: service, port: port, endpoints: port.Endpoints, policy: service.Rule.Policy(s.port, ""), view: v}, true
 		}
 	}

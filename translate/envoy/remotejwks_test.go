@@ -63,8 +63,11 @@ func TestServersOfKeysThatAreServices(t *testing.T) {
 		for _, a := range addresses {
 			port.Endpoints = append(port.Endpoints, model.Endpoint{Address: a, Port: 443, Weight: 1})
 		}
-		return []model.Service{{Host: "issuer.example", Resolution: resolution, Ports: []model.ServicePort{port}}}
+		origin := &resource.Resource{Key: resource.Key{Kind: resource.ServiceEntry, Namespace: "foo", Name: "issuer"}}
+		return []model.Service{{Host: "issuer.example", Resolution: resolution, Ports: []model.ServicePort{port}, Origin: origin}}
 	}
+	tenants := entry(networkingv1alpha3.ServiceEntry_STATIC, "10.0.0.1")
+	tenants[0].Origin = &resource.Resource{Key: resource.Key{Kind: resource.ServiceEntry, Namespace: "tenant", Name: "issuer"}}
 	for name, c := range map[string]struct {
 		services []model.Service
 		uri      string
@@ -76,6 +79,7 @@ func TestServersOfKeysThatAreServices(t *testing.T) {
 		"endpoints by DNS":        {entry(networkingv1alpha3.ServiceEntry_DNS, "keys.internal"), "https://issuer.example/keys", false, "keys.internal"},
 		"the host itself":         {entry(networkingv1alpha3.ServiceEntry_DNS), "https://issuer.example/keys", false, "issuer.example"},
 		"a service without any":   {entry(networkingv1alpha3.ServiceEntry_STATIC), "https://issuer.example/keys", false, "issuer.example"},
+		"another namespace's":     {tenants, "https://issuer.example/keys", false, "issuer.example"},
 		"another port":            {entry(networkingv1alpha3.ServiceEntry_STATIC, "10.0.0.1"), "https://issuer.example:8443/keys", false, "issuer.example"},
 		"guarded endpoints":       {entry(networkingv1alpha3.ServiceEntry_STATIC, "169.254.169.254"), "https://issuer.example/keys", true, ""},
 		"another host":            {entry(networkingv1alpha3.ServiceEntry_STATIC, "10.0.0.1"), "https://other.example/keys", false, "other.example"},
@@ -84,7 +88,7 @@ func TestServersOfKeysThatAreServices(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			v := gatewayFetching(&securityv1beta1.JWTRule{JwksUri: c.uri})
-			v.Services = c.services
+			v.Services, v.Gateway.Namespace = c.services, "foo"
 			clusters, from := keyClusters(v)
 			if len(clusters) != 1 || len(from[clusters[0].GetName()]) != 1 {
 				t.Fatalf("clusters %v from %v, want one", clusters, from)

@@ -102,7 +102,8 @@ func (n serverNames) options() *corev3.UpstreamHttpProtocolOptions {
 // upstreamTLS renders TLS to a backend. The backend's certificate must be signed by the
 // authority of the DestinationRule or, without one, by one that the gateway's host trusts:
 // without trusted_ca Envoy would not verify at all. A file that is not there makes Envoy
-// refuse the cluster, so that nothing is sent.
+// refuse the cluster: nothing is sent to a new one, and one that is served already stays as it
+// was, which its status says.
 func upstreamTLS(tls *networkingv1alpha3.ClientTLSSettings, names serverNames, alpn []string) *tlsv3.UpstreamTlsContext {
 	common := &tlsv3.CommonTlsContext{TlsParams: modernTLS(), AlpnProtocols: alpn}
 	if tls.GetMode() == networkingv1alpha3.ClientTLSSettings_MUTUAL {

@@ -46,7 +46,8 @@ type View struct {
 	// Secrets are those that the ports need, ordered by name.
 	Secrets []Secret
 	// Services are those that the gateway can route to, ordered by host.
-	Services []Service
+	Services      []Service
+	rootNamespace string
 	// ambiguous are the hosts that several namespaces define, whether the gateway sees them or not.
 	ambiguous map[Host]bool
 	// AccessLogs are the logs that the gateway writes.
@@ -120,6 +121,7 @@ func (m *Model) For(g Gateway) View {
 		Ports:                  ports,
 		Secrets:                secrets,
 		Services:               services,
+		rootNamespace:          m.settings.RootNamespace,
 		ambiguous:              m.services.ambiguous,
 		AccessLogs:             m.accessLogs(g, services),
 		Mesh:                   m.settings.Mesh,

@@ -54,6 +54,12 @@ func SubsetClusterName(host Host, port uint32, subset string) string {
 	return fmt.Sprintf("outbound|%d|%s|%s", port, subset, host)
 }
 
+// Trusts reports whether a service may say where the keys for a gateway's tokens are: it stands
+// in the gateway's namespace or the root namespace, and no other namespace defines its host.
+func (v View) Trusts(s Service) bool {
+	return !v.ambiguous[s.Host] && (s.Origin.Namespace == v.Gateway.Namespace || s.Origin.Namespace == v.rootNamespace)
+}
+
 // Port returns the port of a number, or false where the service has none.
 func (s Service) Port(number uint32) (ServicePort, bool) {
 	i := slices.IndexFunc(s.Ports, func(p ServicePort) bool { return p.Number == number })
