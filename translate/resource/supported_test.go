@@ -21,9 +21,11 @@ func TestNoFieldIsDropped(t *testing.T) {
 		message proto.Message
 		fields  []string
 	}{
-		"Gateway":        {&networkingv1alpha3.Gateway{}, gatewayFields()},
-		"VirtualService": {&networkingv1alpha3.VirtualService{}, virtualServiceFields()},
-		"ServiceEntry":   {&networkingv1alpha3.ServiceEntry{}, serviceEntryFields()},
+		"Gateway":         {&networkingv1alpha3.Gateway{}, gatewayFields()},
+		"VirtualService":  {&networkingv1alpha3.VirtualService{}, virtualServiceFields()},
+		"ServiceEntry":    {&networkingv1alpha3.ServiceEntry{}, serviceEntryFields()},
+		"DestinationRule": {&networkingv1alpha3.DestinationRule{}, destinationRuleFields()},
+		"WorkloadEntry":   {&networkingv1alpha3.WorkloadEntry{}, workloadEntryFields()},
 	} {
 		t.Run(name, func(t *testing.T) {
 			seen := map[string]bool{}
