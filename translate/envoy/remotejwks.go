@@ -195,6 +195,7 @@ func withoutGuarded(a *endpointv3.ClusterLoadAssignment) *endpointv3.ClusterLoad
 // certificate. The server is verified whatever it says: who can answer in its place makes tokens.
 func (s keyService) ruledTLS(service upstream) *tlsv3.UpstreamTlsContext {
 	rule := proto.CloneOf(service.policy.GetTls())
+	withoutAuthorities := rule.GetInsecureSkipVerify().GetValue() && rule.GetCredentialName() != ""
 	rule.InsecureSkipVerify = nil
 	service.policy = &networkingv1alpha3.TrafficPolicy{Tls: rule}
 	names := namesOf(service)
@@ -204,7 +205,12 @@ func (s keyService) ruledTLS(service upstream) *tlsv3.UpstreamTlsContext {
 	if len(names.sans) == 0 {
 		names.sans = []string{s.host}
 	}
-	return upstreamTLS(rule, names, nil)
+	out := upstreamTLS(rule, names, nil, delivery{standalone: service.view.Standalone})
+	if withoutAuthorities {
+		// The gateway has been given none of the Secret's authorities: its host's count.
+		out.CommonTlsContext.ValidationContextType = upstreamTLS(nil, names, nil, delivery{}).GetCommonTlsContext().GetValidationContextType()
+	}
+	return out
 }
 
 // unregistered gives the cluster the host itself, an address or a name of DNS.
@@ -234,7 +240,7 @@ func (s keyService) tls() *tlsv3.UpstreamTlsContext {
 		// A server name is never an address.
 		names.sni = ""
 	}
-	return upstreamTLS(nil, names, nil)
+	return upstreamTLS(nil, names, nil, delivery{})
 }
 
 // asIstio returns a filter in Istio's shape: where gateways fetch keys, Istio says so by

@@ -32,6 +32,7 @@ type delivery struct {
 // RenderStatic renders the same configuration with everything inlined: listeners hold
 // their filters and routes, clusters their endpoints. It needs no control plane.
 func RenderStatic(v model.View) Resources {
+	v.Standalone = true
 	dynamic := Render(v)
 	d := delivery{standalone: true, routes: map[string]*routev3.RouteConfiguration{}, network: inlineNetwork(networkConfigs(networkPolicy(v)))}
 	policy := policyChain(policyFilters(v))

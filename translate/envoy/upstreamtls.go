@@ -24,7 +24,7 @@ func setTransport(c *clusterv3.Cluster, u upstream) {
 		if spokenHTTP2(u) {
 			alpn = []string{"h2"}
 		}
-		c.TransportSocket = tlsSocket(upstreamTLS(tls, namesOf(u), alpn))
+		c.TransportSocket = tlsSocket(upstreamTLS(tls, namesOf(u), alpn, delivery{standalone: u.view.Standalone}))
 	}
 	if pp := u.policy.GetProxyProtocol(); pp != nil {
 		c.TransportSocket = proxyProtocolSocket(c.GetTransportSocket(), pp)
@@ -103,13 +103,26 @@ func (n serverNames) options() *corev3.UpstreamHttpProtocolOptions {
 // authority of the DestinationRule or, without one, by one that the gateway's host trusts:
 // without trusted_ca Envoy would not verify at all. A file that is not there makes Envoy
 // refuse the cluster: nothing is sent to a new one, and one that is served already stays as it
-// was, which its status says.
-func upstreamTLS(tls *networkingv1alpha3.ClientTLSSettings, names serverNames, alpn []string) *tlsv3.UpstreamTlsContext {
+// was, which its status says. For a secret that it is not given it waits: nothing is sent.
+func upstreamTLS(tls *networkingv1alpha3.ClientTLSSettings, names serverNames, alpn []string, d delivery) *tlsv3.UpstreamTlsContext {
 	common := &tlsv3.CommonTlsContext{TlsParams: modernTLS(), AlpnProtocols: alpn}
-	if tls.GetMode() == networkingv1alpha3.ClientTLSSettings_MUTUAL {
+	secrets := model.ClientSecretsOf(tls)
+	switch {
+	case secrets.Certificate != "":
+		common.TlsCertificateSdsSecretConfigs = []*tlsv3.SdsSecretConfig{secretConfig(secrets.Certificate, d)}
+	case tls.GetMode() == networkingv1alpha3.ClientTLSSettings_MUTUAL:
 		common.TlsCertificates = []*tlsv3.TlsCertificate{{CertificateChain: file(tls.GetClientCertificate()), PrivateKey: file(tls.GetPrivateKey())}}
 	}
-	if !tls.GetInsecureSkipVerify().GetValue() {
+	switch {
+	case tls.GetInsecureSkipVerify().GetValue():
+	case secrets.Authorities != "":
+		common.ValidationContextType = &tlsv3.CommonTlsContext_CombinedValidationContext{
+			CombinedValidationContext: &tlsv3.CommonTlsContext_CombinedCertificateValidationContext{
+				DefaultValidationContext:         &tlsv3.CertificateValidationContext{MatchTypedSubjectAltNames: altNames(names.sans)},
+				ValidationContextSdsSecretConfig: secretConfig(secrets.Authorities, d),
+			},
+		}
+	default:
 		authority := tls.GetCaCertificates()
 		if authority == "" {
 			authority = trustedRoots

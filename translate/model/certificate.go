@@ -45,15 +45,15 @@ func (m *Model) checkCredentials() diag.List {
 	}
 	reach := map[use]diag.Scope{}
 	for _, c := range m.named {
-		scope := diag.Limited(diag.Target{Labels: selectorOf(c.server)})
+		scope := diag.Limited(c.reach)
 		found := m.standing(c)
 		if len(found) == 0 {
-			d := finding(diag.CodeCredential, c.gateway, c.path, "there is no Secret %s", c.name).WithHint("%s", m.credentialHint(c))
+			d := finding(diag.CodeCredential, c.by, c.path, "there is no Secret %s", c.name).WithHint("%s", m.credentialHint(c))
 			d.Reach = scope
 			out = append(out, d)
 		}
 		for _, s := range found {
-			scope := diag.Limited(diag.Target{Namespace: s.Namespace, Labels: selectorOf(c.server)})
+			scope := diag.Limited(diag.Target{Namespace: s.Namespace, Labels: c.reach.Labels})
 			u := use{s, c.purpose}
 			if before, ok := reach[u]; ok {
 				scope = before.Union(scope)

@@ -109,9 +109,12 @@ const (
 	forClients
 )
 
-// credential is the use that a server makes of a Secret.
+// credential is the use that a server, or a DestinationRule, makes of a Secret.
 type credential struct {
-	server
+	// by is the Gateway or DestinationRule that names the Secret.
+	by *resource.Resource
+	// reach is the gateways that may need it.
+	reach   diag.Target
 	name    string
 	path    resource.Path
 	purpose purpose
@@ -158,24 +161,24 @@ func (s server) credentials() []credential {
 	tls, path := s.spec.GetTls(), s.path().Field("tls")
 	var out []credential
 	if name := tls.GetCredentialName(); name != "" {
-		out = append(out, credential{s, name, path.Field("credentialName"), forServer})
+		out = append(out, credential{s.gateway, diag.Target{Labels: selectorOf(s)}, name, path.Field("credentialName"), forServer})
 	}
 	for i, name := range tls.GetCredentialNames() {
-		out = append(out, credential{s, name, path.Field("credentialNames", i), forServer})
+		out = append(out, credential{s.gateway, diag.Target{Labels: selectorOf(s)}, name, path.Field("credentialNames", i), forServer})
 	}
 	if !asksForCertificate(s.spec) || tls.GetCaCertificates() != "" {
 		return out
 	}
 	switch {
 	case tls.GetCaCertCredentialName() != "":
-		out = append(out, credential{s, tls.GetCaCertCredentialName(), path.Field("caCertCredentialName"), forClients})
+		out = append(out, credential{s.gateway, diag.Target{Labels: selectorOf(s)}, tls.GetCaCertCredentialName(), path.Field("caCertCredentialName"), forClients})
 	case len(out) > 0:
-		out = append(out, credential{s, out[0].name, out[0].path, forClients})
+		out = append(out, credential{s.gateway, diag.Target{Labels: selectorOf(s)}, out[0].name, out[0].path, forClients})
 	}
 	return out
 }
 
-// namedCredentials returns the uses that all servers make of Secrets, in Istio's order.
+// namedCredentials returns the uses that all servers and DestinationRules make of Secrets, in Istio's order.
 func (m *Model) namedCredentials() []credential {
 	var out []credential
 	for _, gateway := range m.gateways {
@@ -183,7 +186,7 @@ func (m *Model) namedCredentials() []credential {
 			out = append(out, server{gateway, i, spec}.credentials()...)
 		}
 	}
-	return out
+	return append(out, m.rules.credentials()...)
 }
 
 // files returns the secrets that a server has as files on the gateway's machine.
@@ -224,23 +227,9 @@ func (m *Model) secrets(s server, namespace string) (Termination, []Secret, bool
 	out := Termination{Settings: s.spec.GetTls()}
 	secrets := s.files()
 	for _, c := range s.credentials() {
-		from := c.find(m.credentials, namespace)
-		if from == nil {
+		secret, ok := m.secret(c, namespace)
+		if !ok {
 			return Termination{}, nil, false
-		}
-		secret := Secret{Name: c.sdsName()}
-		if c.purpose == forClients {
-			a, found := m.credentials.authorities(from)
-			if found.HasErrors() {
-				return Termination{}, nil, false
-			}
-			secret.Authorities, secret.Pos = &a, a.Pos
-		} else {
-			p, found := m.credentials.keyPair(from)
-			if found.HasErrors() {
-				return Termination{}, nil, false
-			}
-			secret.KeyPair, secret.Pos = &p, p.Pos
 		}
 		secrets = append(secrets, secret)
 	}
@@ -255,19 +244,31 @@ func (m *Model) secrets(s server, namespace string) (Termination, []Secret, bool
 	return out, secrets, len(out.Certificates) > 0 && verified
 }
 
+// secret returns what a credential means to gateways of a namespace, or false where it is
+// not there or is broken.
+func (m *Model) secret(c credential, namespace string) (Secret, bool) {
+	from := c.find(m.credentials, namespace)
+	if from == nil {
+		return Secret{}, false
+	}
+	if c.purpose == forClients {
+		a, found := m.credentials.authorities(from)
+		return Secret{Name: c.sdsName(), Pos: a.Pos, Authorities: &a}, !found.HasErrors()
+	}
+	p, found := m.credentials.keyPair(from)
+	return Secret{Name: c.sdsName(), Pos: p.Pos, KeyPair: &p}, !found.HasErrors()
+}
+
 // Missing returns what keeps one gateway from being served because a Secret that one of its
-// servers names is not there, or is broken, in the gateway's namespace, although there is
+// servers or DestinationRules names is not there, or is broken, in the gateway's namespace, although there is
 // one in another. Where it is nowhere, or the same for all, Build says so.
 func (m *Model) Missing(g Gateway) diag.List {
 	var out diag.List
-	for _, c := range m.named {
-		if !g.Selected(selectorOf(c.server)) {
-			continue
-		}
+	for _, c := range m.credentialsFor(g) {
 		s := c.find(m.credentials, g.Namespace)
 		if s == nil {
-			out = append(out, finding(diag.CodeCredential, c.gateway, c.path, "no Secret %s is in the namespace %s, in which the gateway runs", c.name, g.Namespace).
-				WithHint("put it there; the namespace of the Gateway resource does not count"))
+			out = append(out, finding(diag.CodeCredential, c.by, c.path, "no Secret %s is in the namespace %s, in which the gateway runs", c.name, g.Namespace).
+				WithHint("put it there; the namespace of the %s resource does not count", c.by.Kind))
 			continue
 		}
 		_, found := m.described(s, c.purpose)

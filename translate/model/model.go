@@ -25,7 +25,7 @@ type Model struct {
 	services  registry
 	// rules holds the DestinationRules.
 	rules ruleIndex
-	// credentials are the Secrets, and named the uses that servers make of them.
+	// credentials are the Secrets, and named the uses that servers and DestinationRules make of them.
 	credentials  credentials
 	named        []credential
 	certificates []Certificate
@@ -43,7 +43,7 @@ type View struct {
 	AuthorizationPolicies []*resource.Resource
 	// Ports are the ports that the gateway opens, ordered by address and number.
 	Ports []Port
-	// Secrets are those that the ports need, ordered by name.
+	// Secrets are those that the ports and the services need, ordered by name.
 	Secrets []Secret
 	// Services are those that the gateway can route to, ordered by host.
 	Services      []Service
@@ -57,6 +57,8 @@ type View struct {
 	// KeyFetch and Keys say where the keys come from that rules do not hold themselves.
 	KeyFetch KeyFetch
 	Keys     Keys
+	// Standalone says that secrets stand in the gateway's bootstrap. For leaves it unset.
+	Standalone bool
 }
 
 // Build indexes the resources. Findings are about how resources fit together; each
@@ -114,12 +116,13 @@ func (m *Model) add(r *resource.Resource) {
 func (m *Model) For(g Gateway) View {
 	services := m.visibleServices(g)
 	ports, secrets := m.ports(g)
+	m.addRuled(secrets, services, g)
 	return View{
 		Gateway:                g,
 		RequestAuthentications: m.applying(resource.RequestAuthentication, g, g.Namespace, m.settings.RootNamespace),
 		AuthorizationPolicies:  m.inTrustDomains(m.applying(resource.AuthorizationPolicy, g, m.settings.RootNamespace, g.Namespace)),
 		Ports:                  ports,
-		Secrets:                secrets,
+		Secrets:                secretsOf(secrets),
 		Services:               services,
 		rootNamespace:          m.settings.RootNamespace,
 		ambiguous:              m.services.ambiguous,

@@ -59,8 +59,8 @@ type address struct {
 }
 
 // ports returns the ports that the Gateway resources of any namespace open on a gateway
-// that they select, and the secrets that these need.
-func (m *Model) ports(g Gateway) ([]Port, []Secret) {
+// that they select, and the secrets that these need, by name.
+func (m *Model) ports(g Gateway) ([]Port, map[string]Secret) {
 	servers := m.servers(func(gateway *networkingv1alpha3.Gateway) bool { return g.Selected(gateway.GetSelector()) })
 	out := make([]Port, 0, len(servers))
 	secrets := map[string]Secret{}
@@ -78,7 +78,7 @@ func (m *Model) ports(g Gateway) ([]Port, []Secret) {
 	slices.SortFunc(out, func(a, b Port) int {
 		return cmp.Or(strings.Compare(a.Bind, b.Bind), cmp.Compare(a.Number, b.Number))
 	})
-	return out, secretsOf(secrets)
+	return out, secrets
 }
 
 func (s server) grpcWeb() bool { return strings.EqualFold(s.spec.GetPort().GetProtocol(), "GRPC-WEB") }

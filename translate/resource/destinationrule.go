@@ -37,7 +37,7 @@ func portPolicyFields() []string {
 		http + "h2UpgradePolicy", http + "useClientProtocol", http + "maxConcurrentStreams", http + "http2KeepAlive.interval", http + "http2KeepAlive.timeout",
 		outlier + "consecutiveErrors", outlier + "consecutive5xxErrors", outlier + "consecutiveGatewayErrors", outlier + "consecutiveLocalOriginFailures",
 		outlier + "splitExternalLocalOriginErrors", outlier + "interval", outlier + "baseEjectionTime", outlier + "maxEjectionPercent", outlier + "minHealthPercent",
-		tls + "mode", tls + "clientCertificate", tls + "privateKey", tls + "caCertificates", tls + "caCrl", tls + "subjectAltNames", tls + "sni", tls + "insecureSkipVerify",
+		tls + "mode", tls + "clientCertificate", tls + "privateKey", tls + "caCertificates", tls + "caCrl", tls + "subjectAltNames", tls + "sni", tls + "insecureSkipVerify", tls + "credentialName",
 	}
 }
 

@@ -21,6 +21,9 @@ func (c *checker) clientTLS(at Path, tls *networkingv1alpha3.ClientTLSSettings) 
 	case networkingv1alpha3.ClientTLSSettings_ISTIO_MUTUAL:
 		c.add(diag.CodeNoIdentity, at.Field("mode"), "the gateway has no identity of a mesh, so its connections to this host are NOT encrypted and nobody is verified").
 			WithHint("SIMPLE, or MUTUAL with certificates; DISABLE where plain text is meant")
+		if tls.GetCredentialName() != "" {
+			c.add(diag.CodeDestinationRule, at.Field("credentialName"), "the mode ISTIO_MUTUAL has no use for a Secret, and the host is spoken to in plain text").WithHint("mode: SIMPLE or MUTUAL")
+		}
 	case networkingv1alpha3.ClientTLSSettings_DISABLE:
 		c.plain(at, tls)
 	}
@@ -39,7 +42,7 @@ func (c *checker) clientTLS(at Path, tls *networkingv1alpha3.ClientTLSSettings) 
 
 // plain warns of settings of TLS where TLS is off. DISABLE is also what no mode means.
 func (c *checker) plain(at Path, tls *networkingv1alpha3.ClientTLSSettings) {
-	if len(tls.GetSubjectAltNames()) > 0 || tls.GetSni() != "" || tls.GetCaCertificates() != "" || tls.GetClientCertificate() != "" {
+	if len(tls.GetSubjectAltNames()) > 0 || tls.GetSni() != "" || tls.GetCaCertificates() != "" || tls.GetClientCertificate() != "" || tls.GetCredentialName() != "" {
 		c.add(diag.CodeDestinationRule, c.deepest(at, "mode"), "%s has settings of TLS and no mode that uses it", at).WithHint("mode: SIMPLE or MUTUAL")
 	}
 }
@@ -56,9 +59,9 @@ func (c *checker) credentials(at Path, tls *networkingv1alpha3.ClientTLSSettings
 	mutual := tls.GetMode() == networkingv1alpha3.ClientTLSSettings_MUTUAL
 	switch {
 	case tls.GetCredentialName() != "":
-		// The field is reported as one that is not translated yet.
+		c.clientCredential(at, tls)
 	case mutual && (tls.GetClientCertificate() == "" || tls.GetPrivateKey() == ""):
-		c.addMissing(diag.CodeDestinationRule, at, "the mode MUTUAL needs clientCertificate and privateKey").WithHint("the paths of two files on the gateway's host")
+		c.addMissing(diag.CodeDestinationRule, at, "the mode MUTUAL needs clientCertificate and privateKey").WithHint("the paths of two files on the gateway's host, or credentialName")
 	case !mutual && (tls.GetClientCertificate() != "" || tls.GetPrivateKey() != ""):
 		c.add(diag.CodeDestinationRule, at, "the mode SIMPLE has no client certificate").WithHint("mode: MUTUAL, or leave clientCertificate and privateKey out")
 	}
@@ -66,6 +69,19 @@ func (c *checker) credentials(at Path, tls *networkingv1alpha3.ClientTLSSettings
 		c.add(diag.CodeUnverified, at.Field("insecureSkipVerify"), "the backend's certificate is not verified: anybody between can read and answer").WithHint("caCertificates: the authority of the backend's certificate")
 		if tls.GetCaCertificates() != "" || len(tls.GetSubjectAltNames()) > 0 || tls.GetCaCrl() != "" {
 			c.add(diag.CodeOneOf, at.Field("insecureSkipVerify"), "%s has insecureSkipVerify beside what is to be verified", at).WithHint("keep one of them")
+		}
+	}
+}
+
+// clientCredential checks the name of a Secret. Whatever is named beside it could be what
+// counts, so nothing may be.
+func (c *checker) clientCredential(at Path, tls *networkingv1alpha3.ClientTLSSettings) {
+	if !isObjectName(tls.GetCredentialName()) {
+		c.add(diag.CodeDestinationRule, at.Field("credentialName"), "%q is not the name of a Secret", tls.GetCredentialName()).WithHint("the name alone: the Secret stands in the namespace of the gateway")
+	}
+	for _, field := range []string{"clientCertificate", "privateKey", "caCertificates", "caCrl"} {
+		if certificateFiles(tls)[field] != "" {
+			c.add(diag.CodeOneOf, at.Field(field), "%s has %s beside credentialName", at, field).WithHint("keep one of them")
 		}
 	}
 }
