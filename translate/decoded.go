@@ -49,7 +49,7 @@ func (d decoded) again(files []source.File, options resource.Options) decoded {
 
 // join returns the resources of all files and what was found.
 func (d decoded) join() ([]resource.Resource, diag.List) {
-	var objects []resource.Object
+	objects := make([]resource.Object, 0, len(d.files))
 	var diags diag.List
 	for _, f := range d.files {
 		objects = append(objects, f.objects...)

@@ -21,6 +21,9 @@ type headers struct {
 }
 
 func headersOf(h *networkingv1alpha3.Headers) headers {
+	if h == nil {
+		return headers{} // as most routes: an edit among thousands renders them all
+	}
 	request, response := h.GetRequest(), h.GetResponse()
 	out := headers{
 		addToRequest:       append(replaced(setHeaders(request.GetSet())), addHeaders(request.GetAdd())...),

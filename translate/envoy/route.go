@@ -22,8 +22,10 @@ func routeConfig(v model.View, p model.Port) *routev3.RouteConfiguration {
 		IgnorePortInHostMatching:       true,
 		MaxDirectResponseBodySizeBytes: wrapperspb.UInt32(1 << 20),
 	}
+	keys := payloadKeys(jwtRules(v.RequestAuthentications))
+	out.VirtualHosts = make([]*routev3.VirtualHost, 0, len(p.Hosts))
 	for _, h := range p.Hosts {
-		out.VirtualHosts = append(out.VirtualHosts, virtualHost(v, p, h))
+		out.VirtualHosts = append(out.VirtualHosts, virtualHost(v, p, h, keys))
 	}
 	if len(out.VirtualHosts) == 0 {
 		out.VirtualHosts = []*routev3.VirtualHost{{Name: fmt.Sprintf("blackhole:%d", p.Number), Domains: []string{"*"}}}
@@ -31,7 +33,8 @@ func routeConfig(v model.View, p model.Port) *routev3.RouteConfiguration {
 	return out
 }
 
-func virtualHost(v model.View, p model.Port, h model.VirtualHost) *routev3.VirtualHost {
+// virtualHost renders a host; keys are those of the payloads of the gateway's tokens.
+func virtualHost(v model.View, p model.Port, h model.VirtualHost, keys []string) *routev3.VirtualHost {
 	out := &routev3.VirtualHost{
 		Name:                       fmt.Sprintf("%s:%d", h.Host, p.Number),
 		IncludeRequestAttemptCount: true,
@@ -42,7 +45,6 @@ func virtualHost(v model.View, p model.Port, h model.VirtualHost) *routev3.Virtu
 	if h.HTTPSOnly {
 		out.RequireTls = routev3.VirtualHost_ALL
 	}
-	keys := payloadKeys(jwtRules(v.RequestAuthentications))
 	for _, r := range h.Routes {
 		out.Routes = append(out.Routes, routesPerToken(route(v, p, r), keys)...)
 	}
@@ -90,6 +92,9 @@ func routeName(r model.Route) string {
 // perFilter returns what a route says to filters: to those of faults and CORS, which come
 // after policy, and never to one of policy.
 func perFilter(http *networkingv1alpha3.HTTPRoute) map[string]*anypb.Any {
+	if http.GetFault() == nil && http.GetCorsPolicy() == nil {
+		return nil
+	}
 	out := map[string]*anypb.Any{}
 	if f := fault(http.GetFault()); f != nil {
 		out[faultFilter] = Any(f)

@@ -66,7 +66,9 @@ func (m *Model) unknownServices(vs *resource.Resource) diag.List {
 func (m *Model) unknownHosts(vs *resource.Resource, route resource.Path, hosts []Host, effect string) diag.List {
 	var out diag.List
 	for i, host := range hosts {
-		out = append(out, m.unknownHost(vs, route.Field("route", i, "destination", "host"), host, effect)...)
+		if !m.services.has(host) { // asked before the path is made, which costs more
+			out = append(out, m.unknownHost(vs, route.Field("route", i, "destination", "host"), host, effect)...)
+		}
 	}
 	return out
 }

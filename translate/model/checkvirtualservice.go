@@ -92,6 +92,9 @@ func (c *checks) claims(vs *resource.Resource, path resource.Path, r *networking
 // backends: they could not tell it from a claim. A fixed value, and taking the header away,
 // is the user's own decision.
 func (c *checks) claimHeadersWritten(vs *resource.Resource, path resource.Path, r *networkingv1alpha3.HTTPRoute, gateways []*resource.Resource) diag.List {
+	if len(c.sameHeader) == 0 {
+		return nil
+	}
 	out := c.claimHeadersIn(vs, path.Field("headers", "request"), r.GetHeaders().GetRequest(), gateways)
 	for i, d := range r.GetRoute() {
 		out = append(out, c.claimHeadersIn(vs, path.Field("route", i, "headers", "request"), d.GetHeaders().GetRequest(), gateways)...)
