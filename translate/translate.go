@@ -50,6 +50,7 @@ func (p *Program) Recompile(files []source.File, settings model.Settings) *Progr
 	decoded := p.decoded.again(files, resource.Options{Ignored: settings.Ignored})
 	written, diags := decoded.join()
 	diags = append(diags, missing...)
+	settings.Refused = decoded.refused()
 	settings.Secrets = slices.Concat(decoded.secrets(), inFiles)
 	resources, found := wizard.Expand(written)
 	diags = append(diags, found...)

@@ -17,6 +17,12 @@ func (m *Model) checkRoutes() diag.List {
 	for _, g := range m.gateways {
 		known[g.Namespace+"/"+g.Name] = true
 	}
+	for key := range m.settings.Refused {
+		if key.Kind == resource.Gateway {
+			// It is there, and its own error says why it is not served.
+			known[key.Namespace+"/"+key.Name] = true
+		}
+	}
 	seen := map[*resource.Resource]bool{}
 	for name, services := range m.routes {
 		for _, vs := range services {
