@@ -35,8 +35,10 @@ func (m *Model) checkRoutes() diag.List {
 			}
 		}
 	}
-	for d := range m.delegates.users {
-		out = append(out, m.unknownServices(d)...)
+	for d, indices := range m.delegates.served {
+		for i := range indices {
+			out = append(out, m.unknownHTTP(d, i)...)
+		}
 	}
 	return out
 }
@@ -56,9 +58,8 @@ func (m *Model) unknownGateway(vs *resource.Resource, name string) diag.Diagnost
 func (m *Model) unknownServices(vs *resource.Resource) diag.List {
 	spec := vs.Spec.(*networkingv1alpha3.VirtualService)
 	var out diag.List
-	for i, r := range spec.GetHttp() {
-		out = append(out, m.unknownHosts(vs, resource.Path{"spec", "http", i}, resolved(m.settings, vs.Namespace, r.GetRoute()), "the route answers 503")...)
-		out = append(out, m.unknownMirrors(vs, resource.Path{"spec", "http", i}, r)...)
+	for i := range spec.GetHttp() {
+		out = append(out, m.unknownHTTP(vs, i)...)
 	}
 	for i, r := range spec.GetTls() {
 		out = append(out, m.unknownHosts(vs, resource.Path{"spec", "tls", i}, resolved(m.settings, vs.Namespace, r.GetRoute()), "its connections are closed")...)
@@ -67,6 +68,12 @@ func (m *Model) unknownServices(vs *resource.Resource) diag.List {
 		out = append(out, m.unknownHosts(vs, resource.Path{"spec", "tcp", i}, resolved(m.settings, vs.Namespace, r.GetRoute()), "its connections are closed")...)
 	}
 	return out
+}
+
+func (m *Model) unknownHTTP(vs *resource.Resource, index int) diag.List {
+	path, r := resource.Path{"spec", "http", index}, httpOf(vs)[index]
+	out := m.unknownHosts(vs, path, resolved(m.settings, vs.Namespace, r.GetRoute()), "the route answers 503")
+	return append(out, m.unknownMirrors(vs, path, r)...)
 }
 
 func (m *Model) unknownHosts(vs *resource.Resource, route resource.Path, hosts []Host, effect string) diag.List {
