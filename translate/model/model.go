@@ -20,6 +20,8 @@ type Model struct {
 	gateways []*resource.Resource
 	// routes holds the VirtualServices by the Gateway ("namespace/name") that they name, in Istio's order.
 	routes map[string][]*resource.Resource
+	// meshOnly are the VirtualServices that name no Gateway, in Istio's order.
+	meshOnly []*resource.Resource
 	// delegates holds what VirtualServices delegate to.
 	delegates delegates
 	services  registry
@@ -95,7 +97,11 @@ func (m *Model) add(r *resource.Resource) {
 			m.delegates.add(r)
 			return
 		}
-		for _, name := range gatewayNames(spec, r.Namespace, m.settings) {
+		names := gatewayNames(spec, r.Namespace, m.settings)
+		if len(names) == 0 {
+			m.meshOnly = append(m.meshOnly, r)
+		}
+		for _, name := range names {
 			m.routes[name] = append(m.routes[name], r)
 		}
 	case *networkingv1alpha3.DestinationRule:
