@@ -190,6 +190,7 @@ func (a *App) follow(ctx context.Context) error {
 
 func (a *App) reload(ctx context.Context, change reload.Change) {
 	a.publishing(a.reloader.Reload(ctx, change))
+	a.reloader.WarnOfCertificates()
 }
 
 // publishing logs a failure to publish or to write the state. It is no reason to stop
