@@ -80,7 +80,7 @@ func (c *checker) serverPort(path Path, port *networkingv1alpha3.Port) {
 	} else {
 		c.portNumber(path.Field("number"), port.GetNumber())
 	}
-	if at := path.Field("targetPort"); port.GetTargetPort() != 0 {
+	if at := path.Field("targetPort"); c.written(at) {
 		c.addKey(diag.CodeGateway, at, "%s is not allowed, as in Istio: a server listens on port.number, and the VirtualService says where requests go", at).WithHint("leave it out")
 	}
 	switch name := port.GetName(); {
