@@ -27,14 +27,14 @@ func keyMarks() []string { return []string{"PRIVATE KEY", encodedPEM} }
 // the value stays. Where a key is not within one value the text itself is cut.
 func withoutKeys(format string, args ...any) string {
 	text := fmt.Sprintf(format, args...)
-	if beforeKey(text) == text {
+	if BeforeKey(text) == text {
 		return text
 	}
 	text = fmt.Sprintf(format, cutValues(args)...)
 	for _, mark := range keyMarks() {
 		// A value has nothing after the cut, so only our own words can follow it.
 		if strings.Contains(strings.ReplaceAll(text, mark+redacted, ""), mark) {
-			return beforeKey(text)
+			return BeforeKey(text)
 		}
 	}
 	return text
@@ -47,15 +47,15 @@ const telling = 8
 func cutValues(args []any) []any {
 	var holding strings.Builder
 	for _, a := range args {
-		if text := fmt.Sprint(a); beforeKey(text) != text {
+		if text := fmt.Sprint(a); BeforeKey(text) != text {
 			holding.WriteString(text + "\n")
 		}
 	}
 	out := slices.Clone(args)
 	for i, a := range args {
 		switch text := fmt.Sprint(a); {
-		case beforeKey(text) != text:
-			out[i] = beforeKey(text)
+		case BeforeKey(text) != text:
+			out[i] = BeforeKey(text)
 		case len(text) >= telling && strings.Contains(holding.String(), text):
 			out[i] = redacted
 		}
@@ -63,8 +63,8 @@ func cutValues(args []any) []any {
 	return out
 }
 
-// beforeKey returns a text up to where a private key begins.
-func beforeKey(text string) string {
+// BeforeKey returns a text up to where a private key begins: all of a text without one.
+func BeforeKey(text string) string {
 	for _, mark := range keyMarks() {
 		if i := strings.Index(text, mark); i >= 0 {
 			text = text[:i+len(mark)] + redacted
