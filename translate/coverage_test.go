@@ -194,7 +194,7 @@ func tableRows() map[string][]string {
 		"E-3": {"hosts", "gateways", "exportTo", "order", "catch-all", "one route per match", "match.uri", "match.headers and withoutHeaders", "match.method, authority, scheme",
 			"match.queryParams", "match.port, gateways", "match.sourceLabels, sourceNamespace", "match.statPrefix, name", "@request.auth.claims", "one destination",
 			"several destinations", "destination", "redirect", "directResponse", "rewrite", "timeout", "retries", "fault", "mirror, mirrors", "corsPolicy", "headers", "delegate", "tls[], tcp[]"},
-		"E-4": {"host", "subsets[].name/labels/trafficPolicy", "loadBalancer.simple", "loadBalancer.consistentHash", "warmup", "localityLbSetting",
+		"E-4": {"host", "subsets[].name/labels/trafficPolicy", "loadBalancer.simple", "loadBalancer.consistentHash", "loadBalancer.backendUtilization", "warmup", "localityLbSetting",
 			"connectionPool.tcp", "connectionPool.http", "outlierDetection", "tls DISABLE/SIMPLE/MUTUAL/ISTIO_MUTUAL", "proxyProtocol, tunnel", "lookup"},
 		"E-5": {"hosts × ports", "resolution STATIC / DNS / DNS_ROUND_ROBIN / NONE / DYNAMIC_DNS", "endpoints[] or workloadSelector → WorkloadEntry",
 			"DNS without endpoints", "no endpoints", "subjectAltNames", "location, exportTo, addresses"},

@@ -28,6 +28,10 @@ func setBalancer(c *clusterv3.Cluster, policy *networkingv1alpha3.TrafficPolicy)
 		setHashing(c, l.GetConsistentHash())
 		return
 	}
+	if l.GetBackendUtilization() != nil {
+		setUtilization(c, l.GetBackendUtilization())
+		return
+	}
 	switch l.GetSimple() {
 	case networkingv1alpha3.LoadBalancerSettings_RANDOM:
 		c.LbPolicy = clusterv3.Cluster_RANDOM
