@@ -198,7 +198,7 @@ func tableRows() map[string][]string {
 			"connectionPool.tcp", "connectionPool.http", "outlierDetection", "tls DISABLE/SIMPLE/MUTUAL/ISTIO_MUTUAL", "proxyProtocol, tunnel", "lookup"},
 		"E-5": {"hosts × ports", "resolution STATIC / DNS / DNS_ROUND_ROBIN / NONE / DYNAMIC_DNS", "endpoints[] or workloadSelector → WorkloadEntry",
 			"DNS without endpoints", "no endpoints", "subjectAltNames", "location, exportTo, addresses"},
-		"E-6": {"short name", "Kubernetes Service"},
+		"E-6": {"short name", "Kubernetes Service", "trafficDistribution"},
 		"B-10": {"DENY only dry run", "ALLOW only dry run, no default deny", "false is enforced", "dry run of allow-nothing",
 			"together with an enforced policy", "not for AUDIT", "not for CUSTOM", "neither true nor false"},
 	}

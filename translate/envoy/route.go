@@ -1,6 +1,7 @@
 package envoy
 
 import (
+	"cmp"
 	"fmt"
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
@@ -119,7 +120,7 @@ func directResponse(d *networkingv1alpha3.HTTPDirectResponse) *routev3.DirectRes
 // routeAction renders how a request is sent on.
 func routeAction(v model.View, p model.Port, r model.Route, targets []*routev3.WeightedCluster_ClusterWeight, headers headers) *routev3.RouteAction {
 	out := &routev3.RouteAction{
-		RetryPolicy:           retries(r.HTTP.GetRetries()),
+		RetryPolicy:           retries(cmp.Or(r.HTTP.GetRetries(), meshConfig(v).GetDefaultHttpRetryPolicy())),
 		HashPolicy:            hashPolicies(v, p, r.HTTP.GetRoute(), r.Hosts),
 		RequestMirrorPolicies: mirrors(v, p, r),
 	}

@@ -78,7 +78,7 @@ func Build(resources []resource.Resource, settings Settings) (*Model, diag.List)
 		rules:     ruleIndex{},
 		migrated:  map[*resource.Resource]*resource.Resource{},
 	}
-	for _, r := range inIstioOrder(resources) {
+	for _, r := range withExportTo(inIstioOrder(resources), m.settings.Mesh.Config) {
 		m.add(r)
 	}
 	m.services.complete(m.settings)
@@ -145,6 +145,7 @@ func (m *Model) visibleServices(g Gateway) []Service {
 	out := m.services.visible(g)
 	for i, s := range out {
 		out[i].Rule = m.rules.of(s, g, m.settings.RootNamespace)
+		out[i].Rule.base = baseline(m.settings.Mesh.Config, s)
 	}
 	return out
 }

@@ -47,14 +47,15 @@ func covers(a, b string) bool {
 
 // exportTo accepts "*" for every namespace, "." for the object's own, "~" for none, and
 // namespaces by name.
-func (c *checker) exportTo(values []string) {
-	path := Path{"spec", "exportTo"}
+func (c *checker) exportTo(values []string) { c.exportToAt(Path{"spec", "exportTo"}, values) }
+
+func (c *checker) exportToAt(path Path, values []string) {
 	for i, v := range values {
 		switch {
 		case v != "*" && v != "." && v != "~" && !isLabel(v):
 			c.add(diag.CodeExportTo, path.Field(i), "%q is not a namespace", v).WithHint(`"*" for every namespace, "." for this one, or a namespace`)
 		case len(values) > 1 && (v == "*" || v == "~"):
-			c.add(diag.CodeOneOf, path, "spec.exportTo has %q beside other values", v).WithHint(`"*" alone means every namespace, "~" alone means none`)
+			c.add(diag.CodeOneOf, path, "%s has %q beside other values", path, v).WithHint(`"*" alone means every namespace, "~" alone means none`)
 		}
 	}
 }
