@@ -73,6 +73,15 @@ func TestMeshTrafficPolicy(t *testing.T) {
 			t.Errorf("the backend is spoken to in %v, want HTTP/2.0", got)
 		}
 	})
+	t.Run("shares of localities, loads of endpoints", func(t *testing.T) {
+		mesh := "localityLbSetting: {distribute: [{from: eu/*, to: {eu: 80, us: 20}}]}\n"
+		entry := strings.Replace(web(named(t, "near", 200), named(t, "far", 200)), "labels: {}}\n", "locality: eu/one}\n", 1)
+		entry = strings.Replace(entry, "labels: {}}\n", "locality: us/one}\n", 1)
+		s := openMeshShop(t, mesh, ",istio-locality=eu.one", entry+ruleFor("  trafficPolicy: {loadBalancer: {backendUtilization: {}}}\n"))
+		if got := s.answering(t, 200, "/"); got["near"] < 130 || got["far"] < 15 {
+			t.Errorf("answers %v, want about 160 of the gateway's region and 40 of the other", got)
+		}
+	})
 	t.Run("localities", func(t *testing.T) {
 		mesh := "localityLbSetting: {distribute: [{from: eu/*, to: {us: 100}}]}\n"
 		entry := strings.Replace(web(named(t, "near", 200), named(t, "far", 200)), "labels: {}}\n", "locality: eu/one}\n", 1)
