@@ -61,6 +61,10 @@ func (p *Program) Recompile(files []source.File, settings model.Settings) *Progr
 		// is no news. Every gateway is refused already.
 		diags = slices.DeleteFunc(diags, func(d diag.Diagnostic) bool { return d.Code == diag.CodeUnknownProvider })
 	}
+	if mesh.Config.GetDefaultTrafficPolicy().GetOutlierDetection() != nil {
+		// What a DestinationRule lacks the mesh has.
+		diags = slices.DeleteFunc(diags, func(d diag.Diagnostic) bool { return d.Code == diag.CodeLocality })
+	}
 	return &Program{Diags: diags.Sorted(), Resources: resources, model: m, decoded: decoded}
 }
 

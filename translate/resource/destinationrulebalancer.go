@@ -132,7 +132,7 @@ func (c *checker) localities(path Path, l *networkingv1alpha3.LocalityLoadBalanc
 		c.add(diag.CodeOneOf, path, "%s has distribute beside failover", path).WithHint("keep one of them")
 	}
 	if failover && outlier == nil {
-		c.add(diag.CodeLocality, path, "the failover has no effect: without outlierDetection a gateway does not notice that endpoints fail").WithHint("add outlierDetection beside loadBalancer")
+		c.add(diag.CodeLocality, path, "the failover has no effect: without outlierDetection a gateway does not notice that endpoints fail").WithHint("add outlierDetection beside loadBalancer, or to defaultTrafficPolicy of the mesh configuration")
 	}
 	for i, d := range l.GetDistribute() {
 		c.distribute(path.Field("distribute", i), d)
