@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -134,6 +136,44 @@ func TestZonesOfSlices(t *testing.T) {
 			}
 			replace(t, s.services, head+slice("a", near, "eu-1a", "false")+slice("b", far, "eu-1b", "true")+c.rule)
 			eventually(t, "the other zone answers alone", func() bool { return s.answering(t, 5, "/")["far"] == 5 })
+		})
+	}
+}
+
+// TestMeshHeaders holds which headers of its own a gateway adds, for backends and for clients.
+func TestMeshHeaders(t *testing.T) {
+	envoytest.Require(t)
+	const own = "{server: {value: gate}, requestId: {disabled: true}, attemptCount: {disabled: true}, envoyDebugHeaders: {disabled: true}, xForwardedPort: {enabled: true}}"
+	for mesh, c := range map[string]struct{ backend, client string }{
+		"{}": {"X-Envoy-Attempt-Count X-Request-Id", "Server=istio-envoy X-Envoy-Upstream-Service-Time"},
+		"{defaultConfig: {proxyHeaders: " + own + "}}":                         {"X-Forwarded-Port", "Server=gate"},
+		"{defaultConfig: {proxyHeaders: {server: {disabled: true}}}}":          {"X-Envoy-Attempt-Count X-Request-Id", "Server=backend X-Envoy-Upstream-Service-Time"},
+		"{defaultConfig: {proxyHeaders: {forwardedClientCert: FORWARD_ONLY}}}": {"X-Envoy-Attempt-Count X-Request-Id", "Server=istio-envoy X-Envoy-Upstream-Service-Time"},
+	} {
+		t.Run(mesh, func(t *testing.T) {
+			backend := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				var seen []string
+				for _, name := range []string{"X-Envoy-Attempt-Count", "X-Forwarded-Port", "X-Request-Id"} {
+					if r.Header.Get(name) != "" {
+						seen = append(seen, name)
+					}
+				}
+				w.Header().Set("Backend", strings.Join(seen, " "))
+				w.Header().Set("Server", "backend")
+			}))
+			t.Cleanup(backend.Close)
+			s := openMeshShop(t, mesh, "", web(portOf(backend)))
+			answer := ask(t, s.address, "/")
+			if got := answer.Header.Get("Backend"); got != c.backend {
+				t.Errorf("the backend sees %q, want %q", got, c.backend)
+			}
+			got := "Server=" + answer.Header.Get("Server")
+			if answer.Header.Get("X-Envoy-Upstream-Service-Time") != "" {
+				got += " X-Envoy-Upstream-Service-Time"
+			}
+			if got != c.client {
+				t.Errorf("the client sees %q, want %q", got, c.client)
+			}
 		})
 	}
 }

@@ -36,6 +36,7 @@ func setMeshManager(out *hcmv3.HttpConnectionManager, mesh *meshv1alpha1.MeshCon
 	out.UseRemoteAddress = wrapperspb.Bool(true)
 	out.XffNumTrustedHops = topology.GetNumTrustedProxies()
 	out.ForwardClientCertDetails = forwardedCertificate(topology.GetForwardClientCertDetails())
+	setProxyHeaders(out, mesh)
 }
 
 // normalize mirrors MeshConfig.pathNormalization. Where nothing is chosen, escaped slashes

@@ -38,7 +38,7 @@ func routeConfig(v model.View, p model.Port) *routev3.RouteConfiguration {
 func virtualHost(v model.View, p model.Port, h model.VirtualHost, keys []string) *routev3.VirtualHost {
 	out := &routev3.VirtualHost{
 		Name:                       fmt.Sprintf("%s:%d", h.Host, p.Number),
-		IncludeRequestAttemptCount: true,
+		IncludeRequestAttemptCount: countsAttempts(meshConfig(v)),
 	}
 	for _, d := range h.Domains {
 		out.Domains = append(out.Domains, string(d))
@@ -123,6 +123,7 @@ func routeAction(v model.View, p model.Port, r model.Route, targets []*routev3.W
 		RetryPolicy:           retries(cmp.Or(r.HTTP.GetRetries(), meshConfig(v).GetDefaultHttpRetryPolicy())),
 		HashPolicy:            hashPolicies(v, p, r.HTTP.GetRoute(), r.Hosts),
 		RequestMirrorPolicies: mirrors(v, p, r),
+		AppendXForwardedHost:  tellsHost(meshConfig(v)),
 	}
 	if len(out.GetHashPolicy()) > 0 && out.GetRetryPolicy() != nil {
 		// What belongs to one endpoint is sent there again, as in Istio.

@@ -33,7 +33,7 @@ func idleMeshFields() []string {
 
 // refusedProxyFields are the fields of defaultConfig that change what a gateway lets pass
 // or what backends are told. All others configure the process, which is started without us.
-func refusedProxyFields() []string { return []string{"connectionSettings", "proxyHeaders"} }
+func refusedProxyFields() []string { return []string{"connectionSettings"} }
 
 // mesh checks a mesh configuration whose values have the right types.
 func (c *checker) mesh(config *meshv1alpha1.MeshConfig) {
@@ -85,6 +85,8 @@ func (c *checker) proxyFields(config *meshv1alpha1.ProxyConfig) {
 		path := Path{"defaultConfig", name}
 		switch {
 		case name == "gatewayTopology":
+		case name == "proxyHeaders":
+			c.proxyHeaders(path, config.GetProxyHeaders())
 		case slices.Contains(refusedProxyFields(), name):
 			why, instead := refusal(name)
 			c.addKey(diag.CodeUnsupported, path, "%s %s", path, why).WithHint("%s", instead)

@@ -20,9 +20,10 @@ func refusal(name string) (why, instead string) {
 			"tls.minProtocolVersion and tls.cipherSuites in the servers of Gateways"
 	case "connectionSettings":
 		return "is refused: it would bound the connections of clients, and is not applied here", "leave it out"
-	case "proxyHeaders":
-		return "is refused: it would change the headers that backends and clients get, and is not applied here",
-			"headers in the VirtualService sets and removes single ones"
+	case "preserveHttp1HeaderCase":
+		return "is refused: names of headers are written in lower case here, as HTTP/2 demands", "leave it out"
+	case "setCurrentClientCertDetails":
+		return "is refused: backends are told of all parts of a client's certificate but its chain", "leave it out"
 	default:
 		return "is not translated yet", "leave it out"
 	}
