@@ -47,6 +47,15 @@ func TestOutlierStatuses(t *testing.T) {
 			t.Errorf("%d endpoints are ejected, want none: 500 is not among the statuses", n)
 		}
 	})
+	t.Run("written, and no error of a gateway", func(t *testing.T) {
+		s := openShop(t, toWeb, web(named(t, "good", 200), named(t, "limited", 429))+strings.Replace(rule, "consecutive5xxErrors: 3", "consecutive5xxErrors: 0, consecutiveGatewayErrors: 3", 1))
+		if got := s.answering(t, 40, "/"); got["limited"] < 10 {
+			t.Errorf("answers: %v, want those of the endpoint that answers 429 too", got)
+		}
+		if n := s.gateway.MustCounter(t, webCluster+"outlier_detection.ejections_active"); n != 0 {
+			t.Errorf("%d endpoints are ejected, want none: only 502, 503 and 504 are errors of a gateway", n)
+		}
+	})
 }
 
 // TestBackendUtilization holds that an endpoint that reports more load gets fewer requests.
