@@ -104,12 +104,19 @@ func upgrade(t testing.TB, address, path string, header ...string) (net.Conn, *b
 	must(t, err)
 	t.Cleanup(func() { _ = c.Close() })
 	must(t, c.SetDeadline(time.Now().Add(bound)))
-	_, err = fmt.Fprintf(c, "GET %s HTTP/1.1\r\nHost: a.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n%s\r\n", path, strings.Join(header, ""))
+	reader, status := upgradeOn(t, c, path, header...)
+	return c, reader, status
+}
+
+// upgradeOn asks for a WebSocket on a connection.
+func upgradeOn(t testing.TB, c net.Conn, path string, header ...string) (*bufio.Reader, int) {
+	t.Helper()
+	_, err := fmt.Fprintf(c, "GET %s HTTP/1.1\r\nHost: a.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n%s\r\n", path, strings.Join(header, ""))
 	must(t, err)
 	reader := bufio.NewReader(c)
 	answer, err := http.ReadResponse(reader, nil)
 	must(t, err)
-	return c, reader, answer.StatusCode
+	return reader, answer.StatusCode
 }
 
 // TestWebSocket holds that a WebSocket goes through with policy, a rewrite and a timeout on
