@@ -125,11 +125,11 @@ func TestGRPCOverHTTPS(t *testing.T) {
 		"a forged token":   {"Bearer " + forged.as(t, key).token(t, "a.issuer", map[string]any{"group": "members"}), codes.Unauthenticated},
 		"not even a token": {"Bearer x", codes.Unauthenticated},
 	} {
-		stream := open()
+		var header []string
 		if c.token != "" {
-			stream = open("authorization", c.token)
+			header = []string{"authorization", c.token}
 		}
-		if _, err := stream.Recv(); status.Code(err) != c.want {
+		if _, err := open(header...).Recv(); status.Code(err) != c.want {
 			t.Errorf("%s: %v, want %s", name, err, c.want)
 		}
 	}

@@ -150,6 +150,12 @@ func (s *secureScene) handshake(t testing.TB, name string, certificate *tls.Cert
 	if certificate != nil {
 		config.Certificates = []tls.Certificate{*certificate}
 	}
+	return s.dial(t, config)
+}
+
+// dial connects as a client's configuration says.
+func (s *secureScene) dial(t testing.TB, config *tls.Config) (*secureClient, error) {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), bound)
 	defer cancel()
 	c, err := (&tls.Dialer{Config: config}).DialContext(ctx, "tcp", s.address)
