@@ -53,7 +53,7 @@ func TestSampleGateways(t *testing.T) {
 		"bookinfo": {[]string{"bookinfo_networking_bookinfo-gateway.yaml"}, map[string]int{"productpage": 9080}, map[string]string{
 			"/productpage": "productpage", "/productpage?u=test": "productpage", "/productpage/x": none, "/static/a.css": "productpage", "/staticX": "productpage",
 			"/login": "productpage", "/logout": "productpage", "/logout/": none, "/api/v1/products": "productpage", "/api/v1/products/0/reviews": "productpage",
-			"/api/v1": none, "/": none,
+			"/static": "productpage", "/x/static": none, "/login/x": none, "/Productpage": none, "/api/v1": none, "/": none,
 		}},
 		"helloworld": {[]string{"helloworld_helloworld-gateway.yaml"}, map[string]int{"helloworld": 5000}, map[string]string{
 			"/hello": "helloworld", "/hello?a=b": "helloworld", "/hello/x": none, "/helloX": none, "/": none,
