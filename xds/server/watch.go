@@ -39,9 +39,9 @@ func (s *session) CreateDeltaWatch(r *cachev3.DeltaRequest, sub cachev3.Subscrip
 	before, _ := s.server.cache.GetSnapshot(group)
 	cancel, err := s.server.cache.CreateDeltaWatch(r, sub, out)
 	after, _ := s.server.cache.GetSnapshot(group)
-	// A watch that stays open found nothing to send; it compared with this very snapshot only
-	// when that was the one before and after.
-	if err == nil && cancel != nil && after != nil && before == after {
+	// A watch that stays open found nothing to send. What it compared with is known only where the
+	// type was the same before and after: an edit of another type may have come in between.
+	if err == nil && cancel != nil && before != nil && after != nil && before.GetVersion(url) == after.GetVersion(url) {
 		s.record.Current(url, after.GetVersion(url))
 	}
 	return cancel, err
