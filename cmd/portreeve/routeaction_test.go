@@ -110,3 +110,18 @@ func TestOriginsAndPreflights(t *testing.T) {
 		}
 	}
 }
+
+// TestTimeoutsThatBackendsAreTold reads what Envoy tells a backend of the time that it has, which
+// shows without waiting that there is none where a route has no timeout: Envoy's own is 15 seconds.
+func TestTimeoutsThatBackendsAreTold(t *testing.T) {
+	r := newRouter(t, map[string]int{"HTTP a.test": envoytest.RunBackend(t).Port()}, routes("timeouts",
+		`{match: [{uri: {exact: /two}}], timeout: 2s, `+to("a.test")+`}`,
+		`{match: [{uri: {exact: /try}}], timeout: 2s, retries: {attempts: 2, perTryTimeout: 300ms, retryOn: 5xx}, `+to("a.test")+`}`,
+		`{match: [{uri: {exact: /try-alone}}], retries: {attempts: 2, perTryTimeout: 300ms, retryOn: 5xx}, `+to("a.test")+`}`,
+		`{`+to("a.test")+`}`), "")
+	for path, want := range map[string]string{"/two": "2000", "/try": "300", "/try-alone": "300", "/unset": ""} {
+		if _, got := r.received(t, request{path: path}); got.Header.Get("X-Envoy-Expected-Rq-Timeout-Ms") != want {
+			t.Errorf("%s: the backend has %q ms, want %q", path, got.Header.Get("X-Envoy-Expected-Rq-Timeout-Ms"), want)
+		}
+	}
+}
