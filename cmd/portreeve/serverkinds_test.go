@@ -27,7 +27,7 @@ func TestProtocolsOfServers(t *testing.T) {
 	for _, protocol := range requests {
 		address := e.MustListener(t, fmt.Sprintf("127.0.0.1_%d", ports[protocol]))
 		for major := 1; major <= 2; major++ {
-			if status, server, err := spoken(t.Context(), major, "http://"+address+"/"); err != nil || status != 200 || server != "istio-envoy" {
+			if status, server, err := askedIn(t.Context(), major, "http://"+address+"/"); err != nil || status != 200 || server != "istio-envoy" {
 				t.Errorf("%s in HTTP/%d: %d by %q, %v", protocol, major, status, server, err)
 			}
 		}
@@ -39,9 +39,9 @@ func TestProtocolsOfServers(t *testing.T) {
 	}
 }
 
-// spoken asks in one version of HTTP and no other, without TLS, and returns the answer's status
+// askedIn asks in one version of HTTP and no other, without TLS, and returns the answer's status
 // and server.
-func spoken(ctx context.Context, major int, url string) (int, string, error) {
+func askedIn(ctx context.Context, major int, url string) (int, string, error) {
 	transport := &http.Transport{Protocols: &http.Protocols{}, DisableKeepAlives: true}
 	transport.Protocols.SetHTTP1(major == 1)
 	transport.Protocols.SetUnencryptedHTTP2(major == 2)
