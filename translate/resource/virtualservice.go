@@ -61,7 +61,7 @@ func checkVirtualService(c *checker, m proto.Message) {
 	for i, g := range spec.GetGateways() {
 		c.gatewayName(Path{"spec", "gateways", i}, g)
 	}
-	c.visibility(spec.GetExportTo())
+	c.exportTo(spec.GetExportTo())
 	if len(spec.GetHttp())+len(spec.GetTls())+len(spec.GetTcp()) == 0 {
 		c.addMissing(diag.CodeVirtualService, Path{"spec"}, "the VirtualService has no routes").WithHint("add http with a route or a directResponse, or tls or tcp with a route")
 	}
@@ -104,9 +104,9 @@ func (c *checker) routedHosts(spec *networkingv1alpha3.VirtualService) {
 // gatewayName checks name, ./name, namespace/name and the older name.namespace.svc.domain.
 func (c *checker) gatewayName(path Path, name string) {
 	namespace, rest, qualified := strings.Cut(name, "/")
-	valid := isObjectName(name)
+	valid := isObjectName(strings.TrimSuffix(name, "."))
 	if qualified {
-		valid = (namespace == "." || isLabel(namespace)) && isObjectName(rest)
+		valid = (namespace == "." || isLabel(namespace)) && isLabel(rest)
 	}
 	if !valid {
 		c.add(diag.CodeVirtualService, path, "%q is not the name of a Gateway", name).WithHint("name, or namespace/name")
@@ -146,7 +146,7 @@ func (c *checker) destinationAt(at, missing Path, d *networkingv1alpha3.Destinat
 	case host == "*" || !isHost(host):
 		c.add(diag.CodeHost, at.Field("host"), "%q is not a host that requests can be sent to", host).WithHint("the host of a ServiceEntry")
 	}
-	if s := d.GetSubset(); s != "" && !isLabel(s) {
+	if s := d.GetSubset(); s != "" && !isPartName(s) {
 		c.add(diag.CodeVirtualService, at.Field("subset"), "%q is not the name of a subset", s).WithHint("the name of a subset in a DestinationRule")
 	}
 	if p := d.GetPort(); p != nil {
