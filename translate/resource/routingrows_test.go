@@ -1,7 +1,6 @@
 package resource_test
 
 import (
-	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -21,8 +20,10 @@ type routingRow struct {
 
 func routingRows() map[string]routingRow {
 	out := map[string]routingRow{}
-	for _, rows := range []map[string]routingRow{gatewayRows()} {
-		maps.Copy(out, rows)
+	for _, rows := range []map[string]routingRow{gatewayRows(), virtualServiceRows(), destinationRuleRows(), serviceEntryRows(), telemetryRows()} {
+		for name, r := range rows {
+			out[string(r.kind)+": "+name] = r
+		}
 	}
 	return out
 }
