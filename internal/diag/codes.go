@@ -235,7 +235,7 @@ func Codes() []Info { //nolint:funlen // one table
 		{CodeJWKSBoth, Error, "Both jwks and jwksUri are set.", "One of them."},
 		{CodeHeaderName, Error, "A header name is not valid.", "Letters, digits, - and _."},
 		{CodeTimeout, Error, "A timeout is not valid.", "Whole milliseconds, from 1ms to 1h."},
-		{CodeDryRunRequest, Error, "A RequestAuthentication has the dry-run annotation.", "The annotation on an AuthorizationPolicy only."},
+		{CodeDryRunRequest, Error, "An object that is no AuthorizationPolicy has the dry-run annotation.", "The annotation on an AuthorizationPolicy only."},
 		{CodeJWKSNoKey, Error, "A key set has no key that Envoy can verify a token with.", "An RSA, EC (P-256, P-384, P-521), Ed25519 or oct key."},
 		{CodeJWKSUnused, Warning, "A key set holds a key that Envoy cannot use beside others that it can.", "Keys for RS, PS, ES, HS or EdDSA."},
 		{CodeDuplicateIssuer, Warning, "Two rules of one object have the same issuer; a token that satisfies either is accepted.", "One rule for each issuer."},

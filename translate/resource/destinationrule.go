@@ -47,6 +47,7 @@ func portPolicyFields() []string {
 func checkDestinationRule(c *checker, m proto.Message) {
 	spec := m.(*networkingv1alpha3.DestinationRule)
 	c.supported(spec, destinationRuleFields())
+	c.annotations()
 	if spec.GetHost() == "" {
 		c.addMissing(diag.CodeDestinationRule, Path{"spec"}, "the DestinationRule has no host").WithHint("host: the host of a service")
 	} else {

@@ -28,6 +28,7 @@ func gatewayFields() []string {
 func checkGateway(c *checker, m proto.Message) {
 	spec := m.(*networkingv1alpha3.Gateway)
 	c.supported(spec, gatewayFields())
+	c.annotations()
 	if !isLabel(c.key.Name) {
 		c.add(diag.CodeMetadata, Path{"metadata", "name"}, "%q is not the name of a Gateway", c.key.Name).WithHint("lower-case letters, digits and -, at most 63 characters")
 	}

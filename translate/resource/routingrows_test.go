@@ -102,3 +102,45 @@ func TestGatewayNames(t *testing.T) {
 		}
 	}
 }
+
+// TestDryRuns holds that no other kind can be written as if it were on trial.
+func TestDryRuns(t *testing.T) {
+	for _, kind := range []resource.Kind{resource.Gateway, resource.VirtualService, resource.DestinationRule, resource.ServiceEntry, resource.WorkloadEntry, resource.Telemetry} {
+		group := "networking"
+		if kind == resource.Telemetry {
+			group = "telemetry"
+		}
+		for annotation, code := range map[string]diag.Code{"istio.io/dry-run": diag.CodeDryRunRequest, "internal.istio.io/webhook-always-reject": diag.CodeReservedAnnotation} {
+			_, found := compile(source.File{Path: "a.yaml", Content: []byte("apiVersion: " + group + ".istio.io/v1\nkind: " + string(kind) + "\nmetadata: {name: a, annotations: {" + annotation + ": \"true\"}}\nspec: {}\n")})
+			if !slices.ContainsFunc(found, func(d diag.Diagnostic) bool { return d.Code == code && d.Pos.Line == 3 && d.Pos.Column == 35 }) {
+				t.Errorf("%s with %s: %v", kind, annotation, found)
+			}
+		}
+	}
+}
+
+// TestRoutesOfConnectionsThatNothingReaches holds that a tcp or tls route is warned of that
+// an earlier one leaves nothing for, and no other.
+func TestRoutesOfConnectionsThatNothingReaches(t *testing.T) {
+	const to = "route: [{destination: {host: b.example}}]"
+	for routes, where := range map[string]string{
+		"tcp: [{" + to + "}, {match: [{port: 1}], " + to + "}]":                                                 "spec.tcp[1].match[0]",
+		"tcp: [{match: [{port: 1}], " + to + "}, {match: [{port: 2}, {port: 1}], " + to + "}]":                  "spec.tcp[1].match[1]",
+		"tcp: [{match: [{port: 1}], " + to + "}, {match: [{port: 2}], " + to + "}, {" + to + "}]":               "",
+		"tls: [{match: [{sniHosts: [a.example]}], " + to + "}, {match: [{sniHosts: [a.example]}], " + to + "}]": "spec.tls[1].match[0]",
+		"tls: [{match: [{sniHosts: [a.example]}], " + to + "}, {match: [{sniHosts: [b.example]}], " + to + "}]": "",
+	} {
+		text := "apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: a}\nspec: {hosts: [a.example, b.example], gateways: [gw], " + routes + "}\n"
+		_, found := compile(source.File{Path: "a.yaml", Content: []byte(text)})
+		got := ""
+		for _, d := range found {
+			got += d.Field
+			if d.Code != diag.CodeRouteUnreachable {
+				t.Errorf("%s: %s", routes, d)
+			}
+		}
+		if got != where {
+			t.Errorf("%s: %q is warned of, want %q", routes, got, where)
+		}
+	}
+}

@@ -25,6 +25,7 @@ func serviceEntryFields() []string {
 func checkServiceEntry(c *checker, m proto.Message) {
 	spec := m.(*networkingv1alpha3.ServiceEntry)
 	c.supported(spec, serviceEntryFields())
+	c.annotations()
 	c.serviceHosts(spec)
 	c.serviceAddresses(spec)
 	c.exportTo(spec.GetExportTo(), "~")

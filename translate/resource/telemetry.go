@@ -32,6 +32,7 @@ func checkTelemetry(c *checker, m proto.Message) {
 	spec := m.(*telemetryv1alpha1.Telemetry)
 	c.supported(spec, telemetryFields())
 	c.attachment(spec)
+	c.noDryRun()
 	for name, n := range map[string]int{"tracing": len(spec.GetTracing()), "metrics": len(spec.GetMetrics())} {
 		if n > 0 {
 			c.addKey(diag.CodeTelemetryIdle, Path{"spec", name}, "%s of a Telemetry has no effect on these gateways", name).WithHint("leave it out, or keep it for Istio; Envoy's own statistics are at its admin interface")

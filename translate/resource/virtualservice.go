@@ -57,6 +57,7 @@ func destinationFields(at ...string) []string {
 func checkVirtualService(c *checker, m proto.Message) {
 	spec := m.(*networkingv1alpha3.VirtualService)
 	c.supported(spec, virtualServiceFields())
+	c.annotations()
 	c.routedHosts(spec)
 	for i, g := range spec.GetGateways() {
 		c.gatewayName(Path{"spec", "gateways", i}, g)
@@ -75,6 +76,7 @@ func checkVirtualService(c *checker, m proto.Message) {
 		c.tcpRoute(Path{"spec", "tcp", i}, r)
 	}
 	c.unreachable(spec.GetHttp())
+	c.unreachableConnections(spec)
 }
 
 func (c *checker) routedHosts(spec *networkingv1alpha3.VirtualService) {
@@ -110,6 +112,8 @@ func (c *checker) gatewayName(path Path, name string) {
 	}
 	if !valid {
 		c.add(diag.CodeVirtualService, path, "%q is not the name of a Gateway", name).WithHint("name, or namespace/name")
+	} else if parts := strings.Split(name, "."); !qualified && len(parts) > 1 {
+		c.add(diag.CodeDeprecated, path, "%q is an older form of a Gateway's name", name).WithHint("write %s/%s", parts[1], parts[0])
 	}
 }
 

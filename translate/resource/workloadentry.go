@@ -22,6 +22,7 @@ func workloadEntryFields() []string {
 func checkWorkloadEntry(c *checker, m proto.Message) {
 	spec := m.(*networkingv1alpha3.WorkloadEntry)
 	c.supported(spec, workloadEntryFields())
+	c.annotations()
 	c.workload(Path{"spec"}, spec)
 	for _, name := range slices.Sorted(maps.Keys(spec.GetPorts())) {
 		at := Path{"spec", "ports", name}
