@@ -14,10 +14,14 @@ import (
 func (c *checker) unreachableConnections(spec *networkingv1alpha3.VirtualService) {
 	var tcp, tls [][]proto.Message
 	for _, r := range spec.GetTcp() {
-		tcp = append(tcp, messages(r.GetMatch()))
+		matches := messages(r.GetMatch())
+		if len(matches) == 0 {
+			matches = []proto.Message{nil} // takes every connection
+		}
+		tcp = append(tcp, matches)
 	}
 	for _, r := range spec.GetTls() {
-		tls = append(tls, messages(r.GetMatch()))
+		tls = append(tls, messages(r.GetMatch())) // without a match it is an error
 	}
 	c.unreachableMatches(Path{"spec", "tcp"}, tcp)
 	c.unreachableMatches(Path{"spec", "tls"}, tls)
@@ -38,9 +42,6 @@ func (c *checker) unreachableMatches(path Path, routes [][]proto.Message) {
 	}
 	var before []earlierMatch
 	for i, matches := range routes {
-		if len(matches) == 0 {
-			matches = []proto.Message{nil}
-		}
 		for j, m := range matches {
 			at := path.Field(i)
 			if m != nil {
