@@ -274,7 +274,7 @@ func Codes() []Info { //nolint:funlen // one table
 		{CodeServerConflict, Error, "Two servers of the same gateways cannot be on one port: HTTP beside TCP or TLS, two of plain TCP, or two of HTTPS or TLS with the same name.", "A port, bind or name for each."},
 		{CodeServerOverlap, Warning, "Two servers cannot be on one port of a gateway that has the labels of both; it would serve the first only.", "A port for each."},
 		{CodeServerTLS, Error, "The TLS settings of a server do not fit together or have a value that would not work.", "See the message."},
-		{CodeCipherSuite, Warning, "A cipher suite is not one that Envoy knows, or stands twice, and is left out.", "Envoy's names, such as ECDHE-RSA-AES128-GCM-SHA256, each once."},
+		{CodeCipherSuite, Warning, "A cipher suite is not one that Envoy knows, or stands twice, and is left out; or none is named for old versions of TLS.", "Envoy's names, such as ECDHE-RSA-AES128-GCM-SHA256, each once."},
 		{CodeClientUnverified, Warning, "A server takes client certificates that nobody has verified: a client can claim any identity.", "No insecureSkipVerify."},
 		{CodeClientUnasked, Error, "A server says which client certificates it takes but asks for none.", "tls.mode MUTUAL or OPTIONAL_MUTUAL."},
 		{CodeServerNameTaken, Warning, "A tls route has a name that another server of the same port ends TLS for; the route is not used for it.", "A name for each."},
