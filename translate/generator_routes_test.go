@@ -9,7 +9,7 @@ import (
 // that do not overlap.
 func (g *generator) hosts() []string {
 	return some(g, 5, []string{
-		"a.example", "B.Example", "*.c.example", "*-d.example", "short", "e.example.", "10.1.2.3", "xn--nxasmq6b.example", "0.example", strings.Repeat("x", 63) + ".example",
+		"a.example", "B.Example", "*.c.example", "*-d.example", "*f.example", "short", "e.example.", "10.1.2.3", "xn--nxasmq6b.example", "0.example", strings.Repeat("x", 63) + ".example",
 	})
 }
 
@@ -21,7 +21,7 @@ func (g *generator) gateway() object {
 			hosts = some(g, 4, []string{"*", "a.example", "A.example", "*.example", "*/b.example", "./short.istio-system.svc.cluster.local", "istio-system/*.c.example", "*.d.example"})
 		}
 		servers = append(servers, object{
-			"port":  object{"number": pick(g, []int{80, 8080, 65535}), "name": fmt.Sprintf("http-%d", i), "protocol": pick(g, []string{"HTTP", "HTTP2", "GRPC", "http"})},
+			"port":  object{"number": pick(g, []int{80, 8080, 65535}), "name": fmt.Sprintf(pick(g, []string{"http-%d", "HTTP_web.%d"}), i), "protocol": pick(g, []string{"HTTP", "HTTP2", "GRPC", "http"})},
 			"hosts": hosts, "bind": pick(g, []string{"", "", "0.0.0.0", "127.0.0.1"}),
 		})
 	}
