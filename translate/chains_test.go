@@ -111,7 +111,7 @@ func TestASecretInAnotherNamespaceRefusesTheGateway(t *testing.T) {
 	program := translate.Compile(settings.files(t, "testdata/gateway-tls/in"), settings.Settings)
 	for namespace, want := range map[string]string{
 		"istio-system": "",
-		"shop":         "gateway.yaml:13:23: error PR1101: no Secret one is in the namespace shop, in which the gateway runs",
+		"shop":         "gateway.yaml:19:23: error PR1101: no Secret one is in the namespace shop, in which the gateway runs",
 		"elsewhere":    "secrets.yaml:61:3: error PR1103: Secret elsewhere/one holds no certificate where one should be",
 	} {
 		g := ingress()

@@ -169,7 +169,7 @@ func form(key string) string {
 // tableRows are the rows of the tables of what a policy means: JWT rules, empty rules
 // (B-2), strings (B-3), sources (B-4), request principals (B-5), conditions (B-6),
 // operations (B-7), sets of policies (B-8), dry runs (B-10), authorizers (B-11) and trust
-// domains (B-12); and of what routing means: names (E-1), VirtualServices (E-3),
+// domains (B-12); and of what routing means: names (E-1), Gateways (E-2), VirtualServices (E-3),
 // DestinationRules (E-4) and services (E-5, E-6).
 func tableRows() map[string][]string {
 	return map[string][]string{
@@ -186,15 +186,19 @@ func tableRows() map[string][]string {
 		"B-8":  {"key", "one filter for an action", "ALLOW", "DENY", "AUDIT is LOG", "another namespace"},
 		"B-11": {"envoyExtAuthzHttp, every field", "envoyExtAuthzGrpc, every field", "unknown provider", "provider without a service", "several providers"},
 		"B-12": {"aliases"},
-		"E-1":  {"virtual hosts collapse"},
+		"E-1":  {"listener", "RDS, HTTP", "RDS, HTTPS", "HCM stat_prefix", "virtual hosts collapse", "virtual host of no host", "cluster", "route", "SDS secret"},
+		"E-2": {"metadata and selector", "port.number, name, protocol", "bind", "hosts", "name", "tls.httpsRedirect", "tls.mode SIMPLE", "tls.mode MUTUAL, OPTIONAL_MUTUAL",
+			"tls.mode ISTIO_MUTUAL, AUTO_PASSTHROUGH", "tls.mode PASSTHROUGH", "credentialName(s), caCertCredentialName",
+			"serverCertificate, privateKey, caCertificates, caCrl, tlsCertificates", "subjectAltNames, verifyCertificateSpki/Hash, insecureSkipVerify",
+			"min/maxProtocolVersion, cipherSuites, ecdhCurves", "what is refused", "conflicts on a port", "filter chains of a port", "PROXY protocol", "connection manager"},
 		"E-3": {"hosts", "gateways", "exportTo", "order", "catch-all", "one route per match", "match.uri", "match.headers and withoutHeaders", "match.method, authority, scheme",
 			"match.queryParams", "match.port, gateways", "match.sourceLabels, sourceNamespace", "match.statPrefix, name", "@request.auth.claims", "one destination",
 			"several destinations", "destination", "redirect", "directResponse", "rewrite", "timeout", "retries", "fault", "mirror, mirrors", "corsPolicy", "headers", "delegate", "tls[], tcp[]"},
-		"E-4": {"host", "subsets[].name/labels/trafficPolicy", "loadBalancer.simple", "loadBalancer.consistentHash", "warmup", "localityLbSetting",
+		"E-4": {"host", "subsets[].name/labels/trafficPolicy", "loadBalancer.simple", "loadBalancer.consistentHash", "loadBalancer.backendUtilization", "warmup", "localityLbSetting",
 			"connectionPool.tcp", "connectionPool.http", "outlierDetection", "tls DISABLE/SIMPLE/MUTUAL/ISTIO_MUTUAL", "proxyProtocol, tunnel", "lookup"},
 		"E-5": {"hosts × ports", "resolution STATIC / DNS / DNS_ROUND_ROBIN / NONE / DYNAMIC_DNS", "endpoints[] or workloadSelector → WorkloadEntry",
 			"DNS without endpoints", "no endpoints", "subjectAltNames", "location, exportTo, addresses"},
-		"E-6": {"short name", "Kubernetes Service"},
+		"E-6": {"short name", "Kubernetes Service", "trafficDistribution"},
 		"B-10": {"DENY only dry run", "ALLOW only dry run, no default deny", "false is enforced", "dry run of allow-nothing",
 			"together with an enforced policy", "not for AUDIT", "not for CUSTOM", "neither true nor false"},
 	}

@@ -59,6 +59,19 @@ func (d decoded) join() ([]resource.Resource, diag.List) {
 	return resources, append(diags, found...)
 }
 
+// refused returns the keys of the objects that their own errors leave out.
+func (d decoded) refused() map[resource.Key]bool {
+	out := map[resource.Key]bool{}
+	for _, f := range d.files {
+		for i := range f.objects {
+			if key, refused := f.objects[i].Refused(); refused {
+				out[key] = true
+			}
+		}
+	}
+	return out
+}
+
 // secrets returns the Secret manifests of all files.
 func (d decoded) secrets() []*resource.Secret {
 	var out []*resource.Secret

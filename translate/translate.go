@@ -50,6 +50,7 @@ func (p *Program) Recompile(files []source.File, settings model.Settings) *Progr
 	decoded := p.decoded.again(files, resource.Options{Ignored: settings.Ignored})
 	written, diags := decoded.join()
 	diags = append(diags, missing...)
+	settings.Refused = decoded.refused()
 	settings.Secrets = slices.Concat(decoded.secrets(), inFiles)
 	resources, found := wizard.Expand(written)
 	diags = append(diags, found...)
@@ -59,6 +60,10 @@ func (p *Program) Recompile(files []source.File, settings model.Settings) *Progr
 		// What a broken mesh configuration would define is not known, so that it is missing
 		// is no news. Every gateway is refused already.
 		diags = slices.DeleteFunc(diags, func(d diag.Diagnostic) bool { return d.Code == diag.CodeUnknownProvider })
+	}
+	if mesh.Config.GetDefaultTrafficPolicy().GetOutlierDetection() != nil {
+		// What a DestinationRule lacks the mesh has.
+		diags = slices.DeleteFunc(diags, func(d diag.Diagnostic) bool { return d.Code == diag.CodeLocality })
 	}
 	return &Program{Diags: diags.Sorted(), Resources: resources, model: m, decoded: decoded}
 }
@@ -106,15 +111,22 @@ func (p *Program) At(now time.Time, served map[string]bool) *Program {
 	return &out
 }
 
-func (p *Program) render(g model.Gateway, with func(model.View) envoy.Resources) (envoy.Resources, diag.List) {
-	var refusing diag.List
+// Reaches reports whether a gateway is in the scope of a finding or a certificate.
+func (p *Program) Reaches(scope diag.Scope, g model.Gateway) bool { return p.model.Reaches(scope, g) }
+
+// Refusals returns the errors that refuse a gateway its configuration, as For does.
+func (p *Program) Refusals(g model.Gateway) diag.List {
+	var out diag.List
 	for _, d := range p.Diags.Errors() {
-		if p.model.Reaches(d.Reach, g) {
-			refusing = append(refusing, d)
+		if p.Reaches(d.Reach, g) {
+			out = append(out, d)
 		}
 	}
-	refusing = append(refusing, p.model.Missing(g)...).Sorted()
-	if len(refusing) > 0 {
+	return append(out, p.model.Missing(g)...).Sorted()
+}
+
+func (p *Program) render(g model.Gateway, with func(model.View) envoy.Resources) (envoy.Resources, diag.List) {
+	if refusing := p.Refusals(g); len(refusing) > 0 {
 		return envoy.Resources{}, refusing
 	}
 	return with(p.model.For(g)), nil

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/portreeve/portreeve/internal/diag"
 	"github.com/portreeve/portreeve/internal/envoytest"
 )
 
@@ -133,6 +134,33 @@ func TestTelemetry(t *testing.T) {
 	}
 	if got := s.paths(t, "failing"); len(got) > 0 {
 		t.Errorf("the expression cannot be evaluated, and %v are logged", got)
+	}
+}
+
+// TestEnvoyLogsNothingForAnUnknownAttribute holds what PR1303 says that Envoy does: what reads
+// an attribute which no request has is not logged, whether it is negated or not, and the
+// question whether it is there has the answer no.
+func TestEnvoyLogsNothingForAnUnknownAttribute(t *testing.T) {
+	s := newLogScene(t, logging("log", `{providers: [{name: all}], filter: {expression: "!has(response.cod)"}}, `+
+		`{providers: [{name: errors}], filter: {expression: "response.cod >= 200"}}, {providers: [{name: failing}], filter: {expression: "!(response.cod == 1)"}}`))
+	status, err := s.status(t)
+	must(t, err)
+	warned := 0
+	for _, f := range status.Findings {
+		if f.Code == diag.CodeExpressionName && strings.Contains(f.Hint, "did you mean response.code?") {
+			warned++
+		}
+	}
+	if warned != 3 {
+		t.Errorf("%d warnings, want 3: %v", warned, status.Findings)
+	}
+	ask(t, s.address, "/fine")
+	ask(t, s.address, "/admin")
+	s.gateway.Stop()
+	for name, want := range map[string][]string{"all": {"/fine", "/admin"}, "errors": nil, "failing": nil} {
+		if got := s.paths(t, name); !slices.Equal(got, want) {
+			t.Errorf("%s: %v, want %v", name, got, want)
+		}
 	}
 }
 

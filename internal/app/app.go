@@ -138,6 +138,7 @@ func (a *App) Run(ctx context.Context) error {
 	g.Go(func() error { return a.follow(ctx) })
 	g.Go(func() error { return a.xds.Serve(ctx, a.xdsListen) })
 	g.Go(func() error { return a.serveAdmin(ctx) })
+	a.warnOfPlainText()
 	a.options.Logger.Info("serving", "xds", a.XDSAddress(), "admin", a.AdminAddress())
 	if err := g.Wait(); err != nil && !errors.Is(err, context.Canceled) {
 		return err
@@ -190,6 +191,7 @@ func (a *App) follow(ctx context.Context) error {
 
 func (a *App) reload(ctx context.Context, change reload.Change) {
 	a.publishing(a.reloader.Reload(ctx, change))
+	a.reloader.WarnOfCertificates()
 }
 
 // publishing logs a failure to publish or to write the state. It is no reason to stop

@@ -151,6 +151,7 @@ const (
 	CodeProviderProtocol   Code = "PR0933"
 	CodeProviderAmbiguous  Code = "PR0934"
 	CodeConnectionsClosed  Code = "PR0935"
+	CodeMeshOnly           Code = "PR0946"
 	CodeMesh               Code = "PR1001"
 	CodeMeshName           Code = "PR1002"
 	CodeMeshService        Code = "PR1003"
@@ -212,7 +213,7 @@ func Codes() []Info { //nolint:funlen // one table
 		{CodeUnknownField, Error, "The object has a field that its kind does not define.", "A field of that kind."},
 		{CodeWrongType, Error, "A value does not have the type of its field.", "A value of the field's type."},
 		{CodeMetadata, Error, "The object's metadata is not valid.", "A name and namespace that Kubernetes would accept."},
-		{CodeUnsupported, Error, "The field is valid in Istio but is not translated yet.", "Leave the field out."},
+		{CodeUnsupported, Error, "The field is valid in Istio, but cannot be kept here or is not translated yet.", "Leave the field out."},
 		{CodeSelector, Error, "A policy has more than one way to choose its workloads.", "One of selector, targetRef and targetRefs."},
 		{CodeTargetRef, Error, "A targetRef is of a kind that no policy can have.", "A Gateway or GatewayClass of gateway.networking.k8s.io, a Service, or a ServiceEntry of networking.istio.io."},
 		{CodeEmptyValue, Error, "A list or field has an empty value.", "A value that is not empty."},
@@ -227,7 +228,7 @@ func Codes() []Info { //nolint:funlen // one table
 		{CodeIgnoredField, Warning, "The field has no meaning on a gateway and is ignored.", "Leave the field out."},
 		{CodeOneOf, Error, "Two things are written of which only one can be.", "One of them."},
 		{CodeInertKind, Warning, "The kind is one of Istio's that a gateway on a stock Envoy cannot honour; the object is ignored, with the effect that the message names.", "Another kind that says the same, or nothing."},
-		{CodeRefusedKind, Error, "An EnvoyFilter would be ignored, and with it whatever it guards.", "The other kinds; or --ignore EnvoyFilter, where nothing depends on it."},
+		{CodeRefusedKind, Error, "An EnvoyFilter, or an extension in the phase AUTHN or AUTHZ, would be ignored, and with it whatever it guards.", "The other kinds; or --ignore with the kind, where nothing depends on it."},
 		{CodeIssuer, Error, "A JWT rule says neither whose tokens it takes nor where the keys are.", "The iss claim of the tokens."},
 		{CodeJWKSURI, Error, "A jwksUri is not the address of a key set.", "An http or https URL."},
 		{CodeJWKS, Error, "A key set cannot be read, or a key in it is broken.", "A JSON Web Key Set: {\"keys\": [...]}."},
@@ -341,6 +342,7 @@ func Codes() []Info { //nolint:funlen // one table
 		{CodeProviderProtocol, Warning, "The port of a gRPC provider has another protocol, so the provider is not spoken to in gRPC.", "protocol: GRPC or HTTP2 in the ServiceEntry."},
 		{CodeProviderAmbiguous, Warning, "Several namespaces define the service of a provider; every request that asks it is refused.", "namespace/host, with the namespace that is meant."},
 		{CodeConnectionsClosed, Warning, "A policy about requests applies to a gateway that has a TCP or TLS passthrough server; what it does to the connections there is mostly not meant.", "A policy for other workloads, or rules for connections too."},
+		{CodeMeshOnly, Warning, "A VirtualService names no Gateway, so it is for the sidecars of a mesh; it does nothing on a gateway.", "gateways, with the name of a Gateway."},
 		{CodeMesh, Error, "The mesh configuration is not one bare MeshConfig.", "The fields of MeshConfig at the top level of one document."},
 		{CodeMeshName, Error, "A namespace, trust domain or provider name of the mesh configuration is not valid, or two providers have one name.", "Lower-case letters, digits and -, each provider name once."},
 		{CodeMeshService, Error, "The service of an extension provider is not valid.", "host or namespace/host."},
@@ -361,7 +363,7 @@ func Codes() []Info { //nolint:funlen // one table
 		{CodeNotYetValid, Warning, "A certificate is not valid yet; clients refuse it until then.", "A certificate that is valid."},
 		{CodeAuthorityExpired, Warning, "The certificate of an authority is not valid at this time; clients with certificates of it are refused.", "An authority that is valid."},
 		{CodeSecretNamespace, Warning, "A Secret that a Gateway names has no namespace and so is for gateways that run in default.", "The namespace in which the gateways run."},
-		{CodeDestinationRule, Error, "A DestinationRule is not valid.", "What Istio accepts."},
+		{CodeDestinationRule, Error, "A DestinationRule, or what the mesh says in its place, is not valid.", "What Istio accepts."},
 		{CodeNoIdentity, Warning, "A DestinationRule asks for ISTIO_MUTUAL, for which a gateway has no identity; the host is spoken to in plain text.", "SIMPLE or MUTUAL; DISABLE where plain text is meant."},
 		{CodeUnverified, Warning, "A DestinationRule switches off the verification of a backend's certificate.", "caCertificates."},
 		{CodeSubsetTwice, Warning, "Two subsets of one host have the same name; the first counts.", "A name for each."},

@@ -86,14 +86,14 @@ type Diagnostic struct {
 }
 
 // New returns a finding of code at pos, with the severity that the table of codes gives it.
-// The message is formatted as by fmt.Sprintf, and cut where it would quote a private key.
+// The message is formatted as by fmt.Sprintf, and a value in it cut where a private key begins.
 func New(code Code, pos Position, format string, args ...any) Diagnostic {
-	return Diagnostic{Severity: code.Severity(), Code: code, Pos: pos, Message: withoutKeys(fmt.Sprintf(format, args...))}
+	return Diagnostic{Severity: code.Severity(), Code: code, Pos: pos, Message: withoutKeys(format, args...)}
 }
 
 // WithHint returns the finding with a way out attached.
 func (d Diagnostic) WithHint(format string, args ...any) Diagnostic {
-	d.Hint = withoutKeys(fmt.Sprintf(format, args...))
+	d.Hint = withoutKeys(format, args...)
 	return d
 }
 

@@ -1,6 +1,7 @@
 package diag_test
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
@@ -36,21 +37,44 @@ func TestNoExcerptOfASecret(t *testing.T) {
 	}
 }
 
-// TestNoFindingQuotesAKey holds that messages and hints end where a key begins, in whatever
-// form a check quotes it.
+// TestNoFindingQuotesAKey holds that no message and no hint shows anything of a key, in
+// whatever form a check quotes it, and that what they say of the value stays.
 func TestNoFindingQuotesAKey(t *testing.T) {
-	for _, text := range []string{"-----BEGIN PRIVATE KEY-----\nhush", "-----BEGIN RSA PRIVATE KEY----- hush", "LS0tLS1CRUdJTiBQUklWhush"} {
-		for _, format := range []string{"%s is not a path", "%q is not a path"} {
-			d := diag.New(diag.CodeSecret, diag.Position{}, format, text).WithHint(format, text)
-			if strings.Contains(d.String(), "hush") || !strings.Contains(d.String(), "[redacted]") {
-				t.Errorf("it says %s", d)
+	for _, key := range []string{
+		"-----BEGIN PRIVATE KEY-----\nhush", "-----BEGIN RSA PRIVATE KEY----- hush", "LS0tLS1CRUdJTiBQUklWhush", "LS0tLS1CRUdJTiBQUklW\nhush PRIVATE KEY hush",
+		`-----BEGIN PRIVATE KEY-----" is hush, "hush`, "a PRIVATE KEY… [redacted] hush", "PRIVATE KEY PRIVATE KEY hush",
+	} {
+		for _, format := range []string{"%s is not a path", "%q is not a path", "%v is not a path"} {
+			for _, value := range []any{key, errors.New(key), []string{"a", key}, resource(key)} {
+				d := diag.New(diag.CodeSecret, diag.Position{}, format, value).WithHint(format, value)
+				if strings.Contains(d.String(), "hush") || strings.Count(d.String(), "[redacted]") != 2 {
+					t.Errorf("it says %s", d)
+				}
+				if strings.Count(d.String(), "is not a path") != 2 {
+					t.Errorf("the end is missing: %s", d)
+				}
 			}
+		}
+	}
+	for name, d := range map[string]diag.Diagnostic{
+		"a key that our own words begin": diag.New(diag.CodeSecret, diag.Position{}, "-----BEGIN PRIVATE KEY-----%s", "hush"),
+		"a piece of it beside it":        diag.New(diag.CodeSecret, diag.Position{}, "%s: line %q", "-----BEGIN PRIVATE KEY-----\nMII hush hush", "MII hush hush"),
+		"quoted in plain letters":        diag.New(diag.CodeSecret, diag.Position{}, "%+q", "-----BEGIN PRIVATE KEY-----hush"),
+		"put together before":            diag.New(diag.CodeSecret, diag.Position{}, "%s", `"-----BEGIN PRIVATE KEY-----" hush`),
+	} {
+		if strings.Contains(d.String(), "hush") {
+			t.Errorf("%s: it says %s", name, d)
 		}
 	}
 	if d := diag.New(diag.CodeSecret, diag.Position{}, "%q is not a path", "keys"); d.Message != `"keys" is not a path` {
 		t.Errorf("it says %s", d)
 	}
 }
+
+// resource is a value that says what it is, as the keys of objects do.
+type resource string
+
+func (r resource) String() string { return "Secret " + string(r) }
 
 // TestSortedKeepsTheReachOfBoth holds that of two equal findings the one that stays reaches
 // what both reach.

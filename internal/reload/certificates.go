@@ -30,14 +30,17 @@ type CertificateStatus struct {
 
 const day = 24 * time.Hour
 
-// inForce reports whether a generation is served to somebody, or is good for everybody. The
+// inForce reports whether a certificate of a generation counts as one that is served: to a
+// group of gateways that has the generation, or to anybody where the generation is good for
+// everybody. One that a generation brings for gateways which it is refused for is not. The
 // caller holds the lock.
-func (r *Reloader) inForce(g *Generation) bool {
+func (r *Reloader) inForce(g *Generation, c model.Certificate) bool {
 	if g.clean() {
 		return true
 	}
 	for _, group := range r.groups {
-		if group.serving == g {
+		// By hash: a rotation of keys makes another value of a generation.
+		if group.serving != nil && group.serving.Hash == g.Hash && g.Program.Reaches(c.Reach, group.gateway) {
 			return true
 		}
 	}
@@ -49,11 +52,10 @@ func (r *Reloader) inForce(g *Generation) bool {
 func (r *Reloader) servedCertificates() map[string]bool {
 	out := map[string]bool{}
 	for _, g := range r.kept {
-		if !r.inForce(g) {
-			continue
-		}
 		for _, c := range g.Program.Certificates() {
-			out[c.Fingerprint] = true
+			if r.inForce(g, c) {
+				out[c.Fingerprint] = true
+			}
 		}
 	}
 	return out
@@ -69,8 +71,8 @@ func (r *Reloader) certificates() []CertificateStatus {
 	}
 	seen := map[identity]int{}
 	for _, g := range r.kept { // the newest first
-		serving := r.inForce(g)
 		for _, c := range g.Program.Certificates() {
+			serving := r.inForce(g, c)
 			id := identity{c.Namespace, c.Name, c.Fingerprint, c.Authority}
 			if i, again := seen[id]; again {
 				out[i].Serving = out[i].Serving || serving

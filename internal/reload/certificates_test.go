@@ -70,15 +70,21 @@ func (s *certificateScene) start(t *testing.T) {
 // issue writes a new certificate that is good for a while from the scene's time on.
 func (s *certificateScene) issue(t *testing.T, good time.Duration) {
 	t.Helper()
+	s.issueTo(t, "web", good)
+}
+
+// issueTo does so for a directory.
+func (s *certificateScene) issueTo(t *testing.T, name string, good time.Duration) {
+	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	must(t, err)
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), DNSNames: []string{"a.example"}, NotBefore: s.clock.now.Add(-48 * time.Hour), NotAfter: s.clock.now.Add(good)}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), DNSNames: []string{"a.example", "b.example"}, NotBefore: s.clock.now.Add(-48 * time.Hour), NotAfter: s.clock.now.Add(good)}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	must(t, err)
 	private, err := x509.MarshalPKCS8PrivateKey(key)
 	must(t, err)
-	write(t, filepath.Join(s.secrets, "web"), "tls.crt", string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})))
-	write(t, filepath.Join(s.secrets, "web"), "tls.key", string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private})))
+	write(t, filepath.Join(s.secrets, name), "tls.crt", string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})))
+	write(t, filepath.Join(s.secrets, name), "tls.key", string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private})))
 }
 
 // codes returns the codes of those findings that are about certificates.

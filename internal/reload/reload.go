@@ -107,10 +107,21 @@ func New(o Options) (*Reloader, error) {
 		r.kept = kept
 		r.turnKeys()
 		for _, g := range gateways {
-			r.groups[node.Of(g).Key] = &group{gateway: g}
+			r.groups[node.Of(g).Key] = &group{gateway: g, serving: lastGood(kept, g)}
 		}
 	}
 	return r, nil
+}
+
+// lastGood returns the newest generation that is not refused for a gateway, which an earlier
+// process served it, or nil.
+func lastGood(kept []*Generation, gateway model.Gateway) *Generation {
+	for _, g := range kept {
+		if len(g.Program.Refusals(gateway)) == 0 {
+			return g
+		}
+	}
+	return nil
 }
 
 // PublishTo names the publisher. It is called once, before the first Reload or Join.

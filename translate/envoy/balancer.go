@@ -19,13 +19,17 @@ import (
 const minimumRing = 1024
 
 // setBalancer chooses how endpoints are chosen; without a word the least loaded of two.
-func setBalancer(c *clusterv3.Cluster, policy *networkingv1alpha3.TrafficPolicy) {
-	l := policy.GetLoadBalancer()
-	if weighsLocalities(policy) {
+func setBalancer(c *clusterv3.Cluster, u upstream) {
+	l := u.policy.GetLoadBalancer()
+	if weighsLocalities(u) {
 		balancing(c).LocalityConfigSpecifier = &clusterv3.Cluster_CommonLbConfig_LocalityWeightedLbConfig_{LocalityWeightedLbConfig: &clusterv3.Cluster_CommonLbConfig_LocalityWeightedLbConfig{}}
 	}
 	if l.GetConsistentHash() != nil {
 		setHashing(c, l.GetConsistentHash())
+		return
+	}
+	if l.GetBackendUtilization() != nil {
+		setUtilization(c, l.GetBackendUtilization())
 		return
 	}
 	switch l.GetSimple() {

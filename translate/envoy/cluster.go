@@ -94,10 +94,10 @@ func cluster(u upstream) (*clusterv3.Cluster, *endpointv3.ClusterLoadAssignment)
 		CircuitBreakers: unlimited(),
 	}
 	setMeshCluster(c, meshConfig(u.view))
-	setResolution(c, u.service.Resolution)
+	setResolution(c, u.service.Resolution, meshConfig(u.view).GetDnsRefreshRate())
 	setPool(c, u.policy.GetConnectionPool(), u.policy.GetRetryBudget())
 	setOutliers(c, u.policy.GetOutlierDetection())
-	setBalancer(c, u.policy)
+	setBalancer(c, u)
 	setTransport(c, u)
 	if options := protocolOptions(u); options != nil {
 		c.TypedExtensionProtocolOptions = map[string]*anypb.Any{"envoy.extensions.upstreams.http.v3.HttpProtocolOptions": Any(options)}
@@ -105,12 +105,14 @@ func cluster(u upstream) (*clusterv3.Cluster, *endpointv3.ClusterLoadAssignment)
 	return c, loadAssignment(u)
 }
 
-func setResolution(c *clusterv3.Cluster, r networkingv1alpha3.ServiceEntry_Resolution) {
+// setResolution says how a cluster comes by its endpoints, and how often names are resolved
+// whose answers do not say how long they hold; nil is as Envoy does it.
+func setResolution(c *clusterv3.Cluster, r networkingv1alpha3.ServiceEntry_Resolution, refresh *durationpb.Duration) {
 	switch r {
 	case networkingv1alpha3.ServiceEntry_DNS:
-		setDNS(c, &dnsv3.DnsCluster{})
+		setDNS(c, &dnsv3.DnsCluster{DnsRefreshRate: refresh})
 	case networkingv1alpha3.ServiceEntry_DNS_ROUND_ROBIN:
-		setDNS(c, &dnsv3.DnsCluster{AllAddressesInSingleEndpoint: true})
+		setDNS(c, &dnsv3.DnsCluster{DnsRefreshRate: refresh, AllAddressesInSingleEndpoint: true})
 	default:
 		c.ClusterDiscoveryType = &clusterv3.Cluster_Type{Type: clusterv3.Cluster_EDS}
 		c.EdsClusterConfig = &clusterv3.Cluster_EdsClusterConfig{EdsConfig: adsSource(), ServiceName: c.GetName()}

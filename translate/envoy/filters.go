@@ -8,7 +8,6 @@ import (
 	faultv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/fault/v3"
 	filterchainv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/filter_chain/v3"
 	grpcwebv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/grpc_web/v3"
-	routerv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/router/v3"
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/durationpb"
@@ -47,7 +46,7 @@ func httpFilters(p model.Port, d delivery) []*hcmv3.HttpFilter {
 		// After authorization: what is not allowed neither is delayed nor gets a CORS answer.
 		staticFilter(faultFilter, &faultv3.HTTPFault{}),
 		staticFilter(corsFilter, &corsv3.Cors{}),
-		staticFilter("envoy.filters.http.router", &routerv3.Router{}),
+		staticFilter("envoy.filters.http.router", router(d.mesh)),
 	)
 }
 

@@ -31,22 +31,22 @@ func localityGroups(u upstream) []localityGroup {
 		// Envoy takes one locality and one endpoint of such a cluster.
 		endpoints = endpoints[:min(len(endpoints), 1)]
 	}
-	groups := byLocality(endpoints)
-	if len(groups) == 1 && groups[0].locality == "" && !weighsLocalities(u.policy) {
+	setting, own := localitySetting(u.policy), u.view.Gateway.Place()
+	groups := byLocality(endpoints, own)
+	if len(groups) == 1 && groups[0].locality == "" && !weighsLocalities(u) {
 		groups[0].weight = nil
 	}
-	setting, own := localitySetting(u.policy), u.view.Gateway.Place()
 	switch {
 	case setting == nil || u.service.Resolution == networkingv1alpha3.ServiceEntry_DNS_ROUND_ROBIN:
 		return groups
 	case len(setting.GetDistribute()) > 0:
 		return distributed(groups, setting.GetDistribute(), own)
-	case u.policy.GetOutlierDetection() == nil:
-		// Without it Envoy would never notice that a priority has failed.
+	case !noticesFailures(u):
+		// Without that Envoy would never notice that a priority has failed.
 		return groups
 	}
 	if labels := setting.GetFailoverPriority(); len(labels) > 0 {
-		groups = byPriorityLabels(groups, labels, u.view.Gateway.Labels)
+		groups = byPriorityLabels(groups, labels, model.WithTopology(u.view.Gateway.Labels, own))
 	}
 	if len(setting.GetFailoverPriority()) == 0 || len(setting.GetFailover()) > 0 {
 		byDistance(groups, setting.GetFailover(), own)
@@ -70,17 +70,24 @@ func localitySetting(policy *networkingv1alpha3.TrafficPolicy) *networkingv1alph
 
 // weighsLocalities reports whether a cluster has to heed the weights of localities. It says
 // the same to every gateway and for all endpoints, so that these stay out of the cluster.
-func weighsLocalities(policy *networkingv1alpha3.TrafficPolicy) bool {
-	setting := localitySetting(policy)
+func weighsLocalities(u upstream) bool {
+	setting := localitySetting(u.policy)
 	failover := len(setting.GetFailover())+len(setting.GetFailoverPriority()) > 0
-	return len(setting.GetDistribute()) > 0 || failover && policy.GetOutlierDetection() != nil
+	return len(setting.GetDistribute()) > 0 || failover && noticesFailures(u)
+}
+
+// noticesFailures reports whether endpoints that fail are left out: by the detection of
+// outliers or, where the service asks for what is near, by whoever lists its endpoints.
+func noticesFailures(u upstream) bool {
+	return u.policy.GetOutlierDetection() != nil || u.service.Nearest != nil && localitySetting(u.policy) == u.service.Nearest
 }
 
 // byLocality groups endpoints, the groups ordered by locality.
-func byLocality(endpoints []model.Endpoint) []localityGroup {
+func byLocality(endpoints []model.Endpoint, own string) []localityGroup {
 	groups := map[string][]model.Endpoint{}
 	for _, e := range endpoints {
-		groups[e.Locality] = append(groups[e.Locality], e)
+		place := inOwnRegion(e.Locality, own)
+		groups[place] = append(groups[place], e)
 	}
 	var out []localityGroup
 	for _, l := range slices.Sorted(maps.Keys(groups)) {
@@ -88,6 +95,17 @@ func byLocality(endpoints []model.Endpoint) []localityGroup {
 		out = append(out, localityGroup{locality: l, endpoints: groups[l], weight: wrapperspb.UInt32(totalWeight(groups[l]))})
 	}
 	return out
+}
+
+// inOwnRegion completes the place of an endpoint of which only the zone is known, as in an
+// EndpointSlice: no two regions have a zone of one name, so that the gateway's zone is in
+// the gateway's region.
+func inOwnRegion(place, own string) string {
+	zone, known := strings.CutPrefix(place, "/")
+	if at := locality(own); known && zone == at.GetZone() {
+		return at.GetRegion() + place
+	}
+	return place
 }
 
 func totalWeight(endpoints []model.Endpoint) uint32 {
@@ -186,7 +204,7 @@ func byPriorityLabels(groups []localityGroup, labels []string, own map[string]st
 	for _, g := range groups {
 		byPriority := map[uint32][]model.Endpoint{}
 		for _, e := range g.endpoints {
-			p := labelDistance(labels, own, e.Labels)
+			p := labelDistance(labels, own, model.WithTopology(e.Labels, g.locality))
 			byPriority[p] = append(byPriority[p], e)
 		}
 		for _, p := range slices.Sorted(maps.Keys(byPriority)) {

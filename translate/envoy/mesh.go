@@ -2,6 +2,7 @@ package envoy
 
 import (
 	"slices"
+	"strings"
 
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
@@ -9,6 +10,7 @@ import (
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 	meshv1alpha1 "istio.io/api/mesh/v1alpha1"
+	networkingv1alpha3 "istio.io/api/networking/v1alpha3"
 
 	"github.com/portreeve/portreeve/translate/model"
 )
@@ -34,6 +36,7 @@ func setMeshManager(out *hcmv3.HttpConnectionManager, mesh *meshv1alpha1.MeshCon
 	out.UseRemoteAddress = wrapperspb.Bool(true)
 	out.XffNumTrustedHops = topology.GetNumTrustedProxies()
 	out.ForwardClientCertDetails = forwardedCertificate(topology.GetForwardClientCertDetails())
+	setProxyHeaders(out, mesh)
 }
 
 // normalize mirrors MeshConfig.pathNormalization. Where nothing is chosen, escaped slashes
@@ -80,6 +83,20 @@ func setMeshListener(out *listenerv3.Listener, mesh *meshv1alpha1.MeshConfig) {
 			Name:       "envoy.filters.listener.proxy_protocol",
 			ConfigType: &listenerv3.ListenerFilter_TypedConfig{TypedConfig: Any(&proxyprotocolv3.ProxyProtocol{})},
 		})
+	}
+}
+
+// upgrades reports whether a backend is spoken to in HTTP/2 without saying that it speaks
+// it: as the DestinationRule says, or else the mesh for ports that are said to speak HTTP.
+func upgrades(u upstream, policy networkingv1alpha3.ConnectionPoolSettings_HTTPSettings_H2UpgradePolicy) bool {
+	switch policy {
+	case networkingv1alpha3.ConnectionPoolSettings_HTTPSettings_UPGRADE:
+		return true
+	case networkingv1alpha3.ConnectionPoolSettings_HTTPSettings_DO_NOT_UPGRADE:
+		return false
+	default:
+		said := strings.ToUpper(u.port.Protocol)
+		return meshConfig(u.view).GetH2UpgradePolicy() == meshv1alpha1.MeshConfig_UPGRADE && (said == "HTTP" || said == "GRPC-WEB")
 	}
 }
 

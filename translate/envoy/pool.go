@@ -45,6 +45,7 @@ func retryBudget(b *networkingv1alpha3.TrafficPolicy_RetryBudget) *clusterv3.Cir
 	if n := b.GetMinRetryConcurrency(); n > 0 {
 		out.MinRetryConcurrency = wrapperspb.UInt32(n)
 	}
+	out.BudgetInterval = b.GetBudgetInterval()
 	return out
 }
 
@@ -78,7 +79,8 @@ func protocolOptions(u upstream) *httpv3.HttpProtocolOptions {
 	pool := u.policy.GetConnectionPool()
 	common, upstream := commonOptions(pool), namesOf(u).options()
 	h2, client := spokenHTTP2(u), pool.GetHttp().GetUseClientProtocol()
-	if common == nil && upstream == nil && !h2 && !client {
+	outliers := outlierErrors(u.policy.GetOutlierDetection())
+	if common == nil && upstream == nil && outliers == nil && !h2 && !client {
 		return nil
 	}
 	out := &httpv3.HttpProtocolOptions{}
@@ -95,7 +97,7 @@ func protocolOptions(u upstream) *httpv3.HttpProtocolOptions {
 			ProtocolConfig: &httpv3.HttpProtocolOptions_ExplicitHttpConfig_HttpProtocolOptions{HttpProtocolOptions: &corev3.Http1ProtocolOptions{}},
 		}}
 	}
-	out.CommonHttpProtocolOptions, out.UpstreamHttpProtocolOptions = common, upstream
+	out.CommonHttpProtocolOptions, out.UpstreamHttpProtocolOptions, out.OutlierDetection = common, upstream, outliers
 	return out
 }
 

@@ -19,7 +19,7 @@ import (
 func Render(v model.View) Resources {
 	out := Resources{Trace: Trace{}, Listeners: listeners(v, delivery{}), Routes: routeConfigs(v)}
 	for _, r := range out.Routes {
-		shareRetries(r)
+		shareRetries(r, retries(meshConfig(v).GetDefaultHttpRetryPolicy()))
 	}
 	out.Secrets = secrets(v)
 	for _, s := range v.Secrets {

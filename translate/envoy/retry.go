@@ -13,8 +13,8 @@ import (
 	"github.com/portreeve/portreeve/translate/resource"
 )
 
-// retries renders when a request is sent again: as the VirtualService says, and where it
-// says nothing as Istio does. Without attempts it is nil, which is never.
+// retries renders when a request is sent again: as the VirtualService or else the mesh says,
+// and where neither says anything as Istio does. Without attempts it is nil, which is never.
 func retries(r *networkingv1alpha3.HTTPRetry) *routev3.RetryPolicy {
 	out := defaultRetries()
 	if r == nil {

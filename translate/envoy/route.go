@@ -1,6 +1,7 @@
 package envoy
 
 import (
+	"cmp"
 	"fmt"
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
@@ -37,7 +38,7 @@ func routeConfig(v model.View, p model.Port) *routev3.RouteConfiguration {
 func virtualHost(v model.View, p model.Port, h model.VirtualHost, keys []string) *routev3.VirtualHost {
 	out := &routev3.VirtualHost{
 		Name:                       fmt.Sprintf("%s:%d", h.Host, p.Number),
-		IncludeRequestAttemptCount: true,
+		IncludeRequestAttemptCount: countsAttempts(meshConfig(v)),
 	}
 	for _, d := range h.Domains {
 		out.Domains = append(out.Domains, string(d))
@@ -119,9 +120,10 @@ func directResponse(d *networkingv1alpha3.HTTPDirectResponse) *routev3.DirectRes
 // routeAction renders how a request is sent on.
 func routeAction(v model.View, p model.Port, r model.Route, targets []*routev3.WeightedCluster_ClusterWeight, headers headers) *routev3.RouteAction {
 	out := &routev3.RouteAction{
-		RetryPolicy:           retries(r.HTTP.GetRetries()),
+		RetryPolicy:           retries(cmp.Or(r.HTTP.GetRetries(), meshConfig(v).GetDefaultHttpRetryPolicy())),
 		HashPolicy:            hashPolicies(v, p, r.HTTP.GetRoute(), r.Hosts),
 		RequestMirrorPolicies: mirrors(v, p, r),
+		AppendXForwardedHost:  tellsHost(meshConfig(v)),
 	}
 	if len(out.GetHashPolicy()) > 0 && out.GetRetryPolicy() != nil {
 		// What belongs to one endpoint is sent there again, as in Istio.

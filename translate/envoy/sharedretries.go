@@ -7,11 +7,15 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// shareRetries moves the default retry policy of routes to their virtual host, where it
+// shareRetries moves the standard retry policy of routes to their virtual host, where it
 // means the same. Envoy builds one for each that is written, which with a thousand hosts
 // is a third of the time that it takes to take up an edit.
-func shareRetries(routes *routev3.RouteConfiguration) {
-	standard := defaultRetries()
+//
+// Where the standard is nil, which is no retries, nothing is moved.
+func shareRetries(routes *routev3.RouteConfiguration, standard *routev3.RetryPolicy) {
+	if standard == nil {
+		return
+	}
 	s := sharing{standard: standard, bytes: marshaled(nil, standard)}
 	for _, h := range routes.GetVirtualHosts() {
 		s.host(h)

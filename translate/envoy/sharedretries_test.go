@@ -27,7 +27,7 @@ func TestShareRetries(t *testing.T) {
 			for _, p := range c.policies {
 				h.Routes = append(h.Routes, &routev3.Route{Action: &routev3.Route_Route{Route: &routev3.RouteAction{RetryPolicy: p}}})
 			}
-			shareRetries(&routev3.RouteConfiguration{VirtualHosts: []*routev3.VirtualHost{h}})
+			shareRetries(&routev3.RouteConfiguration{VirtualHosts: []*routev3.VirtualHost{h}}, defaultRetries())
 			if got := h.GetRetryPolicy() != nil; got != c.shared {
 				t.Errorf("the host has a policy: %v, want %v", got, c.shared)
 			}

@@ -39,7 +39,7 @@ func speaksTLS(tls *networkingv1alpha3.ClientTLSSettings) bool {
 
 func spokenHTTP2(u upstream) bool {
 	http := u.policy.GetConnectionPool().GetHttp()
-	return !http.GetUseClientProtocol() && (model.SpeaksHTTP2(u.port.Protocol) || http.GetH2UpgradePolicy() == networkingv1alpha3.ConnectionPoolSettings_HTTPSettings_UPGRADE)
+	return !http.GetUseClientProtocol() && (model.SpeaksHTTP2(u.port.Protocol) || upgrades(u, http.GetH2UpgradePolicy()))
 }
 
 // serverNames are the names that a backend is asked for and that its certificate must have.

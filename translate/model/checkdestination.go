@@ -107,6 +107,11 @@ func (m *Model) checkDestinations() diag.List {
 			}
 		}
 	}
+	for d, indices := range m.delegates.served {
+		for i := range indices {
+			out = append(out, m.httpDestinations(d, i)...)
+		}
+	}
 	return out
 }
 
@@ -116,17 +121,8 @@ func (m *Model) destinationsOf(vs *resource.Resource) diag.List {
 	add := func(kind string, i, j int, d *networkingv1alpha3.Destination, effect string) {
 		out = append(out, m.destination(vs, resource.Path{"spec", kind, i, "route", j, "destination"}, d, effect)...)
 	}
-	for i, r := range spec.GetHttp() {
-		for j, d := range r.GetRoute() {
-			add("http", i, j, d.GetDestination(), "the route answers 503")
-		}
-		for j, d := range resource.Mirrors(r) {
-			at := resource.Path{"spec", "http", i, "mirrors", j, "destination"}
-			if r.GetMirror() != nil {
-				at = resource.Path{"spec", "http", i, "mirror"}
-			}
-			out = append(out, m.destination(vs, at, d.GetDestination(), "no copies are sent")...)
-		}
+	for i := range spec.GetHttp() {
+		out = append(out, m.httpDestinations(vs, i)...)
 	}
 	for i, r := range spec.GetTls() {
 		for j, d := range r.GetRoute() {
@@ -137,6 +133,22 @@ func (m *Model) destinationsOf(vs *resource.Resource) diag.List {
 		for j, d := range r.GetRoute() {
 			add("tcp", i, j, d.GetDestination(), "its connections are closed")
 		}
+	}
+	return out
+}
+
+func (m *Model) httpDestinations(vs *resource.Resource, index int) diag.List {
+	path, r := resource.Path{"spec", "http", index}, httpOf(vs)[index]
+	var out diag.List
+	for j, d := range r.GetRoute() {
+		out = append(out, m.destination(vs, path.Field("route", j, "destination"), d.GetDestination(), "the route answers 503")...)
+	}
+	for j, d := range resource.Mirrors(r) {
+		at := path.Field("mirrors", j, "destination")
+		if r.GetMirror() != nil {
+			at = path.Field("mirror")
+		}
+		out = append(out, m.destination(vs, at, d.GetDestination(), "no copies are sent")...)
 	}
 	return out
 }
@@ -154,8 +166,7 @@ func (m *Model) destination(vs *resource.Resource, at resource.Path, d *networki
 			WithHint("one of %s", portsOf(services)))
 	}
 	if name := d.GetSubset(); name != "" && !m.rules.hasSubset(host, name) {
-		out = append(out, finding(diag.CodeUnknownSubset, vs, at.Field("subset"), "no DestinationRule for %s defines the subset %q, so %s", host, name, effect).
-			WithHint("add a DestinationRule with host: %s and subsets: [{name: %s, labels: …}]", host, name))
+		out = append(out, m.unknownSubset(vs, at.Field("subset"), host, name, effect))
 	}
 	return out
 }

@@ -17,6 +17,12 @@ func (m *Model) checkRoutes() diag.List {
 	for _, g := range m.gateways {
 		known[g.Namespace+"/"+g.Name] = true
 	}
+	for key := range m.settings.Refused {
+		if key.Kind == resource.Gateway {
+			// It is there, and its own error says why it is not served.
+			known[key.Namespace+"/"+key.Name] = true
+		}
+	}
 	seen := map[*resource.Resource]bool{}
 	for name, services := range m.routes {
 		for _, vs := range services {
@@ -29,8 +35,10 @@ func (m *Model) checkRoutes() diag.List {
 			}
 		}
 	}
-	for d := range m.delegates.users {
-		out = append(out, m.unknownServices(d)...)
+	for d, indices := range m.delegates.served {
+		for i := range indices {
+			out = append(out, m.unknownHTTP(d, i)...)
+		}
 	}
 	return out
 }
@@ -50,9 +58,8 @@ func (m *Model) unknownGateway(vs *resource.Resource, name string) diag.Diagnost
 func (m *Model) unknownServices(vs *resource.Resource) diag.List {
 	spec := vs.Spec.(*networkingv1alpha3.VirtualService)
 	var out diag.List
-	for i, r := range spec.GetHttp() {
-		out = append(out, m.unknownHosts(vs, resource.Path{"spec", "http", i}, resolved(m.settings, vs.Namespace, r.GetRoute()), "the route answers 503")...)
-		out = append(out, m.unknownMirrors(vs, resource.Path{"spec", "http", i}, r)...)
+	for i := range spec.GetHttp() {
+		out = append(out, m.unknownHTTP(vs, i)...)
 	}
 	for i, r := range spec.GetTls() {
 		out = append(out, m.unknownHosts(vs, resource.Path{"spec", "tls", i}, resolved(m.settings, vs.Namespace, r.GetRoute()), "its connections are closed")...)
@@ -61,6 +68,12 @@ func (m *Model) unknownServices(vs *resource.Resource) diag.List {
 		out = append(out, m.unknownHosts(vs, resource.Path{"spec", "tcp", i}, resolved(m.settings, vs.Namespace, r.GetRoute()), "its connections are closed")...)
 	}
 	return out
+}
+
+func (m *Model) unknownHTTP(vs *resource.Resource, index int) diag.List {
+	path, r := resource.Path{"spec", "http", index}, httpOf(vs)[index]
+	out := m.unknownHosts(vs, path, resolved(m.settings, vs.Namespace, r.GetRoute()), "the route answers 503")
+	return append(out, m.unknownMirrors(vs, path, r)...)
 }
 
 func (m *Model) unknownHosts(vs *resource.Resource, route resource.Path, hosts []Host, effect string) diag.List {

@@ -30,6 +30,11 @@ type gatewaySide struct {
 
 func (m *Model) gatewaySide() gatewaySide {
 	out := gatewaySide{namespaces: map[string]bool{}, labels: map[string]map[string]bool{}, names: map[string]bool{}, anonymous: newIndex(), foldingCase: newIndex()}
+	for key := range m.settings.Refused {
+		if key.Kind == resource.Gateway {
+			out.namespaces[key.Namespace], out.names[key.Name] = true, true
+		}
+	}
 	folding := m.routesFoldingCase()
 	for _, g := range m.gateways {
 		spec := g.Spec.(*networkingv1alpha3.Gateway)

@@ -19,15 +19,24 @@ type delegates struct {
 	merged map[*resource.Resource][]Route
 	// users holds, by delegate, the VirtualServices of Gateways that lead to it.
 	users map[*resource.Resource][]*resource.Resource
+	// served holds, by delegate, the routes that are part of some VirtualService of a Gateway.
+	served map[*resource.Resource]map[int]bool
 	// found are the findings of merging.
 	found diag.List
 }
 
 func newDelegates() delegates {
-	return delegates{byName: map[string]*resource.Resource{}, merged: map[*resource.Resource][]Route{}, users: map[*resource.Resource][]*resource.Resource{}}
+	return delegates{byName: map[string]*resource.Resource{}, merged: map[*resource.Resource][]Route{}, users: map[*resource.Resource][]*resource.Resource{}, served: map[*resource.Resource]map[int]bool{}}
 }
 
 func (d *delegates) add(r *resource.Resource) { d.byName[r.Namespace+"/"+r.Name] = r }
+
+func (d *delegates) serve(delegate *resource.Resource, index int) {
+	if d.served[delegate] == nil {
+		d.served[delegate] = map[int]bool{}
+	}
+	d.served[delegate][index] = true
+}
 
 // delegate merges every VirtualService of a Gateway that delegates with its delegates.
 func (m *Model) delegate() {
@@ -80,6 +89,7 @@ func (m *Model) mergedRoutes(vs *resource.Resource) []Route {
 					WithHint("write a match that is within spec.http[%d].match of %s, with the same ignoreUriCase", i, vs.Key))
 				continue
 			}
+			m.delegates.serve(to, j)
 			out = append(out, Route{VirtualService: vs, Index: i, HTTP: merged})
 		}
 	}

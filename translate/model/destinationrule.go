@@ -19,6 +19,8 @@ type Rule struct {
 	policy  *networkingv1alpha3.TrafficPolicy
 	// from has the policy.
 	from *resource.Resource
+	// base is what counts in the blocks that the rule leaves out; it may be nil.
+	base *networkingv1alpha3.TrafficPolicy
 }
 
 // Policy returns what the rule says of a port and, unless it is empty, a subset. A subset's
@@ -29,7 +31,7 @@ func (r Rule) Policy(port uint32, subset string) *networkingv1alpha3.TrafficPoli
 	if i := slices.IndexFunc(r.Subsets, func(s *networkingv1alpha3.Subset) bool { return s.GetName() == subset }); i >= 0 {
 		out = overlaid(out, r.Subsets[i].GetTrafficPolicy(), port)
 	}
-	return out
+	return over(r.base, out)
 }
 
 // overlaid returns a policy for one port with another over it.

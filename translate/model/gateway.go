@@ -3,8 +3,8 @@
 package model
 
 import (
+	"cmp"
 	"maps"
-	"strings"
 )
 
 // Gateway is the identity of one Envoy gateway, as Istio sees a workload.
@@ -17,22 +17,9 @@ type Gateway struct {
 	Locality string
 }
 
-// localityLabel is the label by which a workload of Istio says where it runs.
-const localityLabel = "istio-locality"
-
 // Place returns where the gateway runs, region/zone/subzone, or "" where that is not known.
-// The label counts before what the node says; since a label has no slash, dots part it.
-func (g Gateway) Place() string {
-	label := g.Labels[localityLabel]
-	switch {
-	case label == "":
-		return g.Locality
-	case strings.Contains(label, "/"):
-		return label
-	default:
-		return strings.ReplaceAll(label, ".", "/")
-	}
-}
+// The label counts before what the node says.
+func (g Gateway) Place() string { return cmp.Or(placeIn(g.Labels), g.Locality) }
 
 // Selected reports whether every label of selector is on the gateway. An empty selector selects all.
 func (g Gateway) Selected(selector map[string]string) bool {

@@ -18,6 +18,7 @@ const exportToAnnotation = "networking.istio.io/exportTo"
 func (r *registry) kubernetes(origin *resource.Resource, workloads workloadIndex, settings Settings) definition {
 	spec := origin.Spec.(*kubernetesv1.ServiceSpec)
 	s := Service{Host: Host(origin.Name + "." + origin.Namespace + ".svc." + settings.DomainSuffix), Origin: origin, Resolution: networkingv1alpha3.ServiceEntry_STATIC}
+	s.Nearest = nearest(resource.TrafficDistribution(origin.Annotations, spec.GetTrafficDistribution()))
 	selected := usableFor(s.Resolution, workloads.selected(origin.Namespace, spec.GetSelector()))
 	for _, p := range spec.GetPorts() {
 		if p.GetProtocol() != "" && p.GetProtocol() != "TCP" {
@@ -32,13 +33,18 @@ func (r *registry) kubernetes(origin *resource.Resource, workloads workloadIndex
 		}
 		s.Ports = append(s.Ports, port)
 	}
-	var exportTo []string
-	for part := range strings.SplitSeq(origin.Annotations[exportToAnnotation], ",") {
+	return definition{s, serviceExportTo(origin)}
+}
+
+// serviceExportTo returns where a Service is exported to, as its annotation says.
+func serviceExportTo(r *resource.Resource) []string {
+	var out []string
+	for part := range strings.SplitSeq(r.Annotations[exportToAnnotation], ",") {
 		if part = strings.TrimSpace(part); part != "" {
-			exportTo = append(exportTo, part)
+			out = append(out, part)
 		}
 	}
-	return definition{s, exportTo}
+	return out
 }
 
 // kubernetesWorkloads returns the WorkloadEntries that a Service selects. Where its
@@ -103,8 +109,9 @@ func (x *sliceIndex) endpoints(service *resource.Resource, p *kubernetesv1.Servi
 	return out
 }
 
-// sliceEndpoints returns the endpoints of a slice that are ready. Their labels are the
-// slice's: nothing is known here of pods.
+// sliceEndpoints returns the endpoints of a slice that are ready, or of which that is not
+// known. One that is going away is not ready, whether it still serves or not, and gets no
+// new requests, as in Istio. Their labels are the slice's: nothing is known here of pods.
 func sliceEndpoints(r *resource.Resource, p *kubernetesv1.ServicePort, service *kubernetesv1.ServiceSpec) []Endpoint {
 	slice := r.Spec.(*kubernetesv1.EndpointSlice)
 	number, ok := portOf(slice.GetPorts(), p)
@@ -116,7 +123,7 @@ func sliceEndpoints(r *resource.Resource, p *kubernetesv1.ServicePort, service *
 		if c := e.GetConditions(); c != nil && c.Ready != nil && !c.GetReady() && !service.GetPublishNotReadyAddresses() {
 			continue
 		}
-		out = append(out, Endpoint{Address: e.GetAddresses()[0], Port: number, Labels: r.Labels, Weight: 1})
+		out = append(out, kubernetesEndpoint(r, e.GetAddresses()[0], number, e.GetZone(), e.GetNodeName()))
 	}
 	return out
 }
@@ -133,10 +140,19 @@ func olderEndpoints(r *resource.Resource, p *kubernetesv1.ServicePort, service *
 			addresses = slices.Concat(addresses, s.GetNotReadyAddresses())
 		}
 		for _, a := range addresses {
-			out = append(out, Endpoint{Address: a.GetIp(), Port: number, Labels: r.Labels, Weight: 1})
+			out = append(out, kubernetesEndpoint(r, a.GetIp(), number, "", a.GetNodeName()))
 		}
 	}
 	return out
+}
+
+func kubernetesEndpoint(r *resource.Resource, address string, port uint32, zone, node string) Endpoint {
+	place := slicePlace(r.Labels, zone)
+	labels := WithTopology(r.Labels, place)
+	if node != "" {
+		labels = withLabels(labels, map[string]string{hostLabel: node})
+	}
+	return Endpoint{Address: address, Port: port, Labels: labels, Weight: 1, Locality: place}
 }
 
 // portOf returns the number that endpoints have for a Service's port: that of the same name.

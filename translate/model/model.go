@@ -20,6 +20,8 @@ type Model struct {
 	gateways []*resource.Resource
 	// routes holds the VirtualServices by the Gateway ("namespace/name") that they name, in Istio's order.
 	routes map[string][]*resource.Resource
+	// meshOnly are the VirtualServices that name no Gateway, in Istio's order.
+	meshOnly []*resource.Resource
 	// delegates holds what VirtualServices delegate to.
 	delegates delegates
 	services  registry
@@ -76,7 +78,7 @@ func Build(resources []resource.Resource, settings Settings) (*Model, diag.List)
 		rules:     ruleIndex{},
 		migrated:  map[*resource.Resource]*resource.Resource{},
 	}
-	for _, r := range inIstioOrder(resources) {
+	for _, r := range withExportTo(inIstioOrder(resources), m.settings.Mesh.Config) {
 		m.add(r)
 	}
 	m.services.complete(m.settings)
@@ -95,7 +97,11 @@ func (m *Model) add(r *resource.Resource) {
 			m.delegates.add(r)
 			return
 		}
-		for _, name := range gatewayNames(spec, r.Namespace) {
+		names := gatewayNames(spec, r.Namespace)
+		if len(names) == 0 {
+			m.meshOnly = append(m.meshOnly, r)
+		}
+		for _, name := range names {
 			m.routes[name] = append(m.routes[name], r)
 		}
 	case *networkingv1alpha3.DestinationRule:
@@ -139,6 +145,7 @@ func (m *Model) visibleServices(g Gateway) []Service {
 	out := m.services.visible(g)
 	for i, s := range out {
 		out[i].Rule = m.rules.of(s, g, m.settings.RootNamespace)
+		out[i].Rule.base = baseline(m.settings.Mesh.Config, s)
 	}
 	return out
 }

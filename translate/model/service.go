@@ -22,6 +22,8 @@ type Service struct {
 	// SubjectAltNames are the names that a backend's certificate may have where no
 	// DestinationRule says so.
 	SubjectAltNames []string
+	// Nearest is what the service itself says of localities, or nil. It needs no outlier detection.
+	Nearest *networkingv1alpha3.LocalityLoadBalancerSetting
 	// Rule is what DestinationRules say of the host to this gateway.
 	Rule Rule
 }
@@ -42,7 +44,7 @@ type Endpoint struct {
 	Labels  map[string]string
 	// Weight is 1 or more.
 	Weight uint32
-	// Locality is region/zone/subzone, as far as it is known.
+	// Locality is region/zone/subzone, as far as it is known; the labels say it too.
 	Locality string
 }
 

@@ -22,6 +22,9 @@ type Settings struct {
 	SecretsDirs []string
 	// Secrets are the Secret manifests and what is in SecretsDirs. Compile sets it.
 	Secrets []*resource.Secret
+	// Refused are the objects that are written but left out for errors of their own, so that
+	// nobody says of them that they are not there. Compile sets it.
+	Refused map[resource.Key]bool
 	// KeyFetch says who fetches keys that a policy does not hold itself.
 	KeyFetch KeyFetch
 	// Keys are the keys that have been fetched. A source that is not among them rejects

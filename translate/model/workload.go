@@ -24,7 +24,7 @@ func (w workload) endpoint(port string, number uint32) Endpoint {
 	if strings.HasPrefix(w.GetAddress(), unixPrefix) {
 		number = 0
 	}
-	return Endpoint{Address: w.GetAddress(), Port: number, Labels: w.labels, Weight: cmp.Or(w.GetWeight(), 1), Locality: w.GetLocality()}
+	return Endpoint{Address: w.GetAddress(), Port: number, Labels: WithTopology(w.labels, w.GetLocality()), Weight: cmp.Or(w.GetWeight(), 1), Locality: w.GetLocality()}
 }
 
 const unixPrefix = "unix://"

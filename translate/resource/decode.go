@@ -139,6 +139,10 @@ func Unique(objects []Object) ([]Resource, diag.List) {
 	return resources, diags
 }
 
+// Refused returns the key of an object that its own errors leave out, or false where there
+// are none or its key cannot be read.
+func (o *Object) Refused() (Key, bool) { return o.resource.Key, o.named && o.diags.HasErrors() }
+
 // again returns the findings of an object whose key an earlier one has.
 func (o *Object) again(first *Object) diag.List {
 	path := Path{"metadata", "name"}

@@ -12,7 +12,7 @@ func destinationRuleFields() []string {
 	out := []string{"host", "exportTo", "workloadSelector.matchLabels", "subsets.name", "subsets.labels"}
 	for _, at := range []string{"trafficPolicy.", "subsets.trafficPolicy."} {
 		out = append(out, at+"proxyProtocol.version", at+"portLevelSettings.port.number")
-		out = append(out, at+"retryBudget.percent", at+"retryBudget.minRetryConcurrency")
+		out = append(out, at+"retryBudget.percent", at+"retryBudget.minRetryConcurrency", at+"retryBudget.budgetInterval")
 		for _, field := range portPolicyFields() {
 			out = append(out, at+field, at+"portLevelSettings."+field)
 		}
@@ -23,11 +23,13 @@ func destinationRuleFields() []string {
 // portPolicyFields are the fields of a policy that one for a port has too.
 func portPolicyFields() []string {
 	const balancer, tcp, http, outlier, tls = "loadBalancer.", "connectionPool.tcp.", "connectionPool.http.", "outlierDetection.", "tls."
-	const hash = balancer + "consistentHash."
+	const hash, utilization = balancer + "consistentHash.", balancer + "backendUtilization."
 	return []string{
 		balancer + "simple", balancer + "warmupDurationSecs", balancer + "warmup.duration", balancer + "warmup.minimumPercent", balancer + "warmup.aggression",
 		balancer + "localityLbSetting.enabled", balancer + "localityLbSetting.distribute.from", balancer + "localityLbSetting.distribute.to",
 		balancer + "localityLbSetting.failover.from", balancer + "localityLbSetting.failover.to", balancer + "localityLbSetting.failoverPriority",
+		utilization + "weightStabilizationPeriod", utilization + "weightExpirationPeriod", utilization + "weightUpdatePeriod",
+		utilization + "errorUtilizationPenaltyPercent", utilization + "metricNamesForComputingUtilization",
 		hash + "httpHeaderName", hash + "useSourceIp", hash + "httpQueryParameterName", hash + "minimumRingSize",
 		hash + "httpCookie.name", hash + "httpCookie.path", hash + "httpCookie.ttl", hash + "httpCookie.attributes.name", hash + "httpCookie.attributes.value",
 		hash + "ringHash.minimumRingSize", hash + "maglev.tableSize",
@@ -37,6 +39,7 @@ func portPolicyFields() []string {
 		http + "h2UpgradePolicy", http + "useClientProtocol", http + "maxConcurrentStreams", http + "http2KeepAlive.interval", http + "http2KeepAlive.timeout",
 		outlier + "consecutiveErrors", outlier + "consecutive5xxErrors", outlier + "consecutiveGatewayErrors", outlier + "consecutiveLocalOriginFailures",
 		outlier + "splitExternalLocalOriginErrors", outlier + "interval", outlier + "baseEjectionTime", outlier + "maxEjectionPercent", outlier + "minHealthPercent",
+		outlier + "outlierDetectionHttpErrorCodes",
 		tls + "mode", tls + "clientCertificate", tls + "privateKey", tls + "caCertificates", tls + "caCrl", tls + "subjectAltNames", tls + "sni", tls + "insecureSkipVerify", tls + "credentialName",
 	}
 }

@@ -20,8 +20,22 @@ func (c *checker) loadBalancer(path Path, l *networkingv1alpha3.LoadBalancerSett
 			WithHint("LEAST_REQUEST, ROUND_ROBIN or RANDOM")
 	}
 	c.consistentHash(path.Field("consistentHash"), l.GetConsistentHash())
+	c.utilization(path.Field("backendUtilization"), l.GetBackendUtilization())
 	c.warmup(path, l)
 	c.localities(path.Field("localityLbSetting"), l.GetLocalityLbSetting(), outlier)
+}
+
+// utilization checks how what backends say of their load becomes their share.
+func (c *checker) utilization(path Path, u *networkingv1alpha3.LoadBalancerSettings_BackendUtilizationLB) {
+	c.fromZero(path.Field("weightStabilizationPeriod"), u.GetWeightStabilizationPeriod())
+	c.positive(path.Field("weightExpirationPeriod"), u.GetWeightExpirationPeriod(), time.Millisecond)
+	c.positive(path.Field("weightUpdatePeriod"), u.GetWeightUpdatePeriod(), 100*time.Millisecond)
+	for i, name := range u.GetMetricNamesForComputingUtilization() {
+		if name == "" {
+			at := path.Field("metricNamesForComputingUtilization", i)
+			c.add(diag.CodeEmptyValue, at, "the name of the metric is empty").WithHint("for example named_metrics.queue, or cpu_utilization")
+		}
+	}
 }
 
 // The sizes of tables that Envoy takes.
@@ -108,7 +122,7 @@ func (c *checker) warmup(path Path, l *networkingv1alpha3.LoadBalancerSettings) 
 		c.add(diag.CodeDestinationRule, at.Field("aggression"), "the aggression %v is below 1", a.GetValue()).WithHint("1 or more")
 	}
 	simple := l.GetSimple()
-	slow := simple == networkingv1alpha3.LoadBalancerSettings_RANDOM || simple == networkingv1alpha3.LoadBalancerSettings_PASSTHROUGH || l.GetConsistentHash() != nil
+	slow := simple == networkingv1alpha3.LoadBalancerSettings_RANDOM || simple == networkingv1alpha3.LoadBalancerSettings_PASSTHROUGH || l.GetConsistentHash() != nil || l.GetBackendUtilization() != nil
 	if slow && (w != nil || l.GetWarmupDurationSecs() != nil) {
 		c.addKey(diag.CodeIgnoredField, c.deepest(path, "warmup"), "the warmup is ignored: only LEAST_REQUEST and ROUND_ROBIN know one").WithHint("leave it out")
 	}
@@ -124,7 +138,7 @@ func (c *checker) localities(path Path, l *networkingv1alpha3.LocalityLoadBalanc
 		c.add(diag.CodeOneOf, path, "%s has distribute beside failover", path).WithHint("keep one of them")
 	}
 	if failover && outlier == nil {
-		c.add(diag.CodeLocality, path, "the failover has no effect: without outlierDetection a gateway does not notice that endpoints fail").WithHint("add outlierDetection beside loadBalancer")
+		c.add(diag.CodeLocality, path, "the failover has no effect: without outlierDetection a gateway does not notice that endpoints fail").WithHint("add outlierDetection beside loadBalancer, or to defaultTrafficPolicy of the mesh configuration")
 	}
 	for i, d := range l.GetDistribute() {
 		c.distribute(path.Field("distribute", i), d)

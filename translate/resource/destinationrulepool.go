@@ -51,6 +51,12 @@ func (c *checker) outlierDetection(path Path, o *networkingv1alpha3.OutlierDetec
 	c.positive(path.Field("baseEjectionTime"), o.GetBaseEjectionTime(), time.Millisecond)
 	c.percent(path.Field("maxEjectionPercent"), float64(o.GetMaxEjectionPercent()))
 	c.percent(path.Field("minHealthPercent"), float64(o.GetMinHealthPercent()))
+	for i, code := range o.GetOutlierDetectionHttpErrorCodes() {
+		if code < 100 || code > 599 {
+			at := path.Field("outlierDetectionHttpErrorCodes", i)
+			c.add(diag.CodeDestinationRule, at, "%d is not the status of a response", code).WithHint("100 to 599")
+		}
+	}
 	if o.GetConsecutiveErrors() != 0 { //nolint:staticcheck // people have it
 		at := path.Field("consecutiveErrors")
 		c.addKey(diag.CodeIgnoredField, at, "%s is ignored, as in Istio", at).WithHint("consecutive5xxErrors or consecutiveGatewayErrors")
@@ -63,6 +69,7 @@ func (c *checker) outlierDetection(path Path, o *networkingv1alpha3.OutlierDetec
 
 func (c *checker) retryBudget(path Path, b *networkingv1alpha3.TrafficPolicy_RetryBudget) {
 	c.percent(path.Field("percent"), b.GetPercent().GetValue())
+	c.fromZero(path.Field("budgetInterval"), b.GetBudgetInterval())
 }
 
 func (c *checker) notNegative(path Path, n int32) {
@@ -89,7 +96,7 @@ func (c *checker) positive(path Path, d *durationpb.Duration, least time.Duratio
 
 // notBelowZero checks a duration of which 0 switches the limit off.
 func (c *checker) notBelowZero(path Path, d *durationpb.Duration) {
-	if d != nil && (!d.IsValid() || d.AsDuration() < 0 || d.AsDuration() > maxDuration) {
+	if isBelowZero(d) {
 		c.add(diag.CodeDestinationRule, path, "%s is %s", path, d.AsDuration()).WithHint("0s, which is no limit, to %s", maxDuration)
 		return
 	}
@@ -101,6 +108,17 @@ func (c *checker) wholeMilliseconds(path Path, d *durationpb.Duration) {
 	if d.AsDuration()%time.Millisecond != 0 {
 		c.add(diag.CodeDestinationRule, path, "%s is %s", path, d.AsDuration()).WithHint("a whole number of milliseconds")
 	}
+}
+
+// fromZero checks a duration of which 0 is one as any other.
+func (c *checker) fromZero(path Path, d *durationpb.Duration) {
+	if isBelowZero(d) {
+		c.add(diag.CodeDestinationRule, path, "%s is %s", path, d.AsDuration()).WithHint("0s to %s", maxDuration)
+	}
+}
+
+func isBelowZero(d *durationpb.Duration) bool {
+	return d != nil && (!d.IsValid() || d.AsDuration() < 0 || d.AsDuration() > maxDuration)
 }
 
 // maxDuration keeps durations in what Envoy and the kernel can count.

@@ -24,7 +24,7 @@ const (
 // expression refuses a CEL expression that Envoy cannot read, for which it would refuse the
 // whole listener. What it accepts here was tried with Envoy 1.40: no loops (all, exists,
 // map, filter), no message, and only the functions of CEL's core. It warns of a name that no
-// attribute has: such an expression is never true.
+// request has.
 func (c *checker) expression(path Path, text string) {
 	if problem, hint := unreadable(text); problem != "" {
 		c.add(diag.CodeExpression, path, "Envoy cannot read the expression: %s", problem).WithHint("%s", hint)
@@ -35,18 +35,19 @@ func (c *checker) expression(path Path, text string) {
 		c.add(diag.CodeExpression, path, "Envoy cannot read the expression: %s", errs).WithHint("a CEL expression such as response.code >= 400")
 		return
 	}
-	w := &expressionWalk{strangers: map[string]bool{}}
+	w := &expressionWalk{strangers: map[string]bool{}, asked: map[string]bool{}}
 	w.walk(tree, 1)
 	if w.problem != "" {
 		c.add(diag.CodeExpression, path, "Envoy cannot read the expression: %s", w.problem).WithHint("%s", w.hint)
 		return
 	}
 	for _, name := range slices.Sorted(maps.Keys(w.strangers)) {
-		hint := "one of " + strings.Join(attributeRoots(), ", ")
-		if near := nearest(name, attributeRoots()); near != "" {
-			hint = "did you mean " + near + "?"
+		c.unknownName(path, name, "what depends on it is never logged")
+	}
+	for _, name := range slices.Sorted(maps.Keys(w.asked)) {
+		if !w.strangers[name] {
+			c.unknownName(path, name, "the answer of has() or in is always no")
 		}
-		c.add(diag.CodeExpressionName, path, "the expression names %s, which no request has, so what depends on it is never logged", name).WithHint("%s", hint)
 	}
 }
 
@@ -105,7 +106,9 @@ func hasField(h parser.ExprHelper, target ast.Expr, args []ast.Expr) (ast.Expr, 
 // expressionWalk looks at every node of an expression.
 type expressionWalk struct {
 	problem, hint string
-	strangers     map[string]bool
+	// strangers are names that no request has, and asked those of which it is asked only
+	// whether a request has them.
+	strangers, asked map[string]bool
 }
 
 func (w *expressionWalk) refuse(problem, hint string) {
@@ -138,6 +141,11 @@ func (w *expressionWalk) walk(e ast.Expr, depth int) {
 			w.walk(entry.AsMapEntry().Value(), depth+1)
 		}
 	case ast.SelectKind:
+		found := w.strangers
+		if e.AsSelect().IsTestOnly() {
+			found = w.asked
+		}
+		w.attribute(e.AsSelect().Operand(), e.AsSelect().FieldName(), found)
 		w.walk(e.AsSelect().Operand(), depth+1)
 	case ast.IdentKind:
 		if name := strings.TrimPrefix(e.AsIdent(), "."); !slices.Contains(attributeRoots(), name) && !slices.Contains(typeNames(), name) {
@@ -168,6 +176,7 @@ func (w *expressionWalk) call(call ast.CallExpr, depth int) {
 	case name == "matches":
 		w.regex(args[1])
 	}
+	w.attributeIn(name, args)
 	for _, a := range args {
 		w.walk(a, depth+1)
 	}
@@ -184,11 +193,6 @@ func functions() map[string][2]int {
 		out[name] = [2]int{1, 2}
 	}
 	return out
-}
-
-// attributeRoots are the names that Envoy knows of a request or connection.
-func attributeRoots() []string {
-	return []string{"request", "response", "source", "destination", "connection", "upstream", "metadata", "filter_state", "upstream_filter_state", "xds"}
 }
 
 func typeNames() []string {

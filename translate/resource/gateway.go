@@ -10,9 +10,10 @@ import (
 	"github.com/portreeve/portreeve/internal/diag"
 )
 
-// gatewayFields are the fields of a Gateway that are translated.
+// gatewayFields are the fields of a Gateway that are translated, and those that have their
+// own error.
 func gatewayFields() []string {
-	out := []string{"selector", "servers.port.number", "servers.port.name", "servers.port.protocol", "servers.hosts", "servers.bind", "servers.name", "servers.defaultEndpoint"}
+	out := []string{"selector", "servers.port.number", "servers.port.name", "servers.port.protocol", "servers.port.targetPort", "servers.hosts", "servers.bind", "servers.name", "servers.defaultEndpoint"}
 	for _, f := range []string{
 		"mode", "httpsRedirect", "serverCertificate", "privateKey", "caCertificates", "caCrl", "credentialName", "credentialNames", "caCertCredentialName",
 		"tlsCertificates.serverCertificate", "tlsCertificates.privateKey", "tlsCertificates.caCertificates", "subjectAltNames", "verifyCertificateSpki",
@@ -79,6 +80,9 @@ func (c *checker) serverPort(path Path, port *networkingv1alpha3.Port) {
 		c.addMissing(diag.CodePort, path, "%s has no number", path).WithHint("1 to 65535")
 	} else {
 		c.portNumber(path.Field("number"), port.GetNumber())
+	}
+	if at := path.Field("targetPort"); c.written(at) {
+		c.addKey(diag.CodeGateway, at, "%s is not allowed, as in Istio: a server listens on port.number, and the VirtualService says where requests go", at).WithHint("leave it out")
 	}
 	if port.GetName() == "" {
 		c.addMissing(diag.CodeGateway, path, "%s has no name", path).WithHint("for example name: http")

@@ -54,7 +54,10 @@ func covers(a, b string) bool {
 // exportTo accepts "*" for every namespace, "." for the object's own, namespaces by name,
 // and what else the kind has.
 func (c *checker) exportTo(values []string, more ...string) {
-	path := Path{"spec", "exportTo"}
+	c.exportToAt(Path{"spec", "exportTo"}, values, more...)
+}
+
+func (c *checker) exportToAt(path Path, values []string, more ...string) {
 	seen := map[string]bool{}
 	for i, v := range values {
 		name := v
@@ -65,7 +68,7 @@ func (c *checker) exportTo(values []string, more ...string) {
 		case v != "*" && v != "." && !slices.Contains(more, v) && !isLabel(v):
 			c.add(diag.CodeExportTo, path.Field(i), "%q is not a namespace", v).WithHint(`"*" for every namespace, "." for this one, or a namespace`)
 		case len(values) > 1 && (v == "*" || v == "~"):
-			c.add(diag.CodeOneOf, path, "spec.exportTo has %q beside other values", v).WithHint("keep one of them; %q says all", v)
+			c.add(diag.CodeOneOf, path, "%s has %q beside other values", path, v).WithHint("keep one of them; %q says all", v)
 		case seen[name]:
 			c.add(diag.CodeExportTo, path.Field(i), "%q is in the list already", v).WithHint("write each namespace once")
 		}

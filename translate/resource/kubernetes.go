@@ -1,6 +1,7 @@
 package resource
 
 import (
+	"slices"
 	"strings"
 
 	"google.golang.org/protobuf/proto"
@@ -32,6 +33,9 @@ func checkKubernetesService(c *checker, m proto.Message) {
 	}
 	if len(spec.GetPorts()) == 0 && spec.GetType() != ExternalName && spec.GetClusterIp() != "None" {
 		c.addMissing(diag.CodeKubernetes, at, "the Service has no ports").WithHint("ports: [{name: http, port: 80, targetPort: 8080}]")
+	}
+	if d := spec.GetTrafficDistribution(); d != "" && !slices.Contains(trafficDistributions(), d) {
+		c.add(diag.CodeKubernetes, at.Field("trafficDistribution"), "%q is not a distribution of traffic", d).WithHint("%s", strings.Join(trafficDistributions(), ", "))
 	}
 	seen := map[uint32]int{}
 	for i, p := range spec.GetPorts() {
@@ -97,6 +101,9 @@ func checkEndpointSlice(c *checker, m proto.Message) {
 	}
 	for i, e := range slice.GetEndpoints() {
 		path := Path{"endpoints", i}
+		if strings.Contains(e.GetZone(), "/") {
+			c.add(diag.CodeKubernetes, path.Field("zone"), "%q is not the name of a zone", e.GetZone()).WithHint("for example eu-west-1a; the region is the label topology.kubernetes.io/region of the EndpointSlice")
+		}
 		if len(e.GetAddresses()) == 0 {
 			c.addMissing(diag.CodeKubernetes, path, "%s has no addresses", path).WithHint("addresses: [10.1.2.3]")
 		}

@@ -16,7 +16,9 @@ import (
 // meshFields are those that count on a gateway.
 func meshFields() []string {
 	return []string{"connectTimeout", "tcpKeepalive", "accessLogFile", "accessLogFormat", "accessLogEncoding",
-		"disableEnvoyListenerLog", "trustDomain", "trustDomainAliases", "rootNamespace", "extensionProviders", "pathNormalization"}
+		"disableEnvoyListenerLog", "trustDomain", "trustDomainAliases", "rootNamespace", "extensionProviders", "pathNormalization",
+		"localityLbSetting", "defaultTrafficPolicy", "defaultHttpRetryPolicy", "h2UpgradePolicy", "dnsRefreshRate",
+		"defaultServiceExportTo", "defaultVirtualServiceExportTo", "defaultDestinationRuleExportTo"}
 }
 
 // idleMeshFields are those that say nothing to a gateway without a mesh, or whose absence
@@ -24,20 +26,21 @@ func meshFields() []string {
 func idleMeshFields() []string {
 	return []string{"proxyListenPort", "proxyInboundListenPort", "proxyHttpPort", "hboneIdleTimeout", "protocolDetectionTimeout",
 		"ingressClass", "ingressService", "ingressControllerMode", "ingressSelector", "enableTracing", "enableEnvoyAccessLogService",
-		"outboundTrafficPolicy", "inboundTrafficPolicy", "configSources", "enableAutoMtls", "caCertificates", "h2UpgradePolicy",
+		"outboundTrafficPolicy", "inboundTrafficPolicy", "configSources", "enableAutoMtls", "caCertificates",
 		"inboundClusterStatName", "outboundClusterStatName", "certificates", "serviceSettings", "serviceScopeConfigs",
-		"enablePrometheusMerge", "verifyCertificateAtClient", "ca", "dnsRefreshRate", "meshMTLS", "defaultInboundHttpRetryPolicy"}
+		"enablePrometheusMerge", "verifyCertificateAtClient", "ca", "meshMTLS", "defaultInboundHttpRetryPolicy"}
 }
 
 // refusedProxyFields are the fields of defaultConfig that change what a gateway lets pass
 // or what backends are told. All others configure the process, which is started without us.
-func refusedProxyFields() []string { return []string{"connectionSettings", "proxyHeaders"} }
+func refusedProxyFields() []string { return []string{"connectionSettings"} }
 
 // mesh checks a mesh configuration whose values have the right types.
 func (c *checker) mesh(config *meshv1alpha1.MeshConfig) {
 	c.meshFields(config)
 	c.timeoutBetween(Path{"connectTimeout"}, config.GetConnectTimeout(), time.Hour)
 	c.keepalive(config)
+	c.meshDefaults(config)
 	c.accessLog(config)
 	c.topology(config.GetDefaultConfig().GetGatewayTopology())
 	if ns := config.GetRootNamespace(); ns != "" && !isLabel(ns) {
@@ -69,17 +72,12 @@ func (c *checker) meshFields(config *meshv1alpha1.MeshConfig) {
 			c.proxyFields(config.GetDefaultConfig())
 		case slices.Contains(idleMeshFields(), name):
 			c.idle(path)
-		case name == "defaultServiceExportTo" && everywhere(config.GetDefaultServiceExportTo()),
-			name == "defaultVirtualServiceExportTo" && everywhere(config.GetDefaultVirtualServiceExportTo()),
-			name == "defaultDestinationRuleExportTo" && everywhere(config.GetDefaultDestinationRuleExportTo()):
-			// It is what counts here in any case.
 		default:
-			c.addKey(diag.CodeUnsupported, path, "%s is not translated yet", path).WithHint("leave it out")
+			why, instead := refusal(name)
+			c.addKey(diag.CodeUnsupported, path, "%s %s", path, why).WithHint("%s", instead)
 		}
 	}
 }
-
-func everywhere(exportTo []string) bool { return len(exportTo) == 1 && exportTo[0] == "*" }
 
 // proxyFields does the same for the fields of defaultConfig.
 func (c *checker) proxyFields(config *meshv1alpha1.ProxyConfig) {
@@ -87,8 +85,11 @@ func (c *checker) proxyFields(config *meshv1alpha1.ProxyConfig) {
 		path := Path{"defaultConfig", name}
 		switch {
 		case name == "gatewayTopology":
+		case name == "proxyHeaders":
+			c.proxyHeaders(path, config.GetProxyHeaders())
 		case slices.Contains(refusedProxyFields(), name):
-			c.addKey(diag.CodeUnsupported, path, "%s is not translated yet", path).WithHint("leave it out")
+			why, instead := refusal(name)
+			c.addKey(diag.CodeUnsupported, path, "%s %s", path, why).WithHint("%s", instead)
 		default:
 			c.idle(path)
 		}

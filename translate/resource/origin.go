@@ -18,7 +18,8 @@ type Path []any
 // Field returns the path one or more field names (string) or indices (int) deeper. The receiver is not changed.
 func (p Path) Field(steps ...any) Path { return append(slices.Clip(slices.Clone(p)), steps...) }
 
-// String returns the path as diagnostics show it: spec.rules[0].to[1].
+// String returns the path as diagnostics show it: spec.rules[0].to[1]. A key of a mapping is
+// a person's own, and may be a private key in the wrong place: nothing of that is in it.
 func (p Path) String() string {
 	var b strings.Builder
 	for _, step := range p {
@@ -29,7 +30,7 @@ func (p Path) String() string {
 			if b.Len() > 0 {
 				b.WriteByte('.')
 			}
-			fmt.Fprint(&b, s)
+			b.WriteString(diag.BeforeKey(fmt.Sprint(s)))
 		}
 	}
 	return b.String()

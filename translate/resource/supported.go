@@ -25,7 +25,8 @@ func (c *checker) supportedIn(m protoreflect.Message, path Path, prefix string, 
 		case slices.Contains(fields, name):
 		case !slices.ContainsFunc(fields, func(s string) bool { return strings.HasPrefix(s, name+".") }):
 			at := path.Field(f.JSONName())
-			c.add(diag.CodeUnsupported, at, "%s is not translated yet", at).WithHint("leave it out")
+			why, instead := refusal(name)
+			c.add(diag.CodeUnsupported, at, "%s %s", at, why).WithHint("%s", instead)
 		case f.IsList():
 			for i := range v.List().Len() {
 				c.supportedIn(v.List().Get(i).Message(), path.Field(f.JSONName(), i), name+".", fields)

@@ -8,6 +8,7 @@ import (
 	"go.yaml.in/yaml/v3"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
+	meshv1alpha1 "istio.io/api/mesh/v1alpha1"
 	networkingv1alpha3 "istio.io/api/networking/v1alpha3"
 
 	"github.com/portreeve/portreeve/internal/diag"
@@ -26,6 +27,12 @@ func TestNoFieldIsDropped(t *testing.T) {
 		"ServiceEntry":    {&networkingv1alpha3.ServiceEntry{}, serviceEntryFields()},
 		"DestinationRule": {&networkingv1alpha3.DestinationRule{}, destinationRuleFields()},
 		"WorkloadEntry":   {&networkingv1alpha3.WorkloadEntry{}, workloadEntryFields()},
+		// The blocks of the mesh configuration.
+		"HTTPRetry":         {&networkingv1alpha3.HTTPRetry{}, below("http.retries.", virtualServiceFields())},
+		"localityLbSetting": {&networkingv1alpha3.LocalityLoadBalancerSetting{}, below("loadBalancer.localityLbSetting.", portPolicyFields())},
+		"proxyHeaders":      {&meshv1alpha1.ProxyConfig_ProxyHeaders{}, proxyHeaderFields()},
+		"connectionPool":    {&networkingv1alpha3.ConnectionPoolSettings{}, below("connectionPool.", portPolicyFields())},
+		"outlierDetection":  {&networkingv1alpha3.OutlierDetection{}, below("outlierDetection.", portPolicyFields())},
 	} {
 		t.Run(name, func(t *testing.T) {
 			seen := map[string]bool{}

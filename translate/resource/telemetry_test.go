@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/portreeve/portreeve/internal/diag"
 	"github.com/portreeve/portreeve/internal/envoytest"
 	"github.com/portreeve/portreeve/translate/resource"
@@ -43,6 +45,14 @@ func misread() []string {
 
 // expressionCodes returns the codes of the findings about an expression.
 func expressionCodes(expression string) []diag.Code {
+	var out []diag.Code
+	for _, d := range expressionFindings(expression) {
+		out = append(out, d.Code)
+	}
+	return out
+}
+
+func expressionFindings(expression string) diag.List {
 	text, err := json.Marshal(expression)
 	if err != nil {
 		panic(err)
@@ -50,11 +60,7 @@ func expressionCodes(expression string) []diag.Code {
 	documents, found := source.Parse([]source.File{{Path: "t.yaml", Content: fmt.Appendf(nil,
 		"apiVersion: telemetry.istio.io/v1\nkind: Telemetry\nmetadata: {name: a}\nspec: {accessLogging: [{providers: [{name: envoy}], filter: {expression: %s}}]}\n", text)}})
 	_, more := resource.Decode(documents)
-	var out []diag.Code
-	for _, d := range append(found, more...) {
-		out = append(out, d.Code)
-	}
-	return out
+	return append(found, more...).Sorted()
 }
 
 func TestExpressions(t *testing.T) {
@@ -66,6 +72,62 @@ func TestExpressions(t *testing.T) {
 	for _, e := range misread() {
 		if got := expressionCodes(e); len(got) != 1 || got[0] != diag.CodeExpression {
 			t.Errorf("%.80q: %v, want %s", e, got, diag.CodeExpression)
+		}
+	}
+}
+
+// TestUnknownAttributes holds that a name which no request has is warned of, however it is
+// written, with the name that was probably meant.
+func TestUnknownAttributes(t *testing.T) {
+	const lost, never = "so what depends on it is never logged", "so the answer of has() or in is always no"
+	for expression, want := range map[string][]string{
+		"response.cod >= 400":                           {"response.cod, which no request has, " + lost + " (did you mean response.code?)"},
+		"!(.response.cod == 200)":                       {"response.cod, which no request has, " + lost + " (did you mean response.code?)"},
+		"request['pth'] == '/'":                         {"request.pth, which no request has, " + lost + " (did you mean request.path?)"},
+		"has(connection.mtl)":                           {"connection.mtl, which no request has, " + never + " (did you mean connection.mtls?)"},
+		"!('cod' in response)":                          {"response.cod, which no request has, " + never + " (did you mean response.code?)"},
+		"has(response.cod) && response.cod == 1":        {"response.cod, which no request has, " + lost + " (did you mean response.code?)"},
+		"source.ip == '10.0.0.1'":                       {"source.ip, which no request has, " + lost + " (source has address, port)"},
+		"metadata.filter_metdata['a'] == 'b'":           {"metadata.filter_metdata, which no request has, " + lost + " (did you mean metadata.filter_metadata?)"},
+		"!has(metadata.filter_metdata)":                 {"metadata.filter_metdata, which no request has, " + lost + " (did you mean metadata.filter_metadata?)"},
+		"xds.rout_name == 'a' || upstream.adress == ''": {"upstream.adress, which no request has, " + lost + " (did you mean upstream.address?)", "xds.rout_name, which no request has, " + lost + " (did you mean xds.route_name?)"},
+		"request.headers.cod == request.headers['pth']": nil,
+		"filter_state['a'] == 'b' || filter_state.any == upstream_filter_state.other":           nil,
+		"xds.node.id == 'a' && upstream.locality.region == 'b' && 'x' in xds.node":              nil,
+		"size(response.trailers) > 0 || has(response.grpc_status) || 'code' in request.headers": nil,
+	} {
+		var got []string
+		for _, d := range expressionFindings(expression) {
+			if d.Severity != diag.Warning || d.Code != diag.CodeExpressionName || d.Pos.Line != 4 || d.Field != "spec.accessLogging[0].filter.expression" {
+				t.Errorf("%s: %s at %s", expression, d, d.Field)
+			}
+			got = append(got, strings.TrimPrefix(d.Message, "the expression names ")+" ("+d.Hint+")")
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", expression, diff)
+		}
+	}
+}
+
+// TestEveryAttributeOfEnvoyIsKnown holds the attributes that Envoy documents.
+func TestEveryAttributeOfEnvoyIsKnown(t *testing.T) {
+	for _, name := range strings.Fields(`
+		request.path request.url_path request.host request.scheme request.method request.headers request.headers_bytes request.referer request.useragent
+		request.time request.id request.protocol request.query request.duration request.size request.total_size
+		response.code response.code_details response.flags response.grpc_status response.headers response.headers_bytes response.trailers response.size
+		response.total_size response.backend_latency source.address source.port destination.address destination.port
+		connection.id connection.mtls connection.requested_server_name connection.tls_version connection.subject_local_certificate
+		connection.subject_peer_certificate connection.dns_san_local_certificate connection.dns_san_peer_certificate connection.uri_san_local_certificate
+		connection.uri_san_peer_certificate connection.sha256_peer_certificate_digest connection.peer_certificate connection.transport_failure_reason
+		connection.termination_details upstream.address upstream.num_endpoints upstream.port upstream.tls_version upstream.subject_local_certificate
+		upstream.subject_peer_certificate upstream.dns_san_local_certificate upstream.dns_san_peer_certificate upstream.uri_san_local_certificate
+		upstream.uri_san_peer_certificate upstream.sha256_peer_certificate_digest upstream.peer_certificate upstream.local_address
+		upstream.transport_failure_reason upstream.request_attempt_count upstream.cx_pool_ready_duration upstream.locality
+		metadata.filter_metadata metadata.typed_filter_metadata filter_state.x upstream_filter_state.x
+		xds.node xds.cluster_name xds.cluster_metadata xds.listener_direction xds.listener_metadata xds.route_name xds.route_metadata xds.virtual_host_name
+		xds.virtual_host_metadata xds.upstream_host_metadata xds.upstream_host_locality_metadata xds.filter_chain_name`) {
+		if got := expressionFindings(name + " == 'a'"); len(got) > 0 {
+			t.Errorf("%s: %v", name, got)
 		}
 	}
 }

@@ -52,9 +52,10 @@ type ServiceSpec struct {
 	IpFamilies                    []string         `protobuf:"bytes,17,rep,name=ip_families,json=ipFamilies,proto3" json:"ip_families,omitempty"`
 	IpFamilyPolicy                string           `protobuf:"bytes,18,opt,name=ip_family_policy,json=ipFamilyPolicy,proto3" json:"ip_family_policy,omitempty"`
 	AllocateLoadBalancerNodePorts bool             `protobuf:"varint,19,opt,name=allocate_load_balancer_node_ports,json=allocateLoadBalancerNodePorts,proto3" json:"allocate_load_balancer_node_ports,omitempty"`
-	TrafficDistribution           string           `protobuf:"bytes,20,opt,name=traffic_distribution,json=trafficDistribution,proto3" json:"traffic_distribution,omitempty"`
-	unknownFields                 protoimpl.UnknownFields
-	sizeCache                     protoimpl.SizeCache
+	// Which endpoints are preferred: PreferClose, PreferSameZone or PreferSameNode.
+	TrafficDistribution string `protobuf:"bytes,20,opt,name=traffic_distribution,json=trafficDistribution,proto3" json:"traffic_distribution,omitempty"`
+	unknownFields       protoimpl.UnknownFields
+	sizeCache           protoimpl.SizeCache
 }
 
 func (x *ServiceSpec) Reset() {
@@ -389,10 +390,13 @@ type Endpoint struct {
 	Addresses []string `protobuf:"bytes,1,rep,name=addresses,proto3" json:"addresses,omitempty"`
 	// Whether it takes requests.
 	Conditions *Conditions `protobuf:"bytes,2,opt,name=conditions,proto3" json:"conditions,omitempty"`
+	// Means nothing here.
+	Hostname string `protobuf:"bytes,3,opt,name=hostname,proto3" json:"hostname,omitempty"`
+	// The node that it runs on.
+	NodeName string `protobuf:"bytes,4,opt,name=node_name,json=nodeName,proto3" json:"node_name,omitempty"`
+	// The zone that it runs in.
+	Zone string `protobuf:"bytes,5,opt,name=zone,proto3" json:"zone,omitempty"`
 	// The fields below are read and mean nothing here.
-	Hostname           string           `protobuf:"bytes,3,opt,name=hostname,proto3" json:"hostname,omitempty"`
-	NodeName           string           `protobuf:"bytes,4,opt,name=node_name,json=nodeName,proto3" json:"node_name,omitempty"`
-	Zone               string           `protobuf:"bytes,5,opt,name=zone,proto3" json:"zone,omitempty"`
 	TargetRef          *structpb.Struct `protobuf:"bytes,6,opt,name=target_ref,json=targetRef,proto3" json:"target_ref,omitempty"`
 	Hints              *structpb.Struct `protobuf:"bytes,7,opt,name=hints,proto3" json:"hints,omitempty"`
 	DeprecatedTopology *structpb.Struct `protobuf:"bytes,8,opt,name=deprecated_topology,json=deprecatedTopology,proto3" json:"deprecated_topology,omitempty"`
@@ -733,9 +737,11 @@ type EndpointAddress struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The address.
 	Ip string `protobuf:"bytes,1,opt,name=ip,proto3" json:"ip,omitempty"`
-	// The fields below are read and mean nothing here.
-	Hostname      string           `protobuf:"bytes,2,opt,name=hostname,proto3" json:"hostname,omitempty"`
-	NodeName      string           `protobuf:"bytes,3,opt,name=node_name,json=nodeName,proto3" json:"node_name,omitempty"`
+	// Means nothing here.
+	Hostname string `protobuf:"bytes,2,opt,name=hostname,proto3" json:"hostname,omitempty"`
+	// The node that it runs on.
+	NodeName string `protobuf:"bytes,3,opt,name=node_name,json=nodeName,proto3" json:"node_name,omitempty"`
+	// Means nothing here.
 	TargetRef     *structpb.Struct `protobuf:"bytes,4,opt,name=target_ref,json=targetRef,proto3" json:"target_ref,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
