@@ -207,7 +207,7 @@ func TestConsistentHash(t *testing.T) {
 		ask func(user int) (string, []string)
 	}{
 		"header":             {"httpHeaderName: x-user", func(u int) (string, []string) { return "/", []string{"X-User", fmt.Sprint("user", u)} }},
-		"parameter, maglev":  {"httpQueryParameterName: user, maglev: {tableSize: 65537}", func(u int) (string, []string) { return fmt.Sprint("/?user=", u), nil }},
+		"parameter, maglev":  {"httpQueryParameterName: user, maglev: {}", func(u int) (string, []string) { return fmt.Sprint("/?user=", u), nil }},
 		"cookie, small ring": {"httpCookie: {name: user, ttl: 0s}, ringHash: {minimumRingSize: 64}", func(u int) (string, []string) { return "/", []string{"Cookie", fmt.Sprint("user=u", u)} }},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -78,8 +78,9 @@ func (c *checker) consistentHash(path Path, h *networkingv1alpha3.LoadBalancerSe
 			c.addKey(diag.CodeOneOf, path.Field("minimumRingSize"), "%s has minimumRingSize beside ringHash or maglev", path).WithHint("keep one of them")
 		}
 	}
-	if n := h.GetMaglev().GetTableSize(); h.GetMaglev() != nil && (n >= maxMaglev || !new(big.Int).SetUint64(n).ProbablyPrime(0)) {
-		c.addMissing(diag.CodeDestinationRule, c.deepest(path.Field("maglev"), "tableSize"), "%d is not the size of a table", n).WithHint("a prime number below %d, such as 65537", maxMaglev)
+	// Istio's API has a default for the size, which its validation does not know.
+	if n := h.GetMaglev().GetTableSize(); n != 0 && (n >= maxMaglev || !new(big.Int).SetUint64(n).ProbablyPrime(0)) {
+		c.add(diag.CodeDestinationRule, path.Field("maglev", "tableSize"), "%d is not the size of a table", n).WithHint("a prime number below %d, such as 65537", maxMaglev)
 	}
 }
 
