@@ -9,7 +9,7 @@ import (
 // that do not overlap.
 func (g *generator) hosts() []string {
 	return some(g, 5, []string{
-		"a.example", "B.Example", "*.c.example", "*-d.example", "short", "e.example.", "10.1.2.3", "xn--nxasmq6b.example", "0.example", strings.Repeat("x", 63) + ".example",
+		"a.example", "B.Example", "*.c.example", "*-d.example", "*f.example", "short", "e.example.", "10.1.2.3", "xn--nxasmq6b.example", "0.example", strings.Repeat("x", 63) + ".example",
 	})
 }
 
@@ -18,10 +18,10 @@ func (g *generator) gateway() object {
 	for i := range 1 + g.IntN(3) {
 		hosts := []string{"*"}
 		if g.often() {
-			hosts = some(g, 4, []string{"*", "a.example", "A.example", "*.example", "*/b.example", "./short", "istio-system/*.c.example", "*-d.example"})
+			hosts = some(g, 4, []string{"*", "a.example", "A.example", "*.example", "*/b.example", "./short.istio-system.svc.cluster.local", "istio-system/*.c.example", "*.d.example"})
 		}
 		servers = append(servers, object{
-			"port":  object{"number": pick(g, []int{80, 8080, 65535}), "name": fmt.Sprintf("http-%d", i), "protocol": pick(g, []string{"HTTP", "HTTP2", "GRPC", "http"})},
+			"port":  object{"number": pick(g, []int{80, 8080, 65535}), "name": fmt.Sprintf(pick(g, []string{"http-%d", "HTTP_web.%d"}), i), "protocol": pick(g, []string{"HTTP", "HTTP2", "GRPC", "http"})},
 			"hosts": hosts, "bind": pick(g, []string{"", "", "0.0.0.0", "127.0.0.1"}),
 		})
 	}
@@ -83,7 +83,7 @@ func (g *generator) forwarding(out object) {
 		out["retries"] = pick(g, []object{{"attempts": 0}, {"attempts": 1}, {"attempts": 2147483647, "perTryTimeout": "1ms", "backoff": "1ms"},
 			{"attempts": 2, "retryOn": "503,5xx,retriable-4xx,100,511", "retryRemoteLocalities": true, "retryIgnorePreviousHosts": g.often()},
 			{"attempts": 2, "retryOn": "gateway-error,reset,reset-before-request,connect-failure,refused-stream,retriable-headers,envoy-ratelimited,http3-post-connect-failure,cancelled,deadline-exceeded,internal,resource-exhausted,unavailable"},
-			{"attempts": 1, "retryOn": ","}, {"attempts": 1, "backoff": "87600h"}})
+			{"attempts": 1, "retryOn": ""}, {"attempts": 1, "backoff": "87600h"}})
 	}
 	if g.rarely() {
 		out["fault"] = pick(g, []object{{"delay": object{"fixedDelay": "1ms", "percentage": object{"value": 0.0001}}}, {"delay": object{"fixedDelay": "87600h", "percent": 100}},
@@ -190,12 +190,16 @@ func (g *generator) destination() object {
 
 func (g *generator) serviceEntry() object {
 	resolution := pick(g, []string{"STATIC", "DNS", "DNS_ROUND_ROBIN"})
+	hosts, protocols := some(g, 3, []string{"backend.example", "other.example", "short"}), []string{"HTTP", "HTTP2", "GRPC"}
+	if len(hosts) == 1 {
+		protocols = append(protocols, "TCP", "")
+	}
 	spec := object{
-		"hosts": some(g, 3, []string{"backend.example", "other.example", "short"}), "resolution": resolution,
-		"ports": []object{{"number": 80, "name": "http", "protocol": pick(g, []string{"HTTP", "HTTP2", "GRPC", "TCP"})}, {"number": 81, "name": "more", "targetPort": 65535}},
+		"hosts": hosts, "resolution": resolution,
+		"ports": []object{{"number": 80, "name": "http", "protocol": pick(g, protocols)}, {"number": 81, "name": "more", "targetPort": 65535, "protocol": pick(g, protocols)}},
 	}
 	if g.rarely() {
-		spec["addresses"] = some(g, 2, []string{"10.1.2.3", "10.0.0.0/8", "2001:db8::1"})
+		spec["addresses"] = some(g, 2, []string{"10.1.2.3", "2001:db8::1"})
 	}
 	static := []string{"127.0.0.1", "::1", "10.1.2.3", "255.255.255.255", "::ffff:10.0.0.1", "2001:db8::1", "0.0.0.0"}
 	var endpoints []object

@@ -36,7 +36,7 @@ func (m *Model) unselected(r *resource.Resource, workloads workloadIndex) diag.L
 		return nil
 	}
 	at := resource.Path{"spec", "workloadSelector"}
-	found := workloads.selected(r.Namespace, selector.GetLabels())
+	found := workloads.selectedBy(selector, r.Namespace)
 	usable := usableFor(entry.GetResolution(), found)
 	switch {
 	case len(found) == 0:

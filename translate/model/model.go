@@ -97,7 +97,7 @@ func (m *Model) add(r *resource.Resource) {
 			m.delegates.add(r)
 			return
 		}
-		names := gatewayNames(spec, r.Namespace, m.settings)
+		names := gatewayNames(spec, r.Namespace)
 		if len(names) == 0 {
 			m.meshOnly = append(m.meshOnly, r)
 		}

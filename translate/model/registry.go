@@ -70,7 +70,7 @@ func entryDefinitions(origin *resource.Resource, workloads workloadIndex, settin
 		endpoints = append(endpoints, workload{e, e.GetLabels()})
 	}
 	if selector := entry.GetWorkloadSelector(); selector != nil {
-		endpoints = usableFor(entry.GetResolution(), workloads.selected(origin.Namespace, selector.GetLabels()))
+		endpoints = usableFor(entry.GetResolution(), workloads.selectedBy(selector, origin.Namespace))
 	}
 	out := make([]definition, 0, len(entry.GetHosts()))
 	for _, written := range entry.GetHosts() {

@@ -137,13 +137,13 @@ func (s server) hosts(settings Settings) []serverHost {
 
 // gatewayNames returns the Gateways, "namespace/name", that a VirtualService names. Without
 // any it belongs to the mesh and to no gateway.
-func gatewayNames(vs *networkingv1alpha3.VirtualService, namespace string, settings Settings) []string {
+func gatewayNames(vs *networkingv1alpha3.VirtualService, namespace string) []string {
 	var out []string
 	for _, written := range vs.GetGateways() {
 		if written == "mesh" {
 			continue
 		}
-		if name := gatewayName(written, namespace, settings); !slices.Contains(out, name) {
+		if name := gatewayName(written, namespace); !slices.Contains(out, name) {
 			out = append(out, name)
 		}
 	}
@@ -151,18 +151,17 @@ func gatewayNames(vs *networkingv1alpha3.VirtualService, namespace string, setti
 }
 
 // gatewayName resolves the forms name, ./name, namespace/name and the older
-// name.namespace.svc.domain.
-func gatewayName(written, namespace string, settings Settings) string {
+// name.namespace, of which any rest, as in .svc.cluster.local, does not count.
+func gatewayName(written, namespace string) string {
 	if ns, name, qualified := strings.Cut(written, "/"); qualified {
 		if ns == "." {
 			ns = namespace
 		}
 		return ns + "/" + name
 	}
-	if legacy, ok := strings.CutSuffix(written, ".svc."+settings.DomainSuffix); ok {
-		if name, ns, ok := strings.Cut(legacy, "."); ok {
-			return ns + "/" + name
-		}
+	if name, rest, older := strings.Cut(written, "."); older {
+		ns, _, _ := strings.Cut(rest, ".")
+		return ns + "/" + name
 	}
 	return namespace + "/" + written
 }

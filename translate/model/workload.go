@@ -42,7 +42,17 @@ func workloadsOf(resources []*resource.Resource) workloadIndex {
 	return out
 }
 
-// selected returns the workloads of a namespace that have every label of a selector.
+// selectedBy returns the workloads that a ServiceEntry selects; one that names no labels
+// selects all of its namespace.
+func (x workloadIndex) selectedBy(selector *networkingv1alpha3.WorkloadSelector, namespace string) []workload {
+	if len(selector.GetLabels()) == 0 {
+		return x[namespace]
+	}
+	return x.selected(namespace, selector.GetLabels())
+}
+
+// selected returns the workloads of a namespace that have every label of a selector. A
+// Service without one selects none.
 func (x workloadIndex) selected(namespace string, selector map[string]string) []workload {
 	var out []workload
 	for _, w := range x[namespace] {

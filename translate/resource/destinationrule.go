@@ -50,23 +50,42 @@ func portPolicyFields() []string {
 func checkDestinationRule(c *checker, m proto.Message) {
 	spec := m.(*networkingv1alpha3.DestinationRule)
 	c.supported(spec, destinationRuleFields())
+	c.annotations()
 	if spec.GetHost() == "" {
 		c.addMissing(diag.CodeDestinationRule, Path{"spec"}, "the DestinationRule has no host").WithHint("host: the host of a service")
 	} else {
 		c.host(Path{"spec", "host"}, spec.GetHost())
 	}
 	c.exportTo(spec.GetExportTo())
-	c.labels(Path{"spec", "workloadSelector", "matchLabels"}, spec.GetWorkloadSelector().GetMatchLabels())
+	c.ruleSelector(spec)
 	c.trafficPolicy(Path{"spec", "trafficPolicy"}, spec.GetTrafficPolicy())
 	names := map[string]int{}
 	for i, s := range spec.GetSubsets() {
 		path := Path{"spec", "subsets", i}
 		c.subset(path, s)
 		if first, again := names[s.GetName()]; again && s.GetName() != "" {
-			c.add(diag.CodeSubsetTwice, path.Field("name"), "subsets[%d] is named %q too and counts", first, s.GetName()).WithHint("give each subset its own name")
+			c.add(diag.CodeDestinationRule, path.Field("name"), "subsets[%d] is named %q too", first, s.GetName()).WithHint("give each subset its own name")
 			continue
 		}
 		names[s.GetName()] = i
+	}
+}
+
+// ruleSelector checks the labels of gateways that a rule is for. As in Istio, such a rule is
+// not for other namespaces.
+func (c *checker) ruleSelector(spec *networkingv1alpha3.DestinationRule) {
+	if spec.GetWorkloadSelector() == nil {
+		return
+	}
+	path := Path{"spec", "workloadSelector"}
+	if len(spec.GetWorkloadSelector().GetMatchLabels()) == 0 {
+		c.addMissing(diag.CodeSelectorEmpty, path, "%s has no labels, so the rule is for every workload of its namespace", path).WithHint("give it matchLabels, or leave the selector out")
+	}
+	c.labels(path.Field("matchLabels"), spec.GetWorkloadSelector().GetMatchLabels())
+	for i, to := range spec.GetExportTo() {
+		if to != "." && to != c.key.Namespace {
+			c.add(diag.CodeDestinationRule, Path{"spec", "exportTo", i}, "a rule with a workloadSelector is for its own namespace only").WithHint(`".", or leave exportTo out`)
+		}
 	}
 }
 
@@ -75,10 +94,10 @@ func (c *checker) subset(path Path, s *networkingv1alpha3.Subset) {
 	switch name := s.GetName(); {
 	case name == "":
 		c.addMissing(diag.CodeDestinationRule, path, "%s has no name", path).WithHint("for example name: v1")
-	case !isObjectName(name):
-		c.add(diag.CodeDestinationRule, path.Field("name"), "%q is not the name of a subset", name).WithHint("lower-case letters, digits, - and .")
+	case !isPartName(name):
+		c.add(diag.CodeDestinationRule, path.Field("name"), "%q is not the name of a subset", name).WithHint("letters, digits and -, at most 63 characters")
 	}
-	c.labels(path.Field("labels"), s.GetLabels())
+	c.workloadLabels(path.Field("labels"), s.GetLabels())
 	c.trafficPolicy(path.Field("trafficPolicy"), s.GetTrafficPolicy())
 }
 
@@ -103,6 +122,9 @@ func (c *checker) trafficPolicy(path Path, p *networkingv1alpha3.TrafficPolicy) 
 	for i, s := range p.GetPortLevelSettings() {
 		at := path.Field("portLevelSettings", i)
 		c.portPolicy(at, s)
+		if s.GetLoadBalancer() == nil && s.GetConnectionPool() == nil && s.GetOutlierDetection() == nil && s.GetTls() == nil {
+			c.addMissing(diag.CodeDestinationRule, at, "%s is empty", at).WithHint("say something in it, or leave it out")
+		}
 		n := s.GetPort().GetNumber()
 		if s.GetPort() == nil {
 			c.addMissing(diag.CodeDestinationRule, at, "%s has no port", at).WithHint("port: {number: 443}")

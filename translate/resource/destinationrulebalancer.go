@@ -72,8 +72,15 @@ func (c *checker) consistentHash(path Path, h *networkingv1alpha3.LoadBalancerSe
 			c.add(diag.CodeDestinationRule, path.Field(at), "a ring of %d is too large", size).WithHint("at most %d", maxRing)
 		}
 	}
-	if n := h.GetMaglev().GetTableSize(); n != 0 && (n > maxMaglev || !new(big.Int).SetUint64(n).ProbablyPrime(0)) {
-		c.add(diag.CodeDestinationRule, path.Field("maglev", "tableSize"), "%d is not the size of a table", n).WithHint("a prime number of at most %d, such as 65537", maxMaglev)
+	if h.GetMinimumRingSize() != 0 { //nolint:staticcheck // people have it
+		c.deprecated(path.Field("minimumRingSize"), "ringHash: {minimumRingSize: …}")
+		if h.GetHashAlgorithm() != nil {
+			c.addKey(diag.CodeOneOf, path.Field("minimumRingSize"), "%s has minimumRingSize beside ringHash or maglev", path).WithHint("keep one of them")
+		}
+	}
+	// Istio's API has a default for the size, which its validation does not know.
+	if n := h.GetMaglev().GetTableSize(); n != 0 && (n >= maxMaglev || !new(big.Int).SetUint64(n).ProbablyPrime(0)) {
+		c.add(diag.CodeDestinationRule, path.Field("maglev", "tableSize"), "%d is not the size of a table", n).WithHint("a prime number below %d, such as 65537", maxMaglev)
 	}
 }
 

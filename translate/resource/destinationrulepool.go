@@ -32,7 +32,7 @@ func (c *checker) httpPool(path Path, http *networkingv1alpha3.ConnectionPoolSet
 	c.notNegative(path.Field("maxRequestsPerConnection"), http.GetMaxRequestsPerConnection())
 	c.notNegative(path.Field("maxRetries"), http.GetMaxRetries())
 	c.notNegative(path.Field("maxConcurrentStreams"), http.GetMaxConcurrentStreams())
-	c.notBelowZero(path.Field("idleTimeout"), http.GetIdleTimeout())
+	c.positive(path.Field("idleTimeout"), http.GetIdleTimeout(), time.Millisecond)
 	c.positive(path.Field("http2KeepAlive", "interval"), http.GetHttp2KeepAlive().GetInterval(), time.Millisecond)
 	c.positive(path.Field("http2KeepAlive", "timeout"), http.GetHttp2KeepAlive().GetTimeout(), time.Millisecond)
 	if k := http.GetHttp2KeepAlive(); k != nil && (k.GetInterval() == nil || k.GetTimeout() == nil) {
@@ -61,7 +61,7 @@ func (c *checker) outlierDetection(path Path, o *networkingv1alpha3.OutlierDetec
 		at := path.Field("consecutiveErrors")
 		c.addKey(diag.CodeIgnoredField, at, "%s is ignored, as in Istio", at).WithHint("consecutive5xxErrors or consecutiveGatewayErrors")
 	}
-	if o.GetConsecutiveLocalOriginFailures() != nil && !o.GetSplitExternalLocalOriginErrors() {
+	if o.GetConsecutiveLocalOriginFailures().GetValue() > 0 && !o.GetSplitExternalLocalOriginErrors() {
 		at := path.Field("consecutiveLocalOriginFailures")
 		c.addKey(diag.CodeDestinationRule, at, "%s needs splitExternalLocalOriginErrors", at).WithHint("splitExternalLocalOriginErrors: true")
 	}
@@ -89,13 +89,24 @@ func (c *checker) percent(path Path, n float64) {
 func (c *checker) positive(path Path, d *durationpb.Duration, least time.Duration) {
 	if d != nil && (!d.IsValid() || d.AsDuration() < least || d.AsDuration() > maxDuration) {
 		c.add(diag.CodeDestinationRule, path, "%s is %s", path, d.AsDuration()).WithHint("%s to %s", least, maxDuration)
+		return
 	}
+	c.wholeMilliseconds(path, d)
 }
 
 // notBelowZero checks a duration of which 0 switches the limit off.
 func (c *checker) notBelowZero(path Path, d *durationpb.Duration) {
 	if isBelowZero(d) {
 		c.add(diag.CodeDestinationRule, path, "%s is %s", path, d.AsDuration()).WithHint("0s, which is no limit, to %s", maxDuration)
+		return
+	}
+	c.wholeMilliseconds(path, d)
+}
+
+// wholeMilliseconds refuses a duration that is more precise than Istio takes.
+func (c *checker) wholeMilliseconds(path Path, d *durationpb.Duration) {
+	if d.AsDuration()%time.Millisecond != 0 {
+		c.add(diag.CodeDestinationRule, path, "%s is %s", path, d.AsDuration()).WithHint("a whole number of milliseconds")
 	}
 }
 

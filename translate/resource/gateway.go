@@ -13,7 +13,7 @@ import (
 // gatewayFields are the fields of a Gateway that are translated, and those that have their
 // own error.
 func gatewayFields() []string {
-	out := []string{"selector", "servers.port.number", "servers.port.name", "servers.port.protocol", "servers.port.targetPort", "servers.hosts", "servers.bind", "servers.name"}
+	out := []string{"selector", "servers.port.number", "servers.port.name", "servers.port.protocol", "servers.port.targetPort", "servers.hosts", "servers.bind", "servers.name", "servers.defaultEndpoint"}
 	for _, f := range []string{
 		"mode", "httpsRedirect", "serverCertificate", "privateKey", "caCertificates", "caCrl", "credentialName", "credentialNames", "caCertCredentialName",
 		"tlsCertificates.serverCertificate", "tlsCertificates.privateKey", "tlsCertificates.caCertificates", "subjectAltNames", "verifyCertificateSpki",
@@ -29,6 +29,10 @@ func gatewayFields() []string {
 func checkGateway(c *checker, m proto.Message) {
 	spec := m.(*networkingv1alpha3.Gateway)
 	c.supported(spec, gatewayFields())
+	c.annotations()
+	if !isLabel(c.key.Name) {
+		c.add(diag.CodeMetadata, Path{"metadata", "name"}, "%q is not the name of a Gateway", c.key.Name).WithHint("lower-case letters, digits and -, at most 63 characters")
+	}
 	c.labels(Path{"spec", "selector"}, spec.GetSelector())
 	if len(spec.GetServers()) == 0 {
 		c.addMissing(diag.CodeGateway, Path{"spec"}, "the Gateway has no servers").WithHint("add a server with a port and hosts")
@@ -59,20 +63,17 @@ func (c *checker) server(path Path, s *networkingv1alpha3.Server) {
 	case b != "" && !isAddress(b):
 		c.add(diag.CodeGateway, path.Field("bind"), "%q is not an IP address", b).WithHint("for example 127.0.0.1")
 	}
+	if s.GetDefaultEndpoint() != "" {
+		at := path.Field("defaultEndpoint")
+		c.add(diag.CodeIgnoredField, at, "%s is ignored, as in Istio: a gateway sends requests where VirtualServices say", at).WithHint("leave it out")
+	}
 	if len(s.GetHosts()) == 0 {
 		c.addMissing(diag.CodeGateway, path, "%s has no hosts", path).WithHint(`hosts: ["*"] serves every host`)
 	}
 	for i, h := range s.GetHosts() {
 		c.serverHost(path.Field("hosts", i), h)
-		if _, name, _ := strings.Cut(h, "/"); tlsProtocol(s.GetPort()) && (partialWildcard(h) || partialWildcard(name)) {
-			c.add(diag.CodeHost, path.Field("hosts", i), "%q is not a name that TLS connections can be told by", h).WithHint("a host name, *.domain or *")
-		}
 	}
 }
-
-// partialWildcard reports a host such as *-a.example, which Envoy does not take as the name
-// of a TLS connection.
-func partialWildcard(host string) bool { return strings.HasPrefix(host, "*-") }
 
 func (c *checker) serverPort(path Path, port *networkingv1alpha3.Port) {
 	if port.GetNumber() == 0 && !c.written(path.Field("number")) {
@@ -83,11 +84,8 @@ func (c *checker) serverPort(path Path, port *networkingv1alpha3.Port) {
 	if at := path.Field("targetPort"); c.written(at) {
 		c.addKey(diag.CodeGateway, at, "%s is not allowed, as in Istio: a server listens on port.number, and the VirtualService says where requests go", at).WithHint("leave it out")
 	}
-	switch name := port.GetName(); {
-	case name == "":
+	if port.GetName() == "" {
 		c.addMissing(diag.CodeGateway, path, "%s has no name", path).WithHint("for example name: http")
-	case !isLabel(name):
-		c.add(diag.CodeGateway, path.Field("name"), "%q is not the name of a port", name).WithHint("lower-case letters, digits and -")
 	}
 	switch protocol := strings.ToUpper(port.GetProtocol()); {
 	case slices.Contains(protocols(), protocol) && protocol != "UDP":
@@ -100,16 +98,22 @@ func (c *checker) serverPort(path Path, port *networkingv1alpha3.Port) {
 
 const servedHint = "HTTP, HTTPS, HTTP2, GRPC, GRPC-WEB, TLS or TCP; MONGO, MYSQL and REDIS are served as TCP"
 
-// serverHost checks host or namespace/host, where the namespace may be * or "." too.
+// serverHost checks host or namespace/host, where the namespace may be * or "." too. A name
+// without a dot is refused: as one of a Kubernetes service it would be completed, and no
+// client asks for that.
 func (c *checker) serverHost(path Path, written string) {
-	namespace, host, qualified := strings.Cut(written, "/")
-	if !qualified {
-		c.host(path, written)
-		return
+	host := written
+	if namespace, rest, qualified := strings.Cut(written, "/"); qualified {
+		if host = rest; namespace != "*" && namespace != "." && !isLabel(namespace) {
+			c.add(diag.CodeHost, path, "%q is not a namespace", namespace).WithHint("a namespace, * for all of them or . for the Gateway's own")
+			return
+		}
 	}
-	if namespace != "*" && namespace != "." && !isLabel(namespace) {
-		c.add(diag.CodeHost, path, "%q is not a namespace", namespace).WithHint("a namespace, * for all of them or . for the Gateway's own")
-		return
+	switch {
+	case isAddress(host) && strings.Contains(host, "."):
+	case !isHost(host) || partialWildcard(host):
+		c.add(diag.CodeHost, path, "%q is not a host that a server can have", host).WithHint("a host name, *.domain or *")
+	case host != "*" && !strings.Contains(host, "."):
+		c.add(diag.CodeHost, path, "%q is a short name, which a server cannot have", host).WithHint("the whole name that clients ask for, such as %s.example.com", host)
 	}
-	c.host(path, host)
 }

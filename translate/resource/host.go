@@ -2,29 +2,35 @@ package resource
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/portreeve/portreeve/internal/diag"
 )
 
 // isHostName reports whether s is a DNS name, in any case, of at most 253 characters. A
-// short name such as productpage counts.
+// short name such as productpage counts. One that ends in a number does not: it is an
+// address, or was meant to be one.
 func isHostName(s string) bool {
-	return isSubdomain(strings.ToLower(strings.TrimSuffix(s, ".")))
+	s = strings.ToLower(strings.TrimSuffix(s, "."))
+	last := s[strings.LastIndexByte(s, '.')+1:]
+	return isSubdomain(s) && strings.Trim(last, "0123456789") != ""
 }
 
-// isHost accepts a DNS name, "*", and a name whose first part is * or begins with *-.
+// isHost accepts a DNS name, "*", and a name that begins with *, as in *.example, *-a.example
+// and *a.example.
 func isHost(s string) bool {
-	if s == "*" {
-		return true
+	rest, wild := strings.CutPrefix(s, "*")
+	if wild && (strings.HasPrefix(rest, ".") || strings.HasPrefix(rest, "-")) {
+		rest = rest[1:]
 	}
-	if rest, ok := strings.CutPrefix(s, "*."); ok {
-		return isHostName(rest)
-	}
-	if rest, ok := strings.CutPrefix(s, "*-"); ok {
-		return isHostName(rest)
-	}
-	return isHostName(s)
+	return s == "*" || isHostName(rest)
+}
+
+// partialWildcard reports a host such as *-a.example, whose * stands for a part of a name's
+// first part. TLS connections cannot be told by it.
+func partialWildcard(host string) bool {
+	return strings.HasPrefix(host, "*") && host != "*" && !strings.HasPrefix(host, "*.")
 }
 
 func isAddress(s string) bool {
@@ -45,18 +51,28 @@ func covers(a, b string) bool {
 	return a == b || wild && strings.HasSuffix(b, suffix)
 }
 
-// exportTo accepts "*" for every namespace, "." for the object's own, "~" for none, and
-// namespaces by name.
-func (c *checker) exportTo(values []string) { c.exportToAt(Path{"spec", "exportTo"}, values) }
+// exportTo accepts "*" for every namespace, "." for the object's own, namespaces by name,
+// and what else the kind has.
+func (c *checker) exportTo(values []string, more ...string) {
+	c.exportToAt(Path{"spec", "exportTo"}, values, more...)
+}
 
-func (c *checker) exportToAt(path Path, values []string) {
+func (c *checker) exportToAt(path Path, values []string, more ...string) {
+	seen := map[string]bool{}
 	for i, v := range values {
+		name := v
+		if v == "." {
+			name = c.key.Namespace
+		}
 		switch {
-		case v != "*" && v != "." && v != "~" && !isLabel(v):
+		case v != "*" && v != "." && !slices.Contains(more, v) && !isLabel(v):
 			c.add(diag.CodeExportTo, path.Field(i), "%q is not a namespace", v).WithHint(`"*" for every namespace, "." for this one, or a namespace`)
 		case len(values) > 1 && (v == "*" || v == "~"):
-			c.add(diag.CodeOneOf, path, "%s has %q beside other values", path, v).WithHint(`"*" alone means every namespace, "~" alone means none`)
+			c.add(diag.CodeOneOf, path, "%s has %q beside other values", path, v).WithHint("keep one of them; %q says all", v)
+		case seen[name]:
+			c.add(diag.CodeExportTo, path.Field(i), "%q is in the list already", v).WithHint("write each namespace once")
 		}
+		seen[name] = true
 	}
 }
 

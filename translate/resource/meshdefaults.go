@@ -10,9 +10,9 @@ import (
 // meshDefaults checks what the mesh configuration says for those objects that say nothing
 // themselves, by the same rules as in these.
 func (c *checker) meshDefaults(config *meshv1alpha1.MeshConfig) {
-	c.exportToAt(Path{"defaultServiceExportTo"}, config.GetDefaultServiceExportTo())
-	c.exportToAt(Path{"defaultVirtualServiceExportTo"}, config.GetDefaultVirtualServiceExportTo())
-	c.exportToAt(Path{"defaultDestinationRuleExportTo"}, config.GetDefaultDestinationRuleExportTo())
+	c.exportToAt(Path{"defaultServiceExportTo"}, config.GetDefaultServiceExportTo(), "~")
+	c.exportToAt(Path{"defaultVirtualServiceExportTo"}, config.GetDefaultVirtualServiceExportTo(), "~")
+	c.exportToAt(Path{"defaultDestinationRuleExportTo"}, config.GetDefaultDestinationRuleExportTo(), "~")
 	c.timeoutBetween(Path{"dnsRefreshRate"}, config.GetDnsRefreshRate(), longest)
 	if r := config.GetDefaultHttpRetryPolicy(); r != nil {
 		path := Path{"defaultHttpRetryPolicy"}

@@ -15,7 +15,14 @@ import (
 // bound leaves room for the difference.
 const maxProgram = 32768
 
+// maxRegex is the length of a regular expression that Istio takes.
+const maxRegex = 1024
+
 func (c *checker) regex(path Path, re string) {
+	if len(re) > maxRegex {
+		c.add(diag.CodeVirtualService, path, "the regular expression has %d characters", len(re)).WithHint("at most %d", maxRegex)
+		return
+	}
 	parsed, err := syntax.Parse(re, syntax.Perl)
 	if err != nil {
 		c.add(diag.CodeVirtualService, path, "%q is not a regular expression: %v", re, err).WithHint("RE2 syntax: no look-around, no back references")

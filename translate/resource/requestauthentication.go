@@ -23,10 +23,7 @@ const (
 func checkRequestAuthentication(c *checker, m proto.Message) {
 	spec := m.(*securityv1beta1.RequestAuthentication)
 	c.attachment(spec)
-	if _, ok := c.meta.annotations[DryRunAnnotation]; ok {
-		c.addKey(diag.CodeDryRunRequest, Path{"metadata", "annotations", DryRunAnnotation}, "a RequestAuthentication has no dry run").
-			WithHint("remove the annotation; an AuthorizationPolicy can have it")
-	}
+	c.noDryRun()
 	c.atMost(Path{"spec", "jwtRules"}, len(spec.GetJwtRules()), maxJWTRules)
 	issuers, writers := map[string]int{}, map[string]Path{}
 	for i, rule := range spec.GetJwtRules() {

@@ -25,8 +25,8 @@ func (c *checker) serverTLS(path Path, s *networkingv1alpha3.Server) {
 	case secure && tls == nil:
 		c.addMissing(diag.CodeGateway, path, "%s has no tls settings", path).WithHint("tls: {mode: SIMPLE, credentialName: the name of a Secret}, or tls: {mode: PASSTHROUGH}")
 		return
-	case !secure && tls != nil && !(httpProtocol(s.GetPort()) && onlyRedirects(tls)):
-		c.addKey(diag.CodeGateway, at, "a server with the protocol %s has no tls settings", s.GetPort().GetProtocol()).WithHint("leave tls out, or write protocol: TLS or HTTPS; on an HTTP server httpsRedirect alone is possible")
+	case !secure && tls != nil:
+		c.plainTLS(at, s)
 		return
 	case !secure:
 		return
@@ -58,14 +58,30 @@ func httpProtocol(port *networkingv1alpha3.Port) bool {
 	return slices.Contains([]string{"HTTP", "HTTP2", "GRPC", "GRPC-WEB"}, strings.ToUpper(port.GetProtocol()))
 }
 
-// onlyRedirects reports settings without anything but httpsRedirect.
-func onlyRedirects(tls *networkingv1alpha3.ServerTLSSettings) bool {
-	return tls.GetHttpsRedirect() && tls.GetMode() == passthrough && len(setFields(tls)) == 1
+// plainTLS checks the settings of a server without TLS. Only an HTTP server has any, and of
+// them httpsRedirect alone has a meaning; Istio lets those stand that no certificate or mode
+// makes meant for TLS.
+func (c *checker) plainTLS(path Path, s *networkingv1alpha3.Server) {
+	tls, protocol := s.GetTls(), s.GetPort().GetProtocol()
+	if !httpProtocol(s.GetPort()) || tls.GetMode() != passthrough || tls.GetServerCertificate()+tls.GetPrivateKey()+tls.GetCaCertificates() != "" {
+		c.addKey(diag.CodeGateway, path, "a server with the protocol %s has no tls settings", protocol).WithHint("leave tls out, or write protocol: TLS or HTTPS; on an HTTP server httpsRedirect alone is possible")
+		return
+	}
+	for _, name := range setFields(tls) {
+		switch {
+		case name == "httpsRedirect", name == "mode":
+		case slices.Contains(pins(), name):
+			c.unasked(path.Field(name), "PASSTHROUGH")
+		default:
+			c.add(diag.CodeIgnoredField, path.Field(name), "%s has no effect on a server with the protocol %s", path.Field(name), protocol).WithHint("leave it out, or write protocol: HTTPS and a mode")
+		}
+	}
 }
 
 // passthrough warns of settings that nobody can follow who does not decrypt. One that is
 // about the certificates of clients is an error: it is meant to keep somebody out.
 func (c *checker) passthrough(path Path, tls *networkingv1alpha3.ServerTLSSettings) {
+	c.certificateWays(path, tls)
 	for _, name := range setFields(tls) {
 		switch {
 		case name == "httpsRedirect", name == "mode":
@@ -87,8 +103,9 @@ func (c *checker) unasked(path Path, mode string) {
 		WithHint("mode: MUTUAL, or leave it out")
 }
 
-// serverCertificates checks that the server has its certificates in exactly one way.
-func (c *checker) serverCertificates(path Path, tls *networkingv1alpha3.ServerTLSSettings) {
+// certificateWays returns the fields that say where a server's certificates are. Of two it
+// is unknown which is meant.
+func (c *checker) certificateWays(path Path, tls *networkingv1alpha3.ServerTLSSettings) []string {
 	var ways []string
 	for _, w := range []struct {
 		name string
@@ -103,11 +120,17 @@ func (c *checker) serverCertificates(path Path, tls *networkingv1alpha3.ServerTL
 			ways = append(ways, w.name)
 		}
 	}
-	switch {
-	case len(ways) == 0:
-		c.addMissing(diag.CodeServerTLS, path, "%s with the mode %s names no certificate", path, tls.GetMode()).WithHint("credentialName, or serverCertificate and privateKey")
-	case len(ways) > 1:
+	if len(ways) > 1 {
 		c.addKey(diag.CodeServerTLS, path.Field(ways[1]), "%s has certificates in %s and in %s", path, ways[0], ways[1]).WithHint("keep one of them")
+	}
+	return ways
+}
+
+// serverCertificates checks that the server has its certificates in exactly one way.
+func (c *checker) serverCertificates(path Path, tls *networkingv1alpha3.ServerTLSSettings) {
+	ways := c.certificateWays(path, tls)
+	if len(ways) == 0 {
+		c.addMissing(diag.CodeServerTLS, path, "%s with the mode %s names no certificate", path, tls.GetMode()).WithHint("credentialName, or serverCertificate and privateKey")
 	}
 	if tls.GetCredentialName() != "" {
 		c.credential(path.Field("credentialName"), tls.GetCredentialName())
@@ -194,11 +217,13 @@ func (c *checker) clientCertificates(path Path, tls *networkingv1alpha3.ServerTL
 	c.pinned(path, tls)
 }
 
-// simple judges what stands beside the mode SIMPLE, which asks for no client certificate.
+// simple judges what stands beside the mode SIMPLE, which asks for no client certificate. As
+// in Istio, a revocation list is an error only beside certificates in files.
 func (c *checker) simple(path Path, tls *networkingv1alpha3.ServerTLSSettings) {
+	credentials := tls.GetCredentialName() != "" || len(tls.GetCredentialNames()) > 0
 	for _, name := range setFields(tls) {
 		switch {
-		case slices.Contains(pins(), name):
+		case slices.Contains(pins(), name), name == "caCrl" && !credentials:
 			c.unasked(path.Field(name), "SIMPLE")
 		case slices.Contains([]string{"caCertificates", "caCertCredentialName", "caCrl", "insecureSkipVerify"}, name):
 			c.add(diag.CodeIgnoredField, path.Field(name), "%s has no effect with the mode SIMPLE: no client certificate is asked for", path.Field(name)).WithHint("mode: MUTUAL, or leave it out")

@@ -25,9 +25,10 @@ func serviceEntryFields() []string {
 func checkServiceEntry(c *checker, m proto.Message) {
 	spec := m.(*networkingv1alpha3.ServiceEntry)
 	c.supported(spec, serviceEntryFields())
+	c.annotations()
 	c.serviceHosts(spec)
-	c.serviceAddresses(spec.GetAddresses())
-	c.exportTo(spec.GetExportTo())
+	c.serviceAddresses(spec)
+	c.exportTo(spec.GetExportTo(), "~")
 	c.servicePorts(spec.GetPorts())
 	for i, e := range spec.GetEndpoints() {
 		c.endpoint(Path{"spec", "endpoints", i}, e, spec)
@@ -37,6 +38,19 @@ func checkServiceEntry(c *checker, m proto.Message) {
 	}
 	c.workloads(spec)
 	c.resolution(spec)
+	c.severalHosts(spec)
+}
+
+// severalHosts refuses several hosts on a port whose connections nothing tells apart.
+func (c *checker) severalHosts(spec *networkingv1alpha3.ServiceEntry) {
+	if len(spec.GetHosts()) < 2 || spec.GetResolution() == networkingv1alpha3.ServiceEntry_NONE {
+		return
+	}
+	for i, p := range spec.GetPorts() {
+		if protocol := strings.ToUpper(p.GetProtocol()); !slices.Contains([]string{"HTTP", "HTTP2", "GRPC", "GRPC-WEB", "HTTPS", "TLS"}, protocol) {
+			c.addMissing(diag.CodeServiceEntry, c.deepest(Path{"spec", "ports", i}, "protocol"), "with several hosts a port is of HTTP or TLS, which name the host that is meant").WithHint("a ServiceEntry for each host")
+		}
+	}
 }
 
 func (c *checker) serviceHosts(spec *networkingv1alpha3.ServiceEntry) {
@@ -57,17 +71,22 @@ func (c *checker) serviceHosts(spec *networkingv1alpha3.ServiceEntry) {
 }
 
 // serviceAddresses checks the addresses; a gateway does not use them.
-func (c *checker) serviceAddresses(values []string) {
-	for i, v := range values {
-		if _, err := netip.ParsePrefix(v); err != nil && !isAddress(v) {
-			c.add(diag.CodeAddress, Path{"spec", "addresses", i}, "%q is neither an IP address nor a block", v).WithHint("for example 10.1.2.3 or 10.0.0.0/8")
+func (c *checker) serviceAddresses(spec *networkingv1alpha3.ServiceEntry) {
+	dns := spec.GetResolution() == networkingv1alpha3.ServiceEntry_DNS || spec.GetResolution() == networkingv1alpha3.ServiceEntry_DNS_ROUND_ROBIN
+	for i, v := range spec.GetAddresses() {
+		_, err := netip.ParsePrefix(v)
+		switch at := (Path{"spec", "addresses", i}); {
+		case err != nil && !isAddress(v):
+			c.add(diag.CodeAddress, at, "%q is neither an IP address nor a block", v).WithHint("for example 10.1.2.3 or 10.0.0.0/8")
+		case err == nil && dns:
+			c.add(diag.CodeServiceEntry, at, "a block of addresses is not possible with the resolution %s", spec.GetResolution()).WithHint("an address, or resolution: STATIC")
 		}
 	}
 }
 
 func (c *checker) servicePorts(ports []*networkingv1alpha3.ServicePort) {
-	if len(ports) == 0 {
-		c.addMissing(diag.CodeServiceEntry, Path{"spec"}, "the ServiceEntry has no ports").WithHint("ports: [{number: 8080, name: http, protocol: HTTP}]")
+	if len(ports) == 0 && !c.unknown["spec"] {
+		c.addMissing(diag.CodeNoEndpoints, Path{"spec"}, "the ServiceEntry has no ports, so nothing can be sent to it").WithHint("ports: [{number: 8080, name: http, protocol: HTTP}]")
 	}
 	numbers, names := map[uint32]int{}, map[string]int{}
 	for i, p := range ports {
@@ -84,6 +103,8 @@ func (c *checker) servicePorts(ports []*networkingv1alpha3.ServicePort) {
 		}
 		if p.GetName() == "" {
 			c.addMissing(diag.CodeServiceEntry, path, "%s has no name", path).WithHint("for example name: http")
+		} else if !isPartName(p.GetName()) {
+			c.add(diag.CodeServiceEntry, path.Field("name"), "%q is not the name of a port", p.GetName()).WithHint("letters, digits and -, at most 63 characters")
 		} else if first, again := names[p.GetName()]; again {
 			c.add(diag.CodeServiceEntry, path.Field("name"), "ports[%d] is named %q too", first, p.GetName()).WithHint("give each port its own name")
 		}
@@ -113,7 +134,7 @@ func (c *checker) workloads(spec *networkingv1alpha3.ServiceEntry) {
 	case len(spec.GetEndpoints()) > 0:
 		c.addKey(diag.CodeOneOf, path, "spec has both endpoints and workloadSelector").WithHint("keep one of them")
 	case len(spec.GetWorkloadSelector().GetLabels()) == 0:
-		c.addMissing(diag.CodeServiceEntry, path, "the workloadSelector has no labels").WithHint("the labels of the WorkloadEntries")
+		c.addMissing(diag.CodeSelectorEmpty, path, "the workloadSelector has no labels, so it selects every WorkloadEntry of the namespace").WithHint("the labels of the WorkloadEntries")
 	}
 }
 
@@ -131,7 +152,7 @@ func (c *checker) resolution(spec *networkingv1alpha3.ServiceEntry) {
 			c.add(diag.CodeServiceEntry, Path{"spec", "endpoints", 1}, "the resolution DNS_ROUND_ROBIN takes one endpoint at most").WithHint("resolution: DNS")
 		}
 		for i, h := range spec.GetHosts() {
-			if strings.HasPrefix(h, "*") && endpoints == 0 && !selected {
+			if strings.HasPrefix(h, "*") && endpoints == 0 {
 				c.add(diag.CodeServiceEntry, Path{"spec", "hosts", i}, "%q cannot be resolved", h).WithHint("a host without a wildcard, or endpoints")
 			}
 		}

@@ -32,22 +32,21 @@ func checkTelemetry(c *checker, m proto.Message) {
 	spec := m.(*telemetryv1alpha1.Telemetry)
 	c.supported(spec, telemetryFields())
 	c.attachment(spec)
+	c.noDryRun()
 	for name, n := range map[string]int{"tracing": len(spec.GetTracing()), "metrics": len(spec.GetMetrics())} {
 		if n > 0 {
 			c.addKey(diag.CodeTelemetryIdle, Path{"spec", name}, "%s of a Telemetry has no effect on these gateways", name).WithHint("leave it out, or keep it for Istio; Envoy's own statistics are at its admin interface")
 		}
 	}
+	c.idleTracing(spec.GetTracing())
+	c.idleMetrics(spec.GetMetrics())
 	for i, log := range spec.GetAccessLogging() {
 		c.logging(Path{"spec", "accessLogging", i}, log)
 	}
 }
 
 func (c *checker) logging(path Path, log *telemetryv1alpha1.AccessLogging) {
-	for i, p := range log.GetProviders() {
-		if p.GetName() == "" {
-			c.addMissing(diag.CodeEmptyValue, path.Field("providers", i), "%s has no name", path.Field("providers", i)).WithHint("the name of an extension provider of the mesh configuration, or envoy")
-		}
-	}
+	c.providerNames(path, log.GetProviders())
 	if log.GetFilter() == nil {
 		return
 	}

@@ -10,7 +10,7 @@ import (
 )
 
 // protocolVersions refuses bounds that no version is between. Without a lower one Envoy
-// begins with 1.2.
+// begins with 1.2. Its own cipher suites are not for older versions.
 func (c *checker) protocolVersions(path Path, tls *networkingv1alpha3.ServerTLSSettings) {
 	least, most := tls.GetMinProtocolVersion(), tls.GetMaxProtocolVersion()
 	if least == networkingv1alpha3.ServerTLSSettings_TLS_AUTO {
@@ -18,6 +18,9 @@ func (c *checker) protocolVersions(path Path, tls *networkingv1alpha3.ServerTLSS
 	}
 	if most != networkingv1alpha3.ServerTLSSettings_TLS_AUTO && least > most {
 		c.add(diag.CodeServerTLS, path.Field("maxProtocolVersion"), "no version is left: at least %s and at most %s", least, most).WithHint("a minProtocolVersion that is not above maxProtocolVersion")
+	}
+	if least < networkingv1alpha3.ServerTLSSettings_TLSV1_2 && len(tls.GetCipherSuites()) == 0 {
+		c.add(diag.CodeCipherSuite, path.Field("minProtocolVersion"), "clients of TLS 1.0 and 1.1 get no connection: none of Envoy's own cipher suites is for them").WithHint("minProtocolVersion: TLSV1_2, or cipherSuites with one that they have, such as ECDHE-RSA-AES128-SHA")
 	}
 }
 

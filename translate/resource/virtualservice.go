@@ -57,11 +57,12 @@ func destinationFields(at ...string) []string {
 func checkVirtualService(c *checker, m proto.Message) {
 	spec := m.(*networkingv1alpha3.VirtualService)
 	c.supported(spec, virtualServiceFields())
+	c.annotations()
 	c.routedHosts(spec)
 	for i, g := range spec.GetGateways() {
 		c.gatewayName(Path{"spec", "gateways", i}, g)
 	}
-	c.visibility(spec.GetExportTo())
+	c.exportTo(spec.GetExportTo())
 	if len(spec.GetHttp())+len(spec.GetTls())+len(spec.GetTcp()) == 0 {
 		c.addMissing(diag.CodeVirtualService, Path{"spec"}, "the VirtualService has no routes").WithHint("add http with a route or a directResponse, or tls or tcp with a route")
 	}
@@ -75,6 +76,7 @@ func checkVirtualService(c *checker, m proto.Message) {
 		c.tcpRoute(Path{"spec", "tcp", i}, r)
 	}
 	c.unreachable(spec.GetHttp())
+	c.unreachableConnections(spec)
 }
 
 func (c *checker) routedHosts(spec *networkingv1alpha3.VirtualService) {
@@ -104,12 +106,14 @@ func (c *checker) routedHosts(spec *networkingv1alpha3.VirtualService) {
 // gatewayName checks name, ./name, namespace/name and the older name.namespace.svc.domain.
 func (c *checker) gatewayName(path Path, name string) {
 	namespace, rest, qualified := strings.Cut(name, "/")
-	valid := isObjectName(name)
+	valid := isObjectName(strings.TrimSuffix(name, "."))
 	if qualified {
-		valid = (namespace == "." || isLabel(namespace)) && isObjectName(rest)
+		valid = (namespace == "." || isLabel(namespace)) && isLabel(rest)
 	}
 	if !valid {
 		c.add(diag.CodeVirtualService, path, "%q is not the name of a Gateway", name).WithHint("name, or namespace/name")
+	} else if parts := strings.Split(name, "."); !qualified && len(parts) > 1 {
+		c.add(diag.CodeDeprecated, path, "%q is an older form of a Gateway's name", name).WithHint("write %s/%s", parts[1], parts[0])
 	}
 }
 
@@ -146,7 +150,7 @@ func (c *checker) destinationAt(at, missing Path, d *networkingv1alpha3.Destinat
 	case host == "*" || !isHost(host):
 		c.add(diag.CodeHost, at.Field("host"), "%q is not a host that requests can be sent to", host).WithHint("the host of a ServiceEntry")
 	}
-	if s := d.GetSubset(); s != "" && !isLabel(s) {
+	if s := d.GetSubset(); s != "" && !isPartName(s) {
 		c.add(diag.CodeVirtualService, at.Field("subset"), "%q is not the name of a subset", s).WithHint("the name of a subset in a DestinationRule")
 	}
 	if p := d.GetPort(); p != nil {

@@ -1,8 +1,6 @@
 package resource
 
 import (
-	"slices"
-
 	networkingv1alpha3 "istio.io/api/networking/v1alpha3"
 
 	"github.com/portreeve/portreeve/internal/diag"
@@ -33,27 +31,5 @@ func (c *checker) delegate(path Path, d *networkingv1alpha3.Delegate, vs *networ
 	}
 	if ns := d.GetNamespace(); ns != "" && !isLabel(ns) {
 		c.add(diag.CodeDelegate, path.Field("namespace"), "%q is not a namespace", ns).WithHint("leave it out for a delegate in the same namespace")
-	}
-}
-
-// visibility checks exportTo: "*" alone, or namespaces, of which "." is this one.
-func (c *checker) visibility(to []string) {
-	path := Path{"spec", "exportTo"}
-	seen := map[string]bool{}
-	for i, v := range to {
-		name := v
-		if v == "." {
-			name = c.key.Namespace
-		}
-		switch {
-		case v != "*" && v != "." && !isLabel(v):
-			c.add(diag.CodeVirtualService, path.Field(i), "%q is not a namespace", v).WithHint(`a namespace, "." for this one, or "*" alone for every one`)
-		case seen[name]:
-			c.add(diag.CodeVirtualService, path.Field(i), "%q is in the list already", v).WithHint("write each namespace once")
-		}
-		seen[name] = true
-	}
-	if len(to) > 1 && slices.Contains(to, "*") {
-		c.add(diag.CodeOneOf, path, `spec.exportTo has "*" beside other values`).WithHint(`"*" alone means every namespace`)
 	}
 }

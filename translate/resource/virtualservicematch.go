@@ -34,7 +34,7 @@ func (c *checker) httpMatch(path Path, m *networkingv1alpha3.HTTPMatchRequest, v
 	for i, g := range m.GetGateways() {
 		c.gatewayName(path.Field("gateways", i), g)
 	}
-	c.labels(path.Field("sourceLabels"), m.GetSourceLabels())
+	c.workloadLabels(path.Field("sourceLabels"), m.GetSourceLabels())
 	if ns := m.GetSourceNamespace(); ns != "" && !isLabel(ns) {
 		c.add(diag.CodeMatch, path.Field("sourceNamespace"), "%q is not a namespace", ns).WithHint("the namespace of the gateway")
 	}

@@ -20,7 +20,7 @@ func (c *checker) retries(path Path, r *networkingv1alpha3.HTTPRetry) {
 	}
 	if r.GetAttempts() == 0 {
 		for _, field := range []string{"perTryTimeout", "retryOn", "retryRemoteLocalities"} {
-			if at := path.Field(field); c.written(at) {
+			if at := path.Field(field); c.written(at) && (field != "retryOn" || r.GetRetryOn() != "") {
 				c.addKey(diag.CodeRetry, at, "%s is set although attempts is 0, which means no retries", at).WithHint("give attempts a number, or leave %s out", field)
 			}
 		}
@@ -32,6 +32,9 @@ func (c *checker) retries(path Path, r *networkingv1alpha3.HTTPRetry) {
 
 // retryOn checks the conditions. Envoy ignores one that it does not know.
 func (c *checker) retryOn(path Path, text string) {
+	if parts := strings.Split(text, ","); text != "" && (slices.Contains(parts, "") || strings.ContainsAny(text, " \t")) {
+		c.add(diag.CodeRetry, path, "%q has an empty condition or a space", text).WithHint("conditions with a comma between them, and nothing else")
+	}
 	_, conditions := RetryOn(text)
 	for _, condition := range conditions {
 		if slices.Contains(retryConditions(), condition) {

@@ -42,6 +42,8 @@ func (c *checker) tlsRoute(path Path, r *networkingv1alpha3.TLSRoute, hosts []st
 
 func (c *checker) sniHost(path Path, name string, hosts []string) {
 	switch {
+	case isAddress(name):
+		c.add(diag.CodeRouteIneffective, path, "clients ask for names and never for an address, so nothing matches %s", name).WithHint("a host name, *.domain or *")
 	case !isHost(name) || partialWildcard(name):
 		c.add(diag.CodeHost, path, "%q is not a name that TLS connections can be told by", name).WithHint("a host name, *.domain or *")
 	case !slices.ContainsFunc(hosts, func(h string) bool { return covers(h, name) }):
@@ -61,9 +63,10 @@ type connectionCondition interface {
 // connectionMatch checks a match. On a gateway, Istio does not look at where a connection
 // goes or which workload sends it; the findings say so.
 func (c *checker) connectionMatch(path Path, m connectionCondition) {
-	if c.written(path.Field("port")) {
+	if m.GetPort() != 0 {
 		c.portNumber(path.Field("port"), m.GetPort())
 	}
+	c.workloadLabels(path.Field("sourceLabels"), m.GetSourceLabels())
 	for i, g := range m.GetGateways() {
 		c.gatewayName(path.Field("gateways", i), g)
 	}

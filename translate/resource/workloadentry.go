@@ -22,9 +22,14 @@ func workloadEntryFields() []string {
 func checkWorkloadEntry(c *checker, m proto.Message) {
 	spec := m.(*networkingv1alpha3.WorkloadEntry)
 	c.supported(spec, workloadEntryFields())
+	c.annotations()
 	c.workload(Path{"spec"}, spec)
 	for _, name := range slices.Sorted(maps.Keys(spec.GetPorts())) {
-		c.portNumber(Path{"spec", "ports", name}, spec.GetPorts()[name])
+		at := Path{"spec", "ports", name}
+		c.portNumber(at, spec.GetPorts()[name])
+		if !isPartName(name) {
+			c.addKey(diag.CodeWorkloadEntry, at, "%q is not the name of a port", name).WithHint("letters, digits and -, at most 63 characters")
+		}
 	}
 	at := Path{"spec", "address"}
 	switch address := spec.GetAddress(); {
@@ -55,6 +60,7 @@ func (c *checker) workload(path Path, e *networkingv1alpha3.WorkloadEntry) {
 	if e.GetNetwork() != "" {
 		c.addKey(diag.CodeIgnoredField, path.Field("network"), "%s is ignored: a gateway here does not choose endpoints by it", path.Field("network")).WithHint("leave it out")
 	}
+	c.workloadLabels(path.Field("labels"), e.GetLabels())
 	if isUnix(e.GetAddress()) && len(e.GetPorts()) > 0 {
 		c.addKey(diag.CodeServiceEntry, path.Field("ports"), "an endpoint on a unix socket has no ports").WithHint("leave ports out")
 	}
