@@ -15,7 +15,7 @@ import (
 func chainListener(v model.View, p model.Port, d delivery) *listenerv3.Listener {
 	out := &listenerv3.Listener{
 		Name:             listenerName(p),
-		Address:          socketAddress(bindAddress(p), p.Number),
+		Address:          listenAddress(p),
 		TrafficDirection: corev3.TrafficDirection_OUTBOUND,
 	}
 	if p.Traffic.Secure() {
