@@ -22,6 +22,9 @@ func chainListener(v model.View, p model.Port, d delivery) *listenerv3.Listener 
 		out.ListenerFilters = []*listenerv3.ListenerFilter{tlsInspector()}
 	}
 	for _, c := range p.Chains {
+		if _, ok := tunnelOf(v, p, c); !ok {
+			continue
+		}
 		out.FilterChains = append(out.FilterChains, filterChain(v, p, c, d))
 	}
 	return out
@@ -74,9 +77,10 @@ func networkFilters(v model.View, p model.Port, c model.Chain, d delivery) []*li
 func tcpProxy(v model.View, p model.Port, c model.Chain) *tcpproxyv3.TcpProxy {
 	logs := accessLogs(v)
 	targets := weighted(v, p, c.Route, c.Hosts)
+	through, _ := tunnelOf(v, p, c)
 	if len(targets) == 1 {
 		name := targets[0].GetName()
-		return &tcpproxyv3.TcpProxy{StatPrefix: name, AccessLog: logs, ClusterSpecifier: &tcpproxyv3.TcpProxy_Cluster{Cluster: name}}
+		return &tcpproxyv3.TcpProxy{StatPrefix: name, AccessLog: logs, TunnelingConfig: through, ClusterSpecifier: &tcpproxyv3.TcpProxy_Cluster{Cluster: name}}
 	}
 	clusters := make([]*tcpproxyv3.TcpProxy_WeightedCluster_ClusterWeight, 0, len(targets))
 	for _, t := range targets {
@@ -85,6 +89,7 @@ func tcpProxy(v model.View, p model.Port, c model.Chain) *tcpproxyv3.TcpProxy {
 	return &tcpproxyv3.TcpProxy{
 		StatPrefix:       c.VirtualService.Name + "." + c.VirtualService.Namespace,
 		AccessLog:        logs,
+		TunnelingConfig:  through,
 		ClusterSpecifier: &tcpproxyv3.TcpProxy_WeightedClusters{WeightedClusters: &tcpproxyv3.TcpProxy_WeightedCluster{Clusters: clusters}},
 	}
 }
