@@ -153,6 +153,7 @@ const (
 	CodeConnectionsClosed  Code = "PR0935"
 	CodeTunnelMixed        Code = "PR0936"
 	CodeTunnelUnused       Code = "PR0937"
+	CodeDynamicUnbounded   Code = "PR0938"
 	CodeMesh               Code = "PR1001"
 	CodeMeshName           Code = "PR1002"
 	CodeMeshService        Code = "PR1003"
@@ -345,6 +346,7 @@ func Codes() []Info { //nolint:funlen // one table
 		{CodeConnectionsClosed, Warning, "A policy about requests applies to a gateway that has a TCP or TLS passthrough server; what it does to the connections there is mostly not meant.", "A policy for other workloads, or rules for connections too."},
 		{CodeTunnelMixed, Warning, "The destinations of a route of connections are not tunnelled alike; its connections are closed.", "One tunnel for all destinations of a route."},
 		{CodeTunnelUnused, Warning, "A route of requests leads to a host with a tunnel, which is for routes of connections; the requests are not tunnelled.", "A tcp or tls route, or a DestinationRule without tunnel."},
+		{CodeDynamicUnbounded, Warning, "A route to a host with the resolution DYNAMIC_DNS is not bounded by the host's wildcard; it is not served.", "One destination, and names within the wildcard."},
 		{CodeMesh, Error, "The mesh configuration is not one bare MeshConfig.", "The fields of MeshConfig at the top level of one document."},
 		{CodeMeshName, Error, "A namespace, trust domain or provider name of the mesh configuration is not valid, or two providers have one name.", "Lower-case letters, digits and -, each provider name once."},
 		{CodeMeshService, Error, "The service of an extension provider is not valid.", "host or namespace/host."},

@@ -17,13 +17,15 @@ import (
 func listeners(v model.View, d delivery) []*listenerv3.Listener {
 	var out []*listenerv3.Listener
 	v = withServedLogs(v)
-	d.mesh, d.logs = meshConfig(v), accessLogs(v)
+	d.mesh, d.logs, d.services = meshConfig(v), accessLogs(v), v.Services
 	for _, p := range v.Ports {
 		switch {
 		case p.Traffic == model.HTTP:
 			out = append(out, listener(p, d))
 		case len(p.Chains) > 0:
-			out = append(out, chainListener(v, p, d))
+			if l := chainListener(v, p, d); len(l.GetFilterChains()) > 0 {
+				out = append(out, l)
+			}
 		}
 	}
 	for _, l := range out {

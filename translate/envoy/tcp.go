@@ -25,6 +25,9 @@ func chainListener(v model.View, p model.Port, d delivery) *listenerv3.Listener 
 		if _, ok := tunnelOf(v, p, c); !ok {
 			continue
 		}
+		if _, ok := namedFilters(v, p, c); !ok {
+			continue
+		}
 		out.FilterChains = append(out.FilterChains, filterChain(v, p, c, d))
 	}
 	return out
@@ -66,7 +69,9 @@ func networkFilters(v model.View, p model.Port, c model.Chain, d delivery) []*li
 	if filters == nil {
 		filters = networkSlots(v)
 	}
-	return append(filters[:len(filters):len(filters)], &listenerv3.Filter{
+	named, _ := namedFilters(v, p, c)
+	filters = append(filters[:len(filters):len(filters)], named...)
+	return append(filters, &listenerv3.Filter{
 		Name:       "envoy.filters.network.tcp_proxy",
 		ConfigType: &listenerv3.Filter_TypedConfig{TypedConfig: Any(setConnections(tcpProxy(v, p, c), v, p, c.Route, c.Hosts))},
 	})
