@@ -48,7 +48,7 @@ spec:
 // shortDir is a directory whose path leaves room for the name of a socket.
 func shortDir(t testing.TB) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("/tmp", "s")
+	dir, err := os.MkdirTemp("/tmp", "s") //nolint:usetesting // the path of a socket has to be short
 	must(t, err)
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	return dir

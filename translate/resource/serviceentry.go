@@ -12,7 +12,7 @@ import (
 )
 
 // serviceEntryFields are the fields of a ServiceEntry that are translated, or have no
-// meaning on a gateway (addresses, location, network, serviceAccount).
+// meaning on a gateway (addresses, network, serviceAccount).
 func serviceEntryFields() []string {
 	return []string{
 		"hosts", "addresses", "ports.number", "ports.name", "ports.protocol", "ports.targetPort", "location", "resolution", "exportTo",
