@@ -85,6 +85,14 @@ func TestDynamicDNS(t *testing.T) {
 	if !strings.Contains(s.log.String(), "PR0938") {
 		t.Error("no warning of the route that rewrites to a name beyond the wildcard")
 	}
+	// What is known of names is kept by a cache in Envoy, whose settings differ after the edit.
+	replace(t, s.services, dynamic("one.localhost", private, "location: MESH_INTERNAL"))
+	eventually(t, "an edit of the service takes effect", func() bool {
+		return askHost(t, s.address, "a.one.localhost", "/").Header.Get("Backend") == "private"
+	})
+	if got := askHost(t, s.address, "a.one.localhost:"+backend, "/").Status; got != outsideDynamic {
+		t.Errorf("the port before the edit: %d, want %d", got, outsideDynamic)
+	}
 }
 
 // TestDynamicDNSOverTLS holds that the backend's certificate must have the name that the
