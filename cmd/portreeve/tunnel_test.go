@@ -1,8 +1,10 @@
 package main
 
 import (
+	"crypto/tls"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -13,11 +15,12 @@ import (
 )
 
 // tunnelProxy runs a proxy that leads what comes by a method to the host that is asked for,
-// and refuses every other request. It returns its port and hands over what it was asked for.
-func tunnelProxy(t testing.TB, method string) (string, <-chan string) {
+// and refuses every other request, over TLS where a certificate is given. It returns its port
+// and hands over what it was asked for.
+func tunnelProxy(t testing.TB, method string, certificates ...tls.Certificate) (string, <-chan string) {
 	t.Helper()
 	asked := make(chan string, 100)
-	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		asked <- r.Method + " " + r.Host
 		target, err := net.Dial("tcp", r.Host) //nolint:noctx // of the test itself
 		if err != nil || r.Method != method {
@@ -58,6 +61,13 @@ func tunnelProxy(t testing.TB, method string) (string, <-chan string) {
 			}
 		}
 	}))
+	s.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
+	if len(certificates) > 0 {
+		s.TLS = &tls.Config{Certificates: certificates, MinVersion: tls.VersionTLS12}
+		s.StartTLS()
+	} else {
+		s.Start()
+	}
 	t.Cleanup(s.Close)
 	return s.URL[strings.LastIndexByte(s.URL, ':')+1:], asked
 }
@@ -80,7 +90,9 @@ func TestTunnels(t *testing.T) {
 	plain, secure := echo(t, "plain", nil), echo(t, "secure", config)
 	connecting, connects := tunnelProxy(t, http.MethodConnect)
 	posting, posts := tunnelProxy(t, http.MethodPost)
-	tcp, tls := envoytest.FreePort(t), envoytest.FreePort(t)
+	a := newAuthority(t)
+	verified, verifies := tunnelProxy(t, http.MethodConnect, a.issue(t, "verified.local"))
+	tcp, passing := envoytest.FreePort(t), envoytest.FreePort(t)
 	entry := func(host, port string) string {
 		return fmt.Sprintf(`---
 apiVersion: networking.istio.io/v1
@@ -93,6 +105,7 @@ spec:
   endpoints: [{address: 127.0.0.1, labels: {of: proxy}}]
 `, host, host, port)
 	}
+	guarded := fmt.Sprintf("trafficPolicy: {tls: {mode: SIMPLE, caCertificates: %s}, tunnel: {targetHost: 127.0.0.1, targetPort: %d}}", a.file, secure)
 	dir := newPolicyDir(t, map[string]string{"routing.yaml": fmt.Sprintf(`apiVersion: networking.istio.io/v1
 kind: Gateway
 metadata: {name: tunnels}
@@ -114,14 +127,19 @@ spec:
     route: [{destination: {host: posting.local}}]
   - match: [{sniHosts: [subset.test]}]
     route: [{destination: {host: connecting.local, subset: secure}}]
+  - match: [{sniHosts: [verified.test]}]
+    route: [{destination: {host: verified.local}}]
+  - match: [{sniHosts: [impostor.test]}]
+    route: [{destination: {host: impostor.local}}]
   - match: [{sniHosts: [mixed.test]}]
     route: [{destination: {host: posting.local}, weight: 1}, {destination: {host: connecting.local, subset: secure}, weight: 1}]
-`, tcp, tls) + entry("connecting.local", connecting) + entry("posting.local", posting) +
+`, tcp, passing) + entry("connecting.local", connecting) + entry("posting.local", posting) + entry("verified.local", verified) + entry("impostor.local", verified) +
+		tunnelled("verified.local", guarded) + tunnelled("impostor.local", guarded) +
 		tunnelled("posting.local", fmt.Sprintf("trafficPolicy: {tunnel: {protocol: POST, targetHost: 127.0.0.1, targetPort: %d}}", secure)) +
 		tunnelled("connecting.local", fmt.Sprintf("trafficPolicy: {tunnel: {targetHost: 127.0.0.1, targetPort: %d}}, subsets: [{name: secure, labels: {of: proxy}, trafficPolicy: {tunnel: {protocol: CONNECT, targetHost: 127.0.0.1, targetPort: %d}}}]", plain, secure))})
 	s := startPlane(t, dir)
 	gateway := s.startGateway(t, envoytest.Options{})
-	tcpAddress, tlsAddress := gateway.MustListener(t, fmt.Sprintf("127.0.0.1_%d", tcp)), gateway.MustListener(t, fmt.Sprintf("127.0.0.1_%d", tls))
+	tcpAddress, tlsAddress := gateway.MustListener(t, fmt.Sprintf("127.0.0.1_%d", tcp)), gateway.MustListener(t, fmt.Sprintf("127.0.0.1_%d", passing))
 	for name, c := range map[string]struct {
 		answer, want, wantAsked string
 		asked                   <-chan string
@@ -132,6 +150,8 @@ spec:
 		check(t, name, c.answer, c.want, c.asked, c.wantAsked)
 	}
 	check(t, "subset", connectTLS(t, tlsAddress, "subset.test"), "secure hello", connects, fmt.Sprintf("CONNECT 127.0.0.1:%d", secure))
+	check(t, "a proxy over TLS", connectTLS(t, tlsAddress, "verified.test"), "secure hello", verifies, fmt.Sprintf("CONNECT 127.0.0.1:%d", secure))
+	check(t, "a proxy of another name", connectTLS(t, tlsAddress, "impostor.test"), "", verifies, "")
 	if got := connectTLS(t, tlsAddress, "mixed.test"); got != "" || len(connects)+len(posts) > 0 {
 		t.Errorf("destinations that differ: answer %q, and %d requests at the proxies, want none", got, len(connects)+len(posts))
 	}
