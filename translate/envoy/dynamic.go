@@ -60,8 +60,9 @@ func setDynamic(c *clusterv3.Cluster, u upstream) {
 		Name: "envoy.clusters.dynamic_forward_proxy",
 		TypedConfig: Any(&dfpclusterv3.ClusterConfig{
 			ClusterImplementationSpecifier: &dfpclusterv3.ClusterConfig_DnsCacheConfig{DnsCacheConfig: dnsCache(u.service)},
-			// Who is verified then is what the DestinationRule says.
-			AllowInsecureClusterOptions: speaksTLS(u.policy.GetTls()) && !names.verifyByRequest,
+			// Nobody is verified in plain text; else who is verified then is what the
+			// DestinationRule says.
+			AllowInsecureClusterOptions: !names.verifyByRequest,
 		}),
 	}}
 }
