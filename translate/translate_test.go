@@ -170,13 +170,15 @@ func rendered(t *testing.T, p *translate.Program) string {
 	return out.String()
 }
 
-// forwarding returns the listeners that hold routes themselves or end TLS. The others are
-// the same but for their names.
+// forwarding returns the listeners that hold routes themselves, end TLS, resolve names or are
+// unix sockets. The others are the same but for their names.
 func forwarding(r envoy.Resources) []*listenerv3.Listener {
 	var out []*listenerv3.Listener
 	for _, l := range r.Listeners {
 		chain := l.GetFilterChains()[0].GetFilters()
-		if chain[len(chain)-1].GetName() == "envoy.filters.network.tcp_proxy" || l.GetFilterChains()[0].GetTransportSocket() != nil {
+		last := chain[len(chain)-1]
+		if last.GetName() == "envoy.filters.network.tcp_proxy" || l.GetFilterChains()[0].GetTransportSocket() != nil ||
+			l.GetAddress().GetPipe() != nil || bytes.Contains(last.GetTypedConfig().GetValue(), []byte("dynamic_forward_proxy")) {
 			out = append(out, l)
 		}
 	}

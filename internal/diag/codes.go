@@ -151,6 +151,9 @@ const (
 	CodeProviderProtocol   Code = "PR0933"
 	CodeProviderAmbiguous  Code = "PR0934"
 	CodeConnectionsClosed  Code = "PR0935"
+	CodeTunnelMixed        Code = "PR0936"
+	CodeTunnelUnused       Code = "PR0937"
+	CodeDynamicUnbounded   Code = "PR0938"
 	CodeMeshOnly           Code = "PR0946"
 	CodeMesh               Code = "PR1001"
 	CodeMeshName           Code = "PR1002"
@@ -342,6 +345,9 @@ func Codes() []Info { //nolint:funlen // one table
 		{CodeProviderProtocol, Warning, "The port of a gRPC provider has another protocol, so the provider is not spoken to in gRPC.", "protocol: GRPC or HTTP2 in the ServiceEntry."},
 		{CodeProviderAmbiguous, Warning, "Several namespaces define the service of a provider; every request that asks it is refused.", "namespace/host, with the namespace that is meant."},
 		{CodeConnectionsClosed, Warning, "A policy about requests applies to a gateway that has a TCP or TLS passthrough server; what it does to the connections there is mostly not meant.", "A policy for other workloads, or rules for connections too."},
+		{CodeTunnelMixed, Warning, "The destinations of a route of connections are not tunnelled alike; its connections are closed.", "One tunnel for all destinations of a route."},
+		{CodeTunnelUnused, Warning, "A route of requests leads to a host with a tunnel, which is for routes of connections; the requests are not tunnelled.", "A tcp or tls route, or a DestinationRule without tunnel."},
+		{CodeDynamicUnbounded, Warning, "A route to a host with the resolution DYNAMIC_DNS is not bounded by the host's wildcard; it is not served.", "One destination, and names within the wildcard."},
 		{CodeMeshOnly, Warning, "A VirtualService names no Gateway, so it is for the sidecars of a mesh; it does nothing on a gateway.", "gateways, with the name of a Gateway."},
 		{CodeMesh, Error, "The mesh configuration is not one bare MeshConfig.", "The fields of MeshConfig at the top level of one document."},
 		{CodeMeshName, Error, "A namespace, trust domain or provider name of the mesh configuration is not valid, or two providers have one name.", "Lower-case letters, digits and -, each provider name once."},

@@ -64,7 +64,7 @@ func clusters(v model.View) ([]*clusterv3.Cluster, []*endpointv3.ClusterLoadAssi
 			switch {
 			case c.GetEdsClusterConfig() != nil:
 				endpoints = append(endpoints, assignment)
-			case c.GetType() == clusterv3.Cluster_ORIGINAL_DST:
+			case c.GetType() == clusterv3.Cluster_ORIGINAL_DST, u.service.Dynamic():
 			case len(assignment.GetEndpoints()) == 0:
 				// A DNS cluster without endpoints has nothing to resolve: as under Istio
 				// there is none, and its routes answer 503.
@@ -97,7 +97,11 @@ func cluster(u upstream) (*clusterv3.Cluster, *endpointv3.ClusterLoadAssignment)
 	setResolution(c, u.service.Resolution, meshConfig(u.view).GetDnsRefreshRate())
 	setPool(c, u.policy.GetConnectionPool(), u.policy.GetRetryBudget())
 	setOutliers(c, u.policy.GetOutlierDetection())
-	setBalancer(c, u)
+	if u.service.Dynamic() {
+		setDynamic(c, u)
+	} else {
+		setBalancer(c, u)
+	}
 	setTransport(c, u)
 	if options := protocolOptions(u); options != nil {
 		c.TypedExtensionProtocolOptions = map[string]*anypb.Any{"envoy.extensions.upstreams.http.v3.HttpProtocolOptions": Any(options)}

@@ -42,12 +42,14 @@ func httpFilters(p model.Port, d delivery) []*hcmv3.HttpFilter {
 		// After authorization, as in Istio, and before what answers in gRPC.
 		out = append(out, staticFilter("envoy.filters.http.grpc_web", &grpcwebv3.GrpcWeb{}))
 	}
-	return append(out,
+	out = append(out,
 		// After authorization: what is not allowed neither is delayed nor gets a CORS answer.
 		staticFilter(faultFilter, &faultv3.HTTPFault{}),
 		staticFilter(corsFilter, &corsv3.Cors{}),
-		staticFilter("envoy.filters.http.router", router(d.mesh)),
 	)
+	// After all that may answer a request: what is answered resolves no name.
+	out = append(out, dynamicFilters(d.services)...)
+	return append(out, staticFilter("envoy.filters.http.router", router(d.mesh)))
 }
 
 // policySlot returns the filter whose configuration arrives by ECDS. It has no default and

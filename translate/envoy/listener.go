@@ -17,13 +17,15 @@ import (
 func listeners(v model.View, d delivery) []*listenerv3.Listener {
 	var out []*listenerv3.Listener
 	v = withServedLogs(v)
-	d.mesh, d.logs = meshConfig(v), accessLogs(v)
+	d.mesh, d.logs, d.services = meshConfig(v), accessLogs(v), v.Services
 	for _, p := range v.Ports {
 		switch {
 		case p.Traffic == model.HTTP:
 			out = append(out, listener(p, d))
 		case len(p.Chains) > 0:
-			out = append(out, chainListener(v, p, d))
+			if l := chainListener(v, p, d); len(l.GetFilterChains()) > 0 {
+				out = append(out, l)
+			}
 		}
 	}
 	for _, l := range out {
@@ -39,7 +41,7 @@ func listener(p model.Port, d delivery) *listenerv3.Listener {
 	name := listenerName(p)
 	return &listenerv3.Listener{
 		Name:             name,
-		Address:          socketAddress(bindAddress(p), p.Number),
+		Address:          listenAddress(p),
 		TrafficDirection: corev3.TrafficDirection_OUTBOUND,
 		FilterChains:     []*listenerv3.FilterChain{{Filters: managerFilters(p, name, d)}},
 	}
@@ -54,6 +56,11 @@ func managerFilters(p model.Port, listener string, d delivery) []*listenerv3.Fil
 }
 
 func listenerName(p model.Port) string { return fmt.Sprintf("%s_%d", bindAddress(p), p.Number) }
+
+// listenAddress is where a listener takes connections in: an address and port, or a unix socket.
+func listenAddress(p model.Port) *corev3.Address {
+	return endpointAddress(model.Endpoint{Address: bindAddress(p), Port: p.Number})
+}
 
 func bindAddress(p model.Port) string {
 	if p.Bind == "" {

@@ -77,6 +77,7 @@ func route(v model.View, p model.Port, r model.Route) *routev3.Route {
 		}
 		out.Action = &routev3.Route_Route{Route: routeAction(v, p, r, targets, headers)}
 	}
+	bounded(out, v, p, r)
 	out.RequestHeadersToAdd, out.RequestHeadersToRemove = headers.addToRequest, headers.removeFromRequest
 	out.ResponseHeadersToAdd, out.ResponseHeadersToRemove = headers.addToResponse, headers.removeFromResponse
 	return out

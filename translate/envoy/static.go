@@ -27,6 +27,8 @@ type delivery struct {
 	standalone bool
 	// mesh is the mesh configuration, or nil. listeners sets it.
 	mesh *meshv1alpha1.MeshConfig
+	// services are those of the gateway. listeners sets them.
+	services []model.Service
 }
 
 // RenderStatic renders the same configuration with everything inlined: listeners hold

@@ -15,13 +15,19 @@ import (
 func chainListener(v model.View, p model.Port, d delivery) *listenerv3.Listener {
 	out := &listenerv3.Listener{
 		Name:             listenerName(p),
-		Address:          socketAddress(bindAddress(p), p.Number),
+		Address:          listenAddress(p),
 		TrafficDirection: corev3.TrafficDirection_OUTBOUND,
 	}
 	if p.Traffic.Secure() {
 		out.ListenerFilters = []*listenerv3.ListenerFilter{tlsInspector()}
 	}
 	for _, c := range p.Chains {
+		if _, ok := tunnelOf(v, p, c); !ok {
+			continue
+		}
+		if _, ok := namedFilters(v, p, c); !ok {
+			continue
+		}
 		out.FilterChains = append(out.FilterChains, filterChain(v, p, c, d))
 	}
 	return out
@@ -63,7 +69,9 @@ func networkFilters(v model.View, p model.Port, c model.Chain, d delivery) []*li
 	if filters == nil {
 		filters = networkSlots(v)
 	}
-	return append(filters[:len(filters):len(filters)], &listenerv3.Filter{
+	named, _ := namedFilters(v, p, c)
+	filters = append(filters[:len(filters):len(filters)], named...)
+	return append(filters, &listenerv3.Filter{
 		Name:       "envoy.filters.network.tcp_proxy",
 		ConfigType: &listenerv3.Filter_TypedConfig{TypedConfig: Any(setConnections(tcpProxy(v, p, c), v, p, c.Route, c.Hosts))},
 	})
@@ -74,9 +82,10 @@ func networkFilters(v model.View, p model.Port, c model.Chain, d delivery) []*li
 func tcpProxy(v model.View, p model.Port, c model.Chain) *tcpproxyv3.TcpProxy {
 	logs := accessLogs(v)
 	targets := weighted(v, p, c.Route, c.Hosts)
+	through, _ := tunnelOf(v, p, c)
 	if len(targets) == 1 {
 		name := targets[0].GetName()
-		return &tcpproxyv3.TcpProxy{StatPrefix: name, AccessLog: logs, ClusterSpecifier: &tcpproxyv3.TcpProxy_Cluster{Cluster: name}}
+		return &tcpproxyv3.TcpProxy{StatPrefix: name, AccessLog: logs, TunnelingConfig: through, ClusterSpecifier: &tcpproxyv3.TcpProxy_Cluster{Cluster: name}}
 	}
 	clusters := make([]*tcpproxyv3.TcpProxy_WeightedCluster_ClusterWeight, 0, len(targets))
 	for _, t := range targets {
@@ -85,6 +94,7 @@ func tcpProxy(v model.View, p model.Port, c model.Chain) *tcpproxyv3.TcpProxy {
 	return &tcpproxyv3.TcpProxy{
 		StatPrefix:       c.VirtualService.Name + "." + c.VirtualService.Namespace,
 		AccessLog:        logs,
+		TunnelingConfig:  through,
 		ClusterSpecifier: &tcpproxyv3.TcpProxy_WeightedClusters{WeightedClusters: &tcpproxyv3.TcpProxy_WeightedCluster{Clusters: clusters}},
 	}
 }

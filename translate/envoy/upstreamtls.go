@@ -53,7 +53,8 @@ type serverNames struct {
 
 // namesOf decides which name is verified. A verified connection always has one: what the
 // DestinationRule or ServiceEntry says, else the SNI, else the host of the request or,
-// where no request is read, of the service. Istio verifies none of the last two.
+// where no request is read, of the service. Istio verifies none of the last two. A request
+// for a tunnel has the host of the tunnel's target, which is not who the proxy is.
 func namesOf(u upstream) serverNames {
 	tls := u.policy.GetTls()
 	if !speaksTLS(tls) {
@@ -63,7 +64,7 @@ func namesOf(u upstream) serverNames {
 	if len(out.sans) == 0 {
 		out.sans = u.service.SubjectAltNames
 	}
-	if out.sni == "" && (u.opaque() || u.asked()) && !strings.HasPrefix(string(u.service.Host), "*") {
+	if out.sni == "" && (u.opaque() || u.asked() || u.policy.GetTunnel() != nil) && !strings.HasPrefix(string(u.service.Host), "*") {
 		out.sni = string(u.service.Host)
 	}
 	switch {

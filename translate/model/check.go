@@ -21,6 +21,8 @@ func (m *Model) check() diag.List {
 	out = append(out, m.delegates.found...)
 	out = append(out, m.checkServices()...)
 	out = append(out, m.checkDestinations()...)
+	out = append(out, m.checkTunnels()...)
+	out = append(out, m.checkDynamic()...)
 	out = append(out, m.checkRules()...)
 	for _, policy := range slices.Concat(c.authentications, c.authorizations) {
 		out = append(out, c.scope(policy)...)

@@ -81,6 +81,9 @@ func emptySubsets(r *resource.Resource, services []definition) diag.List {
 	for i, s := range r.Spec.(*networkingv1alpha3.DestinationRule).GetSubsets() {
 		some, any := false, false
 		for _, d := range services {
+			if d.Dynamic() {
+				continue
+			}
 			for _, p := range d.Ports {
 				some = some || len(p.Endpoints) > 0
 				any = any || len(p.InSubset(s)) > 0

@@ -144,7 +144,7 @@ func rulePath(i int) resource.Path { return resource.Path{"spec", "rules", i} }
 func names(servers []server) string {
 	out := make([]string, 0, len(servers))
 	for _, s := range servers {
-		out = append(out, fmt.Sprintf("the %s server on port %d of %s", s.traffic(), s.spec.GetPort().GetNumber(), s.gateway.Key))
+		out = append(out, fmt.Sprintf("the %s server on %s of %s", s.traffic(), s.door(), s.gateway.Key))
 	}
 	return strings.Join(out, ", ")
 }

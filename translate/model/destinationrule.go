@@ -42,7 +42,7 @@ func overlaid(under, over *networkingv1alpha3.TrafficPolicy, port uint32) *netwo
 	out := &networkingv1alpha3.TrafficPolicy{
 		ConnectionPool: cmp.Or(over.GetConnectionPool(), under.GetConnectionPool()), OutlierDetection: cmp.Or(over.GetOutlierDetection(), under.GetOutlierDetection()),
 		LoadBalancer: cmp.Or(over.GetLoadBalancer(), under.GetLoadBalancer()), Tls: cmp.Or(over.GetTls(), under.GetTls()),
-		ProxyProtocol: cmp.Or(over.GetProxyProtocol(), under.GetProxyProtocol()), RetryBudget: cmp.Or(over.GetRetryBudget(), under.GetRetryBudget()),
+		ProxyProtocol: cmp.Or(over.GetProxyProtocol(), under.GetProxyProtocol()), Tunnel: cmp.Or(over.GetTunnel(), under.GetTunnel()), RetryBudget: cmp.Or(over.GetRetryBudget(), under.GetRetryBudget()),
 	}
 	for _, s := range over.GetPortLevelSettings() {
 		if s.GetPort().GetNumber() == port {

@@ -84,6 +84,10 @@ func entryDefinitions(origin *resource.Resource, workloads workloadIndex, settin
 			// A service that is resolved by DNS and says no more is its own endpoint.
 			own = []workload{{&networkingv1alpha3.WorkloadEntry{Address: string(s.Host)}, nil}}
 		}
+		if s.Dynamic() {
+			// The name comes with each request; the endpoint has the port that it is asked on.
+			own = []workload{{&networkingv1alpha3.WorkloadEntry{Address: string(s.Host)}, nil}}
+		}
 		for _, p := range entry.GetPorts() {
 			if !strings.EqualFold(p.GetProtocol(), "UDP") {
 				s.Ports = append(s.Ports, entryPort(p, own))

@@ -83,12 +83,11 @@ type place struct {
 // conflictingTraffic reports the first of the earlier servers whose connections cannot be
 // told from those of s.
 func (m *Model) conflictingTraffic(s server, earlier []server) (diag.Diagnostic, bool) {
-	number := s.spec.GetPort().GetNumber()
 	for _, e := range earlier {
-		message := fmt.Sprintf("port %d cannot be %s here and %s", number, s.traffic(), e.traffic())
+		message := fmt.Sprintf("%s cannot be %s here and %s", s.door(), s.traffic(), e.traffic())
 		switch {
 		case s.traffic() == TCP && e.traffic() == TCP:
-			message = fmt.Sprintf("port %d has two TCP servers, whose connections nothing tells apart: here and", number)
+			message = fmt.Sprintf("%s has two TCP servers, whose connections nothing tells apart: here and", s.door())
 		case beside(s, e):
 			continue
 		}
@@ -108,7 +107,7 @@ func (m *Model) conflictingName(s server, names map[Host][]place) (diag.Diagnost
 			if found || e.gateway == s.gateway && e.index == s.index {
 				continue
 			}
-			message := fmt.Sprintf("port %d has two servers for the name %s, here and", s.spec.GetPort().GetNumber(), h.host)
+			message := fmt.Sprintf("%s has two servers for the name %s, here and", s.door(), h.host)
 			out, found = conflict(s, e.server, s.path().Field("hosts", i), e.path().Field("hosts", e.host), message)
 		}
 		names[h.host] = append(names[h.host], place{s, i})
@@ -150,6 +149,14 @@ func common(a, b map[string]string) (labels map[string]string, possible, always 
 		labels[k] = v
 	}
 	return labels, true, len(labels) == max(len(a), len(b))
+}
+
+// door names what a server listens on, as findings do.
+func (s server) door() string {
+	if strings.HasPrefix(s.spec.GetBind(), unixPrefix) {
+		return s.spec.GetBind()
+	}
+	return fmt.Sprintf("port %d", s.spec.GetPort().GetNumber())
 }
 
 func (s server) path() resource.Path { return resource.Path{"spec", "servers", s.index} }

@@ -12,6 +12,7 @@ func destinationRuleFields() []string {
 	out := []string{"host", "exportTo", "workloadSelector.matchLabels", "subsets.name", "subsets.labels"}
 	for _, at := range []string{"trafficPolicy.", "subsets.trafficPolicy."} {
 		out = append(out, at+"proxyProtocol.version", at+"portLevelSettings.port.number")
+		out = append(out, at+"tunnel.protocol", at+"tunnel.targetHost", at+"tunnel.targetPort")
 		out = append(out, at+"retryBudget.percent", at+"retryBudget.minRetryConcurrency", at+"retryBudget.budgetInterval")
 		for _, field := range portPolicyFields() {
 			out = append(out, at+field, at+"portLevelSettings."+field)
@@ -118,6 +119,7 @@ func (c *checker) trafficPolicy(path Path, p *networkingv1alpha3.TrafficPolicy) 
 	}
 	c.portPolicy(path, p)
 	c.retryBudget(path.Field("retryBudget"), p.GetRetryBudget())
+	c.tunnel(path.Field("tunnel"), p)
 	numbers := map[uint32]int{}
 	for i, s := range p.GetPortLevelSettings() {
 		at := path.Field("portLevelSettings", i)

@@ -54,14 +54,14 @@ func (c *checker) server(path Path, s *networkingv1alpha3.Server) {
 	if s.GetPort() == nil {
 		c.addMissing(diag.CodeGateway, path, "%s has no port", path).WithHint("port: {number: 8080, name: http, protocol: HTTP}")
 	} else {
-		c.serverPort(path.Field("port"), s.GetPort())
+		c.serverPort(path, s)
 		c.serverTLS(path, s)
 	}
 	switch b := s.GetBind(); {
-	case strings.HasPrefix(b, "unix:"):
-		c.add(diag.CodeUnsupported, path.Field("bind"), "a server on a unix socket is not translated yet").WithHint("an IP address, or leave it out")
+	case isUnix(b):
+		c.serverSocket(path.Field("bind"), b)
 	case b != "" && !isAddress(b):
-		c.add(diag.CodeGateway, path.Field("bind"), "%q is not an IP address", b).WithHint("for example 127.0.0.1")
+		c.add(diag.CodeGateway, path.Field("bind"), "%q is not an IP address", b).WithHint("for example 127.0.0.1, or unix:///path with the port number 0")
 	}
 	if s.GetDefaultEndpoint() != "" {
 		at := path.Field("defaultEndpoint")
@@ -75,10 +75,16 @@ func (c *checker) server(path Path, s *networkingv1alpha3.Server) {
 	}
 }
 
-func (c *checker) serverPort(path Path, port *networkingv1alpha3.Port) {
-	if port.GetNumber() == 0 && !c.written(path.Field("number")) {
+func (c *checker) serverPort(server Path, s *networkingv1alpha3.Server) {
+	path, port := server.Field("port"), s.GetPort()
+	switch {
+	case isUnix(s.GetBind()):
+		if n := port.GetNumber(); n != 0 {
+			c.add(diag.CodePort, path.Field("number"), "a server on a unix socket has no port, but its number is %d", n).WithHint("number: 0")
+		}
+	case port.GetNumber() == 0 && !c.written(path.Field("number")):
 		c.addMissing(diag.CodePort, path, "%s has no number", path).WithHint("1 to 65535")
-	} else {
+	default:
 		c.portNumber(path.Field("number"), port.GetNumber())
 	}
 	if at := path.Field("targetPort"); c.written(at) {

@@ -149,9 +149,22 @@ func (c *checker) serverCertificates(path Path, tls *networkingv1alpha3.ServerTL
 	}
 	for i, t := range tls.GetTlsCertificates() {
 		c.certificateFiles(path.Field("tlsCertificates", i), t.GetServerCertificate(), t.GetPrivateKey())
-		if t.GetCaCertificates() != "" {
-			c.add(diag.CodeUnsupported, path.Field("tlsCertificates", i, "caCertificates"), "authorities are not taken from here").WithHint("caCertificates beside tlsCertificates")
-		}
+		c.ownAuthorities(path, i, tls)
+	}
+}
+
+// ownAuthorities judges caCertificates of one of several certificates. Like Istio, a server
+// verifies clients by its own caCertificates only, whichever certificate it shows. Other ones
+// are an error where clients are verified: they are meant to say who comes in.
+func (c *checker) ownAuthorities(path Path, i int, tls *networkingv1alpha3.ServerTLSSettings) {
+	file, at := tls.GetTlsCertificates()[i].GetCaCertificates(), path.Field("tlsCertificates", i, "caCertificates")
+	switch {
+	case file == "" || file == tls.GetCaCertificates():
+	case tls.GetMode() == networkingv1alpha3.ServerTLSSettings_SIMPLE:
+		c.add(diag.CodeIgnoredField, at, "%s has no effect with the mode SIMPLE: no client certificate is asked for", at).WithHint("leave it out")
+	default:
+		c.add(diag.CodeServerTLS, at, "%s is not used, as in Istio: which certificate a client is shown does not decide who verifies the client's", at).
+			WithHint("put the authorities into %s, which counts for all certificates", path.Field("caCertificates"))
 	}
 }
 

@@ -12,7 +12,7 @@ import (
 )
 
 // serviceEntryFields are the fields of a ServiceEntry that are translated, or have no
-// meaning on a gateway (addresses, location, network, serviceAccount).
+// meaning on a gateway (addresses, network, serviceAccount).
 func serviceEntryFields() []string {
 	return []string{
 		"hosts", "addresses", "ports.number", "ports.name", "ports.protocol", "ports.targetPort", "location", "resolution", "exportTo",
@@ -158,8 +158,10 @@ func (c *checker) resolution(spec *networkingv1alpha3.ServiceEntry) {
 		}
 	case networkingv1alpha3.ServiceEntry_NONE:
 		c.noResolution(spec)
+	case networkingv1alpha3.ServiceEntry_DYNAMIC_DNS:
+		c.dynamic(spec)
 	default:
-		c.addMissing(diag.CodeUnsupported, c.deepest(Path{"spec"}, "resolution"), "the resolution %s is not translated yet", r).WithHint("resolution: STATIC, DNS, DNS_ROUND_ROBIN or NONE")
+		c.addMissing(diag.CodeUnsupported, c.deepest(Path{"spec"}, "resolution"), "the resolution %s is not translated yet", r).WithHint("resolution: STATIC, DNS, DNS_ROUND_ROBIN, DYNAMIC_DNS or NONE")
 	}
 }
 

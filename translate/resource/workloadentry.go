@@ -2,6 +2,7 @@ package resource
 
 import (
 	"maps"
+	"path"
 	"slices"
 	"strings"
 
@@ -95,9 +96,20 @@ func isUnix(address string) bool { return strings.HasPrefix(address, "unix:") }
 
 // unix checks the address of a unix socket on the gateway's host.
 func (c *checker) unix(at Path, code diag.Code, address string) {
-	path, ok := strings.CutPrefix(address, unixPrefix)
-	if !ok || len(path) < 2 || path[0] != '/' && path[0] != '@' || len(path) > maxSocketPath {
-		c.add(code, at, "%q is not the address of a unix socket", address).WithHint("unix:// and an absolute path of at most 107 characters")
+	name, ok := strings.CutPrefix(address, unixPrefix)
+	if !ok || len(name) < 2 || name[0] != '/' && name[0] != '@' || len(name) > maxSocketPath {
+		c.add(code, at, "%q is not the address of a unix socket", address).WithHint("unix:///path or unix://@name, at most 107 characters after unix://")
+	}
+}
+
+// serverSocket checks the unix socket that a server listens on. A path has one spelling only:
+// with two, one listener would take the socket of another away.
+func (c *checker) serverSocket(at Path, address string) {
+	before := len(c.diags)
+	c.unix(at, diag.CodeGateway, address)
+	name := strings.TrimPrefix(address, unixPrefix)
+	if len(c.diags) == before && name[0] == '/' && path.Clean(name) != name {
+		c.add(diag.CodeGateway, at, "%q is not the shortest way to write that path", address).WithHint("%s%s", unixPrefix, path.Clean(name))
 	}
 }
 

@@ -1,0 +1,154 @@
+package model
+
+import (
+	"slices"
+	"strings"
+
+	networkingv1alpha3 "istio.io/api/networking/v1alpha3"
+
+	"github.com/portreeve/portreeve/internal/diag"
+	"github.com/portreeve/portreeve/translate/resource"
+)
+
+// checkDynamic warns of routes to dynamic services that cannot be bounded by their wildcard:
+// they are not served.
+func (m *Model) checkDynamic() diag.List {
+	dynamic := map[Host]ServicePort{}
+	for _, d := range m.services.definitions {
+		if d.Dynamic() && len(d.Ports) > 0 {
+			dynamic[d.Host] = d.Ports[0]
+		}
+	}
+	if len(dynamic) == 0 {
+		return nil
+	}
+	out := m.idleSettings()
+	seen := map[*resource.Resource]bool{}
+	for _, routes := range m.routes {
+		for _, vs := range routes {
+			if !seen[vs] {
+				seen[vs] = true
+				out = append(out, m.unbounded(vs, dynamic)...)
+			}
+		}
+	}
+	return out
+}
+
+// unbounded collects the findings about one VirtualService.
+func (m *Model) unbounded(vs *resource.Resource, dynamic map[Host]ServicePort) diag.List {
+	spec := vs.Spec.(*networkingv1alpha3.VirtualService)
+	var out diag.List
+	for i, r := range spec.GetHttp() {
+		out = append(out, m.unboundedRequests(vs, resource.Path{"spec", "http", i}, r, dynamic)...)
+	}
+	for i, r := range spec.GetTls() {
+		out = append(out, m.unboundedNames(vs, resource.Path{"spec", "tls", i}, r, dynamic)...)
+	}
+	for i, r := range spec.GetTcp() {
+		for j, host := range resolved(m.settings, vs.Namespace, r.GetRoute()) {
+			if _, is := dynamic[host]; is {
+				out = append(out, finding(diag.CodeDynamicUnbounded, vs, resource.Path{"spec", "tcp", i, "route", j, "destination", "host"},
+					"a tcp route has no name that the resolution DYNAMIC_DNS could resolve, so its connections are closed").WithHint("a tls route of a server with the mode PASSTHROUGH"))
+			}
+		}
+	}
+	return out
+}
+
+func (m *Model) unboundedRequests(vs *resource.Resource, at resource.Path, r *networkingv1alpha3.HTTPRoute, dynamic map[Host]ServicePort) diag.List {
+	var out diag.List
+	for j, host := range resolved(m.settings, vs.Namespace, r.GetRoute()) {
+		port, is := dynamic[host]
+		switch rewritten := rewrittenHost(r); {
+		case !is:
+		case len(r.GetRoute()) > 1:
+			out = append(out, finding(diag.CodeDynamicUnbounded, vs, at.Field("route", j, "destination", "host"),
+				"a host with the resolution DYNAMIC_DNS cannot be one of several destinations, so the route answers 503").WithHint("a route of its own, with a match of the authority"))
+		case rewritten != "" && !port.Resolvable(host, rewritten):
+			out = append(out, finding(diag.CodeDynamicUnbounded, vs, at.Field("route", j, "destination", "host"),
+				"the route rewrites the host to %s, which is not a name within %s, so it answers 503", rewritten, host).WithHint("a name that the destination's host stands for"))
+		}
+	}
+	for _, host := range resolved(m.settings, vs.Namespace, resource.Mirrors(r)) {
+		if _, is := dynamic[host]; is {
+			out = append(out, finding(diag.CodeDynamicUnbounded, vs, at, "copies of requests cannot go to %s, which has the resolution DYNAMIC_DNS: none are sent", host).WithHint("another host for copies"))
+		}
+	}
+	return out
+}
+
+// rewrittenHost returns the host that a route with one destination tells it, or "" for the
+// client's own.
+func rewrittenHost(r *networkingv1alpha3.HTTPRoute) string {
+	if host := r.GetRewrite().GetAuthority(); host != "" {
+		return host
+	}
+	operations := []*networkingv1alpha3.Headers{r.GetHeaders()}
+	for _, d := range r.GetRoute() {
+		operations = append(operations, d.GetHeaders())
+	}
+	for _, h := range operations {
+		for _, values := range []map[string]string{h.GetRequest().GetSet(), h.GetRequest().GetAdd()} {
+			for name, host := range values {
+				if resource.IsAuthority(name) {
+					return host
+				}
+			}
+		}
+	}
+	return ""
+}
+
+func (m *Model) unboundedNames(vs *resource.Resource, at resource.Path, r *networkingv1alpha3.TLSRoute, dynamic map[Host]ServicePort) diag.List {
+	var out diag.List
+	for j, host := range resolved(m.settings, vs.Namespace, r.GetRoute()) {
+		if _, is := dynamic[host]; !is {
+			continue
+		}
+		if len(r.GetRoute()) > 1 {
+			out = append(out, finding(diag.CodeDynamicUnbounded, vs, at.Field("route", j, "destination", "host"),
+				"a host with the resolution DYNAMIC_DNS cannot be one of several destinations, so its connections are closed").WithHint("a route of its own"))
+		}
+		for k, match := range r.GetMatch() {
+			for n, name := range match.GetSniHosts() {
+				if !Host(strings.ToLower(name)).within(host) {
+					out = append(out, finding(diag.CodeDynamicUnbounded, vs, at.Field("match", k, "sniHosts", n),
+						"%s is not within %s, so its connections are closed", name, host).WithHint("names that the destination's host stands for"))
+				}
+			}
+		}
+	}
+	return out
+}
+
+// idleSettings warns of what a DestinationRule says of a dynamic host in vain: its endpoints
+// are not known, so none is chosen, and whose bytes are in TLS already is not spoken to in TLS.
+func (m *Model) idleSettings() diag.List {
+	var out diag.List
+	for _, hosts := range m.rules {
+		for pattern, rules := range hosts {
+			for _, d := range m.services.within(pattern) {
+				if !d.Dynamic() {
+					continue
+				}
+				for _, r := range rules {
+					spec := r.Spec.(*networkingv1alpha3.DestinationRule)
+					if spec.GetTrafficPolicy().GetLoadBalancer() != nil {
+						out = append(out, finding(diag.CodeIgnoredField, r, resource.Path{"spec", "trafficPolicy", "loadBalancer"},
+							"the loadBalancer has no effect on %s, whose addresses come with the name that a client says", d.Host).WithHint("leave it out"))
+					}
+					if i := slices.IndexFunc(d.Ports, func(p ServicePort) bool { return strings.EqualFold(p.Protocol, "TLS") }); i >= 0 && encrypts(merged([]*resource.Resource{r}).Policy(d.Ports[i].Number, "").GetTls()) {
+						out = append(out, finding(diag.CodeDynamicUnbounded, r, resource.Path{"spec", "trafficPolicy"},
+							"port %d of %s forwards TLS of clients and cannot speak TLS itself, so its connections are closed", d.Ports[i].Number, d.Host).WithHint("portLevelSettings for the other ports alone"))
+					}
+				}
+			}
+		}
+	}
+	return out
+}
+
+func encrypts(tls *networkingv1alpha3.ClientTLSSettings) bool {
+	return tls.GetMode() == networkingv1alpha3.ClientTLSSettings_SIMPLE || tls.GetMode() == networkingv1alpha3.ClientTLSSettings_MUTUAL
+}

@@ -1,0 +1,38 @@
+package resource
+
+import (
+	"slices"
+	"strings"
+
+	networkingv1alpha3 "istio.io/api/networking/v1alpha3"
+
+	"github.com/portreeve/portreeve/internal/diag"
+)
+
+// dynamic checks a service whose clients name what is resolved. The wildcard bounds that, so it
+// has to be a domain of names: nothing that an IP address can end with.
+func (c *checker) dynamic(spec *networkingv1alpha3.ServiceEntry) {
+	for i, h := range spec.GetHosts() {
+		domain, wild := strings.CutPrefix(h, "*.")
+		switch last := domain[strings.LastIndexByte(domain, '.')+1:]; {
+		case !isHost(h):
+		case !wild:
+			c.add(diag.CodeServiceEntry, Path{"spec", "hosts", i}, "the resolution DYNAMIC_DNS is for wildcards, and %q is none", h).WithHint("*.domain, or resolution: DNS")
+		case strings.Trim(last[:1], "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ") != "":
+			c.add(diag.CodeServiceEntry, Path{"spec", "hosts", i}, "%q could stand for IP addresses", h).WithHint("a domain whose last part begins with a letter")
+		}
+	}
+	for i, p := range spec.GetPorts() {
+		path := Path{"spec", "ports", i, "protocol"}
+		if protocol := strings.ToUpper(p.GetProtocol()); !slices.Contains([]string{"HTTP", "HTTP2", "GRPC", "GRPC-WEB", "TLS", "UDP"}, protocol) {
+			c.add(diag.CodeServiceEntry, c.deepest(path[:3], "protocol"), "with the protocol %q nobody says which name the resolution DYNAMIC_DNS is to resolve", p.GetProtocol()).
+				WithHint("HTTP, HTTP2, GRPC or GRPC-WEB, by the host of a request; TLS, by the name that the client asks for; for https:// backends HTTP and a DestinationRule with tls")
+		}
+	}
+	if len(spec.GetEndpoints()) > 0 {
+		c.addKey(diag.CodeIgnoredField, Path{"spec", "endpoints"}, "spec.endpoints is ignored: with the resolution DYNAMIC_DNS the name that a client asks for is resolved").WithHint("leave it out, or resolution: DNS")
+	}
+	if spec.GetWorkloadSelector() != nil {
+		c.addKey(diag.CodeServiceEntry, Path{"spec", "workloadSelector"}, "the resolution DYNAMIC_DNS takes no workloadSelector").WithHint("resolution: STATIC or DNS")
+	}
+}
