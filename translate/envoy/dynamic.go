@@ -129,6 +129,9 @@ func bounded(out *routev3.Route, v model.View, p model.Port, r model.Route) {
 			unserved(out)
 			return
 		}
+		if out.TypedPerFilterConfig == nil {
+			out.TypedPerFilterConfig = map[string]*anypb.Any{}
+		}
 		out.TypedPerFilterConfig[dynamicHostFilter+string(s.Host)] = Any(&routev3.FilterConfig{Config: Any(perRoute)})
 		out.TypedPerFilterConfig[dynamicPortFilter] = Any(&routev3.FilterConfig{Config: dynamicPort(port)})
 	}
