@@ -2,6 +2,7 @@ package envoy
 
 import (
 	"fmt"
+	"slices"
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
@@ -26,11 +27,21 @@ func routeConfig(v model.View, p model.Port) *routev3.RouteConfiguration {
 	out.VirtualHosts = make([]*routev3.VirtualHost, 0, len(p.Hosts))
 	for _, h := range p.Hosts {
 		out.VirtualHosts = append(out.VirtualHosts, virtualHost(v, p, h, keys))
+		if slices.Contains(h.Domains, "*") {
+			out.VirtualHosts = append(out.VirtualHosts, dottedHosts(p))
+		}
 	}
 	if len(out.VirtualHosts) == 0 {
 		out.VirtualHosts = []*routev3.VirtualHost{{Name: fmt.Sprintf("blackhole:%d", p.Number), Domains: []string{"*"}}}
 	}
 	return out
+}
+
+// dottedHosts answers 404 where the routes for every host would be taken by one that ends with
+// a dot. Envoy has taken one dot off each host: a second was written to be left over, for a
+// backend to whom the name means the host that a rule is about.
+func dottedHosts(p model.Port) *routev3.VirtualHost {
+	return &routev3.VirtualHost{Name: fmt.Sprintf("dotted:%d", p.Number), Domains: []string{"*."}}
 }
 
 // virtualHost renders a host; keys are those of the payloads of the gateway's tokens.

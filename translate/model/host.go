@@ -18,6 +18,12 @@ func (s Settings) resolve(name, namespace string) Host {
 	return Host(name + "." + namespace + ".svc." + s.DomainSuffix)
 }
 
+// served completes a name like resolve, as requests and connections come with it: without
+// the dot that may end a name.
+func (s Settings) served(name, namespace string) Host {
+	return Host(strings.TrimSuffix(string(s.resolve(name, namespace)), "."))
+}
+
 func isIP(name string) bool {
 	_, err := netip.ParseAddr(strings.Trim(name, "[]"))
 	return err == nil

@@ -167,7 +167,7 @@ func (m *Model) servedHosts(g Gateway, s server, vs *resource.Resource) []Host {
 			continue
 		}
 		for _, written := range spec.GetHosts() {
-			if host, ok := m.settings.resolve(written, vs.Namespace).intersect(offered.host); ok && !slices.Contains(out, host) {
+			if host, ok := m.settings.served(written, vs.Namespace).intersect(offered.host); ok && !slices.Contains(out, host) {
 				out = append(out, host)
 			}
 		}

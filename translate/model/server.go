@@ -130,7 +130,7 @@ func (s server) hosts(settings Settings) []serverHost {
 		case namespace == ".":
 			namespace = s.gateway.Namespace
 		}
-		out = append(out, serverHost{namespace, settings.resolve(name, s.gateway.Namespace)})
+		out = append(out, serverHost{namespace, settings.served(name, s.gateway.Namespace)})
 	}
 	return out
 }

@@ -218,11 +218,11 @@ func (m *Model) tlsChains(s server, vs *resource.Resource, served []Host) []Chai
 // short name stays as clients send it.
 func (m *Model) routedNames(written, namespace string, served []Host) []Host {
 	var out []Host
-	whole := m.settings.resolve(written, namespace)
+	whole := m.settings.served(written, namespace)
 	for _, host := range served {
 		name, ok := whole.intersect(host)
 		if name == whole {
-			name = Host(strings.ToLower(written))
+			name = Host(asked(written))
 		}
 		if ok && !slices.Contains(out, name) {
 			out = append(out, name)
@@ -230,6 +230,9 @@ func (m *Model) routedNames(written, namespace string, served []Host) []Host {
 	}
 	return out
 }
+
+// asked returns a name as clients ask for it by TLS: in lower case, without a dot at its end.
+func asked(written string) string { return strings.TrimSuffix(strings.ToLower(written), ".") }
 
 // forServer reports whether a match that names a port and Gateways, or neither, is for a server.
 func (m *Model) forServer(s server, vs *resource.Resource, port uint32, gateways []string) bool {

@@ -3,7 +3,6 @@ package model
 import (
 	"fmt"
 	"maps"
-	"strings"
 
 	networkingv1alpha3 "istio.io/api/networking/v1alpha3"
 
@@ -59,7 +58,7 @@ func (m *Model) takenFrom(s server, owners map[Host]server) diag.List {
 		for i, r := range vs.Spec.(*networkingv1alpha3.VirtualService).GetTls() {
 			for j, match := range r.GetMatch() {
 				for k, name := range match.GetSniHosts() {
-					owner, taken := owners[Host(strings.ToLower(name))]
+					owner, taken := owners[Host(asked(name))]
 					if !taken {
 						continue
 					}

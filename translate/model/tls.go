@@ -54,7 +54,7 @@ func (m *Model) httpsPort(g Gateway, p Port, s server, beside []server) *Port {
 func (s server) serverNames() []Host {
 	var out []Host
 	for _, written := range s.spec.GetHosts() {
-		name := Host(strings.ToLower(written[strings.IndexByte(written, '/')+1:]))
+		name := Host(asked(written[strings.IndexByte(written, '/')+1:]))
 		if name == "*" {
 			return []Host{"*"}
 		}
