@@ -27,21 +27,11 @@ func routeConfig(v model.View, p model.Port) *routev3.RouteConfiguration {
 	out.VirtualHosts = make([]*routev3.VirtualHost, 0, len(p.Hosts))
 	for _, h := range p.Hosts {
 		out.VirtualHosts = append(out.VirtualHosts, virtualHost(v, p, h, keys))
-		if slices.Contains(h.Domains, "*") {
-			out.VirtualHosts = append(out.VirtualHosts, dottedHosts(p))
-		}
 	}
 	if len(out.VirtualHosts) == 0 {
 		out.VirtualHosts = []*routev3.VirtualHost{{Name: fmt.Sprintf("blackhole:%d", p.Number), Domains: []string{"*"}}}
 	}
 	return out
-}
-
-// dottedHosts answers 404 where the routes for every host would be taken by one that ends with
-// a dot. Envoy has taken one dot off each host: a second was written to be left over, for a
-// backend to whom the name means the host that a rule is about.
-func dottedHosts(p model.Port) *routev3.VirtualHost {
-	return &routev3.VirtualHost{Name: fmt.Sprintf("dotted:%d", p.Number), Domains: []string{"*."}}
 }
 
 // virtualHost renders a host; keys are those of the payloads of the gateway's tokens.
@@ -55,6 +45,9 @@ func virtualHost(v model.View, p model.Port, h model.VirtualHost, keys []string)
 	}
 	if h.HTTPSOnly {
 		out.RequireTls = routev3.VirtualHost_ALL
+	}
+	if len(h.Routes) > 0 && slices.ContainsFunc(h.Domains, model.Host.Wildcard) {
+		out.Routes = append(out.Routes, malformedHosts())
 	}
 	for _, r := range h.Routes {
 		out.Routes = append(out.Routes, routesPerToken(route(v, p, r), keys)...)

@@ -29,6 +29,9 @@ func isIP(name string) bool {
 	return err == nil
 }
 
+// Wildcard reports a host that stands for more than one name.
+func (h Host) Wildcard() bool { return strings.HasPrefix(string(h), "*") }
+
 // within reports whether every name that h stands for is one that outer stands for.
 func (h Host) within(outer Host) bool {
 	suffix, wild := strings.CutPrefix(string(outer), "*")
