@@ -38,7 +38,7 @@ func (m *Model) checkRoutes() diag.List {
 func (m *Model) unknownGateway(vs *resource.Resource, name string) diag.Diagnostic {
 	path := resource.Path{"spec", "gateways"}
 	for i, written := range vs.Spec.(*networkingv1alpha3.VirtualService).GetGateways() {
-		if gatewayName(written, vs.Namespace, m.settings) == name {
+		if gatewayName(written, vs.Namespace) == name {
 			path = path.Field(i)
 			break
 		}

@@ -50,7 +50,7 @@ func (m *Model) bound() []*resource.Resource {
 
 // gatewaysOf returns the Gateways that a VirtualService names and that there are.
 func (m *Model) gatewaysOf(vs *resource.Resource) []*resource.Resource {
-	names := gatewayNames(vs.Spec.(*networkingv1alpha3.VirtualService), vs.Namespace, m.settings)
+	names := gatewayNames(vs.Spec.(*networkingv1alpha3.VirtualService), vs.Namespace)
 	var out []*resource.Resource
 	for _, g := range m.gateways {
 		if slices.Contains(names, g.Namespace+"/"+g.Name) {

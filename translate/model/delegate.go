@@ -121,7 +121,7 @@ func (m *Model) resolvedNames(r *networkingv1alpha3.HTTPRoute, namespace string)
 	}
 	for _, match := range out.GetMatch() {
 		for i, g := range match.GetGateways() {
-			match.Gateways[i] = gatewayName(g, namespace, m.settings)
+			match.Gateways[i] = gatewayName(g, namespace)
 		}
 	}
 	return out

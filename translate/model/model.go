@@ -95,7 +95,7 @@ func (m *Model) add(r *resource.Resource) {
 			m.delegates.add(r)
 			return
 		}
-		for _, name := range gatewayNames(spec, r.Namespace, m.settings) {
+		for _, name := range gatewayNames(spec, r.Namespace) {
 			m.routes[name] = append(m.routes[name], r)
 		}
 	case *networkingv1alpha3.DestinationRule:

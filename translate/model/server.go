@@ -135,34 +135,37 @@ func (s server) hosts(settings Settings) []serverHost {
 	return out
 }
 
+// meshGateway is the name for the sidecars of a mesh. It is no Gateway's.
+const meshGateway = "mesh"
+
 // gatewayNames returns the Gateways, "namespace/name", that a VirtualService names. Without
 // any it belongs to the mesh and to no gateway.
-func gatewayNames(vs *networkingv1alpha3.VirtualService, namespace string, settings Settings) []string {
+func gatewayNames(vs *networkingv1alpha3.VirtualService, namespace string) []string {
 	var out []string
 	for _, written := range vs.GetGateways() {
-		if written == "mesh" {
-			continue
-		}
-		if name := gatewayName(written, namespace, settings); !slices.Contains(out, name) {
+		if name := gatewayName(written, namespace); name != meshGateway && !slices.Contains(out, name) {
 			out = append(out, name)
 		}
 	}
 	return out
 }
 
-// gatewayName resolves the forms name, ./name, namespace/name and the older
-// name.namespace.svc.domain.
-func gatewayName(written, namespace string, settings Settings) string {
+// gatewayName resolves the forms name, ./name, namespace/name and the older ones
+// name.namespace and name.namespace.svc.domain, of which as in Istio only the first two parts
+// count: the name of a Gateway with a dot needs its namespace before it.
+func gatewayName(written, namespace string) string {
+	if written == meshGateway {
+		return written
+	}
 	if ns, name, qualified := strings.Cut(written, "/"); qualified {
 		if ns == "." {
 			ns = namespace
 		}
 		return ns + "/" + name
 	}
-	if legacy, ok := strings.CutSuffix(written, ".svc."+settings.DomainSuffix); ok {
-		if name, ns, ok := strings.Cut(legacy, "."); ok {
-			return ns + "/" + name
-		}
+	if name, rest, older := strings.Cut(written, "."); older {
+		ns, _, _ := strings.Cut(rest, ".")
+		return ns + "/" + name
 	}
 	return namespace + "/" + written
 }

@@ -240,7 +240,7 @@ func (m *Model) forServer(s server, vs *resource.Resource, port uint32, gateways
 		return false
 	}
 	return len(gateways) == 0 || slices.ContainsFunc(gateways, func(written string) bool {
-		return gatewayName(written, vs.Namespace, m.settings) == s.key()
+		return gatewayName(written, vs.Namespace) == s.key()
 	})
 }
 
