@@ -54,8 +54,8 @@ type origin struct {
 func (m *Model) virtualHosts(g Gateway, servers []server) []VirtualHost {
 	byHost, routes := map[Host][]origin{}, map[origin][]Route{}
 	for _, s := range servers {
-		for _, vs := range m.routes[s.key()] {
-			hosts, from := m.servedHosts(g, s, vs), origin{s.key(), vs}
+		for _, vs := range m.routesOf(g, s) {
+			hosts, from := m.servedHosts(s, vs), origin{s.key(), vs}
 			if len(hosts) == 0 {
 				continue
 			}
@@ -155,12 +155,29 @@ func concatenated(origins []origin, routes map[origin][]Route) []Route {
 	return append(specific, catchAll...)
 }
 
-// servedHosts returns the hosts of a VirtualService that a server of this gateway serves.
-func (m *Model) servedHosts(g Gateway, s server, vs *resource.Resource) []Host {
-	spec := vs.Spec.(*networkingv1alpha3.VirtualService)
-	if !exported(spec.GetExportTo(), vs.Namespace, g.Namespace) {
-		return nil
+// routesOf returns the VirtualServices of a server's Gateway that a gateway sees. As in Istio
+// those come first that its own namespace keeps to itself, then those that are exported to it
+// by name, then those for everybody; of each the older ones first.
+func (m *Model) routesOf(g Gateway, s server) []*resource.Resource {
+	var private, named, public []*resource.Resource
+	for _, vs := range m.routes[s.key()] {
+		to := vs.Spec.(*networkingv1alpha3.VirtualService).GetExportTo()
+		switch {
+		case !exported(to, vs.Namespace, g.Namespace):
+		case len(to) == 0 || slices.Contains(to, "*"):
+			public = append(public, vs)
+		case vs.Namespace == g.Namespace:
+			private = append(private, vs)
+		default:
+			named = append(named, vs)
+		}
 	}
+	return slices.Concat(private, named, public)
+}
+
+// servedHosts returns the hosts of a VirtualService that a server serves.
+func (m *Model) servedHosts(s server, vs *resource.Resource) []Host {
+	spec := vs.Spec.(*networkingv1alpha3.VirtualService)
 	var out []Host
 	for _, offered := range s.hosts(m.settings) {
 		if offered.namespace != "*" && offered.namespace != vs.Namespace {

@@ -165,8 +165,8 @@ func (c Chain) firstName() Host {
 // routes, of which the first for a name counts.
 func (m *Model) chainsOf(g Gateway, s server) []Chain {
 	var out []Chain
-	for _, vs := range m.routes[s.key()] {
-		served := m.servedHosts(g, s, vs)
+	for _, vs := range m.routesOf(g, s) {
+		served := m.servedHosts(s, vs)
 		if len(served) == 0 {
 			continue
 		}

@@ -141,8 +141,8 @@ func (m *Model) redirecting(g Gateway, servers []server, hosts []VirtualHost) []
 		if !s.spec.GetTls().GetHttpsRedirect() {
 			continue
 		}
-		for _, vs := range m.routes[s.key()] {
-			for _, h := range m.servedHosts(g, s, vs) {
+		for _, vs := range m.routesOf(g, s) {
+			for _, h := range m.servedHosts(s, vs) {
 				mark(h)
 			}
 		}
