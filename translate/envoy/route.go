@@ -127,7 +127,7 @@ func routeAction(v model.View, p model.Port, r model.Route, targets []*routev3.W
 		HashPolicy:            hashPolicies(v, p, r.HTTP.GetRoute(), r.Hosts),
 		RequestMirrorPolicies: mirrors(v, p, r),
 	}
-	if len(out.GetHashPolicy()) > 0 && out.GetRetryPolicy() != nil {
+	if out.GetRetryPolicy() != nil && len(out.GetHashPolicy()) > 0 && len(r.HTTP.GetRoute()) == 1 && !r.HTTP.GetRetries().GetRetryIgnorePreviousHosts().GetValue() {
 		// What belongs to one endpoint is sent there again, as in Istio.
 		out.RetryPolicy.RetryHostPredicate = nil
 	}
