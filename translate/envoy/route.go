@@ -29,9 +29,14 @@ func routeConfig(v model.View, p model.Port) *routev3.RouteConfiguration {
 		out.VirtualHosts = append(out.VirtualHosts, virtualHost(v, p, h, keys))
 	}
 	if len(out.VirtualHosts) == 0 {
-		out.VirtualHosts = []*routev3.VirtualHost{{Name: fmt.Sprintf("blackhole:%d", p.Number), Domains: []string{"*"}}}
+		out.VirtualHosts = blackhole(p)
 	}
 	return out
+}
+
+// blackhole answers every request with 404.
+func blackhole(p model.Port) []*routev3.VirtualHost {
+	return []*routev3.VirtualHost{{Name: fmt.Sprintf("blackhole:%d", p.Number), Domains: []string{"*"}}}
 }
 
 // virtualHost renders a host; keys are those of the payloads of the gateway's tokens.

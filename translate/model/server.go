@@ -2,6 +2,8 @@ package model
 
 import (
 	"cmp"
+	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -40,6 +42,21 @@ type ServerName struct {
 	Name string
 	// Port is the name of the server's port, Gateway and Namespace are the Gateway's.
 	Port, Gateway, Namespace string
+}
+
+// Routes returns the name of the server's routes, as Istio forms it. The name of a Gateway can
+// have dots, so that two servers can come to one name: Build reports them.
+func (n ServerName) Routes(bind string, number uint32) string {
+	out := fmt.Sprintf("https.%d.%s.%s.%s", number, n.Port, n.Gateway, n.Namespace)
+	if bind == "" {
+		return out
+	}
+	return out + "." + bind
+}
+
+// name returns what a server is called.
+func (s server) name() ServerName {
+	return ServerName{Name: s.spec.GetName(), Port: s.spec.GetPort().GetName(), Gateway: s.gateway.Name, Namespace: s.gateway.Namespace}
 }
 
 // server is one server of a Gateway resource.
@@ -93,14 +110,23 @@ func (m *Model) servers(of func(*networkingv1alpha3.Gateway) bool) map[address][
 			continue
 		}
 		for i, s := range spec.GetServers() {
-			at := address{s.GetBind(), s.GetPort().GetNumber()}
-			if at.bind == "0.0.0.0" {
-				at.bind = ""
-			}
+			at := address{boundTo(s.GetBind()), s.GetPort().GetNumber()}
 			out[at] = append(out[at], server{gateway, i, s})
 		}
 	}
 	return out
+}
+
+// boundTo returns an address in one of the ways to write it, and "" for every IPv4 address.
+func boundTo(bind string) string {
+	switch a, err := netip.ParseAddr(bind); {
+	case err != nil:
+		return bind
+	case a.Unmap() == netip.IPv4Unspecified():
+		return ""
+	default:
+		return a.Unmap().String()
+	}
 }
 
 func gatewaysOf(servers []server) []*resource.Resource {

@@ -3,6 +3,7 @@ package model
 import (
 	"fmt"
 	"maps"
+	"slices"
 
 	networkingv1alpha3 "istio.io/api/networking/v1alpha3"
 
@@ -24,6 +25,31 @@ func (m *Model) serverConflicts() diag.List {
 			}
 			if found {
 				out = append(out, d)
+			}
+		}
+	}
+	return out
+}
+
+// sameRoutes reports HTTPS servers of different addresses whose routes have one name. A
+// gateway with both would not serve either.
+func (m *Model) sameRoutes() diag.List {
+	var out diag.List
+	named := map[string][]server{}
+	for at, servers := range m.servers(func(*networkingv1alpha3.Gateway) bool { return true }) {
+		for _, s := range servers {
+			if s.traffic() == HTTPS {
+				name := s.name().Routes(at.bind, at.number)
+				named[name] = append(named[name], s)
+			}
+		}
+	}
+	for name, servers := range named {
+		slices.SortFunc(servers, func(a, b server) int { return compareAge(a.gateway, b.gateway) })
+		for i := 1; i < len(servers); i++ {
+			s, first := servers[i], servers[0]
+			if d, found := conflict(s, first, s.path().Field("port", "name"), first.path().Field("port", "name"), "the routes have the name "+name+" here and"); found {
+				out = append(out, d.WithHint("give one of the Gateways, or of the ports, another name"))
 			}
 		}
 	}

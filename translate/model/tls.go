@@ -42,10 +42,11 @@ func (m *Model) endedChain(g Gateway, p Port, s server, beside []server, secrets
 // httpsPort returns the routes of an HTTPS server. It has its own, whatever other servers
 // are on the port.
 func (m *Model) httpsPort(g Gateway, p Port, s server, beside []server) *Port {
+	name := s.name()
 	return &Port{
 		Bind: p.Bind, Number: p.Number, Gateways: gatewaysOf([]server{s}), Traffic: HTTPS,
 		Hosts:  collapsed(m.guarded(s, beside, m.virtualHosts(g, []server{s}))),
-		Server: &ServerName{Name: s.spec.GetName(), Port: s.spec.GetPort().GetName(), Gateway: s.gateway.Name, Namespace: s.gateway.Namespace},
+		Server: &name,
 	}
 }
 
