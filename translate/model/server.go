@@ -81,14 +81,14 @@ func (m *Model) ports(g Gateway) ([]Port, map[string]Secret) {
 	servers := m.servers(func(gateway *networkingv1alpha3.Gateway) bool { return g.Selected(gateway.GetSelector()) })
 	out := make([]Port, 0, len(servers))
 	secrets := map[string]Secret{}
-	for at, on := range servers {
-		on = m.together(on)
+	for at, all := range servers {
+		on := m.together(all)
 		p := Port{Bind: at.bind, Number: at.number, Gateways: gatewaysOf(on), Traffic: on[0].traffic()}
 		if p.Traffic == HTTP {
 			p.Hosts = collapsed(m.redirecting(g, on, m.virtualHosts(g, on)))
 			p.GRPCWeb = slices.ContainsFunc(on, server.grpcWeb)
 		} else {
-			p.Chains = m.chains(g, p, on, secrets)
+			p.Chains = m.chains(g, p, all, secrets)
 		}
 		out = append(out, p)
 	}

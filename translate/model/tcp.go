@@ -121,13 +121,13 @@ func beside(a, b server) bool {
 
 // chains returns where the connections of the TCP and TLS servers of one port go, ordered by
 // server name. A connection that no chain takes is closed. The secrets that they need are added to
-// secrets.
-func (m *Model) chains(g Gateway, p Port, servers []server, secrets map[string]Secret) []Chain {
+// secrets. A server that is left out beside others still guards its hosts.
+func (m *Model) chains(g Gateway, p Port, all []server, secrets map[string]Secret) []Chain {
 	var out []Chain
-	taken := map[Host]bool{}
+	servers, taken := m.together(all), map[Host]bool{}
 	for _, s := range servers {
 		if s.traffic().ended() {
-			c, ok := m.endedChain(g, p, s, servers, secrets)
+			c, ok := m.endedChain(g, p, s, all, secrets)
 			if ok {
 				out = append(out, c)
 			}
