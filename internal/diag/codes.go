@@ -151,6 +151,7 @@ const (
 	CodeProviderProtocol   Code = "PR0933"
 	CodeProviderAmbiguous  Code = "PR0934"
 	CodeConnectionsClosed  Code = "PR0935"
+	CodeCertificateEvaded  Code = "PR0960"
 	CodeMesh               Code = "PR1001"
 	CodeMeshName           Code = "PR1002"
 	CodeMeshService        Code = "PR1003"
@@ -341,6 +342,7 @@ func Codes() []Info { //nolint:funlen // one table
 		{CodeProviderProtocol, Warning, "The port of a gRPC provider has another protocol, so the provider is not spoken to in gRPC.", "protocol: GRPC or HTTP2 in the ServiceEntry."},
 		{CodeProviderAmbiguous, Warning, "Several namespaces define the service of a provider; every request that asks it is refused.", "namespace/host, with the namespace that is meant."},
 		{CodeConnectionsClosed, Warning, "A policy about requests applies to a gateway that has a TCP or TLS passthrough server; what it does to the connections there is mostly not meant.", "A policy for other workloads, or rules for connections too."},
+		{CodeCertificateEvaded, Warning, "A host that a server demands a client certificate for is answered for by a server of another port without one.", "httpsRedirect, other hosts on the other server, or a VirtualService for each."},
 		{CodeMesh, Error, "The mesh configuration is not one bare MeshConfig.", "The fields of MeshConfig at the top level of one document."},
 		{CodeMeshName, Error, "A namespace, trust domain or provider name of the mesh configuration is not valid, or two providers have one name.", "Lower-case letters, digits and -, each provider name once."},
 		{CodeMeshService, Error, "The service of an extension provider is not valid.", "host or namespace/host."},

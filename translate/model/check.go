@@ -14,6 +14,7 @@ import (
 func (m *Model) check() diag.List {
 	out := append(m.serverConflicts(), m.closedServers()...)
 	out = append(append(out, m.takenNames()...), m.sameRoutes()...)
+	out = append(out, m.withoutCertificate()...)
 	out = append(out, m.checkCredentials()...)
 	c := m.newChecks()
 	out = append(out, m.checkRoutes()...)
