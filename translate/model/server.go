@@ -144,6 +144,8 @@ func gatewaysOf(servers []server) []*resource.Resource {
 type serverHost struct {
 	namespace string // "*" for every namespace
 	host      Host
+	// asked is the name that clients ask for by TLS: a short one is not completed.
+	asked Host
 }
 
 func (s server) hosts(settings Settings) []serverHost {
@@ -156,7 +158,7 @@ func (s server) hosts(settings Settings) []serverHost {
 		case namespace == ".":
 			namespace = s.gateway.Namespace
 		}
-		out = append(out, serverHost{namespace, settings.served(name, s.gateway.Namespace)})
+		out = append(out, serverHost{namespace, settings.served(name, s.gateway.Namespace), Host(asked(name))})
 	}
 	return out
 }

@@ -102,11 +102,11 @@ func (m *Model) together(servers []server) []server {
 			continue
 		}
 		own := s.hosts(m.settings)
-		if s.traffic().Secure() && slices.ContainsFunc(own, func(h serverHost) bool { return names[h.host] }) {
+		if s.traffic().Secure() && slices.ContainsFunc(own, func(h serverHost) bool { return names[h.asked] }) {
 			continue
 		}
 		for _, h := range own {
-			names[h.host] = true
+			names[h.asked] = true
 		}
 		out = append(out, s)
 	}

@@ -129,14 +129,14 @@ func (m *Model) conflictingName(s server, names map[Host][]place) (diag.Diagnost
 	var out diag.Diagnostic
 	found := false
 	for i, h := range s.hosts(m.settings) {
-		for _, e := range names[h.host] {
+		for _, e := range names[h.asked] {
 			if found || e.gateway == s.gateway && e.index == s.index {
 				continue
 			}
-			message := fmt.Sprintf("port %d has two servers for the name %s, here and", s.spec.GetPort().GetNumber(), h.host)
+			message := fmt.Sprintf("port %d has two servers for the name %s, here and", s.spec.GetPort().GetNumber(), h.asked)
 			out, found = conflict(s, e.server, s.path().Field("hosts", i), e.path().Field("hosts", e.host), message)
 		}
-		names[h.host] = append(names[h.host], place{s, i})
+		names[h.asked] = append(names[h.asked], place{s, i})
 	}
 	return out, found
 }
