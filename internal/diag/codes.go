@@ -152,6 +152,7 @@ const (
 	CodeProviderAmbiguous  Code = "PR0934"
 	CodeConnectionsClosed  Code = "PR0935"
 	CodeCertificateEvaded  Code = "PR0960"
+	CodeRuleScopes         Code = "PR0961"
 	CodeMesh               Code = "PR1001"
 	CodeMeshName           Code = "PR1002"
 	CodeMeshService        Code = "PR1003"
@@ -343,6 +344,7 @@ func Codes() []Info { //nolint:funlen // one table
 		{CodeProviderAmbiguous, Warning, "Several namespaces define the service of a provider; every request that asks it is refused.", "namespace/host, with the namespace that is meant."},
 		{CodeConnectionsClosed, Warning, "A policy about requests applies to a gateway that has a TCP or TLS passthrough server; what it does to the connections there is mostly not meant.", "A policy for other workloads, or rules for connections too."},
 		{CodeCertificateEvaded, Warning, "A host that a server demands a client certificate for is answered for by a server of another port without one.", "httpsRedirect, other hosts on the other server, or a VirtualService for each."},
+		{CodeRuleScopes, Warning, "Two DestinationRules of a namespace for one host have different exportTo; a gateway that sees both takes the younger one alone.", "The same exportTo in both, or namespaces that do not overlap."},
 		{CodeMesh, Error, "The mesh configuration is not one bare MeshConfig.", "The fields of MeshConfig at the top level of one document."},
 		{CodeMeshName, Error, "A namespace, trust domain or provider name of the mesh configuration is not valid, or two providers have one name.", "Lower-case letters, digits and -, each provider name once."},
 		{CodeMeshService, Error, "The service of an extension provider is not valid.", "host or namespace/host."},
