@@ -107,6 +107,10 @@ func TestClaimsInHeaders(t *testing.T) {
 	if got.Header.Get("X-Group") != "users" || got.Header.Get("X-Sub") != "somebody" {
 		t.Errorf("with a token the backend got X-Group %q and X-Sub %q", got.Header.Get("X-Group"), got.Header.Get("X-Sub"))
 	}
+	_, got = r.received(t, request{path: "/", header: []string{"X_Sub", "admin", "X_Other", "kept"}})
+	if got.Header.Get("X_Sub") != "" || got.Header.Get("X_Other") != "kept" {
+		t.Errorf("a backend to which _ is - got X_Sub %q, and another header is %q", got.Header.Get("X_Sub"), got.Header.Get("X_Other"))
+	}
 	if answer := r.do(t, request{path: "/by-header", header: forged}); string(answer.Body) == "admins.test" {
 		t.Error("a header that only claims write, sent by a client without a token, chose the route")
 	}
