@@ -2,7 +2,6 @@ package envoy
 
 import (
 	"fmt"
-	"slices"
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
@@ -51,7 +50,7 @@ func virtualHost(v model.View, p model.Port, h model.VirtualHost, keys []string)
 	if h.HTTPSOnly {
 		out.RequireTls = routev3.VirtualHost_ALL
 	}
-	if len(h.Routes) > 0 && slices.ContainsFunc(h.Domains, model.Host.Wildcard) {
+	if h.Surrounds && len(h.Routes) > 0 {
 		out.Routes = append(out.Routes, malformedHosts())
 	}
 	for _, r := range h.Routes {

@@ -19,6 +19,9 @@ type VirtualHost struct {
 	Routes  []Route
 	// HTTPSOnly says that every request in plain text is answered with a redirect to HTTPS.
 	HTTPSOnly bool
+	// Surrounds says that hosts are kept out of this wildcard which another server demands a
+	// certificate for. What is no host at all must not have the routes either.
+	Surrounds bool
 	// origins tells what the routes come from; hosts of equal origins can be one. It is empty
 	// where there are no routes.
 	origins string
@@ -94,14 +97,14 @@ func separate(byHost map[Host][]origin, routes map[origin][]Route) []VirtualHost
 // sets single hosts apart: a host that lost its routes must not get them back from others.
 func collapsed(hosts []VirtualHost) []VirtualHost {
 	type group struct {
-		origins   string
-		httpsOnly bool
+		origins              string
+		httpsOnly, surrounds bool
 	}
 	slices.SortFunc(hosts, func(a, b VirtualHost) int { return inIstioHostOrder(a.Host, b.Host) })
 	out := make([]VirtualHost, 0, len(hosts))
 	known := map[group]int{}
 	for _, h := range hosts {
-		key := group{h.origins, h.HTTPSOnly}
+		key := group{h.origins, h.HTTPSOnly, h.Surrounds}
 		if i, ok := known[key]; ok && h.origins != "" {
 			out[i].Domains = append(out[i].Domains, h.Host)
 			continue

@@ -115,6 +115,9 @@ func withoutHost(hosts []VirtualHost, own []serverHost, guarded Host) []VirtualH
 		if h.Host.within(guarded) && !closer(h.Host) {
 			hosts[i].Routes, hosts[i].origins = nil, ""
 		}
+		if h.Host != guarded && guarded.within(h.Host) {
+			hosts[i].Surrounds = true
+		}
 		found = found || h.Host == guarded
 	}
 	if !found {
