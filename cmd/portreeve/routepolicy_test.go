@@ -107,6 +107,10 @@ func TestClaimsInHeaders(t *testing.T) {
 	if got.Header.Get("X-Group") != "users" || got.Header.Get("X-Sub") != "somebody" {
 		t.Errorf("with a token the backend got X-Group %q and X-Sub %q", got.Header.Get("X-Group"), got.Header.Get("X-Sub"))
 	}
+	_, got = r.received(t, request{path: "/", header: []string{"X_Sub", "admin", "X_Other", "kept"}})
+	if got.Header.Get("X_Sub") != "" || got.Header.Get("X_Other") != "kept" {
+		t.Errorf("a backend to which _ is - got X_Sub %q, and another header is %q", got.Header.Get("X_Sub"), got.Header.Get("X_Other"))
+	}
 	if answer := r.do(t, request{path: "/by-header", header: forged}); string(answer.Body) == "admins.test" {
 		t.Error("a header that only claims write, sent by a client without a token, chose the route")
 	}
@@ -161,12 +165,14 @@ func TestDelegates(t *testing.T) {
 		`{match: [{uri: {prefix: /cart}}], delegate: {name: cart, namespace: team}, headers: {response: {set: {x-root: "yes"}}}}`,
 		`{match: [{uri: {prefix: /orders}}], delegate: {name: orders}}`,
 		`{match: [{uri: {prefix: /gone}}], delegate: {name: gone}}`,
+		`{match: [{uri: {prefix: /ruled}, withoutHeaders: {x-out: {prefix: a}}}], delegate: {name: ruled, namespace: team}}`,
 		`{`+to("c.test")+`}`)
 	cart := delegate("cart", "team", `{match: [{uri: {prefix: /cart/items}, method: {exact: GET}}], `+to("a.test")+`}
   - {match: [{uri: {prefix: /orders}}], `+to("c.test")+`}
   - {`+to("b.test")+`, headers: {response: {set: {x-own: "yes"}}}}`)
 	orders := delegate("orders", "default", `{match: [{uri: {exact: /orders/1}}], directResponse: {status: 410}}`)
-	r := newRouter(t, names(t, "a.test", "b.test", "c.test"), root+cart+orders, "")
+	ruled := delegate("ruled", "team", `{match: [{withoutHeaders: {x-out: {prefix: ab}}}], `+to("a.test")+`}`)
+	r := newRouter(t, names(t, "a.test", "b.test", "c.test"), root+cart+orders+ruled, "")
 	for _, c := range []struct{ method, path, want, root, own string }{
 		{"GET", "/cart/items/1", "a.test", "yes", ""},
 		{"POST", "/cart/items/1", "b.test", "", "yes"},
@@ -180,12 +186,18 @@ func TestDelegates(t *testing.T) {
 			t.Errorf("%s %s: %q %v, want %+v", c.method, c.path, answer.Body, answer.Header, c)
 		}
 	}
+	// A delegate cannot let in what the route that delegates rules out.
+	for value, want := range map[string]string{"": "a.test", "b": "a.test", "ac": "c.test", "ab": "c.test"} {
+		if got := r.do(t, request{path: "/ruled", header: []string{"X-Out", value}}); string(got.Body) != want {
+			t.Errorf("/ruled with x-out %q: %q, want %s", value, got.Body, want)
+		}
+	}
 	if got := r.do(t, request{path: "/orders/1"}).Status; got != http.StatusGone {
 		t.Errorf("/orders/1: %d, want the delegate's 410", got)
 	}
 	// A mistake in a delegate keeps what is served, also where the root is without fault.
 	before := r.do(t, request{path: "/cart"}).Status
-	replace(t, r.routes, root+delegate("cart", "team", `{match: [{uri: {regex: "("}}], `+to("a.test")+`}`)+orders)
+	replace(t, r.routes, root+delegate("cart", "team", `{match: [{uri: {regex: "("}}], `+to("a.test")+`}`)+orders+ruled)
 	eventually(t, "the mistake is found", func() bool {
 		status, err := r.status(t)
 		return err == nil && status.Findings.HasErrors()

@@ -95,13 +95,14 @@ func slowStart(l *networkingv1alpha3.LoadBalancerSettings) *clusterv3.Cluster_Sl
 }
 
 // hashPolicies says by what a route's requests are told apart where the clusters that it
-// leads to choose endpoints by a hash. hosts are the destinations' hosts, resolved.
+// leads to choose endpoints by a hash. hosts are the destinations' hosts, resolved. One that
+// receives nothing has no say.
 func hashPolicies[D destination](v model.View, p model.Port, route []D, hosts []model.Host) []*routev3.RouteAction_HashPolicy {
 	var out []*routev3.RouteAction_HashPolicy
 	for i, d := range route {
 		hash := v.Policy(d.GetDestination(), hosts[i], p.Number).GetLoadBalancer().GetConsistentHash()
 		policy := hashPolicy(hash)
-		if policy == nil || slices.ContainsFunc(out, func(o *routev3.RouteAction_HashPolicy) bool { return proto.Equal(o, policy) }) {
+		if policy == nil || !receives(route, d) || slices.ContainsFunc(out, func(o *routev3.RouteAction_HashPolicy) bool { return proto.Equal(o, policy) }) {
 			continue
 		}
 		out = append(out, policy)

@@ -3,6 +3,7 @@ package envoy
 import (
 	"cmp"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -13,6 +14,7 @@ import (
 	securityv1beta1 "istio.io/api/security/v1beta1"
 
 	"github.com/portreeve/portreeve/internal/diag"
+	"github.com/portreeve/portreeve/translate/envoy/match"
 	"github.com/portreeve/portreeve/translate/model"
 	"github.com/portreeve/portreeve/translate/resource"
 )
@@ -96,24 +98,41 @@ func spaceDelimitedClaims(user []string) []string {
 }
 
 // claimHeaders renders the filter that removes, before any token is looked at, the headers
-// that hand claims to backends, so that a backend never sees a client's own value there.
+// that hand claims to backends, so that a backend never sees a client's own value there, nor
+// one that it takes for it because - and _ are the same to it.
 // jwt_authn removes only those of the providers it got to. A header that tokens are read from
 // is never one of them, since compiling refuses that; if one were, its tokens would be
 // removed, and nobody could forge the claims.
 func claimHeaders(policies []*resource.Resource) *headermutationv3.HeaderMutation {
-	var names []string
+	var names, folded []string
 	for _, r := range jwtRules(policies) {
 		for _, h := range resource.ClaimHeaders(r.spec) {
 			names = append(names, strings.ToLower(h.Name))
+			if name := resource.FoldedHeader(h.Name); strings.Contains(name, "-") {
+				folded = append(folded, name)
+			}
 		}
 	}
 	slices.Sort(names)
+	slices.Sort(folded)
 	out := &headermutationv3.HeaderMutation{}
+	if len(names) == 0 {
+		return out
+	}
+	out.Mutations = &headermutationv3.Mutations{}
 	for _, name := range slices.Compact(names) {
-		if out.Mutations == nil {
-			out.Mutations = &headermutationv3.Mutations{}
-		}
 		out.Mutations.RequestMutations = append(out.Mutations.RequestMutations, &mutationrulesv3.HeaderMutation{Action: &mutationrulesv3.HeaderMutation_Remove{Remove: name}})
 	}
+	for _, name := range slices.Compact(folded) {
+		out.Mutations.RequestMutations = append(out.Mutations.RequestMutations, removeSpellings(name))
+	}
 	return out
+}
+
+// removeSpellings removes a header however its - and _ are written.
+func removeSpellings(name string) *mutationrulesv3.HeaderMutation {
+	spelled := match.Regex(strings.ReplaceAll(regexp.QuoteMeta(name), "-", "[-_]"))
+	return &mutationrulesv3.HeaderMutation{Action: &mutationrulesv3.HeaderMutation_RemoveOnMatch_{
+		RemoveOnMatch: &mutationrulesv3.HeaderMutation_RemoveOnMatch{KeyMatcher: spelled},
+	}}
 }

@@ -72,10 +72,10 @@ func bindAddress(p model.Port) string {
 // routeConfigName is the name of the routes of all plain-text HTTP servers of a port, or of
 // one HTTPS server.
 func routeConfigName(p model.Port) string {
-	out := fmt.Sprintf("http.%d", p.Number)
-	if s := p.Server; s != nil {
-		out = fmt.Sprintf("https.%d.%s.%s.%s", p.Number, s.Port, s.Gateway, s.Namespace)
+	if p.Server != nil {
+		return p.Server.Routes(p.Bind, p.Number)
 	}
+	out := fmt.Sprintf("http.%d", p.Number)
 	if p.Bind == "" {
 		return out
 	}

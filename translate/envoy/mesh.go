@@ -26,8 +26,10 @@ func meshConfig(v model.View) *meshv1alpha1.MeshConfig {
 
 // setMeshManager sets on a connection manager what the mesh configuration decides: the form
 // of the path that policies see, whose address counts as the client's, and what is told of
-// the client's certificate.
+// the client's certificate. A dot at the end of the host is taken off whatever it says: the
+// two names are one to many backends, and a rule about the host would see another than they.
 func setMeshManager(out *hcmv3.HttpConnectionManager, mesh *meshv1alpha1.MeshConfig) {
+	out.StripTrailingHostDot = true
 	normalize(out, mesh.GetPathNormalization())
 	topology := mesh.GetDefaultConfig().GetGatewayTopology()
 	// The address of the connection counts, or with trusted proxies in front the entry of

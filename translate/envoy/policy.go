@@ -23,6 +23,8 @@ const (
 	// RouteFilter has the route chosen again without the headers that ClaimHeadersFilter has
 	// removed. It is there where any are.
 	RouteFilter = "portreeve.choose_route"
+	// HostFilter denies a host that is none. It is there where a policy decides by hosts.
+	HostFilter = "envoy.filters.http.rbac.host"
 	// JWTFilter verifies tokens.
 	JWTFilter = "envoy.filters.http.jwt_authn"
 	// AuditFilter, DenyFilter and AllowFilter enforce the AuthorizationPolicies of an action.
@@ -65,6 +67,8 @@ func policyFilters(v model.View) []policyFilter {
 	},
 		// Envoy has chosen a route before, by what the client sent.
 		routeFilter(v.RequestAuthentications),
+		// Before all that decide by the host, authorizers among them.
+		hostFilter(v),
 		// Before tokens, as under Istio: an authorizer sees them, verified or not.
 		customFilters(v), []policyFilter{
 			// Writes the claims that the authorization filters read.

@@ -46,11 +46,20 @@ func Render(v model.View) Resources {
 	return out
 }
 
-// routeConfigs renders the routes of every HTTP port and HTTPS server.
+// routeConfigs renders the routes of every HTTP port and HTTPS server. Where the names of
+// Gateways, with dots in them, make one name of two servers, both answer 404: one would serve
+// what is the other's, and to whom it may not.
 func routeConfigs(v model.View) []*routev3.RouteConfiguration {
 	var out []*routev3.RouteConfiguration
+	byName := map[string]*routev3.RouteConfiguration{}
 	for _, p := range routedPorts(v) {
-		out = append(out, routeConfig(v, p))
+		c := routeConfig(v, p)
+		if first, taken := byName[c.GetName()]; taken {
+			first.VirtualHosts = blackhole(p)
+			continue
+		}
+		byName[c.GetName()] = c
+		out = append(out, c)
 	}
 	return out
 }

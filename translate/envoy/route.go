@@ -29,9 +29,14 @@ func routeConfig(v model.View, p model.Port) *routev3.RouteConfiguration {
 		out.VirtualHosts = append(out.VirtualHosts, virtualHost(v, p, h, keys))
 	}
 	if len(out.VirtualHosts) == 0 {
-		out.VirtualHosts = []*routev3.VirtualHost{{Name: fmt.Sprintf("blackhole:%d", p.Number), Domains: []string{"*"}}}
+		out.VirtualHosts = blackhole(p)
 	}
 	return out
+}
+
+// blackhole answers every request with 404.
+func blackhole(p model.Port) []*routev3.VirtualHost {
+	return []*routev3.VirtualHost{{Name: fmt.Sprintf("blackhole:%d", p.Number), Domains: []string{"*"}}}
 }
 
 // virtualHost renders a host; keys are those of the payloads of the gateway's tokens.
@@ -45,6 +50,9 @@ func virtualHost(v model.View, p model.Port, h model.VirtualHost, keys []string)
 	}
 	if h.HTTPSOnly {
 		out.RequireTls = routev3.VirtualHost_ALL
+	}
+	if h.Surrounds && len(h.Routes) > 0 {
+		out.Routes = append(out.Routes, malformedHosts())
 	}
 	for _, r := range h.Routes {
 		out.Routes = append(out.Routes, routesPerToken(route(v, p, r), keys)...)
@@ -126,7 +134,7 @@ func routeAction(v model.View, p model.Port, r model.Route, targets []*routev3.W
 		RequestMirrorPolicies: mirrors(v, p, r),
 		AppendXForwardedHost:  tellsHost(meshConfig(v)),
 	}
-	if len(out.GetHashPolicy()) > 0 && out.GetRetryPolicy() != nil {
+	if out.GetRetryPolicy() != nil && len(out.GetHashPolicy()) > 0 && len(r.HTTP.GetRoute()) == 1 && !r.HTTP.GetRetries().GetRetryIgnorePreviousHosts().GetValue() {
 		// What belongs to one endpoint is sent there again, as in Istio.
 		out.RetryPolicy.RetryHostPredicate = nil
 	}

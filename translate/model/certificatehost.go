@@ -69,7 +69,7 @@ func (m *Model) checkPairs(s server, namespace string) diag.List {
 func (m *Model) checkCertificateHosts(s server, pair resource.KeyPair) diag.List {
 	var out diag.List
 	for i, h := range s.hosts(m.settings) {
-		name := string(h.host)
+		name := string(h.asked)
 		if name == "*" || slices.ContainsFunc(pair.Leaf.DNSNames, func(n string) bool { return strings.EqualFold(n, name) }) {
 			continue
 		}

@@ -13,7 +13,8 @@ import (
 // meaning, and Istio accepts it, but mostly another was meant.
 func (m *Model) check() diag.List {
 	out := append(m.serverConflicts(), m.closedServers()...)
-	out = append(out, m.takenNames()...)
+	out = append(append(out, m.takenNames()...), m.sameRoutes()...)
+	out = append(out, m.withoutCertificate()...)
 	out = append(out, m.checkCredentials()...)
 	c := m.newChecks()
 	out = append(out, m.checkRoutes()...)

@@ -18,7 +18,7 @@ func (m *Model) checkRules() diag.List {
 	for _, hosts := range m.rules {
 		for host, rules := range hosts {
 			services := m.services.within(host)
-			out = append(out, overruled(rules)...)
+			out = append(append(out, overruled(rules)...), outscoped(rules)...)
 			for _, r := range rules {
 				if len(services) == 0 {
 					out = append(out, finding(diag.CodeRuleUnused, r, resource.Path{"spec", "host"}, "no service defines the host %s, so the DestinationRule has no effect", host).
@@ -60,6 +60,38 @@ func overruled(rules []*resource.Resource) diag.List {
 		}
 	}
 	return out
+}
+
+// outscoped warns of a DestinationRule that does not count where a younger one for the same host
+// is seen too, because its exportTo is another.
+func outscoped(rules []*resource.Resource) diag.List {
+	var out diag.List
+	for i, r := range rules {
+		if r.Spec.(*networkingv1alpha3.DestinationRule).GetWorkloadSelector() != nil {
+			continue
+		}
+		j := slices.IndexFunc(rules[i+1:], func(o *resource.Resource) bool {
+			return o.Spec.(*networkingv1alpha3.DestinationRule).GetWorkloadSelector() == nil && scopeOf(o) != scopeOf(r) && seenTogether(r, o)
+		})
+		if j >= 0 {
+			spec := r.Spec.(*networkingv1alpha3.DestinationRule)
+			out = append(out, finding(diag.CodeRuleScopes, r, resource.Path{"spec"}, "%s is for %s too and has another exportTo: gateways that see both take nothing of this one", rules[i+1+j].Key, spec.GetHost()).
+				WithHint("the same exportTo in both, which puts them together, or namespaces that do not overlap"))
+		}
+	}
+	return out
+}
+
+// seenTogether reports whether a gateway can see both of two rules of one namespace.
+func seenTogether(a, b *resource.Resource) bool {
+	to := func(r *resource.Resource) []string { return r.Spec.(*networkingv1alpha3.DestinationRule).GetExportTo() }
+	everybody := func(to []string) bool { return len(to) == 0 || slices.Contains(to, "*") }
+	if everybody(to(a)) || everybody(to(b)) {
+		return !slices.Contains(to(a), "~") && !slices.Contains(to(b), "~")
+	}
+	return slices.ContainsFunc(to(a), func(ns string) bool {
+		return ns != "~" && (slices.Contains(to(b), ns) || ns == a.Namespace && slices.Contains(to(b), ".") || ns == "." && slices.Contains(to(b), a.Namespace))
+	})
 }
 
 // within returns the definitions whose hosts a host of a DestinationRule contains.

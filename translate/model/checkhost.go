@@ -50,6 +50,9 @@ func (x *hostIndex) add(host string) {
 // serves reports whether some host that is served can be one that a policy's value matches.
 func (x *hostIndex) serves(value string) bool {
 	value = withoutPort(strings.ToLower(value))
+	if len(value) > 1 && strings.HasSuffix(value, ".") {
+		return false // requests come without that dot
+	}
 	if x.everything || value == "*" || value == "" || strings.HasPrefix(value, "[") {
 		return true
 	}

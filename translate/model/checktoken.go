@@ -140,7 +140,7 @@ func (c *checks) twice(policy *resource.Resource, rules []*securityv1beta1.JWTRu
 			}
 		}
 		for _, header := range outputHeaders(path, rule) {
-			name := strings.ToLower(header.value)
+			name := resource.FoldedHeader(header.value)
 			if headers[name] {
 				continue
 			}

@@ -106,7 +106,7 @@ func (c *checks) claimHeadersIn(vs *resource.Resource, path resource.Path, o *ne
 	var out diag.List
 	for field, values := range map[string]map[string]string{"set": o.GetSet(), "add": o.GetAdd()} {
 		for name, value := range values {
-			writers := c.sameHeader[strings.ToLower(name)]
+			writers := c.sameHeader[resource.FoldedHeader(name)]
 			if writers == nil || !strings.Contains(strings.ReplaceAll(value, "%%", ""), "%") {
 				continue
 			}

@@ -2,7 +2,6 @@ package model
 
 import (
 	"maps"
-	"strings"
 
 	securityv1beta1 "istio.io/api/security/v1beta1"
 
@@ -26,7 +25,7 @@ func (m *Model) checkClaimHeaders() diag.List {
 		seen := map[string]bool{}
 		for _, rule := range rules {
 			for _, name := range resource.TokenHeaders(rule) {
-				if seen[name] {
+				if name = resource.FoldedHeader(name); seen[name] {
 					continue
 				}
 				seen[name] = true
@@ -41,7 +40,7 @@ func (m *Model) checkClaimHeaders() diag.List {
 		for i, rule := range rules {
 			for _, o := range resource.ClaimHeaders(rule) {
 				path := append(resource.Path{"spec", "jwtRules", i}, o.Path...)
-				if d, ok := m.claimHeader(policy, path, o.Name, tokens[strings.ToLower(o.Name)]); ok {
+				if d, ok := m.claimHeader(policy, path, o.Name, tokens[resource.FoldedHeader(o.Name)]); ok {
 					out = append(out, d)
 				}
 			}

@@ -139,7 +139,7 @@ func onlyFor(r *resource.Resource, namespace string) bool {
 }
 
 // visibleRules returns the rules that are exported to the gateway and select it. Where some
-// of them select by labels, those alone count.
+// of them select by labels, those alone count, and otherwise those of one scope.
 func visibleRules(rules []*resource.Resource, g Gateway) []*resource.Resource {
 	var selecting, all []*resource.Resource
 	for _, r := range rules {
@@ -154,7 +154,23 @@ func visibleRules(rules []*resource.Resource, g Gateway) []*resource.Resource {
 	if len(selecting) > 0 {
 		return selecting
 	}
-	return all
+	return ofOneScope(all)
+}
+
+// ofOneScope returns, of rules that a gateway sees, those with the exportTo that came up last.
+// As in Istio, rules with different exportTo are not put together: whoever exports a younger
+// one to fewer namespaces, say with TLS, has it count there.
+func ofOneScope(rules []*resource.Resource) []*resource.Resource {
+	var last string
+	byScope := map[string][]*resource.Resource{}
+	for _, r := range rules {
+		scope := scopeOf(r)
+		if len(byScope[scope]) == 0 {
+			last = scope
+		}
+		byScope[scope] = append(byScope[scope], r)
+	}
+	return byScope[last]
 }
 
 // merged puts rules for one host together: the first policy for the whole host counts, and
@@ -173,6 +189,12 @@ func merged(rules []*resource.Resource) Rule {
 		}
 	}
 	return out
+}
+
+// scopeOf tells exportTo of rules apart, whatever the order.
+func scopeOf(r *resource.Resource) string {
+	to := slices.Sorted(slices.Values(r.Spec.(*networkingv1alpha3.DestinationRule).GetExportTo()))
+	return strings.Join(slices.Compact(to), ",")
 }
 
 // InSubset returns the endpoints of a port that a subset takes in: those with all its labels.

@@ -18,10 +18,19 @@ func (s Settings) resolve(name, namespace string) Host {
 	return Host(name + "." + namespace + ".svc." + s.DomainSuffix)
 }
 
+// served completes a name like resolve, as requests and connections come with it: without
+// the dot that may end a name.
+func (s Settings) served(name, namespace string) Host {
+	return Host(strings.TrimSuffix(string(s.resolve(name, namespace)), "."))
+}
+
 func isIP(name string) bool {
 	_, err := netip.ParseAddr(strings.Trim(name, "[]"))
 	return err == nil
 }
+
+// Wildcard reports a host that stands for more than one name.
+func (h Host) Wildcard() bool { return strings.HasPrefix(string(h), "*") }
 
 // within reports whether every name that h stands for is one that outer stands for.
 func (h Host) within(outer Host) bool {

@@ -59,7 +59,9 @@ func mergeMatches(root, sub []*networkingv1alpha3.HTTPMatchRequest) ([]*networki
 }
 
 // mergeMatch returns the match that asks for both: the delegate's condition is within the
-// other's where both have one.
+// other's where both have one. What is ruled out is the other way round: the wider of two
+// texts counts. Istio takes the delegate's, with which it could let in what the route that
+// delegates rules out.
 func mergeMatch(root, sub *networkingv1alpha3.HTTPMatchRequest) *networkingv1alpha3.HTTPMatchRequest {
 	out := proto.Clone(root).(*networkingv1alpha3.HTTPMatchRequest)
 	to := out.ProtoReflect()
@@ -74,6 +76,11 @@ func mergeMatch(root, sub *networkingv1alpha3.HTTPMatchRequest) *networkingv1alp
 		})
 		return true
 	})
+	for name, m := range root.GetWithoutHeaders() {
+		if textWithin(sub.GetWithoutHeaders()[name], m) {
+			out.WithoutHeaders[name] = m
+		}
+	}
 	out.Name = joined(root.GetName(), sub.GetName())
 	return out
 }
@@ -97,8 +104,18 @@ func within(sub, root *networkingv1alpha3.HTTPMatchRequest) bool {
 	}
 	return textWithin(sub.GetUri(), root.GetUri()) && textWithin(sub.GetScheme(), root.GetScheme()) &&
 		textWithin(sub.GetMethod(), root.GetMethod()) && textWithin(sub.GetAuthority(), root.GetAuthority()) &&
-		textsWithin(sub.GetHeaders(), root.GetHeaders()) && textsWithin(sub.GetWithoutHeaders(), root.GetWithoutHeaders()) &&
+		textsWithin(sub.GetHeaders(), root.GetHeaders()) && textsComparable(sub.GetWithoutHeaders(), root.GetWithoutHeaders()) &&
 		textsWithin(sub.GetQueryParams(), root.GetQueryParams())
+}
+
+// textsComparable reports whether of two texts for one name one is within the other.
+func textsComparable(a, b map[string]*networkingv1alpha3.StringMatch) bool {
+	for name, m := range a {
+		if !textWithin(m, b[name]) && !textWithin(b[name], m) {
+			return false
+		}
+	}
+	return true
 }
 
 func textsWithin(sub, root map[string]*networkingv1alpha3.StringMatch) bool {

@@ -19,6 +19,9 @@ type VirtualHost struct {
 	Routes  []Route
 	// HTTPSOnly says that every request in plain text is answered with a redirect to HTTPS.
 	HTTPSOnly bool
+	// Surrounds says that hosts are kept out of this wildcard which another server demands a
+	// certificate for. What is no host at all must not have the routes either.
+	Surrounds bool
 	// origins tells what the routes come from; hosts of equal origins can be one. It is empty
 	// where there are no routes.
 	origins string
@@ -54,8 +57,8 @@ type origin struct {
 func (m *Model) virtualHosts(g Gateway, servers []server) []VirtualHost {
 	byHost, routes := map[Host][]origin{}, map[origin][]Route{}
 	for _, s := range servers {
-		for _, vs := range m.routes[s.key()] {
-			hosts, from := m.servedHosts(g, s, vs), origin{s.key(), vs}
+		for _, vs := range m.routesOf(g, s) {
+			hosts, from := m.servedHosts(s, vs), origin{s.key(), vs}
 			if len(hosts) == 0 {
 				continue
 			}
@@ -94,14 +97,14 @@ func separate(byHost map[Host][]origin, routes map[origin][]Route) []VirtualHost
 // sets single hosts apart: a host that lost its routes must not get them back from others.
 func collapsed(hosts []VirtualHost) []VirtualHost {
 	type group struct {
-		origins   string
-		httpsOnly bool
+		origins              string
+		httpsOnly, surrounds bool
 	}
 	slices.SortFunc(hosts, func(a, b VirtualHost) int { return inIstioHostOrder(a.Host, b.Host) })
 	out := make([]VirtualHost, 0, len(hosts))
 	known := map[group]int{}
 	for _, h := range hosts {
-		key := group{h.origins, h.HTTPSOnly}
+		key := group{h.origins, h.HTTPSOnly, h.Surrounds}
 		if i, ok := known[key]; ok && h.origins != "" {
 			out[i].Domains = append(out[i].Domains, h.Host)
 			continue
@@ -155,19 +158,36 @@ func concatenated(origins []origin, routes map[origin][]Route) []Route {
 	return append(specific, catchAll...)
 }
 
-// servedHosts returns the hosts of a VirtualService that a server of this gateway serves.
-func (m *Model) servedHosts(g Gateway, s server, vs *resource.Resource) []Host {
-	spec := vs.Spec.(*networkingv1alpha3.VirtualService)
-	if !exported(spec.GetExportTo(), vs.Namespace, g.Namespace) {
-		return nil
+// routesOf returns the VirtualServices of a server's Gateway that a gateway sees. As in Istio
+// those come first that its own namespace keeps to itself, then those that are exported to it
+// by name, then those for everybody; of each the older ones first.
+func (m *Model) routesOf(g Gateway, s server) []*resource.Resource {
+	var private, named, public []*resource.Resource
+	for _, vs := range m.routes[s.key()] {
+		to := vs.Spec.(*networkingv1alpha3.VirtualService).GetExportTo()
+		switch {
+		case !exported(to, vs.Namespace, g.Namespace):
+		case len(to) == 0 || slices.Contains(to, "*"):
+			public = append(public, vs)
+		case vs.Namespace == g.Namespace:
+			private = append(private, vs)
+		default:
+			named = append(named, vs)
+		}
 	}
+	return slices.Concat(private, named, public)
+}
+
+// servedHosts returns the hosts of a VirtualService that a server serves.
+func (m *Model) servedHosts(s server, vs *resource.Resource) []Host {
+	spec := vs.Spec.(*networkingv1alpha3.VirtualService)
 	var out []Host
 	for _, offered := range s.hosts(m.settings) {
 		if offered.namespace != "*" && offered.namespace != vs.Namespace {
 			continue
 		}
 		for _, written := range spec.GetHosts() {
-			if host, ok := m.settings.resolve(written, vs.Namespace).intersect(offered.host); ok && !slices.Contains(out, host) {
+			if host, ok := m.settings.served(written, vs.Namespace).intersect(offered.host); ok && !slices.Contains(out, host) {
 				out = append(out, host)
 			}
 		}

@@ -2,6 +2,8 @@ package model
 
 import (
 	"cmp"
+	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -42,6 +44,21 @@ type ServerName struct {
 	Port, Gateway, Namespace string
 }
 
+// Routes returns the name of the server's routes, as Istio forms it. The name of a Gateway can
+// have dots, so that two servers can come to one name: Build reports them.
+func (n ServerName) Routes(bind string, number uint32) string {
+	out := fmt.Sprintf("https.%d.%s.%s.%s", number, n.Port, n.Gateway, n.Namespace)
+	if bind == "" {
+		return out
+	}
+	return out + "." + bind
+}
+
+// name returns what a server is called.
+func (s server) name() ServerName {
+	return ServerName{Name: s.spec.GetName(), Port: s.spec.GetPort().GetName(), Gateway: s.gateway.Name, Namespace: s.gateway.Namespace}
+}
+
 // server is one server of a Gateway resource.
 type server struct {
 	gateway *resource.Resource
@@ -64,14 +81,14 @@ func (m *Model) ports(g Gateway) ([]Port, map[string]Secret) {
 	servers := m.servers(func(gateway *networkingv1alpha3.Gateway) bool { return g.Selected(gateway.GetSelector()) })
 	out := make([]Port, 0, len(servers))
 	secrets := map[string]Secret{}
-	for at, on := range servers {
-		on = m.together(on)
+	for at, all := range servers {
+		on := m.together(all)
 		p := Port{Bind: at.bind, Number: at.number, Gateways: gatewaysOf(on), Traffic: on[0].traffic()}
 		if p.Traffic == HTTP {
 			p.Hosts = collapsed(m.redirecting(g, on, m.virtualHosts(g, on)))
 			p.GRPCWeb = slices.ContainsFunc(on, server.grpcWeb)
 		} else {
-			p.Chains = m.chains(g, p, on, secrets)
+			p.Chains = m.chains(g, p, all, secrets)
 		}
 		out = append(out, p)
 	}
@@ -93,14 +110,23 @@ func (m *Model) servers(of func(*networkingv1alpha3.Gateway) bool) map[address][
 			continue
 		}
 		for i, s := range spec.GetServers() {
-			at := address{s.GetBind(), s.GetPort().GetNumber()}
-			if at.bind == "0.0.0.0" {
-				at.bind = ""
-			}
+			at := address{boundTo(s.GetBind()), s.GetPort().GetNumber()}
 			out[at] = append(out[at], server{gateway, i, s})
 		}
 	}
 	return out
+}
+
+// boundTo returns an address in one of the ways to write it, and "" for every IPv4 address.
+func boundTo(bind string) string {
+	switch a, err := netip.ParseAddr(bind); {
+	case err != nil:
+		return bind
+	case a.Unmap() == netip.IPv4Unspecified():
+		return ""
+	default:
+		return a.Unmap().String()
+	}
 }
 
 func gatewaysOf(servers []server) []*resource.Resource {
@@ -118,6 +144,8 @@ func gatewaysOf(servers []server) []*resource.Resource {
 type serverHost struct {
 	namespace string // "*" for every namespace
 	host      Host
+	// asked is the name that clients ask for by TLS: a short one is not completed.
+	asked Host
 }
 
 func (s server) hosts(settings Settings) []serverHost {
@@ -130,29 +158,33 @@ func (s server) hosts(settings Settings) []serverHost {
 		case namespace == ".":
 			namespace = s.gateway.Namespace
 		}
-		out = append(out, serverHost{namespace, settings.resolve(name, s.gateway.Namespace)})
+		out = append(out, serverHost{namespace, settings.served(name, s.gateway.Namespace), Host(asked(name))})
 	}
 	return out
 }
+
+// meshGateway is the name for the sidecars of a mesh. It is no Gateway's.
+const meshGateway = "mesh"
 
 // gatewayNames returns the Gateways, "namespace/name", that a VirtualService names. Without
 // any it belongs to the mesh and to no gateway.
 func gatewayNames(vs *networkingv1alpha3.VirtualService, namespace string) []string {
 	var out []string
 	for _, written := range vs.GetGateways() {
-		if written == "mesh" {
-			continue
-		}
-		if name := gatewayName(written, namespace); !slices.Contains(out, name) {
+		if name := gatewayName(written, namespace); name != meshGateway && !slices.Contains(out, name) {
 			out = append(out, name)
 		}
 	}
 	return out
 }
 
-// gatewayName resolves the forms name, ./name, namespace/name and the older
-// name.namespace, of which any rest, as in .svc.cluster.local, does not count.
+// gatewayName resolves the forms name, ./name, namespace/name and the older ones
+// name.namespace and name.namespace.svc.domain, of which as in Istio only the first two parts
+// count: the name of a Gateway with a dot needs its namespace before it.
 func gatewayName(written, namespace string) string {
+	if written == meshGateway {
+		return written
+	}
 	if ns, name, qualified := strings.Cut(written, "/"); qualified {
 		if ns == "." {
 			ns = namespace

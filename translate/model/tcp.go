@@ -102,11 +102,11 @@ func (m *Model) together(servers []server) []server {
 			continue
 		}
 		own := s.hosts(m.settings)
-		if s.traffic().Secure() && slices.ContainsFunc(own, func(h serverHost) bool { return names[h.host] }) {
+		if s.traffic().Secure() && slices.ContainsFunc(own, func(h serverHost) bool { return names[h.asked] }) {
 			continue
 		}
 		for _, h := range own {
-			names[h.host] = true
+			names[h.asked] = true
 		}
 		out = append(out, s)
 	}
@@ -121,13 +121,13 @@ func beside(a, b server) bool {
 
 // chains returns where the connections of the TCP and TLS servers of one port go, ordered by
 // server name. A connection that no chain takes is closed. The secrets that they need are added to
-// secrets.
-func (m *Model) chains(g Gateway, p Port, servers []server, secrets map[string]Secret) []Chain {
+// secrets. A server that is left out beside others still guards its hosts.
+func (m *Model) chains(g Gateway, p Port, all []server, secrets map[string]Secret) []Chain {
 	var out []Chain
-	taken := map[Host]bool{}
+	servers, taken := m.together(all), map[Host]bool{}
 	for _, s := range servers {
 		if s.traffic().ended() {
-			c, ok := m.endedChain(g, p, s, servers, secrets)
+			c, ok := m.endedChain(g, p, s, all, secrets)
 			if ok {
 				out = append(out, c)
 			}
@@ -165,8 +165,8 @@ func (c Chain) firstName() Host {
 // routes, of which the first for a name counts.
 func (m *Model) chainsOf(g Gateway, s server) []Chain {
 	var out []Chain
-	for _, vs := range m.routes[s.key()] {
-		served := m.servedHosts(g, s, vs)
+	for _, vs := range m.routesOf(g, s) {
+		served := m.servedHosts(s, vs)
 		if len(served) == 0 {
 			continue
 		}
@@ -218,11 +218,11 @@ func (m *Model) tlsChains(s server, vs *resource.Resource, served []Host) []Chai
 // short name stays as clients send it.
 func (m *Model) routedNames(written, namespace string, served []Host) []Host {
 	var out []Host
-	whole := m.settings.resolve(written, namespace)
+	whole := m.settings.served(written, namespace)
 	for _, host := range served {
 		name, ok := whole.intersect(host)
 		if name == whole {
-			name = Host(strings.ToLower(written))
+			name = Host(asked(written))
 		}
 		if ok && !slices.Contains(out, name) {
 			out = append(out, name)
@@ -230,6 +230,9 @@ func (m *Model) routedNames(written, namespace string, served []Host) []Host {
 	}
 	return out
 }
+
+// asked returns a name as clients ask for it by TLS: in lower case, without a dot at its end.
+func asked(written string) string { return strings.TrimSuffix(strings.ToLower(written), ".") }
 
 // forServer reports whether a match that names a port and Gateways, or neither, is for a server.
 func (m *Model) forServer(s server, vs *resource.Resource, port uint32, gateways []string) bool {

@@ -3,6 +3,7 @@ package model
 import (
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 
 	networkingv1alpha3 "istio.io/api/networking/v1alpha3"
@@ -25,6 +26,31 @@ func (m *Model) serverConflicts() diag.List {
 			}
 			if found {
 				out = append(out, d)
+			}
+		}
+	}
+	return out
+}
+
+// sameRoutes reports HTTPS servers of different addresses whose routes have one name. A
+// gateway with both would not serve either.
+func (m *Model) sameRoutes() diag.List {
+	var out diag.List
+	named := map[string][]server{}
+	for at, servers := range m.servers(func(*networkingv1alpha3.Gateway) bool { return true }) {
+		for _, s := range servers {
+			if s.traffic() == HTTPS {
+				name := s.name().Routes(at.bind, at.number)
+				named[name] = append(named[name], s)
+			}
+		}
+	}
+	for name, servers := range named {
+		slices.SortFunc(servers, func(a, b server) int { return compareAge(a.gateway, b.gateway) })
+		for i := 1; i < len(servers); i++ {
+			s, first := servers[i], servers[0]
+			if d, found := conflict(s, first, s.path().Field("port", "name"), first.path().Field("port", "name"), "the routes have the name "+name+" here and"); found {
+				out = append(out, d.WithHint("give one of the Gateways, or of the ports, another name"))
 			}
 		}
 	}
@@ -59,7 +85,7 @@ func (m *Model) takenFrom(s server, owners map[Host]server) diag.List {
 		for i, r := range vs.Spec.(*networkingv1alpha3.VirtualService).GetTls() {
 			for j, match := range r.GetMatch() {
 				for k, name := range match.GetSniHosts() {
-					owner, taken := owners[Host(strings.ToLower(name))]
+					owner, taken := owners[Host(asked(name))]
 					if !taken {
 						continue
 					}
@@ -103,14 +129,14 @@ func (m *Model) conflictingName(s server, names map[Host][]place) (diag.Diagnost
 	var out diag.Diagnostic
 	found := false
 	for i, h := range s.hosts(m.settings) {
-		for _, e := range names[h.host] {
+		for _, e := range names[h.asked] {
 			if found || e.gateway == s.gateway && e.index == s.index {
 				continue
 			}
-			message := fmt.Sprintf("%s has two servers for the name %s, here and", s.door(), h.host)
+			message := fmt.Sprintf("%s has two servers for the name %s, here and", s.door(), h.asked)
 			out, found = conflict(s, e.server, s.path().Field("hosts", i), e.path().Field("hosts", e.host), message)
 		}
-		names[h.host] = append(names[h.host], place{s, i})
+		names[h.asked] = append(names[h.asked], place{s, i})
 	}
 	return out, found
 }

@@ -42,10 +42,11 @@ func (m *Model) endedChain(g Gateway, p Port, s server, beside []server, secrets
 // httpsPort returns the routes of an HTTPS server. It has its own, whatever other servers
 // are on the port.
 func (m *Model) httpsPort(g Gateway, p Port, s server, beside []server) *Port {
+	name := s.name()
 	return &Port{
 		Bind: p.Bind, Number: p.Number, Gateways: gatewaysOf([]server{s}), Traffic: HTTPS,
 		Hosts:  collapsed(m.guarded(s, beside, m.virtualHosts(g, []server{s}))),
-		Server: &ServerName{Name: s.spec.GetName(), Port: s.spec.GetPort().GetName(), Gateway: s.gateway.Name, Namespace: s.gateway.Namespace},
+		Server: &name,
 	}
 }
 
@@ -54,7 +55,7 @@ func (m *Model) httpsPort(g Gateway, p Port, s server, beside []server) *Port {
 func (s server) serverNames() []Host {
 	var out []Host
 	for _, written := range s.spec.GetHosts() {
-		name := Host(strings.ToLower(written[strings.IndexByte(written, '/')+1:]))
+		name := Host(asked(written[strings.IndexByte(written, '/')+1:]))
 		if name == "*" {
 			return []Host{"*"}
 		}
@@ -114,6 +115,9 @@ func withoutHost(hosts []VirtualHost, own []serverHost, guarded Host) []VirtualH
 		if h.Host.within(guarded) && !closer(h.Host) {
 			hosts[i].Routes, hosts[i].origins = nil, ""
 		}
+		if h.Host != guarded && guarded.within(h.Host) {
+			hosts[i].Surrounds = true
+		}
 		found = found || h.Host == guarded
 	}
 	if !found {
@@ -141,8 +145,8 @@ func (m *Model) redirecting(g Gateway, servers []server, hosts []VirtualHost) []
 		if !s.spec.GetTls().GetHttpsRedirect() {
 			continue
 		}
-		for _, vs := range m.routes[s.key()] {
-			for _, h := range m.servedHosts(g, s, vs) {
+		for _, vs := range m.routesOf(g, s) {
+			for _, h := range m.servedHosts(s, vs) {
 				mark(h)
 			}
 		}

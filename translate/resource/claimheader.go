@@ -29,6 +29,10 @@ func ClaimHeaders(rule *securityv1beta1.JWTRule) []ClaimHeader {
 	return out
 }
 
+// FoldedHeader returns the name of a header as backends may see it: many, such as those behind
+// CGI and WSGI, take - and _ for the same.
+func FoldedHeader(name string) string { return strings.ReplaceAll(strings.ToLower(name), "_", "-") }
+
 // TokenHeaders returns the headers, in lower case, that a rule reads tokens from: where it
 // names no place at all, Authorization.
 func TokenHeaders(rule *securityv1beta1.JWTRule) []string {
@@ -52,14 +56,14 @@ func (c *checker) claimHeaders(path func(rule int) Path, rules []*securityv1beta
 	tokens := map[string]int{}
 	for i, rule := range rules {
 		for _, name := range TokenHeaders(rule) {
-			if _, seen := tokens[name]; !seen {
-				tokens[name] = i
+			if _, seen := tokens[FoldedHeader(name)]; !seen {
+				tokens[FoldedHeader(name)] = i
 			}
 		}
 	}
 	for i, rule := range rules {
 		for _, h := range ClaimHeaders(rule) {
-			if reader, ok := tokens[strings.ToLower(h.Name)]; ok {
+			if reader, ok := tokens[FoldedHeader(h.Name)]; ok {
 				c.add(diag.CodeClaimHeader, path(i).Field(h.Path...), "claims are written to the header %s, from which %s reads tokens", h.Name, path(reader)).
 					WithHint("a header of their own")
 			}

@@ -94,8 +94,8 @@ func virtualServiceReach(c *checker) diag.Scope {
 // meshGateway is the name for all sidecars of a mesh, of which there are none here.
 const meshGateway = "mesh"
 
-// legacyGatewayName reports the form name.namespace.svc.domain, which only somebody who
-// knows the domain can resolve.
+// legacyGatewayName reports the forms name.namespace and name.namespace.svc.domain. The
+// finding then counts for every gateway: it refuses more, never less.
 func legacyGatewayName(name string) bool {
 	return !strings.Contains(name, "/") && strings.Contains(name, ".")
 }

@@ -103,7 +103,8 @@ func (c *checker) routedHosts(spec *networkingv1alpha3.VirtualService) {
 	}
 }
 
-// gatewayName checks name, ./name, namespace/name and the older name.namespace.svc.domain.
+// gatewayName checks name, ./name, namespace/name and the older name.namespace and
+// name.namespace.svc.domain.
 func (c *checker) gatewayName(path Path, name string) {
 	namespace, rest, qualified := strings.Cut(name, "/")
 	valid := isObjectName(strings.TrimSuffix(name, "."))
