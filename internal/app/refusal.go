@@ -6,6 +6,7 @@ import (
 
 	"github.com/portreeve/portreeve/internal/diag"
 	"github.com/portreeve/portreeve/xds/ack"
+	"github.com/portreeve/portreeve/xds/snapshot"
 )
 
 // observe logs what a gateway refused, down to the policy lines that the refused resource
@@ -28,7 +29,7 @@ func (a *App) origins(e ack.Event) []string {
 	}
 	var positions []diag.Position
 	for _, name := range names {
-		positions = slices.AppendSeq(positions, maps.Values(served.Trace[name]))
+		positions = slices.AppendSeq(positions, maps.Values(served.Trace[snapshot.EndpointsOf(name)]))
 	}
 	slices.SortFunc(positions, diag.Position.Compare)
 	out := make([]string, 0, len(positions))
