@@ -99,13 +99,13 @@ func twice(s, twin *resource.Secret) diag.Diagnostic {
 	return s.Finding(diag.CodeSecret, s.Pos, "%s is here and at %s", s, twin.Pos).WithHint("keep one of them")
 }
 
-// purpose is what a server needs a Secret for.
+// purpose is what a server, or a client of a backend, needs a Secret for.
 type purpose uint8
 
 const (
-	// forServer is the server's own certificate.
+	// forServer is the server's own certificate, or the client's.
 	forServer purpose = iota
-	// forClients is the authorities that clients are verified with.
+	// forClients is the authorities that clients, or the backend, are verified with.
 	forClients
 )
 
@@ -208,15 +208,17 @@ func (s server) files() []Secret {
 	return out
 }
 
-// name is the name of the secret, in the style of Istio's.
+// name is the name of the secret, in the style of Istio's. It says which files they are and
+// no others: a ~ in a path is written in another way than the one between two paths.
 func (f SecretFiles) name() string {
+	path := strings.NewReplacer("%", "%25", "~", "%7E").Replace
 	switch {
 	case f.Authorities == "":
-		return fmt.Sprintf("file-cert:%s~%s", f.Certificate, f.Key)
+		return fmt.Sprintf("file-cert:%s~%s", path(f.Certificate), path(f.Key))
 	case f.Revoked == "":
-		return "file-root:" + f.Authorities
+		return "file-root:" + path(f.Authorities)
 	default:
-		return fmt.Sprintf("file-root:%s~%s", f.Authorities, f.Revoked)
+		return fmt.Sprintf("file-root:%s~%s", path(f.Authorities), path(f.Revoked))
 	}
 }
 

@@ -1,0 +1,249 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/portreeve/portreeve/internal/envoytest"
+)
+
+// countingBackend answers in plain text and counts requests. It returns its port.
+func countingBackend(t testing.TB) (string, *atomic.Int64) {
+	t.Helper()
+	var asked atomic.Int64
+	s := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked.Add(1) }))
+	t.Cleanup(s.Close)
+	return s.URL[strings.LastIndexByte(s.URL, ':')+1:], &asked
+}
+
+// toOther leads /other to the service other.
+const toOther = "  - {match: [{uri: {prefix: /other}}], route: [{destination: {host: other}}]}\n"
+
+func otherService(port string) string {
+	return "---\napiVersion: networking.istio.io/v1\nkind: ServiceEntry\nmetadata: {name: other}\nspec: {hosts: [other], ports: [{number: 80, name: http, protocol: HTTP}], resolution: STATIC, endpoints: [{address: 127.0.0.1, ports: {http: " + port + "}}]}\n"
+}
+
+func speaking(host, settings string) string {
+	return fmt.Sprintf("---\napiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: {name: %s}\nspec: {host: %[1]s, trafficPolicy: {tls: {%s}}}\n", host, settings)
+}
+
+// TestABrokenFileEndsPlainText turns on TLS, for a service that is spoken to in plain text,
+// with a file that Envoy cannot use. Nothing goes there any more, soon and for good; another
+// service whose file is good is not held up, and neither are later edits to it.
+func TestABrokenFileEndsPlainText(t *testing.T) {
+	envoytest.Require(t)
+	a := newAuthority(t)
+	clientCertificate, clientKey := clientFiles(t, a)
+	dir := t.TempDir()
+	broken, twin := filepath.Join(dir, "broken.pem"), filepath.Join(dir, "~.pem")
+	write(t, broken, "-----BEGIN CERTIFICATE-----\nnonsense\n-----END CERTIFICATE-----\n")
+	write(t, twin, a.pem())
+	for name, settings := range map[string]string{
+		"no authority":        "mode: SIMPLE, caCertificates: /nowhere/ca.pem",
+		"a broken authority":  "mode: SIMPLE, caCertificates: " + broken,
+		"an empty authority":  "mode: SIMPLE, caCertificates: /dev/null",
+		"no revocations":      "mode: SIMPLE, caCertificates: " + a.file + ", caCrl: /nowhere/ca.crl",
+		"no certificate":      "mode: MUTUAL, caCertificates: " + a.file + ", clientCertificate: /nowhere/tls.crt, privateKey: " + clientKey,
+		"no key":              "mode: MUTUAL, caCertificates: " + a.file + ", clientCertificate: " + clientCertificate + ", privateKey: /nowhere/tls.key",
+		"a key as an address": "mode: MUTUAL, caCertificates: " + a.file + ", clientCertificate: " + clientKey + ", privateKey: " + clientCertificate,
+	} {
+		for protocol, form := range protocols() {
+			t.Run(name+", "+protocol, func(t *testing.T) {
+				port, asked := countingBackend(t)
+				secure := tlsBackend(t, a, nil, "web.example")
+				s := openShop(t, toOther+toWeb, web(port)+otherService(secure)).over(t, form)
+				if got := ask(t, s.address, "/").Status; got != 200 {
+					t.Fatalf("status %d in plain text", got)
+				}
+				began := time.Now()
+				replace(t, s.services, web(port)+otherService(secure)+speaking("web", settings)+speaking("other", "mode: SIMPLE, sni: web.example, caCertificates: "+a.file))
+				eventually(t, "plain text ends", func() bool { return ask(t, s.address, "/").Status == 503 })
+				took, before := time.Since(began), asked.Load()
+				eventually(t, "the other service is served", func() bool { return ask(t, s.address, "/other").Status == 200 })
+				eventually(t, "the log names the rule", func() bool {
+					return strings.Contains(s.log.String(), "type=SDS") && strings.Contains(s.log.String(), "services.yaml:")
+				})
+				replace(t, s.services, web(port)+otherService(secure)+speaking("web", settings)+speaking("other", "mode: SIMPLE, sni: none.example, caCertificates: "+a.file))
+				eventually(t, "the other service's name counts", func() bool { return ask(t, s.address, "/other").Status == 503 })
+				replace(t, s.services, web(port)+otherService(secure)+speaking("web", settings)+speaking("other", "mode: SIMPLE, sni: web.example, caCertificates: "+twin))
+				eventually(t, "the other service's new file counts", func() bool { return ask(t, s.address, "/other").Status == 200 })
+				if got := ask(t, s.address, "/").Status; got != 503 || asked.Load() != before {
+					t.Errorf("status %d, and %d requests went on in plain text", got, asked.Load()-before)
+				}
+				if took > 2*time.Second {
+					t.Errorf("plain text ended %v after the edit", took)
+				}
+				t.Logf("plain text ended %v after the edit", took.Round(time.Millisecond))
+			})
+		}
+	}
+}
+
+// closingBackend is a tlsBackend that closes each connection after one answer.
+func closingBackend(t testing.TB, a, clients authority, name string) string {
+	t.Helper()
+	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_ = json.NewEncoder(w).Encode(handshake{r.TLS.ServerName, r.TLS.PeerCertificates[0].Subject.CommonName})
+	}))
+	s.TLS = &tls.Config{Certificates: []tls.Certificate{a.issue(t, name)}, MinVersion: tls.VersionTLS12, ClientCAs: x509.NewCertPool(), ClientAuth: tls.RequireAndVerifyClientCert}
+	s.TLS.ClientCAs.AddCert(clients.certificate)
+	s.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
+	s.Config.SetKeepAlivesEnabled(false)
+	s.StartTLS()
+	t.Cleanup(s.Close)
+	return s.URL[strings.LastIndexByte(s.URL, ':')+1:]
+}
+
+// mounted puts a certificate and its key where Kubernetes would mount them: both are replaced
+// by one symlink.
+func mounted(t testing.TB, dir string, c tls.Certificate) {
+	t.Helper()
+	certificate, key := pems(t, c)
+	data := fmt.Sprintf("..%d", time.Now().UnixNano())
+	must(t, os.Mkdir(filepath.Join(dir, data), 0o700))
+	write(t, filepath.Join(dir, data, "tls.crt"), certificate)
+	write(t, filepath.Join(dir, data, "tls.key"), key)
+	must(t, os.Symlink(data, filepath.Join(dir, "..new")))
+	must(t, os.Rename(filepath.Join(dir, "..new"), filepath.Join(dir, "..data")))
+}
+
+// TestUpstreamFileRotation replaces a client certificate, and then the authority, on the
+// gateway's host under load. New connections have them, no request fails, and the gateway is
+// sent nothing.
+func TestUpstreamFileRotation(t *testing.T) {
+	envoytest.Require(t)
+	a, clients := newAuthority(t), newAuthority(t)
+	named := func(name string) tls.Certificate {
+		return clients.make(t, &x509.Certificate{Subject: pkix.Name{CommonName: name}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}})
+	}
+	dir := t.TempDir()
+	mounted(t, dir, named("first"))
+	for _, name := range []string{"tls.crt", "tls.key"} {
+		must(t, os.Symlink("..data/"+name, filepath.Join(dir, name)))
+	}
+	ca := filepath.Join(t.TempDir(), "ca.pem")
+	write(t, ca, a.pem())
+	s := openShop(t, toWeb, web(closingBackend(t, a, clients, "web.example"))+speaking("web",
+		fmt.Sprintf("mode: MUTUAL, sni: web.example, caCertificates: %s, clientCertificate: %s/tls.crt, privateKey: %[2]s/tls.key", ca, dir)))
+	shown := func() (int, string) {
+		status, seen := askSecure(t, s)
+		return status, seen.Client
+	}
+	if status, name := shown(); status != 200 || name != "first" {
+		t.Fatalf("status %d, the certificate of %q", status, name)
+	}
+	before := s.updates(t)
+	ctx, stop := context.WithCancel(t.Context())
+	var load sync.WaitGroup
+	var asked, failed atomic.Int64
+	for range 2 {
+		c := dial(t, s.address)
+		load.Go(func() {
+			for ctx.Err() == nil {
+				if answer, err := c.Get(t.Context(), "http://"+s.address+"/"); err != nil || answer.Status != 200 {
+					failed.Add(1)
+					return
+				}
+				asked.Add(1)
+			}
+		})
+	}
+	const rotations = 5
+	for i := range rotations {
+		next := fmt.Sprint("client ", i)
+		mounted(t, dir, named(next))
+		eventually(t, "the new certificate is shown", func() bool { _, name := shown(); return name == next })
+	}
+	// One by one: the pair that is half new is not taken up.
+	certificate, key := pems(t, named("apart"))
+	replace(t, filepath.Join(dir, "tls.crt"), certificate)
+	failures := "sds.file-cert_" + dir[1:] + "/tls.crt~" + dir + "/tls.key.key_rotation_failed"
+	s.gateway.MustReach(t, failures, 1)
+	if _, name := shown(); name != fmt.Sprint("client ", rotations-1) {
+		t.Errorf("with a certificate without its key, that of %q is shown", name)
+	}
+	replace(t, filepath.Join(dir, "tls.key"), key)
+	eventually(t, "both are taken up", func() bool { _, name := shown(); return name == "apart" })
+	stop()
+	load.Wait()
+	if failed.Load() > 0 || asked.Load() < rotations {
+		t.Errorf("%d of %d clients saw a failure in %d requests", failed.Load(), 2, asked.Load())
+	}
+	replace(t, ca, newAuthority(t).pem())
+	eventually(t, "the new authority counts", func() bool { status, _ := shown(); return status == 503 })
+	replace(t, ca, a.pem())
+	eventually(t, "the old authority counts again", func() bool { status, _ := shown(); return status == 200 })
+	if d := cmp.Diff(before, s.updates(t)); d != "" {
+		t.Errorf("the gateway was sent something (-before +after):\n%s", d)
+	}
+	t.Logf("%d rotations, %d requests, 0 failed", rotations, asked.Load())
+}
+
+// TestAnEmptyFileVerifiesNobody holds that an authority file without an authority does not let
+// the gateway send to just anybody, neither when it is there first nor when it takes the place
+// of a good one.
+func TestAnEmptyFileVerifiesNobody(t *testing.T) {
+	envoytest.Require(t)
+	right, wrong := newAuthority(t), newAuthority(t)
+	good, impostor := closingBackend(t, right, right, "web.example"), closingBackend(t, wrong, right, "web.example")
+	certificate, key := clientFiles(t, right)
+	first, later := filepath.Join(t.TempDir(), "ca.pem"), filepath.Join(t.TempDir(), "ca.pem")
+	write(t, first, "")
+	write(t, later, right.pem())
+	mutual := "mode: MUTUAL, sni: web.example, clientCertificate: " + certificate + ", privateKey: " + key + ", caCertificates: "
+	s := openShop(t, toOther+toWeb, web(impostor)+otherService(good)+speaking("web", mutual+first)+speaking("other", mutual+later))
+	other := func() int { return ask(t, s.address, "/other").Status }
+	if got := ask(t, s.address, "/").Status; got != 503 || other() != 200 {
+		t.Errorf("status %d of an empty file and %d of a good one", got, other())
+	}
+	replace(t, later, "")
+	s.gateway.MustReach(t, "sds.file-root_"+later[1:]+".key_rotation_failed", 1)
+	if got := other(); got != 200 {
+		t.Errorf("status %d by the last good file", got)
+	}
+	replace(t, s.services, web(good)+otherService(impostor)+speaking("web", mutual+first)+speaking("other", mutual+later))
+	eventually(t, "the impostor is refused", func() bool { return other() == 503 })
+	if got := ask(t, s.address, "/").Status; got != 503 {
+		t.Errorf("status %d of an empty file", got)
+	}
+}
+
+// TestOneFileForServersAndBackends holds that a Gateway and a DestinationRule that name the
+// same files share the secret.
+func TestOneFileForServersAndBackends(t *testing.T) {
+	envoytest.Require(t)
+	a := newAuthority(t)
+	dir := t.TempDir()
+	certificate, key := pems(t, a.make(t, &x509.Certificate{DNSNames: []string{"one.test"}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth, x509.ExtKeyUsageServerAuth}}))
+	for name, content := range map[string]string{"tls.crt": certificate, "tls.key": key, "ca.crt": a.pem()} {
+		write(t, filepath.Join(dir, name), content)
+	}
+	backend := tlsBackend(t, a, &a, "web.example")
+	routed := web(backend) + "---\napiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: a}\nspec: {hosts: [one.test], gateways: [gateway], http: [{route: [{destination: {host: web}}]}]}\n"
+	s := newSecureScene(t, a, secretOf(t, "unused", a.issue(t, "one.test")), func(port int) []string {
+		return []string{server(port, "one", "HTTPS", "one.test", fmt.Sprintf("mode: OPTIONAL_MUTUAL, serverCertificate: %s/tls.crt, privateKey: %[1]s/tls.key, caCertificates: %[1]s/ca.crt", dir))}
+	})
+	replace(t, s.policy, routed)
+	eventually(t, "plain text reaches it", func() bool { return s.secureStatus(t, "one.test", "one.test", nil) == 400 })
+	replace(t, s.policy, routed+speaking("web", fmt.Sprintf("mode: MUTUAL, sni: web.example, caCertificates: %s/ca.crt, clientCertificate: %[1]s/tls.crt, privateKey: %[1]s/tls.key", dir)))
+	eventually(t, "the backend is spoken to in TLS", func() bool { return s.secureStatus(t, "one.test", "one.test", nil) == 200 })
+	if got := s.secureStatus(t, "one.test", "one.test", a.client(t, "spiffe://cluster.local/ns/shop/sa/client")); got != 200 {
+		t.Errorf("status %d", got)
+	}
+}
