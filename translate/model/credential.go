@@ -87,12 +87,12 @@ func (c credentials) keyPair(s *resource.Secret) (resource.KeyPair, diag.List) {
 	return s.KeyPair()
 }
 
-// authorities is keyPair for the authorities of a Secret.
-func (c credentials) authorities(s *resource.Secret) (resource.Authorities, diag.List) {
+// authorities is keyPair for the authorities of a Secret, which are to verify peers.
+func (c credentials) authorities(s *resource.Secret, peers string) (resource.Authorities, diag.List) {
 	if twin := c.twin(s); twin != nil {
 		return resource.Authorities{}, diag.List{twice(s, twin)}
 	}
-	return s.Authorities()
+	return s.Authorities(peers)
 }
 
 func twice(s, twin *resource.Secret) diag.Diagnostic {
@@ -118,6 +118,14 @@ type credential struct {
 	name    string
 	path    resource.Path
 	purpose purpose
+}
+
+// peers says, for a person, who is verified with the Secret.
+func (c credential) peers() string {
+	if c.by.Kind == resource.DestinationRule {
+		return "backends"
+	}
+	return "clients"
 }
 
 // sdsName is the name of the secret, as Istio has it. A certificate whose own name ends like
@@ -254,7 +262,7 @@ func (m *Model) secret(c credential, namespace string) (Secret, bool) {
 		return Secret{}, false
 	}
 	if c.purpose == forClients {
-		a, found := m.credentials.authorities(from)
+		a, found := m.credentials.authorities(from, c.peers())
 		return Secret{Name: c.sdsName(), Pos: a.Pos, Authorities: &a}, !found.HasErrors()
 	}
 	p, found := m.credentials.keyPair(from)
@@ -273,7 +281,7 @@ func (m *Model) Missing(g Gateway) diag.List {
 				WithHint("put it there; the namespace of the %s resource does not count", c.by.Kind))
 			continue
 		}
-		_, found := m.described(s, c.purpose)
+		_, found := m.described(s, c.purpose, c.peers())
 		out = append(out, found.Errors()...)
 	}
 	return out.Sorted()
