@@ -34,6 +34,7 @@ spec: {host: keys.test, trafficPolicy: {tls: {%s}}}
 func TestKeysByUpstreamCredential(t *testing.T) {
 	envoytest.Require(t)
 	right, wrong := newAuthority(t), newAuthority(t)
+	certificate, key := clientFiles(t, wrong)
 	for name, c := range map[string]struct {
 		settings, secret string
 		clients          bool
@@ -49,6 +50,8 @@ func TestKeysByUpstreamCredential(t *testing.T) {
 		"files":                      {"mode: SIMPLE, caCertificates: " + right.file, "", false, 200},
 		"files of another authority": {"mode: SIMPLE, caCertificates: " + wrong.file, "", false, 401},
 		"a file that is not there":   {"mode: SIMPLE, caCertificates: /nowhere/ca.pem", "", false, 401},
+		"files, not verified":        {"mode: MUTUAL, clientCertificate: " + certificate + ", privateKey: " + key + ", insecureSkipVerify: true", "", true, 401},
+		"files, mutual":              {"mode: MUTUAL, clientCertificate: " + certificate + ", privateKey: " + key + ", caCertificates: " + right.file, "", true, 200},
 		"no authority at all":        {"mode: SIMPLE, insecureSkipVerify: true", "", false, 401},
 	} {
 		t.Run(name, func(t *testing.T) {

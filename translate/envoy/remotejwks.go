@@ -200,10 +200,10 @@ func withoutGuarded(a *endpointv3.ClusterLoadAssignment) *endpointv3.ClusterLoad
 // ruledTLS is what a DestinationRule says of TLS to the server: authority, names and client
 // certificate. The server is verified whatever it says: who can answer in its place makes tokens.
 func (s keyService) ruledTLS(service upstream) *tlsv3.UpstreamTlsContext {
-	rule := proto.CloneOf(service.policy.GetTls())
-	withoutAuthorities := rule.GetInsecureSkipVerify().GetValue() && rule.GetCredentialName() != ""
-	rule.InsecureSkipVerify = nil
-	service.policy = &networkingv1alpha3.TrafficPolicy{Tls: rule}
+	rule := service.policy.GetTls()
+	verified := proto.CloneOf(rule)
+	verified.InsecureSkipVerify = nil
+	service.policy = &networkingv1alpha3.TrafficPolicy{Tls: verified}
 	names := namesOf(service)
 	if names.sni == "" && !s.isAddress() {
 		names.sni = s.host
@@ -212,8 +212,8 @@ func (s keyService) ruledTLS(service upstream) *tlsv3.UpstreamTlsContext {
 		names.sans = []string{s.host}
 	}
 	out := upstreamTLS(rule, names, nil, service.view)
-	if withoutAuthorities {
-		// The gateway has been given none of the Secret's authorities: its host's count.
+	if rule.GetInsecureSkipVerify().GetValue() {
+		// The gateway has been given no authorities of the rule: its host's count.
 		out.CommonTlsContext.ValidationContextType = upstreamTLS(nil, names, nil, service.view).GetCommonTlsContext().GetValidationContextType()
 	}
 	return out

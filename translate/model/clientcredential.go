@@ -110,7 +110,7 @@ func (m *Model) addRuled(secrets map[string]Secret, services []Service, g Gatewa
 			secrets[s.Name] = s
 		}
 	}
-	for _, s := range clientFiles(services) {
+	for _, s := range ruledFiles(services) {
 		// A server may have the same files. The name says which, so it is the same secret.
 		if _, taken := secrets[s.Name]; !taken {
 			secrets[s.Name] = s

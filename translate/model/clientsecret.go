@@ -1,6 +1,8 @@
 package model
 
 import (
+	"cmp"
+
 	networkingv1alpha3 "istio.io/api/networking/v1alpha3"
 
 	"github.com/portreeve/portreeve/internal/diag"
@@ -34,7 +36,8 @@ func ClientSecretsOf(tls *networkingv1alpha3.ClientTLSSettings) ClientSecrets {
 	if name := tls.GetCredentialName(); name != "" {
 		out = ClientSecrets{credential{name: name, purpose: forServer}.sdsName(), credential{name: name, purpose: forClients}.sdsName()}
 	} else {
-		out = ClientSecrets{certificateFile(tls).Name, authorityFile(tls).Name}
+		certificate, authorities := clientFiles(tls)
+		out = ClientSecrets{certificate.Name, authorities.Name}
 	}
 	if tls.GetMode() != networkingv1alpha3.ClientTLSSettings_MUTUAL {
 		out.Certificate = ""
@@ -45,21 +48,23 @@ func ClientSecretsOf(tls *networkingv1alpha3.ClientTLSSettings) ClientSecrets {
 	return out
 }
 
-func certificateFile(tls *networkingv1alpha3.ClientTLSSettings) Secret {
-	f := SecretFiles{Certificate: tls.GetClientCertificate(), Key: tls.GetPrivateKey()}
-	return Secret{Name: f.name(), Files: &f}
-}
-
-// authorityFile returns the authorities that settings without a Secret name.
-func authorityFile(tls *networkingv1alpha3.ClientTLSSettings) Secret {
-	f := SecretFiles{Authorities: tls.GetCaCertificates(), Revoked: tls.GetCaCrl()}
-	switch {
-	case f.Authorities == "" && f.Revoked == "":
-		return HostRoots()
-	case f.Authorities == "":
-		f.Authorities = hostRoots
+// clientFiles returns the certificate and the authorities of settings without a Secret.
+//
+// Where both are used they are secrets of this pair alone: Envoy stops handing out a secret at the
+// first cluster that it does not fit, such as one with a certificate of another key, and those
+// after it, with the same secret and a good certificate, would go without.
+func clientFiles(tls *networkingv1alpha3.ClientTLSSettings) (certificate, authorities Secret) {
+	pair := SecretFiles{Certificate: tls.GetClientCertificate(), Key: tls.GetPrivateKey()}
+	roots := SecretFiles{Authorities: tls.GetCaCertificates(), Revoked: tls.GetCaCrl()}
+	certificate, authorities = Secret{Name: pair.name(), Files: &pair}, HostRoots()
+	if roots != (SecretFiles{}) {
+		roots.Authorities = cmp.Or(roots.Authorities, hostRoots)
+		authorities = Secret{Name: roots.name(), Files: &roots}
 	}
-	return Secret{Name: f.name(), Files: &f}
+	if tls.GetMode() == networkingv1alpha3.ClientTLSSettings_MUTUAL && !tls.GetInsecureSkipVerify().GetValue() {
+		certificate.Name, authorities.Name = certificate.Name+"|"+authorities.Name, authorities.Name+"|"+certificate.Name
+	}
+	return certificate, authorities
 }
 
 // speaksTLS reports the modes that encrypt. ISTIO_MUTUAL is not one of them: a gateway here
@@ -68,9 +73,9 @@ func speaksTLS(tls *networkingv1alpha3.ClientTLSSettings) bool {
 	return tls.GetMode() == networkingv1alpha3.ClientTLSSettings_SIMPLE || tls.GetMode() == networkingv1alpha3.ClientTLSSettings_MUTUAL
 }
 
-// clientFiles returns the secrets that DestinationRules have as files on the gateway's
+// ruledFiles returns the secrets that DestinationRules have as files on the gateway's
 // machine, in the order of the services.
-func clientFiles(services []Service) []Secret {
+func ruledFiles(services []Service) []Secret {
 	var out []Secret
 	for _, s := range services {
 		if len(s.Rule.Origins) == 0 {
@@ -96,8 +101,9 @@ func filesOf(tls *networkingv1alpha3.ClientTLSSettings, pos diag.Position) []Sec
 		return nil
 	}
 	needed := ClientSecretsOf(tls)
+	certificate, authorities := clientFiles(tls)
 	var out []Secret
-	for _, s := range []Secret{certificateFile(tls), authorityFile(tls)} {
+	for _, s := range []Secret{certificate, authorities} {
 		if s.Name == needed.Certificate || s.Name == needed.Authorities {
 			s.Pos = pos
 			out = append(out, s)

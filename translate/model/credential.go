@@ -217,9 +217,10 @@ func (s server) files() []Secret {
 }
 
 // name is the name of the secret, in the style of Istio's. It says which files they are and
-// no others: a ~ in a path is written in another way than the one between two paths.
+// no others: a ~ in a path is written in another way than the one between two paths, and so
+// is the | that stands between two names.
 func (f SecretFiles) name() string {
-	path := strings.NewReplacer("%", "%25", "~", "%7E").Replace
+	path := strings.NewReplacer("%", "%25", "~", "%7E", "|", "%7C").Replace
 	switch {
 	case f.Authorities == "":
 		return fmt.Sprintf("file-cert:%s~%s", path(f.Certificate), path(f.Key))

@@ -2,6 +2,7 @@ package server
 
 import (
 	cachev3 "github.com/envoyproxy/go-control-plane/pkg/cache/v3"
+	resourcev3 "github.com/envoyproxy/go-control-plane/pkg/resource/v3"
 	"google.golang.org/protobuf/encoding/protowire"
 
 	"github.com/portreeve/portreeve/xds/snapshot"
@@ -16,6 +17,17 @@ func (s *session) CreateWatch(r *cachev3.Request, sub cachev3.Subscription, out 
 	if _, served := snapshot.TypeOf(r.GetTypeUrl()); !served {
 		s.logger.Debug("type is not delivered", "type", r.GetTypeUrl())
 		return func() {}, nil
+	}
+	if r.GetTypeUrl() == resourcev3.SecretType {
+		one, err := s.nextAlone(r, sub)
+		if err != nil {
+			return nil, err
+		}
+		if one != nil {
+			// The library has taken earlier responses of the type out of the channel: there is room.
+			out <- one
+			return func() {}, nil
+		}
 	}
 	return s.server.cache.CreateWatch(r, sub, out)
 }
@@ -32,6 +44,9 @@ func (s *session) CreateDeltaWatch(r *cachev3.DeltaRequest, sub cachev3.Subscrip
 		return func() {}, nil
 	}
 	s.doubt(url).resend(sub)
+	if url == resourcev3.SecretType {
+		s.alone.resend(sub)
+	}
 	if r.GetResponseNonce() != "" {
 		return s.server.cache.CreateDeltaWatch(r, sub, out)
 	}

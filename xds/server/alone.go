@@ -1,0 +1,92 @@
+package server
+
+import (
+	"maps"
+	"slices"
+
+	discoveryv3 "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
+	cachev3 "github.com/envoyproxy/go-control-plane/pkg/cache/v3"
+	resourcev3 "github.com/envoyproxy/go-control-plane/pkg/resource/v3"
+	"google.golang.org/protobuf/types/known/anypb"
+
+	"github.com/portreeve/portreeve/xds/ack"
+)
+
+// alone is the secrets of a refused response that are sent again, each in a response of its own.
+//
+// Envoy hands the secrets of a response to those who use them one after the other, and stops at
+// the first that it cannot use, such as one whose file is not there: the others have none then,
+// or an old one. Which ones is chance, and not said. Sent alone, each is judged by itself, and a
+// refusal says which one it is of.
+type alone struct {
+	// version is that of the refused response, in state-of-the-world.
+	version string
+	names   []string
+	// handed says that a response with the first name was handed to the library, which may drop it.
+	handed bool
+}
+
+// notTaken notes what a gateway refused. Of secrets, the one that was refused when it was alone
+// is the bad one: it is not sent again before its content changes. Envoy would take the same
+// content in silence the second time, without using it.
+func (s *session) notTaken(d ack.Delivery) {
+	if d.URL != resourcev3.SecretType {
+		s.doubt(d.URL).refused(d)
+		return
+	}
+	for name := range d.Resources {
+		delete(s.doubt(d.URL).names, name)
+	}
+	s.doubt(d.URL).refused(ack.Delivery{Removed: d.Removed})
+	if len(d.Resources) > 1 {
+		s.alone = alone{version: d.Version, names: slices.Sorted(maps.Keys(d.Resources))}
+	}
+}
+
+// resend makes the next watch of a delta subscription send the next secret.
+func (a *alone) resend(sub cachev3.Subscription) {
+	if len(a.names) > 0 {
+		sub.ReturnedResources()[a.names[0]] = ""
+		a.names = a.names[1:]
+	}
+}
+
+// sent reports whether what goes out is a secret alone, in state-of-the-world.
+func (a *alone) sent() bool {
+	if !a.handed {
+		return false
+	}
+	a.names, a.handed = a.names[1:], false
+	return true
+}
+
+// nextAlone returns a response with the next secret, in state-of-the-world, or nil where there is
+// none or where a newer version is to be sent anyway.
+func (s *session) nextAlone(r *cachev3.Request, sub cachev3.Subscription) (cachev3.Response, error) {
+	s.alone.handed = false
+	snap, err := s.server.cache.GetSnapshot(s.identity.Group.Key)
+	if err != nil || snap.GetVersion(resourcev3.SecretType) != s.alone.version {
+		s.alone = alone{}
+		return nil, nil //nolint:nilerr,nilnil // nothing to send is no error
+	}
+	for ; len(s.alone.names) > 0; s.alone.names = s.alone.names[1:] {
+		name := s.alone.names[0]
+		secret, there := snap.GetResources(resourcev3.SecretType)[name]
+		if _, asked := sub.SubscribedResources()[name]; !there || !asked {
+			continue
+		}
+		b, err := cachev3.MarshalResource(secret)
+		if err != nil {
+			return nil, err
+		}
+		s.alone.handed = true
+		return &cachev3.PassthroughResponse{
+			Request: r, ReturnedResources: sub.ReturnedResources(),
+			DiscoveryResponse: &discoveryv3.DiscoveryResponse{
+				VersionInfo: s.alone.version, TypeUrl: resourcev3.SecretType,
+				Resources: []*anypb.Any{{TypeUrl: resourcev3.SecretType, Value: b}},
+			},
+		}, nil
+	}
+	return nil, nil //nolint:nilnil // nothing to send is no error
+}
