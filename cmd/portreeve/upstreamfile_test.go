@@ -100,6 +100,55 @@ func TestABrokenFileEndsPlainText(t *testing.T) {
 	}
 }
 
+// TestAFileThatComesLater holds that a file that was not there, of a backend and of a server, or
+// that was broken, is taken up when it is put right, and that the log is not filled meanwhile.
+func TestAFileThatComesLater(t *testing.T) {
+	envoytest.Require(t)
+	for name, form := range protocols() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			a := newAuthority(t)
+			dir := t.TempDir()
+			missing, broken, server := filepath.Join(dir, "missing.pem"), filepath.Join(dir, "broken.pem"), filepath.Join(dir, "tls")
+			write(t, broken, "nonsense")
+			secured := envoytest.FreePort(t)
+			gateway := fmt.Sprintf("---\napiVersion: networking.istio.io/v1\nkind: Gateway\nmetadata: {name: shop2}\nspec:\n  selector: {istio: ingressgateway}\n  servers:\n  - {port: {number: %d, name: https, protocol: HTTPS}, bind: 127.0.0.1, hosts: [one.test], tls: {mode: SIMPLE, serverCertificate: %s.crt, privateKey: %[2]s.key}}\n", secured, server)
+			backend := tlsBackend(t, a, nil, "web.example")
+			s := openShop(t, toOther+toWeb, web(backend)+otherService(backend)+gateway+
+				speaking("web", "mode: SIMPLE, sni: web.example, caCertificates: "+missing)+speaking("other", "mode: SIMPLE, sni: web.example, caCertificates: "+broken)).over(t, form)
+			s.gateway.MustListener(t, fmt.Sprintf("127.0.0.1_%d", secured))
+			scene := &secureScene{plane: s.plane, gateway: s.gateway, address: fmt.Sprintf("127.0.0.1:%d", secured), authority: a}
+			if web, other, served := ask(t, s.address, "/").Status, ask(t, s.address, "/other").Status, scene.served(t, "one.test"); web != 503 || other != 503 || served != "" {
+				t.Fatalf("without the files: %d, %d, %q", web, other, served)
+			}
+			attempts := func() uint64 {
+				all, err := s.gateway.Stats(t.Context(), `sds.*missing.*update_rejected$`)
+				must(t, err)
+				for _, n := range all {
+					return n
+				}
+				return 0
+			}
+			before := attempts()
+			eventually(t, "the file is tried again", func() bool { return attempts() > before })
+			certificate, key := pems(t, a.issue(t, "one.test"))
+			replace(t, server+".key", key)
+			replace(t, server+".crt", certificate)
+			replace(t, missing, a.pem())
+			replace(t, broken, a.pem())
+			began := time.Now()
+			eventually(t, "the backend is served", func() bool { return ask(t, s.address, "/").Status == 200 })
+			eventually(t, "the other backend is served", func() bool { return ask(t, s.address, "/other").Status == 200 })
+			eventually(t, "the server has its certificate", func() bool { return scene.served(t, "one.test") != "" })
+			eventually(t, "status says so", func() bool { return !refusedSecret(t, s.plane) })
+			t.Logf("all are taken up %v after the last file", time.Since(began).Round(time.Millisecond))
+			if n := strings.Count(s.log.String(), "gateway refused"); n > 12 {
+				t.Errorf("the log says %d times that something is refused", n)
+			}
+		})
+	}
+}
+
 // refusedSecret reports whether status says that a gateway has refused a secret.
 func refusedSecret(t *testing.T, p *plane) bool {
 	t.Helper()

@@ -10,9 +10,9 @@ import (
 )
 
 // observe logs what a gateway refused, down to the policy lines that the refused resource
-// comes from.
+// comes from. What a gateway says again of a file that was tried again is not told again.
 func (a *App) observe(e ack.Event) {
-	if e.Kind != ack.ResponseRefused {
+	if again := a.refused.note(e); again || e.Kind != ack.ResponseRefused {
 		return
 	}
 	a.options.Logger.Error("gateway refused configuration and stays on what it had", "gateway", e.Peer.Node, "address", e.Peer.Address,

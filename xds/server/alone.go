@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	discoveryv3 "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
+	"github.com/envoyproxy/go-control-plane/pkg/cache/types"
 	cachev3 "github.com/envoyproxy/go-control-plane/pkg/cache/v3"
 	resourcev3 "github.com/envoyproxy/go-control-plane/pkg/resource/v3"
 	"google.golang.org/protobuf/types/known/anypb"
@@ -75,18 +76,47 @@ func (s *session) nextAlone(r *cachev3.Request, sub cachev3.Subscription) (cache
 		if _, asked := sub.SubscribedResources()[name]; !there || !asked {
 			continue
 		}
+		s.alone.handed = true
+		return responseOf(r, s.alone.version, sub.ReturnedResources(), secret)
+	}
+	return nil, nil //nolint:nilnil // nothing to send is no error
+}
+
+// partly returns, in state-of-the-world, a response with the secrets that a gateway has asked for
+// so far, where there are more, or nil. The cache answers only a gateway that has asked for
+// all. But Envoy asks for those of clusters first, and for those of listeners, which wait for the
+// clusters, only when it has them.
+func (s *session) partly(r *cachev3.Request, sub cachev3.Subscription) (cachev3.Response, error) {
+	snap, err := s.server.cache.GetSnapshot(s.identity.Group.Key)
+	if err != nil {
+		return nil, nil //nolint:nilerr,nilnil // nothing to send is no error
+	}
+	version, all := snap.GetVersion(resourcev3.SecretType), snap.GetResources(resourcev3.SecretType)
+	returned := map[string]string{}
+	var secrets []types.Resource
+	due := r.GetVersionInfo() != version
+	for _, name := range slices.Sorted(maps.Keys(sub.SubscribedResources())) {
+		if secret, ok := all[name]; ok {
+			_, known := sub.ReturnedResources()[name]
+			due = due || !known
+			returned[name] = version
+			secrets = append(secrets, secret)
+		}
+	}
+	if !due || len(secrets) == 0 || len(secrets) == len(all) {
+		return nil, nil //nolint:nilnil // nothing to send is no error
+	}
+	return responseOf(r, version, returned, secrets...)
+}
+
+func responseOf(r *cachev3.Request, version string, returned map[string]string, secrets ...types.Resource) (cachev3.Response, error) {
+	out := &discoveryv3.DiscoveryResponse{VersionInfo: version, TypeUrl: resourcev3.SecretType}
+	for _, secret := range secrets {
 		b, err := cachev3.MarshalResource(secret)
 		if err != nil {
 			return nil, err
 		}
-		s.alone.handed = true
-		return &cachev3.PassthroughResponse{
-			Request: r, ReturnedResources: sub.ReturnedResources(),
-			DiscoveryResponse: &discoveryv3.DiscoveryResponse{
-				VersionInfo: s.alone.version, TypeUrl: resourcev3.SecretType,
-				Resources: []*anypb.Any{{TypeUrl: resourcev3.SecretType, Value: b}},
-			},
-		}, nil
+		out.Resources = append(out.Resources, &anypb.Any{TypeUrl: resourcev3.SecretType, Value: b})
 	}
-	return nil, nil //nolint:nilnil // nothing to send is no error
+	return &cachev3.PassthroughResponse{Request: r, ReturnedResources: returned, DiscoveryResponse: out}, nil
 }

@@ -103,8 +103,7 @@ func TestANewerVersionEndsSendingAlone(t *testing.T) {
 	})
 }
 
-// A request for one secret more does not lose the one that was to be sent alone. In
-// state-of-the-world a gateway is answered only when it has asked for all.
+// A request for one secret more does not lose the one that was to be sent alone.
 func TestOneSecretMoreMeanwhile(t *testing.T) {
 	n, g := envoyNode(t, "edge")
 	r := start(t, map[string]*cachev3.Snapshot{g.Key: secrets(t, 1, 1, 1)})
@@ -120,4 +119,24 @@ func TestOneSecretMoreMeanwhile(t *testing.T) {
 		}
 		c.accept(resp)
 	}
+}
+
+// A gateway that has asked for some of the secrets so far, those of its clusters, is given them:
+// it asks for the others, those of listeners, only when it has these.
+func TestSecretsAreAskedForInParts(t *testing.T) {
+	protocols(t, func(t *testing.T, p ack.Protocol) {
+		n, g := envoyNode(t, "edge")
+		r := start(t, map[string]*cachev3.Snapshot{g.Key: secrets(t, 1, 1, 1)})
+		c := r.dial(p, n)
+		c.ask(sds, "a", "b")
+		c.accept(expect(t, c, "a", "b"))
+		c.ask(sds, "c")
+		all := []string{"c"}
+		if p == ack.SotW {
+			all = []string{"a", "b", "c"}
+		}
+		c.accept(expect(t, c, all...))
+		r.set(g.Key, secrets(t, 2, 2, 2))
+		c.accept(expect(t, c, "a", "b", "c"))
+	})
 }

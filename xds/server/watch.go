@@ -19,13 +19,16 @@ func (s *session) CreateWatch(r *cachev3.Request, sub cachev3.Subscription, out 
 		return func() {}, nil
 	}
 	if r.GetTypeUrl() == resourcev3.SecretType {
-		one, err := s.nextAlone(r, sub)
+		response, err := s.nextAlone(r, sub)
+		if err == nil && response == nil {
+			response, err = s.partly(r, sub)
+		}
 		if err != nil {
 			return nil, err
 		}
-		if one != nil {
+		if response != nil {
 			// The library has taken earlier responses of the type out of the channel: there is room.
-			out <- one
+			out <- response
 			return func() {}, nil
 		}
 	}
