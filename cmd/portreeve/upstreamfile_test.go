@@ -113,7 +113,7 @@ func TestAFileThatComesLater(t *testing.T) {
 			write(t, broken, "nonsense")
 			secured := envoytest.FreePort(t)
 			gateway := fmt.Sprintf("---\napiVersion: networking.istio.io/v1\nkind: Gateway\nmetadata: {name: shop2}\nspec:\n  selector: {istio: ingressgateway}\n  servers:\n  - {port: {number: %d, name: https, protocol: HTTPS}, bind: 127.0.0.1, hosts: [one.test], tls: {mode: SIMPLE, serverCertificate: %s.crt, privateKey: %[2]s.key}}\n", secured, server)
-			backend := tlsBackend(t, a, nil, "web.example")
+			backend := closingBackend(t, a, nil, "web.example")
 			s := openShop(t, toOther+toWeb, web(backend)+otherService(backend)+gateway+
 				speaking("web", "mode: SIMPLE, sni: web.example, caCertificates: "+missing)+speaking("other", "mode: SIMPLE, sni: web.example, caCertificates: "+broken)).over(t, form)
 			s.gateway.MustListener(t, fmt.Sprintf("127.0.0.1_%d", secured))
@@ -141,6 +141,8 @@ func TestAFileThatComesLater(t *testing.T) {
 			eventually(t, "the other backend is served", func() bool { return ask(t, s.address, "/other").Status == 200 })
 			eventually(t, "the server has its certificate", func() bool { return scene.served(t, "one.test") != "" })
 			eventually(t, "status says so", func() bool { return !refusedSecret(t, s.plane) })
+			replace(t, missing, newAuthority(t).pem())
+			eventually(t, "what replaces it is taken up too", func() bool { return ask(t, s.address, "/").Status == 503 })
 			t.Logf("all are taken up %v after the last file", time.Since(began).Round(time.Millisecond))
 			if n := strings.Count(s.log.String(), "gateway refused"); n > 12 {
 				t.Errorf("the log says %d times that something is refused", n)
@@ -165,13 +167,19 @@ func refusedSecret(t *testing.T, p *plane) bool {
 }
 
 // closingBackend is a tlsBackend that closes each connection after one answer.
-func closingBackend(t testing.TB, a, clients authority, name string) string {
+func closingBackend(t testing.TB, a authority, clients *authority, name string) string {
 	t.Helper()
 	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		_ = json.NewEncoder(w).Encode(handshake{r.TLS.ServerName, r.TLS.PeerCertificates[0].Subject.CommonName})
+		seen := handshake{ServerName: r.TLS.ServerName}
+		if len(r.TLS.PeerCertificates) > 0 {
+			seen.Client = r.TLS.PeerCertificates[0].Subject.CommonName
+		}
+		_ = json.NewEncoder(w).Encode(seen)
 	}))
-	s.TLS = &tls.Config{Certificates: []tls.Certificate{a.issue(t, name)}, MinVersion: tls.VersionTLS12, ClientCAs: x509.NewCertPool(), ClientAuth: tls.RequireAndVerifyClientCert}
-	s.TLS.ClientCAs.AddCert(clients.certificate)
+	s.TLS = &tls.Config{Certificates: []tls.Certificate{a.issue(t, name)}, MinVersion: tls.VersionTLS12}
+	if clients != nil {
+		s.TLS.ClientAuth, s.TLS.ClientCAs = tls.RequireAndVerifyClientCert, clients.pool()
+	}
 	s.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
 	s.Config.SetKeepAlivesEnabled(false)
 	s.StartTLS()
@@ -208,7 +216,7 @@ func TestUpstreamFileRotation(t *testing.T) {
 	}
 	ca := filepath.Join(t.TempDir(), "ca.pem")
 	write(t, ca, a.pem())
-	s := openShop(t, toWeb, web(closingBackend(t, a, clients, "web.example"))+speaking("web",
+	s := openShop(t, toWeb, web(closingBackend(t, a, &clients, "web.example"))+speaking("web",
 		fmt.Sprintf("mode: MUTUAL, sni: web.example, caCertificates: %s, clientCertificate: %s/tls.crt, privateKey: %[2]s/tls.key", ca, dir)))
 	shown := func() (int, string) {
 		status, seen := askSecure(t, s)
@@ -276,13 +284,12 @@ func TestUpstreamFileRotation(t *testing.T) {
 func TestAnEmptyFileVerifiesNobody(t *testing.T) {
 	envoytest.Require(t)
 	right, wrong := newAuthority(t), newAuthority(t)
-	good, impostor := closingBackend(t, right, right, "web.example"), closingBackend(t, wrong, right, "web.example")
-	certificate, key := clientFiles(t, right)
+	good, impostor := closingBackend(t, right, nil, "web.example"), closingBackend(t, wrong, nil, "web.example")
 	first, later := filepath.Join(t.TempDir(), "ca.pem"), filepath.Join(t.TempDir(), "ca.pem")
 	write(t, first, "")
 	write(t, later, right.pem())
-	mutual := "mode: MUTUAL, sni: web.example, clientCertificate: " + certificate + ", privateKey: " + key + ", caCertificates: "
-	s := openShop(t, toOther+toWeb, web(impostor)+otherService(good)+speaking("web", mutual+first)+speaking("other", mutual+later))
+	verified := "mode: SIMPLE, sni: web.example, caCertificates: "
+	s := openShop(t, toOther+toWeb, web(impostor)+otherService(good)+speaking("web", verified+first)+speaking("other", verified+later))
 	other := func() int { return ask(t, s.address, "/other").Status }
 	if got := ask(t, s.address, "/").Status; got != 503 || other() != 200 {
 		t.Errorf("status %d of an empty file and %d of a good one", got, other())
@@ -292,7 +299,7 @@ func TestAnEmptyFileVerifiesNobody(t *testing.T) {
 	if got := other(); got != 200 {
 		t.Errorf("status %d by the last good file", got)
 	}
-	replace(t, s.services, web(good)+otherService(impostor)+speaking("web", mutual+first)+speaking("other", mutual+later))
+	replace(t, s.services, web(good)+otherService(impostor)+speaking("web", verified+first)+speaking("other", verified+later))
 	eventually(t, "the impostor is refused", func() bool { return other() == 503 })
 	if got := ask(t, s.address, "/").Status; got != 503 {
 		t.Errorf("status %d of an empty file", got)
