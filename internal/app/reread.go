@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"maps"
+	"regexp"
 	"slices"
 	"sync"
 	"time"
@@ -11,6 +12,9 @@ import (
 
 	"github.com/portreeve/portreeve/xds/ack"
 )
+
+// spelling is what stands for one slash in a path that is written in another way.
+var spelling = regexp.MustCompile(`/(\./|/)+`)
 
 // reread is how often files that gateways could not use are tried again.
 const reread = 5 * time.Second
@@ -44,9 +48,11 @@ func (r *refusedSecrets) note(e ack.Event) bool {
 }
 
 func (r *refusedSecrets) refused(e ack.Event) bool {
+	// A path is written in several ways by turns.
+	message := spelling.ReplaceAllString(e.Refusal.Message, "/")
 	if len(e.Resources) != 1 {
 		// The bad one is found out when each is sent alone.
-		return false
+		return slices.ContainsFunc(e.Resources, func(name string) bool { return r.told[[2]string{e.Peer.Node, name}] == message })
 	}
 	name := e.Resources[0]
 	if r.due[e.Peer.Group] == nil {
@@ -55,8 +61,8 @@ func (r *refusedSecrets) refused(e ack.Event) bool {
 	r.due[e.Peer.Group][name] = true
 	key := [2]string{e.Peer.Node, name}
 	before, told := r.told[key]
-	r.told[key] = e.Refusal.Message
-	return told && before == e.Refusal.Message
+	r.told[key] = message
+	return told && before == message
 }
 
 // take returns the names that are due, by group, and forgets them.

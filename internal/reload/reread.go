@@ -3,20 +3,16 @@ package reload
 import (
 	"context"
 	"fmt"
-	"strings"
 
-	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	tlsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/tls/v3"
-	"google.golang.org/protobuf/proto"
 
 	"github.com/portreeve/portreeve/translate/envoy"
 	"github.com/portreeve/portreeve/xds/snapshot"
 )
 
 // Reread lets the gateways of a group read the files of secrets again that they have refused.
-// Envoy looks at a file that it cannot use once, and passes by the same secret ever after, also
-// when the file is there. So the paths are written in another way that means the same. Secrets
-// that are not files, or that the group is not served, are passed by.
+// The paths are written in another way that means the same. Secrets that are not files, or that
+// the group is not served, are passed by.
 func (r *Reloader) Reread(ctx context.Context, key string, names []string) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -47,20 +43,9 @@ func (g *group) spelled(r envoy.Resources) envoy.Resources {
 	for i, s := range r.Secrets {
 		secrets[i] = s
 		if g.respelled[s.GetName()] {
-			secrets[i] = respelled(s)
+			secrets[i] = snapshot.Respelled(s, "/.")
 		}
 	}
 	r.Secrets = secrets
 	return r
-}
-
-func respelled(s *tlsv3.Secret) *tlsv3.Secret {
-	out := proto.CloneOf(s)
-	certificate, authorities := out.GetTlsCertificate(), out.GetValidationContext()
-	for _, source := range []*corev3.DataSource{certificate.GetCertificateChain(), certificate.GetPrivateKey(), authorities.GetTrustedCa(), authorities.GetCrl()} {
-		if path := source.GetFilename(); strings.HasPrefix(path, "/") {
-			source.Specifier = &corev3.DataSource_Filename{Filename: "/." + path}
-		}
-	}
-	return out
 }

@@ -3,7 +3,9 @@ package server
 import (
 	"maps"
 	"slices"
+	"strings"
 
+	tlsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/tls/v3"
 	discoveryv3 "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
 	"github.com/envoyproxy/go-control-plane/pkg/cache/types"
 	cachev3 "github.com/envoyproxy/go-control-plane/pkg/cache/v3"
@@ -11,6 +13,7 @@ import (
 	"google.golang.org/protobuf/types/known/anypb"
 
 	"github.com/portreeve/portreeve/xds/ack"
+	"github.com/portreeve/portreeve/xds/snapshot"
 )
 
 // alone is the secrets of a refused response that are sent again, each in a response of its own.
@@ -23,13 +26,15 @@ type alone struct {
 	// version is that of the refused response, in state-of-the-world.
 	version string
 	names   []string
+	// slashes is how many are put before the paths of files, by turns one and two: what is sent
+	// alone must be other than what was sent together, and than what was sent alone before.
+	slashes int
 	// handed says that a response with the first name was handed to the library, which may drop it.
 	handed bool
 }
 
 // notTaken notes what a gateway refused. Of secrets, the one that was refused when it was alone
-// is the bad one: it is not sent again before its content changes. Envoy would take the same
-// content in silence the second time, without using it.
+// is the bad one: it is not sent again before its content changes.
 func (s *session) notTaken(d ack.Delivery) {
 	if d.URL != resourcev3.SecretType {
 		s.doubt(d.URL).refused(d)
@@ -40,16 +45,43 @@ func (s *session) notTaken(d ack.Delivery) {
 	}
 	s.doubt(d.URL).refused(ack.Delivery{Removed: d.Removed})
 	if len(d.Resources) > 1 {
-		s.alone = alone{version: d.Version, names: slices.Sorted(maps.Keys(d.Resources))}
+		s.alone = alone{version: d.Version, names: slices.Sorted(maps.Keys(d.Resources)), slashes: 1 + s.alone.slashes%2}
 	}
 }
 
-// resend makes the next watch of a delta subscription send the next secret.
-func (a *alone) resend(sub cachev3.Subscription) {
-	if len(a.names) > 0 {
-		sub.ReturnedResources()[a.names[0]] = ""
-		a.names = a.names[1:]
+// nextDelta returns a delta response with the next secret, or nil where there is none.
+func (s *session) nextDelta(r *cachev3.DeltaRequest, sub cachev3.Subscription) (cachev3.DeltaResponse, error) {
+	snap, err := s.server.cache.GetSnapshot(s.identity.Group.Key)
+	for err == nil && len(s.alone.names) > 0 {
+		name := s.alone.names[0]
+		s.alone.names = s.alone.names[1:]
+		secret, there := snap.GetResources(resourcev3.SecretType)[name]
+		if _, asked := sub.SubscribedResources()[name]; !there || !asked {
+			continue
+		}
+		b, err := cachev3.MarshalResource(s.alone.spelled(secret))
+		if err != nil {
+			return nil, err
+		}
+		version, versions := snap.GetVersionMap(resourcev3.SecretType)[name], maps.Clone(sub.ReturnedResources())
+		versions[name] = version
+		return &cachev3.DeltaPassthroughResponse{
+			DeltaRequest: r, NextVersionMap: versions,
+			DeltaDiscoveryResponse: &discoveryv3.DeltaDiscoveryResponse{
+				SystemVersionInfo: snap.GetVersion(resourcev3.SecretType), TypeUrl: resourcev3.SecretType,
+				Resources: []*discoveryv3.Resource{{Name: name, Version: version, Resource: &anypb.Any{TypeUrl: resourcev3.SecretType, Value: b}}},
+			},
+		}, nil
 	}
+	return nil, nil //nolint:nilnil // nothing to send is no error
+}
+
+// spelled returns a secret as it is sent alone.
+func (a *alone) spelled(r types.Resource) types.Resource {
+	if s, ok := r.(*tlsv3.Secret); ok {
+		return snapshot.Respelled(s, strings.Repeat("/", a.slashes))
+	}
+	return r
 }
 
 // sent reports whether what goes out is a secret alone, in state-of-the-world.
@@ -67,7 +99,7 @@ func (s *session) nextAlone(r *cachev3.Request, sub cachev3.Subscription) (cache
 	s.alone.handed = false
 	snap, err := s.server.cache.GetSnapshot(s.identity.Group.Key)
 	if err != nil || snap.GetVersion(resourcev3.SecretType) != s.alone.version {
-		s.alone = alone{}
+		s.alone.names = nil
 		return nil, nil //nolint:nilerr,nilnil // nothing to send is no error
 	}
 	for ; len(s.alone.names) > 0; s.alone.names = s.alone.names[1:] {
@@ -77,7 +109,7 @@ func (s *session) nextAlone(r *cachev3.Request, sub cachev3.Subscription) (cache
 			continue
 		}
 		s.alone.handed = true
-		return responseOf(r, s.alone.version, sub.ReturnedResources(), secret)
+		return responseOf(r, s.alone.version, sub.ReturnedResources(), s.alone.spelled(secret))
 	}
 	return nil, nil //nolint:nilnil // nothing to send is no error
 }

@@ -86,7 +86,7 @@ func TestRefusedSecretsAreSentAlone(t *testing.T) {
 	})
 }
 
-// A newer version takes the place of secrets that were still to be sent alone.
+// A newer version takes the place of secrets that were still to be sent alone, or what is sent alone is of it.
 func TestANewerVersionEndsSendingAlone(t *testing.T) {
 	protocols(t, func(t *testing.T, p ack.Protocol) {
 		n, g := envoyNode(t, "edge")
@@ -97,7 +97,12 @@ func TestANewerVersionEndsSendingAlone(t *testing.T) {
 		resp := expect(t, c, "a")
 		r.set(g.Key, secrets(t, 2, 2))
 		c.accept(resp)
-		c.accept(expect(t, c, "a", "b"))
+		if p == ack.Delta {
+			c.accept(expect(t, c, "b"))
+			c.accept(expect(t, c, "a"))
+		} else {
+			c.accept(expect(t, c, "a", "b"))
+		}
 		r.set(g.Key, secrets(t, 3, 3))
 		c.accept(expect(t, c, "a", "b"))
 	})

@@ -48,7 +48,15 @@ func (s *session) CreateDeltaWatch(r *cachev3.DeltaRequest, sub cachev3.Subscrip
 	}
 	s.doubt(url).resend(sub)
 	if url == resourcev3.SecretType {
-		s.alone.resend(sub)
+		response, err := s.nextDelta(r, sub)
+		if err != nil {
+			return nil, err
+		}
+		if response != nil {
+			// The library has emptied the channel: there is room.
+			out <- response
+			return func() {}, nil
+		}
 	}
 	if r.GetResponseNonce() != "" {
 		return s.server.cache.CreateDeltaWatch(r, sub, out)
