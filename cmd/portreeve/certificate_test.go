@@ -77,3 +77,10 @@ func (a authority) issueClient(t testing.TB) tls.Certificate {
 	must(t, err)
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
 }
+
+// pool trusts the authority alone.
+func (a authority) pool() *x509.CertPool {
+	out := x509.NewCertPool()
+	out.AddCert(a.certificate)
+	return out
+}

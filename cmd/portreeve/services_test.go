@@ -30,7 +30,16 @@ func openShop(t testing.TB, routes, services string) *shop {
 func openShopWith(t testing.TB, o envoytest.Options, routes, services string) *shop {
 	t.Helper()
 	port := envoytest.FreePort(t)
-	dir := newPolicyDir(t, map[string]string{"routing.yaml": fmt.Sprintf(`apiVersion: networking.istio.io/v1
+	dir := newPolicyDir(t, map[string]string{"routing.yaml": shopRouting(port, routes), "services.yaml": services})
+	s := &shop{plane: startPlane(t, dir), services: filepath.Join(dir, "services.yaml")}
+	s.gateway = s.startGateway(t, o)
+	s.address = s.gateway.MustListener(t, fmt.Sprintf("127.0.0.1_%d", port))
+	return s
+}
+
+// shopRouting is a Gateway on a port with http routes.
+func shopRouting(port int, routes string) string {
+	return fmt.Sprintf(`apiVersion: networking.istio.io/v1
 kind: Gateway
 metadata: {name: shop}
 spec:
@@ -44,11 +53,7 @@ spec:
   hosts: ["*"]
   gateways: [shop]
   http:
-%s`, port, routes), "services.yaml": services})
-	s := &shop{plane: startPlane(t, dir), services: filepath.Join(dir, "services.yaml")}
-	s.gateway = s.startGateway(t, o)
-	s.address = s.gateway.MustListener(t, fmt.Sprintf("127.0.0.1_%d", port))
-	return s
+%s`, port, routes)
 }
 
 // toWeb leads everything to the service web.

@@ -107,13 +107,12 @@ func TestUpstreamTLS(t *testing.T) {
 	}
 }
 
-// TestARefusedClusterNamesItsRule holds that where Envoy refuses a cluster for a file that is
+// TestARefusedFileNamesItsRule holds that where Envoy refuses a secret for a file that is
 // not there, the log leads to the DestinationRule, and that other services are not touched.
-func TestARefusedClusterNamesItsRule(t *testing.T) {
+func TestARefusedFileNamesItsRule(t *testing.T) {
 	envoytest.Require(t)
 	one := named(t, "one", 200)
-	other := "---\napiVersion: networking.istio.io/v1\nkind: ServiceEntry\nmetadata: {name: other}\nspec: {hosts: [other], ports: [{number: 80, name: http, protocol: HTTP}], resolution: STATIC, endpoints: [{address: 127.0.0.1, ports: {http: " + one + "}}]}\n"
-	s := openShop(t, "  - {match: [{uri: {prefix: /other}}], route: [{destination: {host: other}}]}\n"+toWeb, web(one)+other+
+	s := openShop(t, toOther+toWeb, web(one)+otherService(one)+
 		ruleFor("  trafficPolicy: {tls: {mode: SIMPLE, caCertificates: /nowhere/ca.pem}}\n"))
 	if web, other := ask(t, s.address, "/").Status, ask(t, s.address, "/other").Status; web != 503 || other != 200 {
 		t.Errorf("the refused service answers %d, want 503; the other %d, want 200", web, other)

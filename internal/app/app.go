@@ -58,6 +58,7 @@ type App struct {
 	watcher    *watch.Watcher
 	keys       *jwks.Fetcher
 	registry   *prometheus.Registry
+	refused    refusedSecrets
 	xdsListen  net.Listener
 	adminServe net.Listener
 }
@@ -65,7 +66,7 @@ type App struct {
 // New checks the options, opens the listeners and starts watching the directories. An
 // error is I/O: a directory or an address that cannot be had.
 func New(o Options) (*App, error) {
-	a := &App{options: o, registry: prometheus.NewRegistry()}
+	a := &App{options: o, registry: prometheus.NewRegistry(), refused: refusedSecrets{due: map[string]map[string]bool{}, told: map[[2]string]string{}}}
 	if o.Settings.KeyFetch == model.FetchByGateway && (o.KeyCAFile != "" || len(o.KeyBlockCIDRs) > 0) {
 		o.Logger.Warn("--jwks-ca-file and --jwks-block-cidr do not count where gateways fetch keys: they hold for the discovery of issuers only",
 			"hint", "gateways trust their own authorities, and their network decides where they can connect")
@@ -170,6 +171,8 @@ func (a *App) follow(ctx context.Context) error {
 	defer again.Stop()
 	expiring := time.NewTicker(time.Hour)
 	defer expiring.Stop()
+	files := time.NewTicker(reread)
+	defer files.Stop()
 	for {
 		if a.reloader.Deferred() {
 			again.Reset(quiet)
@@ -183,6 +186,8 @@ func (a *App) follow(ctx context.Context) error {
 			a.reload(ctx, reload.Change{})
 		case <-expiring.C:
 			a.reloader.WarnOfCertificates()
+		case <-files.C:
+			a.reread(ctx)
 		case <-a.keys.Changes():
 			a.publishing(a.reloader.Rekey(ctx))
 		}

@@ -6,12 +6,13 @@ import (
 
 	"github.com/portreeve/portreeve/internal/diag"
 	"github.com/portreeve/portreeve/xds/ack"
+	"github.com/portreeve/portreeve/xds/snapshot"
 )
 
 // observe logs what a gateway refused, down to the policy lines that the refused resource
-// comes from.
+// comes from. What a gateway says again of a file that was tried again is not told again.
 func (a *App) observe(e ack.Event) {
-	if e.Kind != ack.ResponseRefused {
+	if again := a.refused.note(e); again || e.Kind != ack.ResponseRefused {
 		return
 	}
 	a.options.Logger.Error("gateway refused configuration and stays on what it had", "gateway", e.Peer.Node, "address", e.Peer.Address,
@@ -28,7 +29,7 @@ func (a *App) origins(e ack.Event) []string {
 	}
 	var positions []diag.Position
 	for _, name := range names {
-		positions = slices.AppendSeq(positions, maps.Values(served.Trace[name]))
+		positions = slices.AppendSeq(positions, maps.Values(served.Trace[snapshot.EndpointsOf(name)]))
 	}
 	slices.SortFunc(positions, diag.Position.Compare)
 	out := make([]string, 0, len(positions))

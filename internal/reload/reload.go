@@ -91,6 +91,8 @@ type group struct {
 	connected bool
 	serving   *Generation
 	refused   diag.List
+	// respelled says of which secrets the paths are written in another way; see Reread.
+	respelled map[string]bool
 	// waiting names the sources of keys that keep the latest generation from the group.
 	waiting []string
 }
@@ -262,7 +264,7 @@ func (r *Reloader) publish(ctx context.Context, key string, g *group) error {
 			g.serving = generation
 			return nil
 		}
-		s, err := snapshot.New(resources)
+		s, err := snapshot.New(g.spelled(resources))
 		if err != nil {
 			return fmt.Errorf("generation %s for %s: %w", generation.Hash, key, err)
 		}

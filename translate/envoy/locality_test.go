@@ -97,12 +97,12 @@ func TestKeysByDestinationRule(t *testing.T) {
 	fromYAML(t, "{mode: SIMPLE, insecureSkipVerify: true}", tls)
 	s := keyService{"https", "issuer.example", 443}
 	got := s.ruledTLS(upstream{policy: &networkingv1alpha3.TrafficPolicy{Tls: tls}})
-	validation := got.GetCommonTlsContext().GetValidationContext()
-	if validation.GetTrustedCa().GetFilename() != trustedRoots || len(validation.GetMatchTypedSubjectAltNames()) != 1 || got.GetSni() != "issuer.example" {
+	validation := got.GetCommonTlsContext().GetCombinedValidationContext().GetDefaultValidationContext()
+	if authoritiesOf(got) != "file-root:system" || len(validation.GetMatchTypedSubjectAltNames()) != 1 || got.GetSni() != "issuer.example" {
 		t.Errorf("a server of keys is not verified: %v", got)
 	}
 	fromYAML(t, "{mode: SIMPLE, caCertificates: /ca.pem}", tls)
-	if file := s.ruledTLS(upstream{policy: &networkingv1alpha3.TrafficPolicy{Tls: tls}}).GetCommonTlsContext().GetValidationContext().GetTrustedCa().GetFilename(); file != "/ca.pem" {
-		t.Errorf("the authority is %q, want that of the DestinationRule", file)
+	if got := authoritiesOf(s.ruledTLS(upstream{policy: &networkingv1alpha3.TrafficPolicy{Tls: tls}})); got != "file-root:/ca.pem" {
+		t.Errorf("the authority is %q, want that of the DestinationRule", got)
 	}
 }

@@ -37,11 +37,6 @@ const (
 	retryAfter   = 100_000_000
 )
 
-// trustedRoots is where a gateway has the certificates of public authorities: on Debian,
-// Ubuntu, Alpine, distroless and in Envoy's own images. Envoy 1.40 does not implement
-// system_root_certs. A gateway without this file refuses the cluster, and so every token.
-const trustedRoots = "/etc/ssl/certs/ca-certificates.crt"
-
 // remoteJWKS lets the gateway fetch the keys of a rule from their address. It reports false
 // for a rule that does not name one.
 //
@@ -114,9 +109,11 @@ func isKeyCluster(c *clusterv3.Cluster) bool { return strings.HasPrefix(c.GetNam
 
 // keyClusters returns a cluster for every server that the gateway fetches keys from, each
 // once, and the rules that first name them. It is a cluster of its own: no route leads to
-// it, and its TLS is as strict whatever services there are.
-func keyClusters(v model.View) ([]*clusterv3.Cluster, Trace) {
+// it, and its TLS is as strict whatever services there are. The secrets that it needs beside
+// those of DestinationRules are returned with it.
+func keyClusters(v model.View) ([]*clusterv3.Cluster, []model.Secret, Trace) {
 	var out []*clusterv3.Cluster
+	var roots []model.Secret
 	from := Trace{}
 	for _, rule := range jwtRules(v.RequestAuthentications) {
 		if !fetchedByGateway(rule.spec, v) {
@@ -125,13 +122,18 @@ func keyClusters(v model.View) ([]*clusterv3.Cluster, Trace) {
 		s, ok := keyServiceOf(rule.spec.GetJwksUri())
 		if _, seen := from[s.cluster()]; ok && !seen {
 			from[s.cluster()] = map[string]diag.Position{"": rule.pos}
-			out = append(out, keyCluster(s, v))
+			c, tls := keyCluster(s, v)
+			out = append(out, c)
+			if authoritiesOf(tls) == model.HostRoots().Name {
+				roots = []model.Secret{model.HostRoots()}
+			}
 		}
 	}
-	return out, from
+	return out, roots, from
 }
 
-func keyCluster(s keyService, v model.View) *clusterv3.Cluster {
+// keyCluster returns the cluster and what it says of TLS, which is nil for plain text.
+func keyCluster(s keyService, v model.View) (*clusterv3.Cluster, *tlsv3.UpstreamTlsContext) {
 	out := &clusterv3.Cluster{
 		Name:           s.cluster(),
 		ConnectTimeout: durationpb.New(fetchTimeout),
@@ -142,13 +144,17 @@ func keyCluster(s keyService, v model.View) *clusterv3.Cluster {
 	if !registered || !s.located(out, service) {
 		s.unregistered(out)
 	}
-	switch tls := service.policy.GetTls(); {
-	case speaksTLS(tls):
-		out.TransportSocket = tlsSocket(s.ruledTLS(service))
+	var tls *tlsv3.UpstreamTlsContext
+	switch {
+	case speaksTLS(service.policy.GetTls()):
+		tls = s.ruledTLS(service)
 	case s.scheme == "https":
-		out.TransportSocket = tlsSocket(s.tls())
+		tls = s.tls(v)
 	}
-	return out
+	if tls != nil {
+		out.TransportSocket = tlsSocket(tls)
+	}
+	return out, tls
 }
 
 // registered returns the port of the service that has the host and port. Only a service of a
@@ -194,10 +200,10 @@ func withoutGuarded(a *endpointv3.ClusterLoadAssignment) *endpointv3.ClusterLoad
 // ruledTLS is what a DestinationRule says of TLS to the server: authority, names and client
 // certificate. The server is verified whatever it says: who can answer in its place makes tokens.
 func (s keyService) ruledTLS(service upstream) *tlsv3.UpstreamTlsContext {
-	rule := proto.CloneOf(service.policy.GetTls())
-	withoutAuthorities := rule.GetInsecureSkipVerify().GetValue() && rule.GetCredentialName() != ""
-	rule.InsecureSkipVerify = nil
-	service.policy = &networkingv1alpha3.TrafficPolicy{Tls: rule}
+	rule := service.policy.GetTls()
+	verified := proto.CloneOf(rule)
+	verified.InsecureSkipVerify = nil
+	service.policy = &networkingv1alpha3.TrafficPolicy{Tls: verified}
 	names := namesOf(service)
 	if names.sni == "" && !s.isAddress() {
 		names.sni = s.host
@@ -205,10 +211,10 @@ func (s keyService) ruledTLS(service upstream) *tlsv3.UpstreamTlsContext {
 	if len(names.sans) == 0 {
 		names.sans = []string{s.host}
 	}
-	out := upstreamTLS(rule, names, nil, delivery{standalone: service.view.Standalone})
-	if withoutAuthorities {
-		// The gateway has been given none of the Secret's authorities: its host's count.
-		out.CommonTlsContext.ValidationContextType = upstreamTLS(nil, names, nil, delivery{}).GetCommonTlsContext().GetValidationContextType()
+	out := upstreamTLS(rule, names, nil, service.view)
+	if rule.GetInsecureSkipVerify().GetValue() {
+		// The gateway has been given no authorities of the rule: its host's count.
+		out.CommonTlsContext.ValidationContextType = upstreamTLS(nil, names, nil, service.view).GetCommonTlsContext().GetValidationContextType()
 	}
 	return out
 }
@@ -233,14 +239,14 @@ func (s keyService) isAddress() bool {
 }
 
 // tls verifies the server's certificate and that it is for the host: who can answer in its
-// place makes tokens. Without trusted_ca Envoy would not verify at all.
-func (s keyService) tls() *tlsv3.UpstreamTlsContext {
+// place makes tokens.
+func (s keyService) tls(v model.View) *tlsv3.UpstreamTlsContext {
 	names := serverNames{sni: s.host, sans: []string{s.host}}
 	if s.isAddress() {
 		// A server name is never an address.
 		names.sni = ""
 	}
-	return upstreamTLS(nil, names, nil, delivery{})
+	return upstreamTLS(nil, names, nil, v)
 }
 
 // asIstio returns a filter in Istio's shape: where gateways fetch keys, Istio says so by

@@ -89,7 +89,7 @@ func TestServersOfKeysThatAreServices(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			v := gatewayFetching(&securityv1beta1.JWTRule{JwksUri: c.uri})
 			v.Services, v.Gateway.Namespace = c.services, "foo"
-			clusters, from := keyClusters(v)
+			clusters, _, from := keyClusters(v)
 			if len(clusters) != 1 || len(from[clusters[0].GetName()]) != 1 {
 				t.Fatalf("clusters %v from %v, want one", clusters, from)
 			}

@@ -9,7 +9,6 @@ import (
 	endpointv3 "github.com/envoyproxy/go-control-plane/envoy/config/endpoint/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 
-	"github.com/portreeve/portreeve/internal/diag"
 	"github.com/portreeve/portreeve/translate/model"
 )
 
@@ -21,16 +20,15 @@ func Render(v model.View) Resources {
 	for _, r := range out.Routes {
 		shareRetries(r, retries(meshConfig(v).GetDefaultHttpRetryPolicy()))
 	}
-	out.Secrets = secrets(v)
-	for _, s := range v.Secrets {
-		out.Trace[s.Name] = map[string]diag.Position{"": s.Pos}
-	}
 	services, endpoints, origins := clusters(v)
 	out.Clusters, out.Endpoints = services, endpoints
 	maps.Copy(out.Trace, origins)
-	keys, from := keyClusters(v)
+	keys, roots, from := keyClusters(v)
 	out.Clusters = append(out.Clusters, keys...)
 	maps.Copy(out.Trace, from)
+	v.Secrets = withSecrets(v.Secrets, roots)
+	out.Secrets = secrets(v)
+	out.Trace.addSecrets(v.Secrets)
 	unserved, without := providerClusters(v)
 	out.Clusters, out.Endpoints = append(out.Clusters, unserved...), append(out.Endpoints, without...)
 	filters := policyFilters(v)

@@ -1,9 +1,13 @@
 package envoy
 
 import (
+	"cmp"
+	"slices"
+
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	tlsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/tls/v3"
 
+	"github.com/portreeve/portreeve/internal/diag"
 	"github.com/portreeve/portreeve/translate/model"
 )
 
@@ -15,6 +19,24 @@ func secrets(v model.View) []*tlsv3.Secret {
 		out = append(out, secret(s))
 	}
 	return out
+}
+
+// withSecrets returns secrets and more of them, each once, ordered by name.
+func withSecrets(list, more []model.Secret) []model.Secret {
+	out := slices.Clone(list)
+	for _, s := range more {
+		if !slices.ContainsFunc(list, func(have model.Secret) bool { return have.Name == s.Name }) {
+			out = append(out, s)
+		}
+	}
+	slices.SortFunc(out, func(a, b model.Secret) int { return cmp.Compare(a.Name, b.Name) })
+	return out
+}
+
+func (t Trace) addSecrets(list []model.Secret) {
+	for _, s := range list {
+		t[s.Name] = map[string]diag.Position{"": s.Pos}
+	}
 }
 
 func secret(s model.Secret) *tlsv3.Secret {

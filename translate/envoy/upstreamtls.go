@@ -24,7 +24,7 @@ func setTransport(c *clusterv3.Cluster, u upstream) {
 		if spokenHTTP2(u) {
 			alpn = []string{"h2"}
 		}
-		c.TransportSocket = tlsSocket(upstreamTLS(tls, namesOf(u), alpn, delivery{standalone: u.view.Standalone}))
+		c.TransportSocket = tlsSocket(upstreamTLS(tls, namesOf(u), alpn, u.view))
 	}
 	if pp := u.policy.GetProxyProtocol(); pp != nil {
 		c.TransportSocket = proxyProtocolSocket(c.GetTransportSocket(), pp)
@@ -101,40 +101,32 @@ func (n serverNames) options() *corev3.UpstreamHttpProtocolOptions {
 }
 
 // upstreamTLS renders TLS to a backend. The backend's certificate must be signed by the
-// authority of the DestinationRule or, without one, by one that the gateway's host trusts:
-// without trusted_ca Envoy would not verify at all. A file that is not there makes Envoy
-// refuse the cluster: nothing is sent to a new one, and one that is served already stays as it
-// was, which its status says. For a secret that it is not given it waits: nothing is sent.
-func upstreamTLS(tls *networkingv1alpha3.ClientTLSSettings, names serverNames, alpn []string, d delivery) *tlsv3.UpstreamTlsContext {
+// authority of the DestinationRule or, without one, by one that the gateway's host trusts.
+// Certificates and authorities come by secret discovery, also those in files: the cluster
+// itself is never refused for a file that is not there, and takes the place of the one before
+// in any case. Without a secret that it refers to it sends nothing.
+func upstreamTLS(tls *networkingv1alpha3.ClientTLSSettings, names serverNames, alpn []string, v model.View) *tlsv3.UpstreamTlsContext {
+	d := delivery{standalone: v.Standalone}
 	common := &tlsv3.CommonTlsContext{TlsParams: modernTLS(), AlpnProtocols: alpn}
 	secrets := model.ClientSecretsOf(tls)
-	switch {
-	case secrets.Certificate != "":
+	if secrets.Certificate != "" {
 		common.TlsCertificateSdsSecretConfigs = []*tlsv3.SdsSecretConfig{secretConfig(secrets.Certificate, d)}
-	case tls.GetMode() == networkingv1alpha3.ClientTLSSettings_MUTUAL:
-		common.TlsCertificates = []*tlsv3.TlsCertificate{{CertificateChain: file(tls.GetClientCertificate()), PrivateKey: file(tls.GetPrivateKey())}}
 	}
-	switch {
-	case tls.GetInsecureSkipVerify().GetValue():
-	case secrets.Authorities != "":
+	// Only insecureSkipVerify has no authorities. Envoy refuses a name that is empty.
+	if !tls.GetInsecureSkipVerify().GetValue() {
 		common.ValidationContextType = &tlsv3.CommonTlsContext_CombinedValidationContext{
 			CombinedValidationContext: &tlsv3.CommonTlsContext_CombinedCertificateValidationContext{
 				DefaultValidationContext:         &tlsv3.CertificateValidationContext{MatchTypedSubjectAltNames: altNames(names.sans)},
 				ValidationContextSdsSecretConfig: secretConfig(secrets.Authorities, d),
 			},
 		}
-	default:
-		authority := tls.GetCaCertificates()
-		if authority == "" {
-			authority = trustedRoots
-		}
-		validation := &tlsv3.CertificateValidationContext{TrustedCa: file(authority), MatchTypedSubjectAltNames: altNames(names.sans)}
-		if tls.GetCaCrl() != "" {
-			validation.Crl = file(tls.GetCaCrl())
-		}
-		common.ValidationContextType = &tlsv3.CommonTlsContext_ValidationContext{ValidationContext: validation}
 	}
 	return &tlsv3.UpstreamTlsContext{Sni: names.sni, CommonTlsContext: common}
+}
+
+// authoritiesOf returns the name of the secret that a backend is verified with, or nothing.
+func authoritiesOf(tls *tlsv3.UpstreamTlsContext) string {
+	return tls.GetCommonTlsContext().GetCombinedValidationContext().GetValidationContextSdsSecretConfig().GetName()
 }
 
 // modernTLS is the versions that Istio speaks to backends.

@@ -13,12 +13,13 @@ import (
 	"github.com/portreeve/portreeve/translate/resource"
 )
 
-// Certificate is what there is to know of a certificate that a Gateway names a Secret for.
+// Certificate is what there is to know of a certificate that a Gateway or a DestinationRule
+// names a Secret for.
 // Nothing in it is private.
 type Certificate struct {
 	// Namespace is that of the Secret, empty for a directory; Name is its name.
 	Namespace, Name string
-	// Authority says that clients are verified with it.
+	// Authority says that clients or backends are verified with it.
 	Authority bool
 	Subject   string
 	Hosts     []string
@@ -31,11 +32,11 @@ type Certificate struct {
 	Reach diag.Scope
 }
 
-// Certificates returns the certificates of all Secrets that Gateways name, in the order of
+// Certificates returns the certificates of all Secrets that are named, in the order of
 // the files. Those that gateways read from their own files are not among them.
 func (m *Model) Certificates() []Certificate { return m.certificates }
 
-// checkCredentials holds the Secrets that Gateways name against what they are named for. It
+// checkCredentials holds the Secrets that Gateways and DestinationRules name against what they are named for. It
 // notes the certificates in them.
 func (m *Model) checkCredentials() diag.List {
 	var out diag.List
@@ -43,7 +44,7 @@ func (m *Model) checkCredentials() diag.List {
 		*resource.Secret
 		purpose purpose
 	}
-	reach := map[use]diag.Scope{}
+	reach, peers := map[use]diag.Scope{}, map[use]string{}
 	for _, c := range m.named {
 		scope := diag.Limited(c.reach)
 		found := m.standing(c)
@@ -59,10 +60,15 @@ func (m *Model) checkCredentials() diag.List {
 				scope = before.Union(scope)
 			}
 			reach[u] = scope
+			if before := peers[u]; before != "" && before != c.peers() {
+				peers[u] = "clients and backends"
+			} else {
+				peers[u] = c.peers()
+			}
 		}
 	}
 	for u, scope := range reach {
-		certificates, found := m.described(u.Secret, u.purpose)
+		certificates, found := m.described(u.Secret, u.purpose, peers[u])
 		if found.HasErrors() && m.strange(u.Secret) {
 			continue
 		}
@@ -133,11 +139,15 @@ func (m *Model) credentialHint(c credential) string {
 	if near := resource.Nearest(c.name, known); near != "" {
 		return "did you mean " + near + "?"
 	}
-	return "add the Secret in the namespace in which the gateway runs, or the directory " + c.name + " with tls.crt and tls.key below --secrets-dir"
+	entries := "tls.crt and tls.key"
+	if c.by.Kind == resource.DestinationRule {
+		entries = "ca.crt, and for the mode MUTUAL tls.crt and tls.key,"
+	}
+	return "add the Secret in the namespace in which the gateway runs, or the directory " + c.name + " with " + entries + " below --secrets-dir"
 }
 
-// described returns the certificates in a Secret, or what is wrong with it.
-func (m *Model) described(s *resource.Secret, p purpose) ([]Certificate, diag.List) {
+// described returns the certificates in a Secret, which may be there to verify peers, or what is wrong with it.
+func (m *Model) described(s *resource.Secret, p purpose, peers string) ([]Certificate, diag.List) {
 	if p == forServer {
 		pair, found := m.credentials.keyPair(s)
 		if found.HasErrors() {
@@ -145,7 +155,7 @@ func (m *Model) described(s *resource.Secret, p purpose) ([]Certificate, diag.Li
 		}
 		return []Certificate{describe(s, pair.Leaf, pair.Pos)}, found
 	}
-	a, found := m.credentials.authorities(s)
+	a, found := m.credentials.authorities(s, peers)
 	if found.HasErrors() {
 		return nil, found
 	}

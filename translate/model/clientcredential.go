@@ -55,12 +55,11 @@ func ruleCredentials(r *resource.Resource) []credential {
 // clientPurposes returns what the Secret of a client's settings is needed for: the client's
 // own certificate, and the authorities of the backend unless it is not to be verified.
 func clientPurposes(tls *networkingv1alpha3.ClientTLSSettings) []purpose {
-	mutual := tls.GetMode() == networkingv1alpha3.ClientTLSSettings_MUTUAL
-	if tls.GetCredentialName() == "" || !mutual && tls.GetMode() != networkingv1alpha3.ClientTLSSettings_SIMPLE {
+	if tls.GetCredentialName() == "" || !speaksTLS(tls) {
 		return nil
 	}
 	var out []purpose
-	if mutual {
+	if tls.GetMode() == networkingv1alpha3.ClientTLSSettings_MUTUAL {
 		out = append(out, forServer)
 	}
 	if !tls.GetInsecureSkipVerify().GetValue() {
@@ -103,7 +102,7 @@ func (m *Model) ruledCredentials(services []Service) []credential {
 	return out
 }
 
-// addRuled adds the secrets of DestinationRules. One that is not there or is broken is left
+// addRuled adds the secrets of DestinationRules. A Secret that is not there or is broken is left
 // out: a cluster that waits for its secret sends nothing. Build and Missing report it.
 func (m *Model) addRuled(secrets map[string]Secret, services []Service, g Gateway) {
 	for _, c := range m.ruledCredentials(services) {
@@ -111,21 +110,10 @@ func (m *Model) addRuled(secrets map[string]Secret, services []Service, g Gatewa
 			secrets[s.Name] = s
 		}
 	}
-}
-
-// ClientSecrets are the names of the secrets that TLS to a backend needs; empty for none.
-type ClientSecrets struct{ Certificate, Authorities string }
-
-// ClientSecretsOf returns the secrets of a DestinationRule's settings of TLS.
-func ClientSecretsOf(tls *networkingv1alpha3.ClientTLSSettings) ClientSecrets {
-	var out ClientSecrets
-	for _, p := range clientPurposes(tls) {
-		name := credential{name: tls.GetCredentialName(), purpose: p}.sdsName()
-		if p == forServer {
-			out.Certificate = name
-		} else {
-			out.Authorities = name
+	for _, s := range ruledFiles(services) {
+		// A server may have the same files. The name says which, so it is the same secret.
+		if _, taken := secrets[s.Name]; !taken {
+			secrets[s.Name] = s
 		}
 	}
-	return out
 }

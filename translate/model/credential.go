@@ -87,25 +87,25 @@ func (c credentials) keyPair(s *resource.Secret) (resource.KeyPair, diag.List) {
 	return s.KeyPair()
 }
 
-// authorities is keyPair for the authorities of a Secret.
-func (c credentials) authorities(s *resource.Secret) (resource.Authorities, diag.List) {
+// authorities is keyPair for the authorities of a Secret, which are to verify peers.
+func (c credentials) authorities(s *resource.Secret, peers string) (resource.Authorities, diag.List) {
 	if twin := c.twin(s); twin != nil {
 		return resource.Authorities{}, diag.List{twice(s, twin)}
 	}
-	return s.Authorities()
+	return s.Authorities(peers)
 }
 
 func twice(s, twin *resource.Secret) diag.Diagnostic {
 	return s.Finding(diag.CodeSecret, s.Pos, "%s is here and at %s", s, twin.Pos).WithHint("keep one of them")
 }
 
-// purpose is what a server needs a Secret for.
+// purpose is what a server, or a client of a backend, needs a Secret for.
 type purpose uint8
 
 const (
-	// forServer is the server's own certificate.
+	// forServer is the server's own certificate, or the client's.
 	forServer purpose = iota
-	// forClients is the authorities that clients are verified with.
+	// forClients is the authorities that clients, or the backend, are verified with.
 	forClients
 )
 
@@ -118,6 +118,14 @@ type credential struct {
 	name    string
 	path    resource.Path
 	purpose purpose
+}
+
+// peers says, for a person, who is verified with the Secret.
+func (c credential) peers() string {
+	if c.by.Kind == resource.DestinationRule {
+		return "backends"
+	}
+	return "clients"
 }
 
 // sdsName is the name of the secret, as Istio has it. A certificate whose own name ends like
@@ -208,15 +216,18 @@ func (s server) files() []Secret {
 	return out
 }
 
-// name is the name of the secret, in the style of Istio's.
+// name is the name of the secret, in the style of Istio's. It says which files they are and
+// no others: a ~ in a path is written in another way than the one between two paths, and so
+// is the | that stands between two names.
 func (f SecretFiles) name() string {
+	path := strings.NewReplacer("%", "%25", "~", "%7E", "|", "%7C").Replace
 	switch {
 	case f.Authorities == "":
-		return fmt.Sprintf("file-cert:%s~%s", f.Certificate, f.Key)
+		return fmt.Sprintf("file-cert:%s~%s", path(f.Certificate), path(f.Key))
 	case f.Revoked == "":
-		return "file-root:" + f.Authorities
+		return "file-root:" + path(f.Authorities)
 	default:
-		return fmt.Sprintf("file-root:%s~%s", f.Authorities, f.Revoked)
+		return fmt.Sprintf("file-root:%s~%s", path(f.Authorities), path(f.Revoked))
 	}
 }
 
@@ -252,7 +263,7 @@ func (m *Model) secret(c credential, namespace string) (Secret, bool) {
 		return Secret{}, false
 	}
 	if c.purpose == forClients {
-		a, found := m.credentials.authorities(from)
+		a, found := m.credentials.authorities(from, c.peers())
 		return Secret{Name: c.sdsName(), Pos: a.Pos, Authorities: &a}, !found.HasErrors()
 	}
 	p, found := m.credentials.keyPair(from)
@@ -271,7 +282,7 @@ func (m *Model) Missing(g Gateway) diag.List {
 				WithHint("put it there; the namespace of the %s resource does not count", c.by.Kind))
 			continue
 		}
-		_, found := m.described(s, c.purpose)
+		_, found := m.described(s, c.purpose, c.peers())
 		out = append(out, found.Errors()...)
 	}
 	return out.Sorted()

@@ -79,18 +79,26 @@ func (s *Secret) pairOf(certificate, key entryOf) (KeyPair, diag.List) {
 	return out, nil
 }
 
-// Authorities returns the authorities that the Secret holds, or what is wrong with them. The
-// caller must not change what is returned.
-func (s *Secret) Authorities() (Authorities, diag.List) { return s.authorities() }
+// Authorities returns the authorities that the Secret holds, of which there is at least one,
+// or what is wrong with them. A finding says that they are to verify peers, such as clients.
+// The caller must not change what is returned.
+func (s *Secret) Authorities(peers string) (Authorities, diag.List) {
+	out, found := s.authorities()
+	if len(out.Certificates) > 0 || found.HasErrors() {
+		return out, found
+	}
+	return Authorities{}, diag.List{s.Finding(diag.CodeSecret, s.Pos, "%s has no certificates to verify %s with", s, peers).
+		WithHint("ca.crt or cacert, here or in a Secret named %s-cacert", strings.TrimSuffix(s.Name, AuthoritySuffix))}
+}
 
+// readAuthorities returns nothing where there are none.
 func (s *Secret) readAuthorities() (Authorities, diag.List) {
 	if found := s.whole(); found.HasErrors() {
 		return Authorities{}, found
 	}
 	bundle, ok := s.first(authorityEntries()...)
 	if !ok {
-		return Authorities{}, diag.List{s.Finding(diag.CodeSecret, s.Pos, "%s has no certificates to verify clients with", s).
-			WithHint("ca.crt or cacert, here or in a Secret named %s-cacert", strings.TrimSuffix(s.Name, AuthoritySuffix))}
+		return Authorities{}, nil
 	}
 	certificates, found := s.certificates(bundle)
 	if found.HasErrors() {

@@ -41,6 +41,8 @@ type Delivery struct {
 	Resources map[string]string
 	// Removed are the names that a delta response takes away.
 	Removed []string
+	// Partial says that a response of state-of-the-world is not all that there is of the type.
+	Partial bool
 }
 
 // names returns what the delivery is about, ordered.
@@ -55,8 +57,11 @@ func (st *Stream) Sent(d Delivery) {
 	r := st.record(d.URL)
 	r.sent = Response{Version: d.Version, Nonce: d.Nonce, At: s.clock()}
 	if st.peer.Protocol == SotW {
-		// Every response is complete, and only the last one can still be answered.
+		// Every response is complete unless it says that it is not, and only the last one can
+		// still be answered.
 		r.due = nil
+	}
+	if st.peer.Protocol == SotW && !d.Partial {
 		maps.DeleteFunc(r.resources, func(name string, _ *Resource) bool { _, ok := d.Resources[name]; return !ok })
 	}
 	for name, version := range d.Resources {

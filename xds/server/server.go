@@ -7,7 +7,8 @@
 //
 // A refused response is recorded and not sent again: the gateway stays on what it had until
 // the content changes. What was in a refused delta response beside the bad resource is sent again after
-// the gateway has accepted a later one.
+// the gateway has accepted a later one. Secrets of a refused response are sent again one by one, so
+// that one whose file is not there holds up no other.
 package server
 
 import (

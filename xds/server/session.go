@@ -6,6 +6,7 @@ import (
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	discoveryv3 "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
+	resourcev3 "github.com/envoyproxy/go-control-plane/pkg/resource/v3"
 	deltav3 "github.com/envoyproxy/go-control-plane/pkg/server/delta/v3"
 	sotwv3 "github.com/envoyproxy/go-control-plane/pkg/server/sotw/v3"
 	"google.golang.org/genproto/googleapis/rpc/status"
@@ -33,6 +34,8 @@ type session struct {
 	sent map[string]version
 	// doubts are, in delta, by type.
 	doubts map[string]*doubt
+	// alone are the secrets that are sent one by one.
+	alone alone
 }
 
 // version names a response of state-of-the-world.
@@ -86,7 +89,7 @@ func (s *session) answer(url, nonce string, refusal *status.Status) {
 	case !served || nonce == "":
 	case refusal != nil:
 		if d, ok := s.record.Refused(url, nonce, refusal.GetMessage()); ok {
-			s.doubt(url).refused(d)
+			s.notTaken(d)
 		}
 	default:
 		if d, ok := s.record.Accepted(url, nonce); ok {
@@ -126,7 +129,10 @@ func (s *session) OnStreamResponse(_ context.Context, _ int64, _ *discoveryv3.Di
 	for _, packed := range r.GetResources() {
 		resources[nameIn(packed.GetValue())] = r.GetVersionInfo()
 	}
-	s.record.Sent(ack.Delivery{URL: r.GetTypeUrl(), Version: r.GetVersionInfo(), Nonce: r.GetNonce(), Resources: resources})
+	s.record.Sent(ack.Delivery{
+		URL: r.GetTypeUrl(), Version: r.GetVersionInfo(), Nonce: r.GetNonce(), Resources: resources,
+		Partial: r.GetTypeUrl() == resourcev3.SecretType && s.alone.sent(),
+	})
 }
 
 // OnDeltaStreamOpen implements deltav3.Callbacks. The node comes with the first request.

@@ -2,6 +2,7 @@ package server
 
 import (
 	cachev3 "github.com/envoyproxy/go-control-plane/pkg/cache/v3"
+	resourcev3 "github.com/envoyproxy/go-control-plane/pkg/resource/v3"
 	"google.golang.org/protobuf/encoding/protowire"
 
 	"github.com/portreeve/portreeve/xds/snapshot"
@@ -16,6 +17,20 @@ func (s *session) CreateWatch(r *cachev3.Request, sub cachev3.Subscription, out 
 	if _, served := snapshot.TypeOf(r.GetTypeUrl()); !served {
 		s.logger.Debug("type is not delivered", "type", r.GetTypeUrl())
 		return func() {}, nil
+	}
+	if r.GetTypeUrl() == resourcev3.SecretType {
+		response, err := s.nextAlone(r, sub)
+		if err == nil && response == nil {
+			response, err = s.partly(r, sub)
+		}
+		if err != nil {
+			return nil, err
+		}
+		if response != nil {
+			// The library has taken earlier responses of the type out of the channel: there is room.
+			out <- response
+			return func() {}, nil
+		}
 	}
 	return s.server.cache.CreateWatch(r, sub, out)
 }
@@ -32,6 +47,17 @@ func (s *session) CreateDeltaWatch(r *cachev3.DeltaRequest, sub cachev3.Subscrip
 		return func() {}, nil
 	}
 	s.doubt(url).resend(sub)
+	if url == resourcev3.SecretType {
+		response, err := s.nextDelta(r, sub)
+		if err != nil {
+			return nil, err
+		}
+		if response != nil {
+			// The library has emptied the channel: there is room.
+			out <- response
+			return func() {}, nil
+		}
+	}
 	if r.GetResponseNonce() != "" {
 		return s.server.cache.CreateDeltaWatch(r, sub, out)
 	}

@@ -29,11 +29,17 @@ import (
 // secret that nothing refers to is left out: no Envoy asks for it, and in state-of-the-world the
 // cache answers only a request that names every resource of its type.
 //
+// Endpoints have another name whenever their cluster is another; EndpointsOf has the one in r.
+//
 // An error is a fault of this program, never of a user: two resources of one name, a reference
 // that leads nowhere, on which Envoy would wait with its listener closed, or a secret without
 // authorities where peers are to be verified. No snapshot is better
 // then: the gateway keeps the last good one.
 func New(r envoy.Resources) (*cachev3.Snapshot, error) {
+	var err error
+	if r.Clusters, r.Endpoints, err = editions(r.Clusters, r.Endpoints); err != nil {
+		return nil, fmt.Errorf("name endpoints: %w", err)
+	}
 	refs, err := referencesOf(r)
 	if err != nil {
 		return nil, fmt.Errorf("find references: %w", err)

@@ -1,0 +1,154 @@
+package server
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	tlsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/tls/v3"
+	discoveryv3 "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
+	"github.com/envoyproxy/go-control-plane/pkg/cache/types"
+	cachev3 "github.com/envoyproxy/go-control-plane/pkg/cache/v3"
+	resourcev3 "github.com/envoyproxy/go-control-plane/pkg/resource/v3"
+	"google.golang.org/protobuf/types/known/anypb"
+
+	"github.com/portreeve/portreeve/xds/ack"
+	"github.com/portreeve/portreeve/xds/snapshot"
+)
+
+// alone is the secrets of a refused response that are sent again, each in a response of its own.
+//
+// Envoy hands the secrets of a response to those who use them one after the other, and stops at
+// the first that it cannot use, such as one whose file is not there: the others have none then,
+// or an old one. Which ones is chance, and not said. Sent alone, each is judged by itself, and a
+// refusal says which one it is of.
+type alone struct {
+	// version is that of the refused response, in state-of-the-world.
+	version string
+	names   []string
+	// slashes is how many are put before the paths of files, by turns one and two: what is sent
+	// alone must be other than what was sent together, and than what was sent alone before.
+	slashes int
+	// handed says that a response with the first name was handed to the library, which may drop it.
+	handed bool
+}
+
+// notTaken notes what a gateway refused. Of secrets, the one that was refused when it was alone
+// is the bad one: it is not sent again before its content changes.
+func (s *session) notTaken(d ack.Delivery) {
+	if d.URL != resourcev3.SecretType {
+		s.doubt(d.URL).refused(d)
+		return
+	}
+	for name := range d.Resources {
+		delete(s.doubt(d.URL).names, name)
+	}
+	s.doubt(d.URL).refused(ack.Delivery{Removed: d.Removed})
+	if len(d.Resources) > 1 {
+		s.alone = alone{version: d.Version, names: slices.Sorted(maps.Keys(d.Resources)), slashes: 1 + s.alone.slashes%2}
+	}
+}
+
+// nextDelta returns a delta response with the next secret, or nil where there is none.
+func (s *session) nextDelta(r *cachev3.DeltaRequest, sub cachev3.Subscription) (cachev3.DeltaResponse, error) {
+	snap, err := s.server.cache.GetSnapshot(s.identity.Group.Key)
+	for err == nil && len(s.alone.names) > 0 {
+		name := s.alone.names[0]
+		s.alone.names = s.alone.names[1:]
+		secret, there := snap.GetResources(resourcev3.SecretType)[name]
+		if _, asked := sub.SubscribedResources()[name]; !there || !asked {
+			continue
+		}
+		b, err := cachev3.MarshalResource(s.alone.spelled(secret))
+		if err != nil {
+			return nil, err
+		}
+		version, versions := snap.GetVersionMap(resourcev3.SecretType)[name], maps.Clone(sub.ReturnedResources())
+		versions[name] = version
+		return &cachev3.DeltaPassthroughResponse{
+			DeltaRequest: r, NextVersionMap: versions,
+			DeltaDiscoveryResponse: &discoveryv3.DeltaDiscoveryResponse{
+				SystemVersionInfo: snap.GetVersion(resourcev3.SecretType), TypeUrl: resourcev3.SecretType,
+				Resources: []*discoveryv3.Resource{{Name: name, Version: version, Resource: &anypb.Any{TypeUrl: resourcev3.SecretType, Value: b}}},
+			},
+		}, nil
+	}
+	return nil, nil //nolint:nilnil // nothing to send is no error
+}
+
+// spelled returns a secret as it is sent alone.
+func (a *alone) spelled(r types.Resource) types.Resource {
+	if s, ok := r.(*tlsv3.Secret); ok {
+		return snapshot.Respelled(s, strings.Repeat("/", a.slashes))
+	}
+	return r
+}
+
+// sent reports whether what goes out is a secret alone, in state-of-the-world.
+func (a *alone) sent() bool {
+	if !a.handed {
+		return false
+	}
+	a.names, a.handed = a.names[1:], false
+	return true
+}
+
+// nextAlone returns a response with the next secret, in state-of-the-world, or nil where there is
+// none or where a newer version is to be sent anyway.
+func (s *session) nextAlone(r *cachev3.Request, sub cachev3.Subscription) (cachev3.Response, error) {
+	s.alone.handed = false
+	snap, err := s.server.cache.GetSnapshot(s.identity.Group.Key)
+	if err != nil || snap.GetVersion(resourcev3.SecretType) != s.alone.version {
+		s.alone.names = nil
+		return nil, nil //nolint:nilerr,nilnil // nothing to send is no error
+	}
+	for ; len(s.alone.names) > 0; s.alone.names = s.alone.names[1:] {
+		name := s.alone.names[0]
+		secret, there := snap.GetResources(resourcev3.SecretType)[name]
+		if _, asked := sub.SubscribedResources()[name]; !there || !asked {
+			continue
+		}
+		s.alone.handed = true
+		return responseOf(r, s.alone.version, sub.ReturnedResources(), s.alone.spelled(secret))
+	}
+	return nil, nil //nolint:nilnil // nothing to send is no error
+}
+
+// partly returns, in state-of-the-world, a response with the secrets that a gateway has asked for
+// so far, where there are more, or nil. The cache answers only a gateway that has asked for
+// all. But Envoy asks for those of clusters first, and for those of listeners, which wait for the
+// clusters, only when it has them.
+func (s *session) partly(r *cachev3.Request, sub cachev3.Subscription) (cachev3.Response, error) {
+	snap, err := s.server.cache.GetSnapshot(s.identity.Group.Key)
+	if err != nil {
+		return nil, nil //nolint:nilerr,nilnil // nothing to send is no error
+	}
+	version, all := snap.GetVersion(resourcev3.SecretType), snap.GetResources(resourcev3.SecretType)
+	returned := map[string]string{}
+	var secrets []types.Resource
+	due := r.GetVersionInfo() != version
+	for _, name := range slices.Sorted(maps.Keys(sub.SubscribedResources())) {
+		if secret, ok := all[name]; ok {
+			_, known := sub.ReturnedResources()[name]
+			due = due || !known
+			returned[name] = version
+			secrets = append(secrets, secret)
+		}
+	}
+	if !due || len(secrets) == 0 || len(secrets) == len(all) {
+		return nil, nil //nolint:nilnil // nothing to send is no error
+	}
+	return responseOf(r, version, returned, secrets...)
+}
+
+func responseOf(r *cachev3.Request, version string, returned map[string]string, secrets ...types.Resource) (cachev3.Response, error) {
+	out := &discoveryv3.DiscoveryResponse{VersionInfo: version, TypeUrl: resourcev3.SecretType}
+	for _, secret := range secrets {
+		b, err := cachev3.MarshalResource(secret)
+		if err != nil {
+			return nil, err
+		}
+		out.Resources = append(out.Resources, &anypb.Any{TypeUrl: resourcev3.SecretType, Value: b})
+	}
+	return &cachev3.PassthroughResponse{Request: r, ReturnedResources: returned, DiscoveryResponse: out}, nil
+}
