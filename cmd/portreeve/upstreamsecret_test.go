@@ -44,7 +44,6 @@ func TestKeysByUpstreamCredential(t *testing.T) {
 		"another authority":          {"mode: SIMPLE, credentialName: backend", backendSecret(t, wrong, nil), false, 401},
 		"mutual":                     {"mode: MUTUAL, credentialName: backend", backendSecret(t, right, &wrong), true, 200},
 		"mutual, unknown":            {"mode: MUTUAL, credentialName: backend", backendSecret(t, right, &right), true, 401},
-		"not verified":               {"mode: SIMPLE, credentialName: backend, insecureSkipVerify: true", backendSecret(t, right, nil), false, 401},
 		"mutual, not verified":       {"mode: MUTUAL, credentialName: backend, insecureSkipVerify: true", backendSecret(t, right, &wrong), true, 401},
 		"another name":               {"mode: SIMPLE, credentialName: backend, sni: other.test", backendSecret(t, right, nil), false, 401},
 		"files":                      {"mode: SIMPLE, caCertificates: " + right.file, "", false, 200},

@@ -67,7 +67,8 @@ func (c *checker) credentials(at Path, tls *networkingv1alpha3.ClientTLSSettings
 	}
 	if tls.GetInsecureSkipVerify().GetValue() {
 		c.add(diag.CodeUnverified, at.Field("insecureSkipVerify"), "the backend's certificate is not verified: anybody between can read and answer").WithHint("caCertificates: the authority of the backend's certificate")
-		if tls.GetCaCertificates() != "" || len(tls.GetSubjectAltNames()) > 0 || tls.GetCaCrl() != "" {
+		// With SIMPLE a Secret has nothing but what verifies.
+		if tls.GetCaCertificates() != "" || len(tls.GetSubjectAltNames()) > 0 || tls.GetCaCrl() != "" || !mutual && tls.GetCredentialName() != "" {
 			c.add(diag.CodeOneOf, at.Field("insecureSkipVerify"), "%s has insecureSkipVerify beside what is to be verified", at).WithHint("keep one of them")
 		}
 	}
