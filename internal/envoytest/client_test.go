@@ -47,7 +47,12 @@ func TestClientSeesTheAnnouncement(t *testing.T) {
 }
 
 func TestFreePort(t *testing.T) {
-	if port := FreePort(t); port < 1024 {
-		t.Errorf("port %d", port)
+	seen := map[int]bool{}
+	for range 300 {
+		port := FreePort(t)
+		if port < 1024 || seen[port] {
+			t.Fatalf("port %d, of which nobody else was to have it", port)
+		}
+		seen[port] = true
 	}
 }

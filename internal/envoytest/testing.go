@@ -116,13 +116,21 @@ func NoDeprecations(t testing.TB, e *Envoy) {
 // connections, of which a test has many: one of these would take the port in between.
 const firstPort, ports = 15000, 15000
 
-// FreePort returns a port of 127.0.0.1 that was free a moment ago. Prefer port 0 wherever the
-// address can be asked for afterwards.
+// FreePort returns a port of 127.0.0.1 that is free, and that FreePort returns to nobody else
+// before the test ends: until then the UDP port of the same number is held, which no other
+// test, in this process or another, can have too. Prefer port 0 wherever the address can be
+// asked for afterwards.
 func FreePort(t testing.TB) int {
 	t.Helper()
 	for range 100 {
 		port := firstPort + rand.IntN(ports)
-		l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+		address := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
+		held, err := (&net.ListenConfig{}).ListenPacket(t.Context(), "udp", address)
+		if err != nil {
+			continue // somebody else's
+		}
+		t.Cleanup(func() { _ = held.Close() })
+		l, err := net.Listen("tcp", address)
 		if err != nil {
 			continue // taken
 		}
