@@ -22,6 +22,7 @@ import (
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"github.com/portreeve/portreeve/translate/model"
+	"github.com/portreeve/portreeve/translate/resource"
 )
 
 // The filters that resolve the name which a request is for: dynamicPortFilter says the port,
@@ -85,13 +86,16 @@ func dnsCache(s model.Service) *dfpcommonv3.DnsCacheConfig {
 // wildcard says its address: it must not be one of the gateway's own machine, of the services
 // that clouds offer to their machines, or, where the service is outside, of the network inside.
 func refusedRanges(s model.Service) []*xdscorev3.CidrRange {
-	ranges := []string{"0.0.0.0/8", "169.254.0.0/16", "224.0.0.0/3", "::/128", "::ffff:0:0/96", "64:ff9b::/96", "fe80::/10", "ff00::/8"}
+	ranges := []string{"0.0.0.0/8", "169.254.0.0/16", "224.0.0.0/3", "::/128", "::ffff:0:0/96", "64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "fe80::/10", "ff00::/8"}
+	for _, a := range resource.MetadataAddresses() {
+		ranges = append(ranges, netip.PrefixFrom(a, a.BitLen()).String())
+	}
 	if s.Host != "*.localhost" && !strings.HasSuffix(string(s.Host), ".localhost") {
 		// Names of this domain cannot be anything but the machine itself.
-		ranges = append(ranges, "127.0.0.0/8", "::1/128")
+		ranges = append(ranges, "127.0.0.0/8", "::/96")
 	}
 	if s.External() {
-		ranges = append(ranges, "10.0.0.0/8", "100.64.0.0/10", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")
+		ranges = append(ranges, "10.0.0.0/8", "100.64.0.0/10", "172.16.0.0/12", "192.168.0.0/16", "198.18.0.0/15", "fc00::/7", "fec0::/10")
 	}
 	out := make([]*xdscorev3.CidrRange, 0, len(ranges))
 	for _, r := range ranges {
