@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -110,6 +111,48 @@ func TestDynamicDNSOverTLS(t *testing.T) {
 	}
 	if answer := askHost(t, s.address, "b.one.localhost", "/"); answer.Status != 503 {
 		t.Errorf("a name that the certificate does not have: %d, want 503", answer.Status)
+	}
+}
+
+// TestDynamicDNSByClaim holds that a route to resolved names can be chosen by a token, which
+// Envoy sees after it has made up its mind about filters, and that the wildcard bounds it all
+// the same. Other routes of the host resolve nothing.
+func TestDynamicDNSByClaim(t *testing.T) {
+	envoytest.Require(t)
+	key := newSigningKey(t)
+	plain, err := strconv.Atoi(named(t, "plain", 200))
+	must(t, err)
+	s := openShop(t, `  - {match: [{headers: {"@request.auth.claims.group": {exact: a}}}], route: `+toDynamic+`}
+  - {match: [{headers: {"@request.auth.claims.group": {exact: b}}}], route: [{destination: {host: plain.test, port: {number: 80}}}]}
+  - {match: [{uri: {prefix: /dynamic}}], route: `+toDynamic+`}
+  - {directResponse: {status: 299}}
+`, dynamic("one.localhost", named(t, "backend", 200), "")+"---\n"+service("HTTP", "plain.test", plain)+"---\n"+tokensOf(t, key, ""))
+	a, b := bearer(key.token(t, "a.issuer", map[string]any{"group": "a"})), bearer(key.token(t, "a.issuer", map[string]any{"group": "b"}))
+	for name, c := range map[string]struct {
+		host, path string
+		header     []string
+		status     int
+		backend    string
+	}{
+		"with the claim":                      {"a.one.localhost", "/", a, 200, "backend"},
+		"without it":                          {"a.one.localhost", "/", nil, 299, ""},
+		"beyond the wildcard":                 {"a.two.localhost", "/", a, 299, ""},
+		"an address":                          {"127.0.0.1", "/", a, 299, ""},
+		"from resolved names to a service":    {"a.one.localhost", "/dynamic", b, 200, "plain"},
+		"a host that is not resolved, either": {"no.such.host.invalid", "/dynamic", b, 200, "plain"},
+		"resolved for both":                   {"a.one.localhost", "/dynamic", a, 200, "backend"},
+	} {
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+s.address+c.path, nil)
+		must(t, err)
+		request.Host = c.host
+		for i := 0; i < len(c.header); i += 2 {
+			request.Header.Set(c.header[i], c.header[i+1])
+		}
+		answer, err := dial(t, s.address).Do(request)
+		must(t, err)
+		if answer.Status != c.status || answer.Header.Get("Backend") != c.backend {
+			t.Errorf("%s: %d by %q, want %d by %q", name, answer.Status, answer.Header.Get("Backend"), c.status, c.backend)
+		}
 	}
 }
 

@@ -141,6 +141,33 @@ func bounded(out *routev3.Route, v model.View, p model.Port, r model.Route) {
 	}
 }
 
+// resolving switches the filters of a dynamic service on for a whole host where its routes lead
+// to one such service. Envoy makes up its mind which filters a request passes by the route of
+// what the client sent: one that is chosen by the claims of a token comes later and would find
+// no filter, and answer 503. On other routes these filters do nothing. Of several services
+// each would resolve the names of the others.
+func resolving(routes []*routev3.Route) map[string]*anypb.Any {
+	name := ""
+	for _, r := range routes {
+		for filter := range r.GetTypedPerFilterConfig() {
+			switch {
+			case !strings.HasPrefix(filter, dynamicHostFilter) || filter == name:
+			case name != "":
+				return nil
+			default:
+				name = filter
+			}
+		}
+	}
+	if name == "" {
+		return nil
+	}
+	return map[string]*anypb.Any{
+		name:              Any(&routev3.FilterConfig{Config: Any(&dfphttpv3.PerRouteConfig{})}),
+		dynamicPortFilter: Any(&routev3.FilterConfig{Config: Any(&setfilterstatev3.Config{})}),
+	}
+}
+
 func dynamicPort(p model.ServicePort) *anypb.Any {
 	return Any(&setfilterstatev3.Config{OnRequestHeaders: []*setfilterstatecommonv3.FilterStateValue{{
 		Key: &setfilterstatecommonv3.FilterStateValue_ObjectKey{ObjectKey: "envoy.upstream.dynamic_port"},
