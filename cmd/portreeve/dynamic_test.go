@@ -178,12 +178,14 @@ spec:
     route: [{destination: {host: "*.one.localhost"}}]
   - match: [{sniHosts: ["*.localhost"]}]
     route: [{destination: {host: "*.one.localhost"}}]
+  - match: [{sniHosts: ["*"]}]
+    route: [{destination: {host: rest.test, port: {number: 80}}}]
 ---
-`, port) + strings.ReplaceAll(dynamic("one.localhost", fmt.Sprint(backend), ""), "protocol: HTTP", "protocol: TLS")})
+`, port) + service("TLS", "rest.test", echo(t, "rest", certificate(t))) + "---\n" + strings.ReplaceAll(dynamic("one.localhost", fmt.Sprint(backend), ""), "protocol: HTTP", "protocol: TLS")})
 	s := startPlane(t, dir)
 	gateway := s.startGateway(t, envoytest.Options{})
 	address := gateway.MustListener(t, fmt.Sprintf("127.0.0.1_%d", port))
-	for name, want := range map[string]string{"a.one.localhost": "backend hello", "b.one.localhost": "backend hello", "one.localhost": "", "a.two.localhost": "", "": ""} {
+	for name, want := range map[string]string{"a.one.localhost": "backend hello", "b.one.localhost": "backend hello", "one.localhost": "", "a.two.localhost": "", "a.example": "rest hello"} {
 		if got := connectTLS(t, address, name); got != want {
 			t.Errorf("%q: %q, want %q", name, got, want)
 		}
