@@ -1,6 +1,8 @@
 package envoy
 
 import (
+	"fmt"
+	"hash/fnv"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -69,17 +71,19 @@ func setDynamic(c *clusterv3.Cluster, u upstream) {
 }
 
 // dnsCache is what is known of names. What it holds of one service is not of another's. Its
-// name tells settings apart: Envoy refuses two caches of one name that differ.
+// name tells settings apart, also those of another version of this code: Envoy refuses two
+// caches of one name that differ, and would keep to the older one.
 func dnsCache(s model.Service) *dfpcommonv3.DnsCacheConfig {
-	name := string(s.Host) + "_dfp_dns_cache"
-	if !s.External() {
-		name += "_internal"
-	}
-	return &dfpcommonv3.DnsCacheConfig{
-		Name:                  name,
+	out := &dfpcommonv3.DnsCacheConfig{
 		DnsLookupFamily:       clusterv3.Cluster_V4_PREFERRED,
 		ResolvedAddressFilter: &matcherv3.AddressMatcher{Ranges: refusedRanges(s)},
 	}
+	settings := fnv.New32a()
+	for _, r := range out.GetResolvedAddressFilter().GetRanges() {
+		_, _ = fmt.Fprintf(settings, "%s/%d ", r.GetAddressPrefix(), r.GetPrefixLen().GetValue())
+	}
+	out.Name = fmt.Sprintf("%s_dfp_dns_cache_%08x", s.Host, settings.Sum32())
+	return out
 }
 
 // refusedRanges are the addresses that no name may resolve to. Whoever has a name below the
