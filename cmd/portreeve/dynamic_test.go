@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/http/httptest"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -152,6 +154,49 @@ func TestDynamicDNSByClaim(t *testing.T) {
 		must(t, err)
 		if answer.Status != c.status || answer.Header.Get("Backend") != c.backend {
 			t.Errorf("%s: %d by %q, want %d by %q", name, answer.Status, answer.Header.Get("Backend"), c.status, c.backend)
+		}
+	}
+}
+
+// TestDynamicDNSAfterAnAuthorizer holds that an authorizer which overwrites the host leads
+// nobody beyond the wildcard either.
+func TestDynamicDNSAfterAnAuthorizer(t *testing.T) {
+	envoytest.Require(t)
+	backend, private := named(t, "backend", 200), named(t, "private", 200)
+	authorizer := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Host", r.Header.Get("X-Host"))
+	}))
+	t.Cleanup(authorizer.Close)
+	mesh := filepath.Join(t.TempDir(), "mesh.yaml")
+	write(t, mesh, "extensionProviders: [{name: http, envoyExtAuthzHttp: {service: http.authz, port: 80, includeRequestHeadersInCheck: [x-host], headersToUpstreamOnAllow: [host]}}]\n")
+	listen := envoytest.FreePort(t)
+	dir := newPolicyDir(t, map[string]string{"routing.yaml": fmt.Sprintf(`apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {name: egress}
+spec:
+  selector: {istio: ingressgateway}
+  servers: [{port: {number: %d, name: http, protocol: HTTP}, bind: 127.0.0.1, hosts: ["*"]}]
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: egress}
+spec:
+  hosts: ["*"]
+  gateways: [egress]
+  http: [{route: %s}]
+---
+`, listen, toDynamic) + dynamic("one.localhost", backend, "") + asks("http", "/*") + authorizerEntry("http.authz", entryPort(80, "HTTP", authorizer.Listener.Addr().(*net.TCPAddr).Port))})
+	s := startPlane(t, dir, "--mesh-config", mesh)
+	address := s.startGateway(t, envoytest.Options{}).MustListener(t, fmt.Sprintf("127.0.0.1_%d", listen))
+	for host, want := range map[string]int{"b.one.localhost": 200, "a.two.localhost": outsideDynamic, "127.0.0.1:" + private: outsideDynamic, "a.one.localhost:" + private: outsideDynamic} {
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+address+"/", nil)
+		must(t, err)
+		request.Host = "a.one.localhost"
+		request.Header.Set("X-Host", host)
+		answer, err := dial(t, address).Do(request)
+		must(t, err)
+		if answer.Status != want || want == 200 && answer.Header.Get("Backend") != "backend" {
+			t.Errorf("%s: %d by %q, want %d", host, answer.Status, answer.Header.Get("Backend"), want)
 		}
 	}
 }
