@@ -170,14 +170,17 @@ func rendered(t *testing.T, p *translate.Program) string {
 	return out.String()
 }
 
-// forwarding returns the listeners that hold routes themselves, end TLS, resolve names or are
-// unix sockets. The others are the same but for their names.
+// forwarding returns the listeners that hold routes themselves, lead nowhere, end TLS, resolve
+// names or are unix sockets. The others are the same but for their names.
 func forwarding(r envoy.Resources) []*listenerv3.Listener {
 	var out []*listenerv3.Listener
 	for _, l := range r.Listeners {
 		chain := l.GetFilterChains()[0].GetFilters()
-		last := chain[len(chain)-1]
-		if last.GetName() == "envoy.filters.network.tcp_proxy" || l.GetFilterChains()[0].GetTransportSocket() != nil ||
+		last := &listenerv3.Filter{}
+		if len(chain) > 0 {
+			last = chain[len(chain)-1]
+		}
+		if len(chain) == 0 || last.GetName() == "envoy.filters.network.tcp_proxy" || l.GetFilterChains()[0].GetTransportSocket() != nil ||
 			l.GetAddress().GetPipe() != nil || bytes.Contains(last.GetTypedConfig().GetValue(), []byte("dynamic_forward_proxy")) {
 			out = append(out, l)
 		}

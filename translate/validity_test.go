@@ -216,8 +216,12 @@ func (s sample) apart(t *testing.T, i int) (listeners, clusters []json.RawMessag
 	for n, l := range s.resources.Listeners {
 		own := proto.Clone(l).(*listenerv3.Listener)
 		own.Name = fmt.Sprintf("%d %s", i, l.GetName())
-		own.GetAddress().GetSocketAddress().Address = fmt.Sprintf("127.0.%d.%d", i/250, 1+i%250)
-		own.GetAddress().GetSocketAddress().PortSpecifier = &corev3.SocketAddress_PortValue{PortValue: uint32(1024 + n)} //nolint:gosec // few
+		if pipe := own.GetAddress().GetPipe(); pipe != nil {
+			pipe.Path = fmt.Sprintf("@portreeve-%d-%d", i, n)
+		} else {
+			own.GetAddress().GetSocketAddress().Address = fmt.Sprintf("127.0.%d.%d", i/250, 1+i%250)
+			own.GetAddress().GetSocketAddress().PortSpecifier = &corev3.SocketAddress_PortValue{PortValue: uint32(1024 + n)} //nolint:gosec // few
+		}
 		listeners = append(listeners, raw(own))
 	}
 	for _, c := range s.resources.Clusters {

@@ -5,7 +5,10 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/http/httptest"
+	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -113,6 +116,91 @@ func TestDynamicDNSOverTLS(t *testing.T) {
 	}
 }
 
+// TestDynamicDNSByClaim holds that a route to resolved names can be chosen by a token, which
+// Envoy sees after it has made up its mind about filters, and that the wildcard bounds it all
+// the same. Other routes of the host resolve nothing.
+func TestDynamicDNSByClaim(t *testing.T) {
+	envoytest.Require(t)
+	key := newSigningKey(t)
+	plain, err := strconv.Atoi(named(t, "plain", 200))
+	must(t, err)
+	s := openShop(t, `  - {match: [{headers: {"@request.auth.claims.group": {exact: a}}}], route: `+toDynamic+`}
+  - {match: [{headers: {"@request.auth.claims.group": {exact: b}}}], route: [{destination: {host: plain.test, port: {number: 80}}}]}
+  - {match: [{uri: {prefix: /dynamic}}], route: `+toDynamic+`}
+  - {directResponse: {status: 299}}
+`, dynamic("one.localhost", named(t, "backend", 200), "")+"---\n"+service("HTTP", "plain.test", plain)+"---\n"+tokensOf(t, key, ""))
+	a, b := bearer(key.token(t, "a.issuer", map[string]any{"group": "a"})), bearer(key.token(t, "a.issuer", map[string]any{"group": "b"}))
+	for name, c := range map[string]struct {
+		host, path string
+		header     []string
+		status     int
+		backend    string
+	}{
+		"with the claim":                      {"a.one.localhost", "/", a, 200, "backend"},
+		"without it":                          {"a.one.localhost", "/", nil, 299, ""},
+		"beyond the wildcard":                 {"a.two.localhost", "/", a, 299, ""},
+		"an address":                          {"127.0.0.1", "/", a, 299, ""},
+		"from resolved names to a service":    {"a.one.localhost", "/dynamic", b, 200, "plain"},
+		"a host that is not resolved, either": {"no.such.host.invalid", "/dynamic", b, 200, "plain"},
+		"resolved for both":                   {"a.one.localhost", "/dynamic", a, 200, "backend"},
+	} {
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+s.address+c.path, nil)
+		must(t, err)
+		request.Host = c.host
+		for i := 0; i < len(c.header); i += 2 {
+			request.Header.Set(c.header[i], c.header[i+1])
+		}
+		answer, err := dial(t, s.address).Do(request)
+		must(t, err)
+		if answer.Status != c.status || answer.Header.Get("Backend") != c.backend {
+			t.Errorf("%s: %d by %q, want %d by %q", name, answer.Status, answer.Header.Get("Backend"), c.status, c.backend)
+		}
+	}
+}
+
+// TestDynamicDNSAfterAnAuthorizer holds that an authorizer which overwrites the host leads
+// nobody beyond the wildcard either.
+func TestDynamicDNSAfterAnAuthorizer(t *testing.T) {
+	envoytest.Require(t)
+	backend, private := named(t, "backend", 200), named(t, "private", 200)
+	authorizer := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Host", r.Header.Get("X-Host"))
+	}))
+	t.Cleanup(authorizer.Close)
+	mesh := filepath.Join(t.TempDir(), "mesh.yaml")
+	write(t, mesh, "extensionProviders: [{name: http, envoyExtAuthzHttp: {service: http.authz, port: 80, includeRequestHeadersInCheck: [x-host], headersToUpstreamOnAllow: [host]}}]\n")
+	listen := envoytest.FreePort(t)
+	dir := newPolicyDir(t, map[string]string{"routing.yaml": fmt.Sprintf(`apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {name: egress}
+spec:
+  selector: {istio: ingressgateway}
+  servers: [{port: {number: %d, name: http, protocol: HTTP}, bind: 127.0.0.1, hosts: ["*"]}]
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: egress}
+spec:
+  hosts: ["*"]
+  gateways: [egress]
+  http: [{route: %s}]
+---
+`, listen, toDynamic) + dynamic("one.localhost", backend, "") + asks("http", "/*") + authorizerEntry("http.authz", entryPort(80, "HTTP", authorizer.Listener.Addr().(*net.TCPAddr).Port))})
+	s := startPlane(t, dir, "--mesh-config", mesh)
+	address := s.startGateway(t, envoytest.Options{}).MustListener(t, fmt.Sprintf("127.0.0.1_%d", listen))
+	for host, want := range map[string]int{"b.one.localhost": 200, "a.two.localhost": outsideDynamic, "127.0.0.1:" + private: outsideDynamic, "a.one.localhost:" + private: outsideDynamic} {
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+address+"/", nil)
+		must(t, err)
+		request.Host = "a.one.localhost"
+		request.Header.Set("X-Host", host)
+		answer, err := dial(t, address).Do(request)
+		must(t, err)
+		if answer.Status != want || want == 200 && answer.Header.Get("Backend") != "backend" {
+			t.Errorf("%s: %d by %q, want %d", host, answer.Status, answer.Header.Get("Backend"), want)
+		}
+	}
+}
+
 // TestDynamicDNSByServerName holds that TLS connections go where their name says, within the wildcard.
 func TestDynamicDNSByServerName(t *testing.T) {
 	envoytest.Require(t)
@@ -135,12 +223,14 @@ spec:
     route: [{destination: {host: "*.one.localhost"}}]
   - match: [{sniHosts: ["*.localhost"]}]
     route: [{destination: {host: "*.one.localhost"}}]
+  - match: [{sniHosts: ["*"]}]
+    route: [{destination: {host: rest.test, port: {number: 80}}}]
 ---
-`, port) + strings.ReplaceAll(dynamic("one.localhost", fmt.Sprint(backend), ""), "protocol: HTTP", "protocol: TLS")})
+`, port) + service("TLS", "rest.test", echo(t, "rest", certificate(t))) + "---\n" + strings.ReplaceAll(dynamic("one.localhost", fmt.Sprint(backend), ""), "protocol: HTTP", "protocol: TLS")})
 	s := startPlane(t, dir)
 	gateway := s.startGateway(t, envoytest.Options{})
 	address := gateway.MustListener(t, fmt.Sprintf("127.0.0.1_%d", port))
-	for name, want := range map[string]string{"a.one.localhost": "backend hello", "b.one.localhost": "backend hello", "one.localhost": "", "a.two.localhost": "", "": ""} {
+	for name, want := range map[string]string{"a.one.localhost": "backend hello", "b.one.localhost": "backend hello", "one.localhost": "", "a.two.localhost": "", "a.example": "rest hello"} {
 		if got := connectTLS(t, address, name); got != want {
 			t.Errorf("%q: %q, want %q", name, got, want)
 		}

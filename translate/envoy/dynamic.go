@@ -1,6 +1,8 @@
 package envoy
 
 import (
+	"fmt"
+	"hash/fnv"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -22,6 +24,7 @@ import (
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"github.com/portreeve/portreeve/translate/model"
+	"github.com/portreeve/portreeve/translate/resource"
 )
 
 // The filters that resolve the name which a request is for: dynamicPortFilter says the port,
@@ -68,30 +71,35 @@ func setDynamic(c *clusterv3.Cluster, u upstream) {
 }
 
 // dnsCache is what is known of names. What it holds of one service is not of another's. Its
-// name tells settings apart: Envoy refuses two caches of one name that differ.
+// name tells settings apart, also those of another version of this code: Envoy refuses two
+// caches of one name that differ, and would keep to the older one.
 func dnsCache(s model.Service) *dfpcommonv3.DnsCacheConfig {
-	name := string(s.Host) + "_dfp_dns_cache"
-	if !s.External() {
-		name += "_internal"
-	}
-	return &dfpcommonv3.DnsCacheConfig{
-		Name:                  name,
+	out := &dfpcommonv3.DnsCacheConfig{
 		DnsLookupFamily:       clusterv3.Cluster_V4_PREFERRED,
 		ResolvedAddressFilter: &matcherv3.AddressMatcher{Ranges: refusedRanges(s)},
 	}
+	settings := fnv.New32a()
+	for _, r := range out.GetResolvedAddressFilter().GetRanges() {
+		_, _ = fmt.Fprintf(settings, "%s/%d ", r.GetAddressPrefix(), r.GetPrefixLen().GetValue())
+	}
+	out.Name = fmt.Sprintf("%s_dfp_dns_cache_%08x", s.Host, settings.Sum32())
+	return out
 }
 
 // refusedRanges are the addresses that no name may resolve to. Whoever has a name below the
 // wildcard says its address: it must not be one of the gateway's own machine, of the services
 // that clouds offer to their machines, or, where the service is outside, of the network inside.
 func refusedRanges(s model.Service) []*xdscorev3.CidrRange {
-	ranges := []string{"0.0.0.0/8", "169.254.0.0/16", "224.0.0.0/3", "::/128", "::ffff:0:0/96", "64:ff9b::/96", "fe80::/10", "ff00::/8"}
+	ranges := []string{"0.0.0.0/8", "169.254.0.0/16", "224.0.0.0/3", "::/128", "::ffff:0:0/96", "64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "fe80::/10", "ff00::/8"}
+	for _, a := range resource.MetadataAddresses() {
+		ranges = append(ranges, netip.PrefixFrom(a, a.BitLen()).String())
+	}
 	if s.Host != "*.localhost" && !strings.HasSuffix(string(s.Host), ".localhost") {
 		// Names of this domain cannot be anything but the machine itself.
-		ranges = append(ranges, "127.0.0.0/8", "::1/128")
+		ranges = append(ranges, "127.0.0.0/8", "::/96")
 	}
 	if s.External() {
-		ranges = append(ranges, "10.0.0.0/8", "100.64.0.0/10", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")
+		ranges = append(ranges, "10.0.0.0/8", "100.64.0.0/10", "172.16.0.0/12", "192.168.0.0/16", "198.18.0.0/15", "fc00::/7", "fec0::/10")
 	}
 	out := make([]*xdscorev3.CidrRange, 0, len(ranges))
 	for _, r := range ranges {
@@ -134,6 +142,33 @@ func bounded(out *routev3.Route, v model.View, p model.Port, r model.Route) {
 		}
 		out.TypedPerFilterConfig[dynamicHostFilter+string(s.Host)] = Any(&routev3.FilterConfig{Config: Any(perRoute)})
 		out.TypedPerFilterConfig[dynamicPortFilter] = Any(&routev3.FilterConfig{Config: dynamicPort(port)})
+	}
+}
+
+// resolving switches the filters of a dynamic service on for a whole host where its routes lead
+// to one such service. Envoy makes up its mind which filters a request passes by the route of
+// what the client sent: one that is chosen by the claims of a token comes later and would find
+// no filter, and answer 503. On other routes these filters do nothing. Of several services
+// each would resolve the names of the others.
+func resolving(routes []*routev3.Route) map[string]*anypb.Any {
+	name := ""
+	for _, r := range routes {
+		for filter := range r.GetTypedPerFilterConfig() {
+			switch {
+			case !strings.HasPrefix(filter, dynamicHostFilter) || filter == name:
+			case name != "":
+				return nil
+			default:
+				name = filter
+			}
+		}
+	}
+	if name == "" {
+		return nil
+	}
+	return map[string]*anypb.Any{
+		name:              Any(&routev3.FilterConfig{Config: Any(&dfphttpv3.PerRouteConfig{})}),
+		dynamicPortFilter: Any(&routev3.FilterConfig{Config: Any(&setfilterstatev3.Config{})}),
 	}
 }
 

@@ -23,9 +23,7 @@ func listeners(v model.View, d delivery) []*listenerv3.Listener {
 		case p.Traffic == model.HTTP:
 			out = append(out, listener(p, d))
 		case len(p.Chains) > 0:
-			if l := chainListener(v, p, d); len(l.GetFilterChains()) > 0 {
-				out = append(out, l)
-			}
+			out = append(out, chainListener(v, p, d))
 		}
 	}
 	for _, l := range out {

@@ -23,6 +23,9 @@ const (
 	// RouteFilter has the route chosen again without the headers that ClaimHeadersFilter has
 	// removed. It is there where any are.
 	RouteFilter = "portreeve.choose_route"
+	// BoundFilter has the route chosen again after authorizers, which may overwrite the host. It is
+	// there where routes resolve hosts.
+	BoundFilter = "portreeve.choose_route.resolved"
 	// HostFilter denies a host that is none. It is there where a policy decides by hosts.
 	HostFilter = "envoy.filters.http.rbac.host"
 	// JWTFilter verifies tokens.
@@ -70,7 +73,7 @@ func policyFilters(v model.View) []policyFilter {
 		// Before all that decide by the host, authorizers among them.
 		hostFilter(v),
 		// Before tokens, as under Istio: an authorizer sees them, verified or not.
-		customFilters(v), []policyFilter{
+		customFilters(v), boundFilter(v), []policyFilter{
 			// Writes the claims that the authorization filters read.
 			{name: JWTFilter, istio: JWTFilter, config: tokens, trace: from},
 			// Never decides, so it sees also what is denied below.
@@ -94,6 +97,15 @@ func (f policyFilter) inIstio() proto.Message {
 		return f.istioConfig
 	}
 	return f.config
+}
+
+// boundFilter holds what authorizers make of a host within the wildcards that bound routes to
+// resolved names: those were chosen by the client's own host.
+func boundFilter(v model.View) []policyFilter {
+	if len(v.ProviderNames()) == 0 || !slices.ContainsFunc(v.Services, model.Service.Dynamic) {
+		return nil
+	}
+	return []policyFilter{{name: BoundFilter, config: &setfilterstatev3.Config{ClearRouteCache: true}}}
 }
 
 func rbacPolicy(name string, v model.View, action securityv1beta1.AuthorizationPolicy_Action) policyFilter {

@@ -57,6 +57,7 @@ func virtualHost(v model.View, p model.Port, h model.VirtualHost, keys []string)
 	for _, r := range h.Routes {
 		out.Routes = append(out.Routes, routesPerToken(route(v, p, r), keys)...)
 	}
+	out.TypedPerFilterConfig = resolving(out.Routes)
 	return out
 }
 

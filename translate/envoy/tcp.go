@@ -22,12 +22,6 @@ func chainListener(v model.View, p model.Port, d delivery) *listenerv3.Listener 
 		out.ListenerFilters = []*listenerv3.ListenerFilter{tlsInspector()}
 	}
 	for _, c := range p.Chains {
-		if _, ok := tunnelOf(v, p, c); !ok {
-			continue
-		}
-		if _, ok := namedFilters(v, p, c); !ok {
-			continue
-		}
 		out.FilterChains = append(out.FilterChains, filterChain(v, p, c, d))
 	}
 	return out
@@ -35,6 +29,9 @@ func chainListener(v model.View, p model.Port, d delivery) *listenerv3.Listener 
 
 func filterChain(v model.View, p model.Port, c model.Chain, d delivery) *listenerv3.FilterChain {
 	out := &listenerv3.FilterChain{FilterChainMatch: chainMatch(c)}
+	if closed(v, p, c) {
+		return out
+	}
 	if c.HTTP != nil {
 		out.Filters = managerFilters(*c.HTTP, listenerName(p), d)
 	} else {
@@ -44,6 +41,14 @@ func filterChain(v model.View, p model.Port, c model.Chain, d delivery) *listene
 		setTLS(out, c.TLS, d)
 	}
 	return out
+}
+
+// closed reports a chain that leads nowhere. It takes its connections all the same, and Envoy
+// closes them for want of a filter: without it a chain for more names would send them on.
+func closed(v model.View, p model.Port, c model.Chain) bool {
+	_, tunnelled := tunnelOf(v, p, c)
+	_, named := namedFilters(v, p, c)
+	return !tunnelled || !named
 }
 
 // chainMatch takes TLS connections by the name that the client asks for. Unlike Istio's, the

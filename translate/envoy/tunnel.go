@@ -14,7 +14,7 @@ import (
 // tunnelOf returns how the connections of a chain reach the target through a proxy, or nil
 // where they go to the destination itself. It is false where the destinations of one route
 // differ in that: Envoy tunnels all connections of a chain or none, and bytes that are meant
-// for a target must not reach a proxy outside of a tunnel. The chain is then left out.
+// for a target must not reach a proxy outside of a tunnel. The chain is then closed.
 func tunnelOf(v model.View, p model.Port, c model.Chain) (*tcpproxyv3.TcpProxy_TunnelingConfig, bool) {
 	var out *tcpproxyv3.TcpProxy_TunnelingConfig
 	first := true

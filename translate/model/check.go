@@ -13,6 +13,7 @@ import (
 // meaning, and Istio accepts it, but mostly another was meant.
 func (m *Model) check() diag.List {
 	out := append(m.serverConflicts(), m.closedServers()...)
+	out = append(out, m.unaddressed()...)
 	out = append(append(out, m.takenNames()...), m.sameRoutes()...)
 	out = append(out, m.withoutCertificate()...)
 	out = append(out, m.checkCredentials()...)

@@ -75,7 +75,11 @@ func outscoped(rules []*resource.Resource) diag.List {
 		})
 		if j >= 0 {
 			spec := r.Spec.(*networkingv1alpha3.DestinationRule)
-			out = append(out, finding(diag.CodeRuleScopes, r, resource.Path{"spec"}, "%s is for %s too and has another exportTo: gateways that see both take nothing of this one", rules[i+1+j].Key, spec.GetHost()).
+			other, effect := rules[i+1+j], ""
+			if encrypts(spec.GetTrafficPolicy().GetTls()) && !encrypts(other.Spec.(*networkingv1alpha3.DestinationRule).GetTrafficPolicy().GetTls()) {
+				effect = ", and so speak to the host in plain text"
+			}
+			out = append(out, finding(diag.CodeRuleScopes, r, resource.Path{"spec"}, "%s is for %s too and has another exportTo: gateways that see both take nothing of this one%s", other.Key, spec.GetHost(), effect).
 				WithHint("the same exportTo in both, which puts them together, or namespaces that do not overlap"))
 		}
 	}

@@ -99,10 +99,7 @@ func over(base, policy *networkingv1alpha3.TrafficPolicy) *networkingv1alpha3.Tr
 	if base == nil || policy == nil {
 		return orElse(policy, base)
 	}
-	out := overlaid(base, &networkingv1alpha3.TrafficPolicy{
-		ConnectionPool: policy.GetConnectionPool(), OutlierDetection: policy.GetOutlierDetection(), LoadBalancer: policy.GetLoadBalancer(),
-		Tls: policy.GetTls(), ProxyProtocol: policy.GetProxyProtocol(), RetryBudget: policy.GetRetryBudget(),
-	}, 0)
+	out := overlaid(base, policy, 0)
 	if own := policy.GetLoadBalancer(); own != nil && own.GetLocalityLbSetting() == nil && base.GetLoadBalancer() != nil {
 		balancer := proto.Clone(own).(*networkingv1alpha3.LoadBalancerSettings)
 		// Not a copy: by being the service's own it is told from others.

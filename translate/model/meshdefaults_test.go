@@ -61,6 +61,27 @@ func TestBaseline(t *testing.T) {
 	}
 }
 
+// TestBaselineKeepsARule holds that a mesh which says something of every service takes nothing
+// of what a DestinationRule says, whatever a policy can have: without its tunnel, what is meant
+// for the target would reach the proxy itself.
+func TestBaselineKeepsARule(t *testing.T) {
+	written := &networkingv1alpha3.TrafficPolicy{}
+	for fields, i := written.ProtoReflect().Descriptor().Fields(), 0; i < fields.Len(); i++ {
+		if f := fields.Get(i); !f.IsList() {
+			written.ProtoReflect().Mutable(f)
+		}
+	}
+	base := fromJSON(t, `{"connectionPool": {"tcp": {"maxConnections": 7}}, "outlierDetection": {"interval": "7s"}}`, &networkingv1alpha3.TrafficPolicy{})
+	for name, r := range map[string]Rule{
+		"of a host":   {policy: written, base: base},
+		"of a subset": {Subsets: []*networkingv1alpha3.Subset{{Name: "v1", TrafficPolicy: written}}, base: base},
+	} {
+		if d := cmp.Diff(written, r.Policy(80, "v1"), protocmp.Transform()); d != "" {
+			t.Errorf("%s: policy differs (-want +got):\n%s", name, d)
+		}
+	}
+}
+
 // TestExportDefaults holds that the mesh's word counts for objects without one, and that the
 // objects given stay as they are.
 func TestExportDefaults(t *testing.T) {

@@ -11,19 +11,19 @@ import (
 // address counts in every form in which IPv6 carries it.
 func GuardedAddress(a netip.Addr) bool {
 	return slices.ContainsFunc(AddressForms(a), func(form netip.Addr) bool {
-		return form.IsLinkLocalUnicast() || form.IsLinkLocalMulticast() || slices.Contains(metadataAddresses(), form.String())
+		return form.IsLinkLocalUnicast() || form.IsLinkLocalMulticast() || slices.Contains(MetadataAddresses(), form)
 	})
 }
 
-// metadataAddresses are those of the clouds' metadata services that are not link-local.
-func metadataAddresses() []string {
-	return []string{
-		"100.100.100.200", // Alibaba Cloud
-		"168.63.129.16",   // Azure
-		"192.0.0.192",     // Oracle Cloud
-		"fd00:ec2::254",   // AWS
-		"fd20:ce::254",    // Google Cloud
-		"fd00:42::42",     // Scaleway
+// MetadataAddresses are those of the clouds' metadata services that are not link-local.
+func MetadataAddresses() []netip.Addr {
+	return []netip.Addr{
+		netip.MustParseAddr("100.100.100.200"), // Alibaba Cloud
+		netip.MustParseAddr("168.63.129.16"),   // Azure
+		netip.MustParseAddr("192.0.0.192"),     // Oracle Cloud
+		netip.MustParseAddr("fd00:ec2::254"),   // AWS
+		netip.MustParseAddr("fd20:ce::254"),    // Google Cloud
+		netip.MustParseAddr("fd00:42::42"),     // Scaleway
 	}
 }
 

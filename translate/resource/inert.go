@@ -4,6 +4,9 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
 
 	"github.com/portreeve/portreeve/internal/diag"
 	"github.com/portreeve/portreeve/translate/source"
@@ -117,16 +120,31 @@ func (k inert) refuses(c *checker) (diag.Scope, bool) {
 func filterRefused(c *checker) (diag.Scope, bool) { return c.filterReach(), true }
 
 // extensionRefused tells the extensions that guard by their phase. One that is none of the
-// phases which do not is taken for one that does.
+// phases which do not is taken for one that does, and so is one whose phase cannot be read.
 func extensionRefused(c *checker) (diag.Scope, bool) {
-	phase := at(c.origin.Document.Root, "spec", "phase")
-	if phase == nil || isNull(phase) || slices.Contains([]string{"UNSPECIFIED_PHASE", "STATS"}, phase.Value) {
+	spec := at(c.origin.Document.Root, "spec")
+	if spec == nil || isNull(spec) {
+		return diag.Limited(), false
+	}
+	switch phase := child(spec, "phase"); {
+	case phase == nil && (spec.Kind != yaml.MappingNode || misspelled(spec, "phase")):
+	case phase == nil, isNull(phase), slices.Contains([]string{"UNSPECIFIED_PHASE", "STATS"}, phase.Value):
 		return diag.Limited(), false
 	}
 	if !c.meta.valid {
 		return diag.Scope{}, true
 	}
 	return policyReach(c), true
+}
+
+// misspelled reports a field that is the one that is meant but for its case.
+func misspelled(node *yaml.Node, field string) bool {
+	for i := 0; i+1 < len(node.Content); i += 2 {
+		if strings.EqualFold(node.Content[i].Value, field) {
+			return true
+		}
+	}
+	return false
 }
 
 // filterReach is the workloads of its namespace that an EnvoyFilter selects, or every
