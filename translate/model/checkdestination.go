@@ -96,7 +96,7 @@ func seenTogether(a, b *resource.Resource) bool {
 
 // within returns the definitions whose hosts a host of a DestinationRule contains.
 func (r *registry) within(host Host) []definition {
-	if !strings.HasPrefix(string(host), "*") {
+	if !host.Wildcard() {
 		return r.of(host)
 	}
 	var out []definition
@@ -133,14 +133,8 @@ func emptySubsets(r *resource.Resource, services []definition) diag.List {
 // checkDestinations warns of routes to a port or subset that their service does not have.
 func (m *Model) checkDestinations() diag.List {
 	var out diag.List
-	seen := map[*resource.Resource]bool{}
-	for _, routes := range m.routes {
-		for _, vs := range routes {
-			if !seen[vs] {
-				seen[vs] = true
-				out = append(out, m.destinationsOf(vs)...)
-			}
-		}
+	for vs := range m.bound() {
+		out = append(out, m.destinationsOf(vs)...)
 	}
 	for d, indices := range m.delegates.served {
 		for i := range indices {

@@ -23,14 +23,8 @@ func (m *Model) checkDynamic() diag.List {
 		return nil
 	}
 	out := m.idleSettings()
-	seen := map[*resource.Resource]bool{}
-	for _, routes := range m.routes {
-		for _, vs := range routes {
-			if !seen[vs] {
-				seen[vs] = true
-				out = append(out, m.unbounded(vs, dynamic)...)
-			}
-		}
+	for vs := range m.bound() {
+		out = append(out, m.unbounded(vs, dynamic)...)
 	}
 	return out
 }
@@ -122,8 +116,7 @@ func (m *Model) unboundedNames(vs *resource.Resource, at resource.Path, r *netwo
 	return out
 }
 
-// idleSettings warns of what a DestinationRule says of a dynamic host in vain: its endpoints
-// are not known, so none is chosen, and whose bytes are in TLS already is not spoken to in TLS.
+// idleSettings warns of what a DestinationRule says of a dynamic host in vain.
 func (m *Model) idleSettings() diag.List {
 	var out diag.List
 	for _, hosts := range m.rules {
@@ -133,15 +126,7 @@ func (m *Model) idleSettings() diag.List {
 					continue
 				}
 				for _, r := range rules {
-					spec := r.Spec.(*networkingv1alpha3.DestinationRule)
-					if spec.GetTrafficPolicy().GetLoadBalancer() != nil {
-						out = append(out, finding(diag.CodeIgnoredField, r, resource.Path{"spec", "trafficPolicy", "loadBalancer"},
-							"the loadBalancer has no effect on %s, whose addresses come with the name that a client says", d.Host).WithHint("leave it out"))
-					}
-					if i := slices.IndexFunc(d.Ports, func(p ServicePort) bool { return strings.EqualFold(p.Protocol, "TLS") }); i >= 0 && encrypts(merged([]*resource.Resource{r}).Policy(d.Ports[i].Number, "").GetTls()) {
-						out = append(out, finding(diag.CodeDynamicUnbounded, r, resource.Path{"spec", "trafficPolicy"},
-							"port %d of %s forwards TLS of clients and cannot speak TLS itself, so its connections are closed", d.Ports[i].Number, d.Host).WithHint("portLevelSettings for the other ports alone"))
-					}
+					out = append(out, idleFor(r, d)...)
 				}
 			}
 		}
@@ -149,6 +134,19 @@ func (m *Model) idleSettings() diag.List {
 	return out
 }
 
-func encrypts(tls *networkingv1alpha3.ClientTLSSettings) bool {
-	return tls.GetMode() == networkingv1alpha3.ClientTLSSettings_SIMPLE || tls.GetMode() == networkingv1alpha3.ClientTLSSettings_MUTUAL
+// idleFor does so of one rule and host: its endpoints are not known, so none is chosen, and
+// whose bytes are in TLS already is not spoken to in TLS.
+func idleFor(r *resource.Resource, d definition) diag.List {
+	var out diag.List
+	spec := r.Spec.(*networkingv1alpha3.DestinationRule)
+	if spec.GetTrafficPolicy().GetLoadBalancer() != nil {
+		out = append(out, finding(diag.CodeIgnoredField, r, resource.Path{"spec", "trafficPolicy", "loadBalancer"},
+			"the loadBalancer has no effect on %s, whose addresses come with the name that a client says", d.Host).WithHint("leave it out"))
+	}
+	i := slices.IndexFunc(d.Ports, func(p ServicePort) bool { return strings.EqualFold(p.Protocol, "TLS") })
+	if i >= 0 && speaksTLS(merged([]*resource.Resource{r}).Policy(d.Ports[i].Number, "").GetTls()) {
+		out = append(out, finding(diag.CodeDynamicUnbounded, r, resource.Path{"spec", "trafficPolicy"},
+			"port %d of %s forwards TLS of clients and cannot speak TLS itself, so its connections are closed", d.Ports[i].Number, d.Host).WithHint("portLevelSettings for the other ports alone"))
+	}
+	return out
 }

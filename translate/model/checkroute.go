@@ -23,17 +23,16 @@ func (m *Model) checkRoutes() diag.List {
 			known[key.Namespace+"/"+key.Name] = true
 		}
 	}
-	seen := map[*resource.Resource]bool{}
 	for name, services := range m.routes {
-		for _, vs := range services {
-			if !known[name] {
-				out = append(out, m.unknownGateway(vs, name))
-			}
-			if !seen[vs] {
-				seen[vs] = true
-				out = append(out, m.unknownServices(vs)...)
-			}
+		if known[name] {
+			continue
 		}
+		for _, vs := range services {
+			out = append(out, m.unknownGateway(vs, name))
+		}
+	}
+	for vs := range m.bound() {
+		out = append(out, m.unknownServices(vs)...)
 	}
 	for d, indices := range m.delegates.served {
 		for i := range indices {

@@ -18,14 +18,8 @@ func (m *Model) checkTunnels() diag.List {
 		return nil
 	}
 	var out diag.List
-	seen := map[*resource.Resource]bool{}
-	for _, routes := range m.routes {
-		for _, vs := range routes {
-			if !seen[vs] {
-				seen[vs] = true
-				out = append(out, m.tunnelsOf(vs)...)
-			}
-		}
+	for vs := range m.bound() {
+		out = append(out, m.tunnelsOf(vs)...)
 	}
 	return out
 }

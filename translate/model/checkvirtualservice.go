@@ -1,6 +1,7 @@
 package model
 
 import (
+	"iter"
 	"maps"
 	"regexp/syntax"
 	"slices"
@@ -16,7 +17,7 @@ import (
 // verified, headers that only claims may write, and preflights that policy refuses.
 func (c *checks) virtualServices() diag.List {
 	var out diag.List
-	for _, vs := range c.bound() {
+	for vs := range c.bound() {
 		gateways := c.gatewaysOf(vs)
 		for i, r := range httpOf(vs) {
 			path := resource.Path{"spec", "http", i}
@@ -37,15 +38,16 @@ func (c *checks) virtualServices() diag.List {
 	return out
 }
 
-// bound returns the VirtualServices that name a Gateway, in order.
-func (m *Model) bound() []*resource.Resource {
+// bound yields the VirtualServices that name a Gateway, each once, in no order: findings are
+// sorted later.
+func (m *Model) bound() iter.Seq[*resource.Resource] {
 	seen := map[*resource.Resource]bool{}
 	for _, services := range m.routes {
 		for _, vs := range services {
 			seen[vs] = true
 		}
 	}
-	return slices.SortedFunc(maps.Keys(seen), compareAge)
+	return maps.Keys(seen)
 }
 
 // gatewaysOf returns the Gateways that a VirtualService names and that there are.
