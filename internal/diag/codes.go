@@ -352,7 +352,7 @@ func Codes() []Info { //nolint:funlen // one table
 		{CodeDynamicUnbounded, Warning, "A route to a host with the resolution DYNAMIC_DNS is not bounded by the host's wildcard; it is not served.", "One destination, and names within the wildcard."},
 		{CodeMeshOnly, Warning, "A VirtualService names no Gateway, so it is for the sidecars of a mesh; it does nothing on a gateway.", "gateways, with the name of a Gateway."},
 		{CodeCertificateEvaded, Warning, "A host that a server demands a client certificate for is answered for by a server of another port without one.", "httpsRedirect, other hosts on the other server, or a VirtualService for each."},
-		{CodeRuleScopes, Warning, "Two DestinationRules of a namespace for one host have different exportTo; a gateway that sees both takes the younger one alone.", "The same exportTo in both, or namespaces that do not overlap."},
+		{CodeRuleScopes, Warning, "Two DestinationRules of a namespace for one host have different exportTo; a gateway that sees both takes nothing of the one whose exportTo came up first.", "The same exportTo in both, or namespaces that do not overlap."},
 		{CodeMesh, Error, "The mesh configuration is not one bare MeshConfig.", "The fields of MeshConfig at the top level of one document."},
 		{CodeMeshName, Error, "A namespace, trust domain or provider name of the mesh configuration is not valid, or two providers have one name.", "Lower-case letters, digits and -, each provider name once."},
 		{CodeMeshService, Error, "The service of an extension provider is not valid.", "host or namespace/host."},

@@ -62,21 +62,31 @@ func overruled(rules []*resource.Resource) diag.List {
 	return out
 }
 
-// outscoped warns of a DestinationRule that does not count where a younger one for the same host
-// is seen too, because its exportTo is another.
+// outscoped warns of a DestinationRule that does not count where others for the same host are
+// seen too, because their exportTo is another and came up after its own (ofOneScope).
 func outscoped(rules []*resource.Resource) diag.List {
+	rules = slices.DeleteFunc(slices.Clone(rules), func(r *resource.Resource) bool {
+		return r.Spec.(*networkingv1alpha3.DestinationRule).GetWorkloadSelector() != nil
+	})
+	firsts := firstOfEachScope(rules)
 	var out diag.List
-	for i, r := range rules {
-		if r.Spec.(*networkingv1alpha3.DestinationRule).GetWorkloadSelector() != nil {
-			continue
-		}
-		j := slices.IndexFunc(rules[i+1:], func(o *resource.Resource) bool {
-			return o.Spec.(*networkingv1alpha3.DestinationRule).GetWorkloadSelector() == nil && scopeOf(o) != scopeOf(r) && seenTogether(r, o)
-		})
-		if j >= 0 {
-			spec := r.Spec.(*networkingv1alpha3.DestinationRule)
-			out = append(out, finding(diag.CodeRuleScopes, r, resource.Path{"spec"}, "%s is for %s too and has another exportTo: gateways that see both take nothing of this one", rules[i+1+j].Key, spec.GetHost()).
+	for _, r := range rules {
+		later := firsts[slices.IndexFunc(firsts, func(o *resource.Resource) bool { return scopeOf(o) == scopeOf(r) })+1:]
+		if i := slices.IndexFunc(later, func(o *resource.Resource) bool { return seenTogether(r, o) }); i >= 0 {
+			host := r.Spec.(*networkingv1alpha3.DestinationRule).GetHost()
+			out = append(out, finding(diag.CodeRuleScopes, r, resource.Path{"spec"}, "%s is for %s too and has another exportTo: gateways that see both take nothing of this one", later[i].Key, host).
 				WithHint("the same exportTo in both, which puts them together, or namespaces that do not overlap"))
+		}
+	}
+	return out
+}
+
+// firstOfEachScope returns the first of the rules with each exportTo, in their order.
+func firstOfEachScope(rules []*resource.Resource) []*resource.Resource {
+	var out []*resource.Resource
+	for _, r := range rules {
+		if !slices.ContainsFunc(out, func(o *resource.Resource) bool { return scopeOf(o) == scopeOf(r) }) {
+			out = append(out, r)
 		}
 	}
 	return out
