@@ -107,7 +107,7 @@ func refusedRanges(s model.Service) []*xdscorev3.CidrRange {
 func bounded(out *routev3.Route, v model.View, p model.Port, r model.Route) {
 	for i, d := range r.HTTP.GetRoute() {
 		s, port, dynamic := v.Dynamic(d.GetDestination(), r.Hosts[i], p.Number)
-		if !dynamic || !receives(r.HTTP.GetRoute(), d) {
+		if !dynamic || !model.Receives(r.HTTP.GetRoute(), d) {
 			continue
 		}
 		if out.GetRoute().GetCluster() == "" || port.Number == 0 {

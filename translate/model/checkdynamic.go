@@ -52,11 +52,17 @@ func (m *Model) unbounded(vs *resource.Resource, dynamic map[Host]ServicePort) d
 
 func (m *Model) unboundedRequests(vs *resource.Resource, at resource.Path, r *networkingv1alpha3.HTTPRoute, dynamic map[Host]ServicePort) diag.List {
 	var out diag.List
+	receiving := 0
+	for _, d := range r.GetRoute() {
+		if Receives(r.GetRoute(), d) {
+			receiving++
+		}
+	}
 	for j, host := range resolved(m.settings, vs.Namespace, r.GetRoute()) {
 		port, is := dynamic[host]
 		switch rewritten := rewrittenHost(r); {
-		case !is:
-		case len(r.GetRoute()) > 1:
+		case !is || !Receives(r.GetRoute(), r.GetRoute()[j]):
+		case receiving > 1:
 			out = append(out, finding(diag.CodeDynamicUnbounded, vs, at.Field("route", j, "destination", "host"),
 				"a host with the resolution DYNAMIC_DNS cannot be one of several destinations, so the route answers 503").WithHint("a route of its own, with a match of the authority"))
 		case rewritten != "" && !port.Resolvable(host, rewritten):

@@ -48,6 +48,9 @@ func (m *Model) tunnelsOf(vs *resource.Resource) diag.List {
 func (m *Model) mixedTunnels(vs *resource.Resource, path resource.Path, route []*networkingv1alpha3.RouteDestination) diag.List {
 	var first []target
 	for j, host := range resolved(m.settings, vs.Namespace, route) {
+		if !Receives(route, route[j]) {
+			continue
+		}
 		tunnels := m.tunnels(host, route[j].GetDestination().GetSubset())
 		if first == nil {
 			first = tunnels
