@@ -144,24 +144,19 @@ func emptySubsets(r *resource.Resource, services []definition) diag.List {
 func (m *Model) checkDestinations() diag.List {
 	var out diag.List
 	for vs := range m.bound() {
-		out = append(out, m.destinationsOf(vs)...)
+		out = append(out, m.connectionDestinations(vs)...)
 	}
-	for d, indices := range m.delegates.served {
-		for i := range indices {
-			out = append(out, m.httpDestinations(d, i)...)
-		}
+	for vs, i := range m.servedHTTP() {
+		out = append(out, m.httpDestinations(vs, i)...)
 	}
 	return out
 }
 
-func (m *Model) destinationsOf(vs *resource.Resource) diag.List {
+func (m *Model) connectionDestinations(vs *resource.Resource) diag.List {
 	spec := vs.Spec.(*networkingv1alpha3.VirtualService)
 	var out diag.List
 	add := func(kind string, i, j int, d *networkingv1alpha3.Destination, effect string) {
 		out = append(out, m.destination(vs, resource.Path{"spec", kind, i, "route", j, "destination"}, d, effect)...)
-	}
-	for i := range spec.GetHttp() {
-		out = append(out, m.httpDestinations(vs, i)...)
 	}
 	for i, r := range spec.GetTls() {
 		for j, d := range r.GetRoute() {

@@ -24,18 +24,17 @@ func (m *Model) checkDynamic() diag.List {
 	}
 	out := m.idleSettings()
 	for vs := range m.bound() {
-		out = append(out, m.unbounded(vs, dynamic)...)
+		out = append(out, m.unboundedConnections(vs, dynamic)...)
+	}
+	for vs, i := range m.servedHTTP() {
+		out = append(out, m.unboundedRequests(vs, resource.Path{"spec", "http", i}, httpOf(vs)[i], dynamic)...)
 	}
 	return out
 }
 
-// unbounded collects the findings about one VirtualService.
-func (m *Model) unbounded(vs *resource.Resource, dynamic map[Host]ServicePort) diag.List {
+func (m *Model) unboundedConnections(vs *resource.Resource, dynamic map[Host]ServicePort) diag.List {
 	spec := vs.Spec.(*networkingv1alpha3.VirtualService)
 	var out diag.List
-	for i, r := range spec.GetHttp() {
-		out = append(out, m.unboundedRequests(vs, resource.Path{"spec", "http", i}, r, dynamic)...)
-	}
 	for i, r := range spec.GetTls() {
 		out = append(out, m.unboundedNames(vs, resource.Path{"spec", "tls", i}, r, dynamic)...)
 	}

@@ -32,12 +32,10 @@ func (m *Model) checkRoutes() diag.List {
 		}
 	}
 	for vs := range m.bound() {
-		out = append(out, m.unknownServices(vs)...)
+		out = append(out, m.unknownConnections(vs)...)
 	}
-	for d, indices := range m.delegates.served {
-		for i := range indices {
-			out = append(out, m.unknownHTTP(d, i)...)
-		}
+	for vs, i := range m.servedHTTP() {
+		out = append(out, m.unknownHTTP(vs, i)...)
 	}
 	return out
 }
@@ -54,12 +52,9 @@ func (m *Model) unknownGateway(vs *resource.Resource, name string) diag.Diagnost
 		WithHint("write the name of a Gateway as name or namespace/name")
 }
 
-func (m *Model) unknownServices(vs *resource.Resource) diag.List {
+func (m *Model) unknownConnections(vs *resource.Resource) diag.List {
 	spec := vs.Spec.(*networkingv1alpha3.VirtualService)
 	var out diag.List
-	for i := range spec.GetHttp() {
-		out = append(out, m.unknownHTTP(vs, i)...)
-	}
 	for i, r := range spec.GetTls() {
 		out = append(out, m.unknownHosts(vs, resource.Path{"spec", "tls", i}, resolved(m.settings, vs.Namespace, r.GetRoute()), "its connections are closed")...)
 	}

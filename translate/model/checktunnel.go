@@ -21,6 +21,9 @@ func (m *Model) checkTunnels() diag.List {
 	for vs := range m.bound() {
 		out = append(out, m.tunnelsOf(vs)...)
 	}
+	for vs, i := range m.servedHTTP() {
+		out = append(out, m.idleTunnels(vs, i)...)
+	}
 	return out
 }
 
@@ -33,13 +36,16 @@ func (m *Model) tunnelsOf(vs *resource.Resource) diag.List {
 	for i, r := range spec.GetTcp() {
 		out = append(out, m.mixedTunnels(vs, resource.Path{"spec", "tcp", i, "route"}, r.GetRoute())...)
 	}
-	for i, r := range spec.GetHttp() {
-		for j, host := range resolved(m.settings, vs.Namespace, r.GetRoute()) {
-			d := r.GetRoute()[j].GetDestination()
-			if tunnels := m.tunnels(host, d.GetSubset()); len(tunnels) > 1 || len(tunnels) == 1 && tunnels[0] != (target{}) {
-				out = append(out, finding(diag.CodeTunnelUnused, vs, resource.Path{"spec", "http", i, "route", j, "destination", "host"},
-					"the tunnel of the DestinationRule for %s is for tcp and tls routes: these requests go to its endpoints themselves", host).WithHint("a tcp route of a TCP server, or a DestinationRule without tunnel"))
-			}
+	return out
+}
+
+func (m *Model) idleTunnels(vs *resource.Resource, index int) diag.List {
+	var out diag.List
+	route := httpOf(vs)[index].GetRoute()
+	for j, host := range resolved(m.settings, vs.Namespace, route) {
+		if tunnels := m.tunnels(host, route[j].GetDestination().GetSubset()); len(tunnels) > 1 || tunnels[0] != (target{}) {
+			out = append(out, finding(diag.CodeTunnelUnused, vs, resource.Path{"spec", "http", index, "route", j, "destination", "host"},
+				"the tunnel of the DestinationRule for %s is for tcp and tls routes: these requests go to its endpoints themselves", host).WithHint("a tcp route of a TCP server, or a DestinationRule without tunnel"))
 		}
 	}
 	return out
@@ -85,7 +91,7 @@ type target struct {
 }
 
 // tunnels returns what the DestinationRules for a host say of a subset's tunnel, whichever
-// gateway they are for.
+// gateway they are for: at least one thing, which may be no tunnel.
 func (m *Model) tunnels(host Host, subset string) []target {
 	found := map[target]bool{}
 	for _, hosts := range m.rules {

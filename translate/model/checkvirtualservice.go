@@ -50,6 +50,27 @@ func (m *Model) bound() iter.Seq[*resource.Resource] {
 	return maps.Keys(seen)
 }
 
+// servedHTTP yields the HTTP routes that are for some Gateway, as a VirtualService and the
+// index in it: those that name one and, of those that they delegate to, what is part of them.
+func (m *Model) servedHTTP() iter.Seq2[*resource.Resource, int] {
+	return func(yield func(*resource.Resource, int) bool) {
+		for vs := range m.bound() {
+			for i := range httpOf(vs) {
+				if !yield(vs, i) {
+					return
+				}
+			}
+		}
+		for d, indices := range m.delegates.served {
+			for i := range indices {
+				if !yield(d, i) {
+					return
+				}
+			}
+		}
+	}
+}
+
 // gatewaysOf returns the Gateways that a VirtualService names and that there are.
 func (m *Model) gatewaysOf(vs *resource.Resource) []*resource.Resource {
 	names := gatewayNames(vs.Spec.(*networkingv1alpha3.VirtualService), vs.Namespace)
