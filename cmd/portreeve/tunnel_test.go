@@ -69,7 +69,7 @@ func tunnelProxy(t testing.TB, method string, certificates ...tls.Certificate) (
 		s.Start()
 	}
 	t.Cleanup(s.Close)
-	return s.URL[strings.LastIndexByte(s.URL, ':')+1:], asked
+	return portOf(s), asked
 }
 
 // tunnelled is a DestinationRule with a tunnel.
