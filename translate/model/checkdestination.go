@@ -143,30 +143,13 @@ func emptySubsets(r *resource.Resource, services []definition) diag.List {
 // checkDestinations warns of routes to a port or subset that their service does not have.
 func (m *Model) checkDestinations() diag.List {
 	var out diag.List
-	for vs := range m.bound() {
-		out = append(out, m.connectionDestinations(vs)...)
+	for vs, r := range m.servedConnections() {
+		for j, d := range r.route {
+			out = append(out, m.destination(vs, r.path.Field("route", j, "destination"), d.GetDestination(), "its connections are closed")...)
+		}
 	}
 	for vs, i := range m.servedHTTP() {
 		out = append(out, m.httpDestinations(vs, i)...)
-	}
-	return out
-}
-
-func (m *Model) connectionDestinations(vs *resource.Resource) diag.List {
-	spec := vs.Spec.(*networkingv1alpha3.VirtualService)
-	var out diag.List
-	add := func(kind string, i, j int, d *networkingv1alpha3.Destination, effect string) {
-		out = append(out, m.destination(vs, resource.Path{"spec", kind, i, "route", j, "destination"}, d, effect)...)
-	}
-	for i, r := range spec.GetTls() {
-		for j, d := range r.GetRoute() {
-			add("tls", i, j, d.GetDestination(), "its connections are closed")
-		}
-	}
-	for i, r := range spec.GetTcp() {
-		for j, d := range r.GetRoute() {
-			add("tcp", i, j, d.GetDestination(), "its connections are closed")
-		}
 	}
 	return out
 }

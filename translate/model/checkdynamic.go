@@ -13,10 +13,10 @@ import (
 // checkDynamic warns of routes to dynamic services that cannot be bounded by their wildcard:
 // they are not served.
 func (m *Model) checkDynamic() diag.List {
-	dynamic := map[Host]ServicePort{}
+	dynamic := map[Host]Service{}
 	for _, d := range m.services.definitions {
 		if d.Dynamic() && len(d.Ports) > 0 {
-			dynamic[d.Host] = d.Ports[0]
+			dynamic[d.Host] = d.Service
 		}
 	}
 	if len(dynamic) == 0 {
@@ -32,7 +32,7 @@ func (m *Model) checkDynamic() diag.List {
 	return out
 }
 
-func (m *Model) unboundedConnections(vs *resource.Resource, dynamic map[Host]ServicePort) diag.List {
+func (m *Model) unboundedConnections(vs *resource.Resource, dynamic map[Host]Service) diag.List {
 	spec := vs.Spec.(*networkingv1alpha3.VirtualService)
 	var out diag.List
 	for i, r := range spec.GetTls() {
@@ -49,7 +49,7 @@ func (m *Model) unboundedConnections(vs *resource.Resource, dynamic map[Host]Ser
 	return out
 }
 
-func (m *Model) unboundedRequests(vs *resource.Resource, at resource.Path, r *networkingv1alpha3.HTTPRoute, dynamic map[Host]ServicePort) diag.List {
+func (m *Model) unboundedRequests(vs *resource.Resource, at resource.Path, r *networkingv1alpha3.HTTPRoute, dynamic map[Host]Service) diag.List {
 	var out diag.List
 	receiving := 0
 	for _, d := range r.GetRoute() {
@@ -58,13 +58,13 @@ func (m *Model) unboundedRequests(vs *resource.Resource, at resource.Path, r *ne
 		}
 	}
 	for j, host := range resolved(m.settings, vs.Namespace, r.GetRoute()) {
-		port, is := dynamic[host]
+		s, is := dynamic[host]
 		switch rewritten := rewrittenHost(r); {
 		case !is || !Receives(r.GetRoute(), r.GetRoute()[j]):
 		case receiving > 1:
 			out = append(out, finding(diag.CodeDynamicUnbounded, vs, at.Field("route", j, "destination", "host"),
 				"a host with the resolution DYNAMIC_DNS cannot be one of several destinations, so the route answers 503").WithHint("a route of its own, with a match of the authority"))
-		case rewritten != "" && !port.Resolvable(host, rewritten):
+		case rewritten != "" && !s.targetOf(r.GetRoute()[j].GetDestination()).Resolvable(host, rewritten):
 			out = append(out, finding(diag.CodeDynamicUnbounded, vs, at.Field("route", j, "destination", "host"),
 				"the route rewrites the host to %s, which is not a name within %s, so it answers 503", rewritten, host).WithHint("a name that the destination's host stands for"))
 		}
@@ -75,6 +75,15 @@ func (m *Model) unboundedRequests(vs *resource.Resource, at resource.Path, r *ne
 		}
 	}
 	return out
+}
+
+// targetOf returns the port that a destination names, or where it names none, or one that is
+// not there, the first.
+func (s Service) targetOf(d *networkingv1alpha3.Destination) ServicePort {
+	if p, ok := s.Port(d.GetPort().GetNumber()); ok {
+		return p
+	}
+	return s.Ports[0]
 }
 
 // rewrittenHost returns the host that a route with one destination tells it, or "" for the
@@ -99,7 +108,7 @@ func rewrittenHost(r *networkingv1alpha3.HTTPRoute) string {
 	return ""
 }
 
-func (m *Model) unboundedNames(vs *resource.Resource, at resource.Path, r *networkingv1alpha3.TLSRoute, dynamic map[Host]ServicePort) diag.List {
+func (m *Model) unboundedNames(vs *resource.Resource, at resource.Path, r *networkingv1alpha3.TLSRoute, dynamic map[Host]Service) diag.List {
 	var out diag.List
 	for j, host := range resolved(m.settings, vs.Namespace, r.GetRoute()) {
 		if _, is := dynamic[host]; !is {
@@ -111,7 +120,7 @@ func (m *Model) unboundedNames(vs *resource.Resource, at resource.Path, r *netwo
 		}
 		for k, match := range r.GetMatch() {
 			for n, name := range match.GetSniHosts() {
-				if !Host(strings.ToLower(name)).within(host) {
+				if !Host(asked(name)).within(host) {
 					out = append(out, finding(diag.CodeDynamicUnbounded, vs, at.Field("match", k, "sniHosts", n),
 						"%s is not within %s, so its connections are closed", name, host).WithHint("names that the destination's host stands for"))
 				}

@@ -31,8 +31,8 @@ func (m *Model) checkRoutes() diag.List {
 			out = append(out, m.unknownGateway(vs, name))
 		}
 	}
-	for vs := range m.bound() {
-		out = append(out, m.unknownConnections(vs)...)
+	for vs, r := range m.servedConnections() {
+		out = append(out, m.unknownHosts(vs, r.path, resolved(m.settings, vs.Namespace, r.route), "its connections are closed")...)
 	}
 	for vs, i := range m.servedHTTP() {
 		out = append(out, m.unknownHTTP(vs, i)...)
@@ -50,18 +50,6 @@ func (m *Model) unknownGateway(vs *resource.Resource, name string) diag.Diagnost
 	}
 	return finding(diag.CodeUnknownGateway, vs, path, "no Gateway %s is defined, so these routes are not served there", name).
 		WithHint("write the name of a Gateway as name or namespace/name")
-}
-
-func (m *Model) unknownConnections(vs *resource.Resource) diag.List {
-	spec := vs.Spec.(*networkingv1alpha3.VirtualService)
-	var out diag.List
-	for i, r := range spec.GetTls() {
-		out = append(out, m.unknownHosts(vs, resource.Path{"spec", "tls", i}, resolved(m.settings, vs.Namespace, r.GetRoute()), "its connections are closed")...)
-	}
-	for i, r := range spec.GetTcp() {
-		out = append(out, m.unknownHosts(vs, resource.Path{"spec", "tcp", i}, resolved(m.settings, vs.Namespace, r.GetRoute()), "its connections are closed")...)
-	}
-	return out
 }
 
 func (m *Model) unknownHTTP(vs *resource.Resource, index int) diag.List {

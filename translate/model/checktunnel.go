@@ -18,23 +18,11 @@ func (m *Model) checkTunnels() diag.List {
 		return nil
 	}
 	var out diag.List
-	for vs := range m.bound() {
-		out = append(out, m.tunnelsOf(vs)...)
+	for vs, r := range m.servedConnections() {
+		out = append(out, m.mixedTunnels(vs, r)...)
 	}
 	for vs, i := range m.servedHTTP() {
 		out = append(out, m.idleTunnels(vs, i)...)
-	}
-	return out
-}
-
-func (m *Model) tunnelsOf(vs *resource.Resource) diag.List {
-	spec := vs.Spec.(*networkingv1alpha3.VirtualService)
-	var out diag.List
-	for i, r := range spec.GetTls() {
-		out = append(out, m.mixedTunnels(vs, resource.Path{"spec", "tls", i, "route"}, r.GetRoute())...)
-	}
-	for i, r := range spec.GetTcp() {
-		out = append(out, m.mixedTunnels(vs, resource.Path{"spec", "tcp", i, "route"}, r.GetRoute())...)
 	}
 	return out
 }
@@ -51,18 +39,18 @@ func (m *Model) idleTunnels(vs *resource.Resource, index int) diag.List {
 	return out
 }
 
-func (m *Model) mixedTunnels(vs *resource.Resource, path resource.Path, route []*networkingv1alpha3.RouteDestination) diag.List {
+func (m *Model) mixedTunnels(vs *resource.Resource, r connectionRoute) diag.List {
 	var first []target
-	for j, host := range resolved(m.settings, vs.Namespace, route) {
-		if !Receives(route, route[j]) {
+	for j, host := range resolved(m.settings, vs.Namespace, r.route) {
+		if !Receives(r.route, r.route[j]) {
 			continue
 		}
-		tunnels := m.tunnels(host, route[j].GetDestination().GetSubset())
+		tunnels := m.tunnels(host, r.route[j].GetDestination().GetSubset())
 		if first == nil {
 			first = tunnels
 		}
 		if !slices.Equal(first, tunnels) {
-			return diag.List{finding(diag.CodeTunnelMixed, vs, path.Field(j, "destination", "host"),
+			return diag.List{finding(diag.CodeTunnelMixed, vs, r.path.Field("route", j, "destination", "host"),
 				"%s and the destinations before it are not tunnelled to the same target, so the connections of the route are closed", host).WithHint("one tunnel for all destinations of a route, or a route for each")}
 		}
 	}

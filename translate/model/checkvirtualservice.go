@@ -71,6 +71,31 @@ func (m *Model) servedHTTP() iter.Seq2[*resource.Resource, int] {
 	}
 }
 
+// connectionRoute is the destinations of a tls or tcp route, and where it stands.
+type connectionRoute struct {
+	path  resource.Path
+	route []*networkingv1alpha3.RouteDestination
+}
+
+// servedConnections yields the tls and tcp routes of the VirtualServices that name a Gateway.
+func (m *Model) servedConnections() iter.Seq2[*resource.Resource, connectionRoute] {
+	return func(yield func(*resource.Resource, connectionRoute) bool) {
+		for vs := range m.bound() {
+			spec := vs.Spec.(*networkingv1alpha3.VirtualService)
+			for i, r := range spec.GetTls() {
+				if !yield(vs, connectionRoute{resource.Path{"spec", "tls", i}, r.GetRoute()}) {
+					return
+				}
+			}
+			for i, r := range spec.GetTcp() {
+				if !yield(vs, connectionRoute{resource.Path{"spec", "tcp", i}, r.GetRoute()}) {
+					return
+				}
+			}
+		}
+	}
+}
+
 // gatewaysOf returns the Gateways that a VirtualService names and that there are.
 func (m *Model) gatewaysOf(vs *resource.Resource) []*resource.Resource {
 	names := gatewayNames(vs.Spec.(*networkingv1alpha3.VirtualService), vs.Namespace)
