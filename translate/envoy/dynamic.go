@@ -54,7 +54,6 @@ func dynamicFilters(services []model.Service) []*hcmv3.HttpFilter {
 
 // setDynamic makes a cluster connect to whatever the request's host resolves to.
 func setDynamic(c *clusterv3.Cluster, u upstream) {
-	names := namesOf(u)
 	c.LbPolicy, c.EdsClusterConfig = clusterv3.Cluster_CLUSTER_PROVIDED, nil
 	c.ClusterDiscoveryType = &clusterv3.Cluster_ClusterType{ClusterType: &clusterv3.Cluster_CustomClusterType{
 		Name: "envoy.clusters.dynamic_forward_proxy",
@@ -62,7 +61,7 @@ func setDynamic(c *clusterv3.Cluster, u upstream) {
 			ClusterImplementationSpecifier: &dfpclusterv3.ClusterConfig_DnsCacheConfig{DnsCacheConfig: dnsCache(u.service)},
 			// Nobody is verified in plain text; else who is verified then is what the
 			// DestinationRule says.
-			AllowInsecureClusterOptions: !names.verifyByRequest,
+			AllowInsecureClusterOptions: !namesOf(u).verifyByRequest,
 		}),
 	}}
 }
@@ -86,7 +85,7 @@ func dnsCache(s model.Service) *dfpcommonv3.DnsCacheConfig {
 // that clouds offer to their machines, or, where the service is outside, of the network inside.
 func refusedRanges(s model.Service) []*xdscorev3.CidrRange {
 	ranges := []string{"0.0.0.0/8", "169.254.0.0/16", "224.0.0.0/3", "::/128", "::ffff:0:0/96", "64:ff9b::/96", "fe80::/10", "ff00::/8"}
-	if s.Host != "*.localhost" && !strings.HasSuffix(string(s.Host), ".localhost") {
+	if !strings.HasSuffix(string(s.Host), ".localhost") {
 		// Names of this domain cannot be anything but the machine itself.
 		ranges = append(ranges, "127.0.0.0/8", "::1/128")
 	}
