@@ -85,7 +85,7 @@ func dnsCache(s model.Service) *dfpcommonv3.DnsCacheConfig {
 // that clouds offer to their machines, or, where the service is outside, of the network inside.
 func refusedRanges(s model.Service) []*xdscorev3.CidrRange {
 	ranges := []string{"0.0.0.0/8", "169.254.0.0/16", "224.0.0.0/3", "::/128", "::ffff:0:0/96", "64:ff9b::/96", "fe80::/10", "ff00::/8"}
-	if !strings.HasSuffix(string(s.Host), ".localhost") {
+	if s.Host != "*.localhost" && !strings.HasSuffix(string(s.Host), ".localhost") {
 		// Names of this domain cannot be anything but the machine itself.
 		ranges = append(ranges, "127.0.0.0/8", "::1/128")
 	}

@@ -96,13 +96,24 @@ func baseline(mesh *meshv1alpha1.MeshConfig, s Service) *networkingv1alpha3.Traf
 
 // over returns a policy with a baseline in the blocks that it leaves out; either may be nil.
 func over(base, policy *networkingv1alpha3.TrafficPolicy) *networkingv1alpha3.TrafficPolicy {
-	out, own := overlaid(base, policy, 0), policy.GetLoadBalancer()
-	if own != nil && own.GetLocalityLbSetting() == nil && base.GetLoadBalancer() != nil {
-		out.LoadBalancer = proto.Clone(own).(*networkingv1alpha3.LoadBalancerSettings)
+	if base == nil || policy == nil {
+		return orElse(policy, base)
+	}
+	out := overlaid(base, policy, 0)
+	if own := policy.GetLoadBalancer(); own != nil && own.GetLocalityLbSetting() == nil && base.GetLoadBalancer() != nil {
+		balancer := proto.Clone(own).(*networkingv1alpha3.LoadBalancerSettings)
 		// Not a copy: by being the service's own it is told from others.
-		out.LoadBalancer.LocalityLbSetting = base.GetLoadBalancer().GetLocalityLbSetting()
+		balancer.LocalityLbSetting = base.GetLoadBalancer().GetLocalityLbSetting()
+		out.LoadBalancer = balancer
 	}
 	return out
+}
+
+func orElse(a, b *networkingv1alpha3.TrafficPolicy) *networkingv1alpha3.TrafficPolicy {
+	if a != nil {
+		return a
+	}
+	return b
 }
 
 // nearest is what a service means that asks for endpoints near its clients: network, region
