@@ -229,6 +229,22 @@ func TestEveryRowHasACase(t *testing.T) {
 	}
 }
 
+// TestRowsAreRendered holds that a case which shows a row has something to show: an error that it
+// never had, from a rule that came later, would leave a golden that no change can break.
+func TestRowsAreRendered(t *testing.T) {
+	refusals := []string{"custom-unknown", "server-conflicts-tls", "table-b2-refused", "table-b6-refused", "table-b10-refused", "table-e2-refused"}
+	for _, path := range goldenFiles(t, "testdata/*/in/*.yaml") {
+		dir := filepath.Dir(filepath.Dir(path))
+		rendered, err := filepath.Glob(filepath.Join(dir, "want*.yaml"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(rendered) == 0 && rowComment.MatchString(content(t, path)) && !slices.Contains(refusals, filepath.Base(dir)) {
+			t.Errorf("%s shows rows, and nothing is rendered of it", path)
+		}
+	}
+}
+
 func goldenFiles(t *testing.T, pattern string) []string {
 	t.Helper()
 	paths, err := filepath.Glob(pattern)

@@ -83,22 +83,8 @@ func httpAuthorizer(t testing.TB) (*asked, int) {
 // grpcAuthorizer is the same in gRPC.
 func grpcAuthorizer(t testing.TB) (*asked, int) {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
 	a := &grpcCheck{}
-	s := grpc.NewServer()
-	authv3.RegisterAuthorizationServer(s, a)
-	done := make(chan error, 1)
-	go func() { done <- s.Serve(l) }()
-	t.Cleanup(func() {
-		s.Stop()
-		if err := <-done; err != nil {
-			t.Error(err)
-		}
-	})
-	return &a.got, l.Addr().(*net.TCPAddr).Port
+	return &a.got, serveGRPC(t, func(s *grpc.Server) { authv3.RegisterAuthorizationServer(s, a) })
 }
 
 type grpcCheck struct {

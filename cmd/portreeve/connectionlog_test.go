@@ -15,14 +15,14 @@ import (
 func TestLogsOfConnections(t *testing.T) {
 	envoytest.Require(t)
 	file := filepath.Join(t.TempDir(), "log")
-	mesh := newPolicyDir(t, map[string]string{"mesh.yaml": fmt.Sprintf("accessLogFile: %s\naccessLogFormat: \"[%%REQUESTED_SERVER_NAME%%] %%RESPONSE_FLAGS%% %%UPSTREAM_CLUSTER_RAW%% %%CONNECTION_TERMINATION_DETAILS%%\"\n", file)})
+	mesh := meshFile(t, fmt.Sprintf("accessLogFile: %s\naccessLogFormat: \"[%%REQUESTED_SERVER_NAME%%] %%RESPONSE_FLAGS%% %%UPSTREAM_CLUSTER_RAW%% %%CONNECTION_TERMINATION_DETAILS%%\"\n", file))
 	config := certificate(t)
 	tcp, tls, http := envoytest.FreePort(t), envoytest.FreePort(t), envoytest.FreePort(t)
 	dir := newPolicyDir(t, map[string]string{
 		"routing.yaml": connections(tcp, tls, http, echo(t, "plain", nil), echo(t, "one", config), echo(t, "two", config)),
 		"policy.yaml":  ruled("DENY", `[{when: [{key: connection.sni, values: ["*.two.test"]}]}]`),
 	})
-	e := startPlane(t, dir, "--mesh-config", filepath.Join(mesh, "mesh.yaml")).startGateway(t, envoytest.Options{})
+	e := startPlane(t, dir, "--mesh-config", mesh).startGateway(t, envoytest.Options{})
 	plain, secure := e.MustListener(t, fmt.Sprintf("127.0.0.1_%d", tcp)), e.MustListener(t, fmt.Sprintf("127.0.0.1_%d", tls))
 	if got := connect(t, plain); got != "plain hello" {
 		t.Errorf("in the clear: %q", got)

@@ -17,9 +17,6 @@ import (
 
 const webCluster = "cluster.outbound|80||web.default.svc.cluster.local."
 
-// portOf is the port of a server of the package httptest.
-func portOf(s *httptest.Server) string { return s.URL[strings.LastIndexByte(s.URL, ':')+1:] }
-
 // TestOutlierStatuses holds that the statuses that are written count as errors of an endpoint,
 // and no others.
 func TestOutlierStatuses(t *testing.T) {
@@ -126,7 +123,7 @@ func TestRequestsPerConnection(t *testing.T) {
 	envoytest.Require(t)
 	backend := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { w.Header().Set("Backend", r.RemoteAddr) }))
 	t.Cleanup(backend.Close)
-	s := openShopWith(t, envoytest.Options{Concurrency: 1}, toWeb, web(portOf(backend))+ruleFor("  trafficPolicy: {connectionPool: {http: {maxRequestsPerConnection: 2}}}\n"))
+	s := openShopWith(t, shopOptions{envoy: envoytest.Options{Concurrency: 1}}, toWeb, web(portOf(backend))+ruleFor("  trafficPolicy: {connectionPool: {http: {maxRequestsPerConnection: 2}}}\n"))
 	got := s.answering(t, 6, "/")
 	if len(got) != 3 {
 		t.Errorf("6 requests came over %v, want 3 connections", got)

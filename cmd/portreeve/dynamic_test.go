@@ -40,12 +40,7 @@ const (
 // askHost sends a request with a host.
 func askHost(t testing.TB, address, host, path string) *envoytest.Answer {
 	t.Helper()
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+address+path, nil)
-	must(t, err)
-	request.Host = host
-	answer, err := dial(t, address).Do(request)
-	must(t, err)
-	return answer
+	return do(t, dial(t, address), address, request{host: host, path: path})
 }
 
 // TestDynamicDNS holds that a gateway connects to the names that a wildcard stands for, on the
@@ -282,22 +277,10 @@ func TestDynamicDNSRefusesAddresses(t *testing.T) {
 	backend := named(t, "backend", 200)
 	port, asked := resolver(t)
 	listen := envoytest.FreePort(t)
-	dir := newPolicyDir(t, map[string]string{"routing.yaml": fmt.Sprintf(`apiVersion: networking.istio.io/v1
-kind: Gateway
-metadata: {name: egress}
-spec:
-  selector: {istio: ingressgateway}
-  servers: [{port: {number: %d, name: http, protocol: HTTP}, bind: 127.0.0.1, hosts: ["*"]}]
----
-apiVersion: networking.istio.io/v1
-kind: VirtualService
-metadata: {name: egress}
-spec:
-  hosts: ["*"]
-  gateways: [egress]
-  http: [{route: [{destination: {host: "*.example.test"}}]}]
----
-`, listen) + dynamic("example.test", backend, "location: MESH_INTERNAL")})
+	dir := newPolicyDir(t, map[string]string{
+		"routing.yaml":  shopRouting(listen, "  - route: [{destination: {host: \"*.example.test\"}}]\n"),
+		"services.yaml": dynamic("example.test", backend, "location: MESH_INTERNAL"),
+	})
 	filter := regexp.MustCompile(`(?m)^( *)resolvedAddressFilter:`)
 	cares := fmt.Sprintf(`${1}typedDnsResolverConfig: {"name": "envoy.network.dns_resolver.cares", "typedConfig": {"@type": "type.googleapis.com/envoy.extensions.network.dns_resolver.cares.v3.CaresDnsResolverConfig", "resolvers": [{"socketAddress": {"address": "127.0.0.1", "portValue": %d}}]}}`+"\n${0}", port)
 	for name, c := range map[string]struct {

@@ -76,9 +76,7 @@ func TestAuthorizers(t *testing.T) {
 		authorizerEntry("http.authz", entryPort(80, "HTTP", httpPort)) + authorizerEntry("grpc.authz", entryPort(80, "GRPC", grpcPort)) +
 		authorizerEntry("down.authz", entryPort(80, "HTTP", nobody), entryPort(81, "GRPC", nobody))
 	dir := newPolicyDir(t, map[string]string{"routing.yaml": routing(port, backend.Port()), "policy.yaml": policy})
-	mesh := filepath.Join(t.TempDir(), "mesh.yaml")
-	write(t, mesh, authorizers)
-	address := startPlane(t, dir, "--mesh-config", mesh).startGateway(t, envoytest.Options{}).MustListener(t, fmt.Sprintf("127.0.0.1_%d", port))
+	address := startPlane(t, dir, "--mesh-config", meshFile(t, authorizers)).startGateway(t, envoytest.Options{}).MustListener(t, fmt.Sprintf("127.0.0.1_%d", port))
 
 	for path, want := range map[string]struct {
 		status     int

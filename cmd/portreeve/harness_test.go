@@ -69,6 +69,14 @@ func write(t testing.TB, path, content string) {
 	}
 }
 
+// meshFile writes a mesh configuration, outside of any directory of policy, and returns its path.
+func meshFile(t testing.TB, content string) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "mesh.yaml")
+	write(t, file, content)
+	return file
+}
+
 // replace puts a file in place by renaming, as a careful editor does.
 func replace(t testing.TB, path, content string) {
 	t.Helper()

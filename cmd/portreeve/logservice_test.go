@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"net"
 	"sync"
 	"testing"
 
@@ -72,15 +71,10 @@ func (c *collector) Export(_ context.Context, r *logsv1.ExportLogsServiceRequest
 func runCollector(t *testing.T) (*collector, int) {
 	t.Helper()
 	c := &collector{seen: map[string]bool{}}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	must(t, err)
-	s := grpc.NewServer()
-	accesslogv3.RegisterAccessLogServiceServer(s, c)
-	logsv1.RegisterLogsServiceServer(s, c)
-	var serving sync.WaitGroup
-	serving.Go(func() { _ = s.Serve(l) })
-	t.Cleanup(func() { s.Stop(); serving.Wait() })
-	return c, l.Addr().(*net.TCPAddr).Port
+	return c, serveGRPC(t, func(s *grpc.Server) {
+		accesslogv3.RegisterAccessLogServiceServer(s, c)
+		logsv1.RegisterLogsServiceServer(s, c)
+	})
 }
 
 // TestLogsAreSentToServices holds for each kind of service that a gateway can send logs to.
@@ -88,7 +82,7 @@ func runCollector(t *testing.T) (*collector, int) {
 func TestLogsAreSentToServices(t *testing.T) {
 	envoytest.Require(t)
 	c, port := runCollector(t)
-	mesh := newPolicyDir(t, map[string]string{"mesh.yaml": `
+	mesh := meshFile(t, `
 extensionProviders:
 - name: http
   envoyHttpAls: {service: collector.local, port: 9000, logName: requests, additionalRequestHeadersToLog: [x-tenant]}
@@ -99,7 +93,7 @@ extensionProviders:
 - name: nowhere
   envoyOtelAls: {service: nobody.local, port: 9000}
 defaultProviders: {accessLogging: [http, tcp, otel, nowhere]}
-`})
+`)
 	listening, backend := envoytest.FreePort(t), envoytest.RunBackend(t)
 	p := startPlane(t, newPolicyDir(t, map[string]string{"routing.yaml": routing(listening, backend.Port()), "collector.yaml": fmt.Sprintf(`apiVersion: networking.istio.io/v1
 kind: ServiceEntry
@@ -109,7 +103,7 @@ spec:
   ports: [{number: 9000, name: grpc, protocol: GRPC, targetPort: %d}]
   resolution: STATIC
   endpoints: [{address: 127.0.0.1}]
-`, port)}), "--mesh-config", mesh+"/mesh.yaml")
+`, port)}), "--mesh-config", mesh)
 	gateway := p.startGateway(t, envoytest.Options{})
 	address := gateway.MustListener(t, fmt.Sprintf("127.0.0.1_%d", listening))
 	ask(t, address, "/sent", "X-Tenant", "a")

@@ -74,10 +74,8 @@ func meshGateway(t *testing.T, mesh, policy string) (*envoytest.Envoy, string) {
 	envoytest.Require(t)
 	port := envoytest.FreePort(t)
 	dir := newPolicyDir(t, map[string]string{"routing.yaml": routing(port, runRawBackend(t).port()) + "---\n" + policy})
-	meshFile := filepath.Join(t.TempDir(), "mesh.yaml")
-	write(t, meshFile, mesh)
 	var out, errs bytes.Buffer
-	args := []string{"render", "envoy", "--static", "--envoy-admin-address", "127.0.0.1:0", "--mesh-config", meshFile, dir}
+	args := []string{"render", "envoy", "--static", "--envoy-admin-address", "127.0.0.1:0", "--mesh-config", meshFile(t, mesh), dir}
 	if code := run(t.Context(), args, &out, &errs); code != exitClean {
 		t.Fatalf("exit %d: %s%s", code, out.String(), errs.String())
 	}
@@ -304,8 +302,7 @@ func TestAccessLogToAStream(t *testing.T) {
 // misspelt file changes nothing: a policy of the root namespace that it names stays enforced.
 func TestAnEditOfTheMeshConfigurationReachesTheGateway(t *testing.T) {
 	envoytest.Require(t)
-	mesh := filepath.Join(t.TempDir(), "mesh.yaml")
-	write(t, mesh, "rootNamespace: platform\n")
+	mesh := meshFile(t, "rootNamespace: platform\n")
 	policy := strings.ReplaceAll(adminDenied, "namespace: istio-system", "namespace: platform")
 	s := newScene(t, policy, "--mesh-config", mesh)
 	becomes := func(path string, want int, header ...string) {

@@ -4,25 +4,11 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/portreeve/portreeve/internal/envoytest"
 )
-
-// openMeshShop is openShop with a mesh configuration, and labels of the gateway.
-func openMeshShop(t testing.TB, mesh, labels, services string) *shop {
-	t.Helper()
-	port := envoytest.FreePort(t)
-	dir := newPolicyDir(t, map[string]string{"routing.yaml": strings.Replace(routing(port, 1), "host: backend.local", "host: web", 1), "services.yaml": services})
-	file := filepath.Join(t.TempDir(), "mesh.yaml")
-	write(t, file, mesh)
-	s := &shop{plane: startPlane(t, dir, "--mesh-config", file), services: filepath.Join(dir, "services.yaml")}
-	s.gateway = s.startGateway(t, envoytest.Options{}, "--labels", "istio=ingressgateway"+labels)
-	s.address = s.gateway.MustListener(t, fmt.Sprintf("127.0.0.1_%d", port))
-	return s
-}
 
 // TestMeshRetries holds that the mesh says how often a request is sent again.
 func TestMeshRetries(t *testing.T) {
@@ -39,7 +25,7 @@ func TestMeshRetries(t *testing.T) {
 		"never":                          {"{defaultHttpRetryPolicy: {attempts: 0}}", closed, 0, 503},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := openMeshShop(t, c.mesh, "", web(c.endpoint))
+			s := openShopWith(t, shopOptions{mesh: c.mesh}, toWeb, web(c.endpoint))
 			if got := ask(t, s.address, "/").Status; got != c.answer {
 				t.Errorf("answer %d, want %d", got, c.answer)
 			}
@@ -57,38 +43,36 @@ func TestMeshTrafficPolicy(t *testing.T) {
 	const outliers = "defaultTrafficPolicy: {outlierDetection: {consecutive5xxErrors: 2, interval: 0.2s, baseEjectionTime: 60s, maxEjectionPercent: 50}}\n"
 	active := webCluster + "outlier_detection.ejections_active"
 	t.Run("outliers", func(t *testing.T) {
-		s := openMeshShop(t, outliers, "", web(named(t, "good", 200), named(t, "bad", 500)))
+		s := openShopWith(t, shopOptions{mesh: outliers}, toWeb, web(named(t, "good", 200), named(t, "bad", 500)))
 		eventually(t, "the endpoint that fails is ejected", func() bool {
 			s.answering(t, 2, "/")
 			return s.gateway.MustCounter(t, active) == 1
 		})
 	})
 	t.Run("outliers of the rule", func(t *testing.T) {
-		s := openMeshShop(t, outliers, "", web(named(t, "good", 200), named(t, "bad", 500))+ruleFor("  trafficPolicy: {loadBalancer: {simple: ROUND_ROBIN}, outlierDetection: {consecutive5xxErrors: 0}}\n"))
+		s := openShopWith(t, shopOptions{mesh: outliers}, toWeb, web(named(t, "good", 200), named(t, "bad", 500))+ruleFor("  trafficPolicy: {loadBalancer: {simple: ROUND_ROBIN}, outlierDetection: {consecutive5xxErrors: 0}}\n"))
 		if got := s.answering(t, 40, "/"); got["bad"] < 10 || s.gateway.MustCounter(t, active) != 0 {
 			t.Errorf("answers %v, and %d endpoints are ejected; want none: the DestinationRule switches it off", got, s.gateway.MustCounter(t, active))
 		}
 	})
 	t.Run("upgrade", func(t *testing.T) {
-		s := openMeshShop(t, "h2UpgradePolicy: UPGRADE\n", "", web(spoken(t)))
+		s := openShopWith(t, shopOptions{mesh: "h2UpgradePolicy: UPGRADE\n"}, toWeb, web(spoken(t)))
 		if got := s.answering(t, 3, "/"); got["HTTP/2.0"] != 3 {
 			t.Errorf("the backend is spoken to in %v, want HTTP/2.0", got)
 		}
 	})
 	t.Run("shares of localities, loads of endpoints", func(t *testing.T) {
 		mesh := "localityLbSetting: {distribute: [{from: eu/*, to: {eu: 80, us: 20}}]}\n"
-		entry := strings.Replace(web(named(t, "near", 200), named(t, "far", 200)), "labels: {}}\n", "locality: eu/one}\n", 1)
-		entry = strings.Replace(entry, "labels: {}}\n", "locality: us/one}\n", 1)
-		s := openMeshShop(t, mesh, ",istio-locality=eu.one", entry+ruleFor("  trafficPolicy: {loadBalancer: {backendUtilization: {}}}\n"))
+		entry := inRegions(named(t, "near", 200), named(t, "far", 200))
+		s := openShopWith(t, shopOptions{mesh: mesh, labels: ",istio-locality=eu.one"}, toWeb, entry+ruleFor("  trafficPolicy: {loadBalancer: {backendUtilization: {}}}\n"))
 		if got := s.answering(t, 200, "/"); got["near"] < 130 || got["far"] < 15 {
 			t.Errorf("answers %v, want about 160 of the gateway's region and 40 of the other", got)
 		}
 	})
 	t.Run("localities", func(t *testing.T) {
 		mesh := "localityLbSetting: {distribute: [{from: eu/*, to: {us: 100}}]}\n"
-		entry := strings.Replace(web(named(t, "near", 200), named(t, "far", 200)), "labels: {}}\n", "locality: eu/one}\n", 1)
-		entry = strings.Replace(entry, "labels: {}}\n", "locality: us/one}\n", 1)
-		s := openMeshShop(t, mesh, ",istio-locality=eu.one", entry)
+		entry := inRegions(named(t, "near", 200), named(t, "far", 200))
+		s := openShopWith(t, shopOptions{mesh: mesh, labels: ",istio-locality=eu.one"}, toWeb, entry)
 		if got := s.answering(t, 20, "/"); got["far"] != 20 {
 			t.Errorf("answers %v, want all of the region that the mesh names", got)
 		}
@@ -106,7 +90,7 @@ func TestMeshTrafficPolicy(t *testing.T) {
 func TestMeshExportTo(t *testing.T) {
 	envoytest.Require(t)
 	entry := web(named(t, "one", 200))
-	s := openMeshShop(t, `defaultServiceExportTo: ["."]`, "", entry)
+	s := openShopWith(t, shopOptions{mesh: `defaultServiceExportTo: ["."]`}, toWeb, entry)
 	if got := s.answering(t, 3, "/"); got["503"] != 3 {
 		t.Errorf("answers %v, want 503: the service is not exported to the gateway", got)
 	}
@@ -130,7 +114,7 @@ func TestZonesOfSlices(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			head := fmt.Sprintf(service, c.field)
-			s := openMeshShop(t, "{}", ",istio-locality=eu.eu-1a", head+slice("a", near, "eu-1a", "true")+slice("b", far, "eu-1b", "true")+c.rule)
+			s := openShopWith(t, shopOptions{mesh: "{}", labels: ",istio-locality=eu.eu-1a"}, toWeb, head+slice("a", near, "eu-1a", "true")+slice("b", far, "eu-1b", "true")+c.rule)
 			if got := s.answering(t, 20, "/"); got["near"] != 20 {
 				t.Errorf("answers %v, want all of the gateway's zone", got)
 			}
@@ -162,7 +146,7 @@ func TestMeshHeaders(t *testing.T) {
 				w.Header().Set("Server", "backend")
 			}))
 			t.Cleanup(backend.Close)
-			s := openMeshShop(t, mesh, "", web(portOf(backend)))
+			s := openShopWith(t, shopOptions{mesh: mesh}, toWeb, web(portOf(backend)))
 			answer := ask(t, s.address, "/")
 			if got := answer.Header.Get("Backend"); got != c.backend {
 				t.Errorf("the backend sees %q, want %q", got, c.backend)

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"net"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -31,17 +30,7 @@ func (f *failing) Check(context.Context, *healthpb.HealthCheckRequest) (*healthp
 
 func (f *failing) serve(t testing.TB) int {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	must(t, err)
-	server := grpc.NewServer()
-	healthpb.RegisterHealthServer(server, f)
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		_ = server.Serve(listener) // ends with an error when it is stopped
-	}()
-	t.Cleanup(func() { server.Stop(); <-done })
-	return listener.Addr().(*net.TCPAddr).Port
+	return serveGRPC(t, func(s *grpc.Server) { healthpb.RegisterHealthServer(s, f) })
 }
 
 // TestARetryOfACall has a gRPC client call a service of two endpoints in turn, of which one fails with
@@ -65,7 +54,7 @@ func TestARetryOfACall(t *testing.T) {
 			t.Parallel()
 			bad := &failing{code: c.code}
 			// Each worker has turns of its own.
-			s := openShopWith(t, envoytest.Options{Concurrency: 1}, "  - {"+c.retries+"route: [{destination: {host: web}}]}\n", fmt.Sprintf(`apiVersion: networking.istio.io/v1
+			s := openShopWith(t, shopOptions{envoy: envoytest.Options{Concurrency: 1}}, "  - {"+c.retries+"route: [{destination: {host: web}}]}\n", fmt.Sprintf(`apiVersion: networking.istio.io/v1
 kind: ServiceEntry
 metadata: {name: web}
 spec:

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"strings"
 	"sync/atomic"
 	"testing"
 
@@ -55,10 +54,10 @@ func TestARetryGoesToAnotherEndpoint(t *testing.T) {
 			if c.bad.answer != nil {
 				s := httptest.NewServer(c.bad.answer)
 				t.Cleanup(s.Close)
-				port = s.URL[strings.LastIndexByte(s.URL, ':')+1:]
+				port = portOf(s)
 			}
 			// Each worker has turns of its own.
-			s := openShopWith(t, envoytest.Options{Concurrency: 1}, "  - {"+c.retries+"route: [{destination: {host: web}}]}\n",
+			s := openShopWith(t, shopOptions{envoy: envoytest.Options{Concurrency: 1}}, "  - {"+c.retries+"route: [{destination: {host: web}}]}\n",
 				web(named(t, "good", 200), port)+ruleFor("  trafficPolicy: {loadBalancer: {simple: ROUND_ROBIN}}\n"))
 			n := 0
 			for _, answers := range c.want {

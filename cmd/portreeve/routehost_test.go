@@ -48,7 +48,7 @@ func TestHostsOfServersAndRoutes(t *testing.T) {
 		"own.test": "own", "let.test": "team", "any.test": "team",
 		"hidden.wide.test": "wildcard", "shown.wide.test": "shown", "mesh.wide.test": "wildcard", "absent.wide.test": "wildcard",
 	} {
-		answer := do(t, dial(t, address), address, request{host: host, path: "/"})
+		answer := askHost(t, address, host, "/")
 		if status := map[bool]int{true: http.StatusNotFound, false: http.StatusOK}[want == ""]; string(answer.Body) != want || answer.Status != status {
 			t.Errorf("%s: %d by %q, want %d by %q", host, answer.Status, answer.Body, status, want)
 		}

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -22,19 +23,19 @@ import (
 // grpcBackend serves the health service and returns its port.
 func grpcBackend(t testing.TB) int {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	return serveGRPC(t, func(s *grpc.Server) { healthpb.RegisterHealthServer(s, health.NewServer()) })
+}
+
+// serveGRPC runs services until the test ends and returns their port.
+func serveGRPC(t testing.TB, register func(*grpc.Server)) int {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // closed by the server
 	must(t, err)
 	server := grpc.NewServer()
-	healthpb.RegisterHealthServer(server, health.NewServer())
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		_ = server.Serve(listener) // ends with an error when it is stopped
-	}()
-	t.Cleanup(func() {
-		server.Stop()
-		<-done
-	})
+	register(server)
+	var serving sync.WaitGroup
+	serving.Go(func() { _ = server.Serve(listener) }) // ends with an error when it is stopped
+	t.Cleanup(func() { server.Stop(); serving.Wait() })
 	return listener.Addr().(*net.TCPAddr).Port
 }
 

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"testing"
 
 	"google.golang.org/grpc"
@@ -43,17 +42,7 @@ func (conversation) FullDuplexCall(s grpc_testing.TestService_FullDuplexCallServ
 // converse runs the service and returns its port.
 func converse(t testing.TB) int {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	must(t, err)
-	server := grpc.NewServer()
-	grpc_testing.RegisterTestServiceServer(server, conversation{})
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		_ = server.Serve(listener) // ends with an error when it is stopped
-	}()
-	t.Cleanup(func() { server.Stop(); <-done })
-	return listener.Addr().(*net.TCPAddr).Port
+	return serveGRPC(t, func(s *grpc.Server) { grpc_testing.RegisterTestServiceServer(s, conversation{}) })
 }
 
 // protocolScene is an HTTPS server before a gRPC service and a WebSocket, of which tokens are asked.

@@ -24,15 +24,26 @@ type shop struct {
 // openShop serves http routes, and the services that they lead to.
 func openShop(t testing.TB, routes, services string) *shop {
 	t.Helper()
-	return openShopWith(t, envoytest.Options{}, routes, services)
+	return openShopWith(t, shopOptions{}, routes, services)
 }
 
-func openShopWith(t testing.TB, o envoytest.Options, routes, services string) *shop {
+// shopOptions say how a shop is opened; the zero value is as others are.
+type shopOptions struct {
+	envoy envoytest.Options
+	// mesh is a mesh configuration, and labels are further ones of the gateway: ",name=value".
+	mesh, labels string
+}
+
+func openShopWith(t testing.TB, o shopOptions, routes, services string) *shop {
 	t.Helper()
 	port := envoytest.FreePort(t)
 	dir := newPolicyDir(t, map[string]string{"routing.yaml": shopRouting(port, routes), "services.yaml": services})
-	s := &shop{plane: startPlane(t, dir), services: filepath.Join(dir, "services.yaml")}
-	s.gateway = s.startGateway(t, o)
+	var flags []string
+	if o.mesh != "" {
+		flags = []string{"--mesh-config", meshFile(t, o.mesh)}
+	}
+	s := &shop{plane: startPlane(t, dir, flags...), services: filepath.Join(dir, "services.yaml")}
+	s.gateway = s.startGateway(t, o.envoy, "--labels", "istio=ingressgateway"+o.labels)
 	s.address = s.gateway.MustListener(t, fmt.Sprintf("127.0.0.1_%d", port))
 	return s
 }
@@ -78,6 +89,11 @@ spec:
 	return b.String()
 }
 
+// inRegions is the service web with an endpoint in the region eu and one in us.
+func inRegions(eu, us string) string {
+	return strings.NewReplacer("http: "+eu+"}, labels: {}", "http: "+eu+"}, locality: eu/one", "http: "+us+"}, labels: {}", "http: "+us+"}, locality: us/one").Replace(web(eu, us))
+}
+
 // ruleFor is a DestinationRule for web whose spec goes on as given.
 func ruleFor(spec string) string {
 	return "---\napiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: {name: web}\nspec:\n  host: web\n" + spec
@@ -91,8 +107,11 @@ func named(t testing.TB, name string, status int) string {
 		w.WriteHeader(status)
 	}))
 	t.Cleanup(s.Close)
-	return s.URL[strings.LastIndexByte(s.URL, ':')+1:]
+	return portOf(s)
 }
+
+// portOf is the port of a server of the package httptest.
+func portOf(s *httptest.Server) string { return s.URL[strings.LastIndexByte(s.URL, ':')+1:] }
 
 // answering asks n times and counts the answers of each backend.
 func (s *shop) answering(t testing.TB, n int, path string, header ...string) map[string]int {
@@ -263,20 +282,10 @@ func TestPendingRequests(t *testing.T) {
 	t.Cleanup(slow.Close)
 	t.Cleanup(letGo)
 	// Each worker may have a connection of its own, whatever the limit.
-	s := openShopWith(t, envoytest.Options{Concurrency: 1}, toWeb, web(slow.URL[strings.LastIndexByte(slow.URL, ':')+1:])+ruleFor("  trafficPolicy: {connectionPool: {tcp: {maxConnections: 1}, http: {http1MaxPendingRequests: 1}}}\n"))
-	answers := make(chan int, 2)
-	get := func() {
-		response, err := http.Get("http://" + s.address + "/") //nolint:noctx // bounded by the test
-		if err != nil {
-			answers <- 0
-			return
-		}
-		_ = response.Body.Close()
-		answers <- response.StatusCode
-	}
-	go get()
+	s := openShopWith(t, shopOptions{envoy: envoytest.Options{Concurrency: 1}}, toWeb, web(portOf(slow))+ruleFor("  trafficPolicy: {connectionPool: {tcp: {maxConnections: 1}, http: {http1MaxPendingRequests: 1}}}\n"))
+	first := statusOf(s.address)
 	<-arrived
-	go get()
+	second := statusOf(s.address)
 	s.gateway.MustReach(t, "cluster.outbound|80||web.default.svc.cluster.local.upstream_rq_pending_active", 1)
 	if got := ask(t, s.address, "/"); got.Status != 503 || got.Header.Get("X-Envoy-Overloaded") != "true" {
 		t.Errorf("a third request: %d, want 503 for the limit of waiting requests", got.Status)
@@ -285,8 +294,8 @@ func TestPendingRequests(t *testing.T) {
 		t.Error("Envoy counts no overflow")
 	}
 	letGo()
-	for range 2 {
-		if status := <-answers; status != 200 {
+	for _, answer := range []<-chan int{first, second} {
+		if status := <-answer; status != 200 {
 			t.Errorf("a request within the limits: %d, want 200", status)
 		}
 	}
@@ -355,14 +364,8 @@ func TestLocalityFailover(t *testing.T) {
 	envoytest.Require(t)
 	near, far := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Backend", "near") })), named(t, "far", 200)
 	t.Cleanup(near.Close)
-	entry := strings.Replace(web(near.URL[strings.LastIndexByte(near.URL, ':')+1:], far), "labels: {}}\n", "locality: eu/one}\n", 1)
-	entry = strings.Replace(entry, "labels: {}}\n", "locality: us/one}\n", 1)
-	port := envoytest.FreePort(t)
-	dir := newPolicyDir(t, map[string]string{"routing.yaml": strings.Replace(routing(port, 1), "host: backend.local", "host: web", 1),
-		"services.yaml": entry + ruleFor("  trafficPolicy: {outlierDetection: {consecutive5xxErrors: 1, interval: 1s, baseEjectionTime: 60s, maxEjectionPercent: 100}}\n")})
-	s := &shop{plane: startPlane(t, dir)}
-	s.gateway = s.startGateway(t, envoytest.Options{}, "--labels", "istio=ingressgateway,istio-locality=eu.two")
-	s.address = s.gateway.MustListener(t, fmt.Sprintf("127.0.0.1_%d", port))
+	s := openShopWith(t, shopOptions{labels: ",istio-locality=eu.two"}, toWeb, inRegions(portOf(near), far)+
+		ruleFor("  trafficPolicy: {outlierDetection: {consecutive5xxErrors: 1, interval: 1s, baseEjectionTime: 60s, maxEjectionPercent: 100}}\n"))
 	if got := s.answering(t, 20, "/"); got["near"] != 20 {
 		t.Errorf("answers: %v, want those of the gateway's region", got)
 	}

@@ -75,8 +75,7 @@ spec:
 `, asked),
 		"policy.yaml": ruled("AUDIT", "[{}]"),
 	})
-	mesh := filepath.Join(t.TempDir(), "mesh.yaml")
-	write(t, mesh, `extensionProviders:
+	mesh := meshFile(t, `extensionProviders:
 - name: grpc
   envoyExtAuthzGrpc: {service: authorizer.local, port: 9000, timeout: 2s}
 - name: http

@@ -36,7 +36,7 @@ func newLogScene(t *testing.T, telemetry string, envoy ...string) *logScene {
 	port, backend := envoytest.FreePort(t), envoytest.RunBackend(t)
 	s.plane = startPlane(t, newPolicyDir(t, map[string]string{
 		"routing.yaml": routing(port, backend.Port()), "policy.yaml": tutorial(t, "AUTH_IF_MATCHED", "/guarded"), "denial.yaml": denial("admin", "ingressgateway", "/admin"), "telemetry.yaml": telemetry,
-	}), "--mesh-config", filepath.Join(newPolicyDir(t, map[string]string{"mesh.yaml": mesh.String()}), "mesh.yaml"))
+	}), "--mesh-config", meshFile(t, mesh.String()))
 	s.policy = filepath.Join(s.dir, "telemetry.yaml")
 	s.gateway = s.startGateway(t, envoytest.Options{Args: envoy})
 	s.address = s.gateway.MustListener(t, fmt.Sprintf("127.0.0.1_%d", port))

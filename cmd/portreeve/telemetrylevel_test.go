@@ -26,7 +26,7 @@ func loggedBy(t *testing.T, mesh, telemetry string) []string {
 	}
 	port := envoytest.FreePort(t)
 	dir := newPolicyDir(t, map[string]string{"routing.yaml": routing(port, envoytest.RunBackend(t).Port()) + telemetry, "denial.yaml": denial("admin", "ingressgateway", "/admin")})
-	p := startPlane(t, dir, "--mesh-config", filepath.Join(newPolicyDir(t, map[string]string{"mesh.yaml": settings}), "mesh.yaml"))
+	p := startPlane(t, dir, "--mesh-config", meshFile(t, settings))
 	gateway := p.startGateway(t, envoytest.Options{}, "--namespace", "edge")
 	address := gateway.MustListener(t, fmt.Sprintf("127.0.0.1_%d", port))
 	ask(t, address, "/fine")
@@ -107,7 +107,7 @@ func TestFormatsOfFileProviders(t *testing.T) {
 		"routing.yaml": routing(port, envoytest.RunBackend(t).Port()), "denial.yaml": denial("admin", "ingressgateway", "/admin"), "tokens.yaml": tokensOf(t, key, ""),
 		"telemetry.yaml": told("istio-system", "", "{providers: [{name: line}, {name: empty}, {name: json}, {name: less}, {name: labels}, {name: text}]}"),
 	})
-	gateway := startPlane(t, dir, "--mesh-config", filepath.Join(newPolicyDir(t, map[string]string{"mesh.yaml": mesh}), "mesh.yaml")).startGateway(t, envoytest.Options{})
+	gateway := startPlane(t, dir, "--mesh-config", meshFile(t, mesh)).startGateway(t, envoytest.Options{})
 	address := gateway.MustListener(t, fmt.Sprintf("127.0.0.1_%d", port))
 	if got := ask(t, address, "/admin?token=secret", append(bearer(key.token(t, "a.issuer", nil)), "X-List", "item")...).Status; got != 403 {
 		t.Fatalf("/admin: %d", got)

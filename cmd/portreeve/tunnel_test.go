@@ -69,7 +69,7 @@ func tunnelProxy(t testing.TB, method string, certificates ...tls.Certificate) (
 		s.Start()
 	}
 	t.Cleanup(s.Close)
-	return s.URL[strings.LastIndexByte(s.URL, ':')+1:], asked
+	return portOf(s), asked
 }
 
 // tunnelled is a DestinationRule with a tunnel.
@@ -137,7 +137,8 @@ spec:
 		tunnelled("verified.local", guarded) + tunnelled("impostor.local", guarded) +
 		tunnelled("posting.local", fmt.Sprintf("trafficPolicy: {tunnel: {protocol: POST, targetHost: 127.0.0.1, targetPort: %d}}", secure)) +
 		tunnelled("connecting.local", fmt.Sprintf("trafficPolicy: {tunnel: {targetHost: 127.0.0.1, targetPort: %d}}, subsets: [{name: secure, labels: {of: proxy}, trafficPolicy: {tunnel: {protocol: CONNECT, targetHost: 127.0.0.1, targetPort: %d}}}]", plain, secure))})
-	s := startPlane(t, dir)
+	// What the mesh configuration says of every service must not take a tunnel away.
+	s := startPlane(t, dir, "--mesh-config", meshFile(t, "defaultTrafficPolicy: {connectionPool: {http: {maxRetries: 3}}}\n"))
 	gateway := s.startGateway(t, envoytest.Options{})
 	tcpAddress, tlsAddress := gateway.MustListener(t, fmt.Sprintf("127.0.0.1_%d", tcp)), gateway.MustListener(t, fmt.Sprintf("127.0.0.1_%d", passing))
 	for name, c := range map[string]struct {

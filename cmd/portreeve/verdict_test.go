@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"maps"
 	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -73,7 +72,7 @@ func newJudge(t *testing.T, keys *verdicttest.Keys, mesh string) *judge {
 	t.Helper()
 	var flags []string
 	if mesh != "" {
-		flags = []string{"--mesh-config", filepath.Join(newPolicyDir(t, map[string]string{"mesh.yaml": mesh}), "mesh.yaml")}
+		flags = []string{"--mesh-config", meshFile(t, mesh)}
 	}
 	s := newScene(t, denial("before-all", "ingressgateway", "/"), flags...)
 	_, port, _ := strings.Cut(s.address, ":")

@@ -115,17 +115,6 @@ func New(o Options) (*Reloader, error) {
 	return r, nil
 }
 
-// lastGood returns the newest generation that is not refused for a gateway, which an earlier
-// process served it, or nil.
-func lastGood(kept []*Generation, gateway model.Gateway) *Generation {
-	for _, g := range kept {
-		if len(g.Program.Refusals(gateway)) == 0 {
-			return g
-		}
-	}
-	return nil
-}
-
 // PublishTo names the publisher. It is called once, before the first Reload or Join.
 func (r *Reloader) PublishTo(p Publisher) { r.publisher = p }
 

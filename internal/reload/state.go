@@ -115,3 +115,14 @@ func writeSynced(path string, content []byte) (err error) {
 	}
 	return f.Sync()
 }
+
+// lastGood returns the newest generation that is not refused for a gateway, which an earlier
+// process served it, or nil.
+func lastGood(kept []*Generation, gateway model.Gateway) *Generation {
+	for _, g := range kept {
+		if len(g.Program.Refusals(gateway)) == 0 {
+			return g
+		}
+	}
+	return nil
+}

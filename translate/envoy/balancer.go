@@ -102,7 +102,7 @@ func hashPolicies[D destination](v model.View, p model.Port, route []D, hosts []
 	for i, d := range route {
 		hash := v.Policy(d.GetDestination(), hosts[i], p.Number).GetLoadBalancer().GetConsistentHash()
 		policy := hashPolicy(hash)
-		if policy == nil || !receives(route, d) || slices.ContainsFunc(out, func(o *routev3.RouteAction_HashPolicy) bool { return proto.Equal(o, policy) }) {
+		if policy == nil || !model.Receives(route, d) || slices.ContainsFunc(out, func(o *routev3.RouteAction_HashPolicy) bool { return proto.Equal(o, policy) }) {
 			continue
 		}
 		out = append(out, policy)

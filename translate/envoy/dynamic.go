@@ -57,7 +57,6 @@ func dynamicFilters(services []model.Service) []*hcmv3.HttpFilter {
 
 // setDynamic makes a cluster connect to whatever the request's host resolves to.
 func setDynamic(c *clusterv3.Cluster, u upstream) {
-	names := namesOf(u)
 	c.LbPolicy, c.EdsClusterConfig = clusterv3.Cluster_CLUSTER_PROVIDED, nil
 	c.ClusterDiscoveryType = &clusterv3.Cluster_ClusterType{ClusterType: &clusterv3.Cluster_CustomClusterType{
 		Name: "envoy.clusters.dynamic_forward_proxy",
@@ -65,7 +64,7 @@ func setDynamic(c *clusterv3.Cluster, u upstream) {
 			ClusterImplementationSpecifier: &dfpclusterv3.ClusterConfig_DnsCacheConfig{DnsCacheConfig: dnsCache(u.service)},
 			// Nobody is verified in plain text; else who is verified then is what the
 			// DestinationRule says.
-			AllowInsecureClusterOptions: !names.verifyByRequest,
+			AllowInsecureClusterOptions: !namesOf(u).verifyByRequest,
 		}),
 	}}
 }
@@ -115,7 +114,7 @@ func refusedRanges(s model.Service) []*xdscorev3.CidrRange {
 func bounded(out *routev3.Route, v model.View, p model.Port, r model.Route) {
 	for i, d := range r.HTTP.GetRoute() {
 		s, port, dynamic := v.Dynamic(d.GetDestination(), r.Hosts[i], p.Number)
-		if !dynamic || !receives(r.HTTP.GetRoute(), d) {
+		if !dynamic || !model.Receives(r.HTTP.GetRoute(), d) {
 			continue
 		}
 		if out.GetRoute().GetCluster() == "" || port.Number == 0 {
@@ -197,7 +196,7 @@ func namedFilters(v model.View, p model.Port, c model.Chain) ([]*listenerv3.Filt
 		if !dynamic {
 			continue
 		}
-		if len(c.Route) > 1 || port.Number == 0 || c.TLS != nil || !c.Within(s.Host) || speaksTLS(v.Policy(d.GetDestination(), c.Hosts[i], p.Number).GetTls()) {
+		if len(c.Route) > 1 || port.Number == 0 || c.TLS != nil || !c.Within(s.Host) || model.SpeaksTLS(v.Policy(d.GetDestination(), c.Hosts[i], p.Number).GetTls()) {
 			return nil, false
 		}
 		out = append(out, &listenerv3.Filter{

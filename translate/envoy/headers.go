@@ -9,6 +9,7 @@ import (
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 	networkingv1alpha3 "istio.io/api/networking/v1alpha3"
 
+	"github.com/portreeve/portreeve/translate/model"
 	"github.com/portreeve/portreeve/translate/resource"
 )
 
@@ -94,7 +95,7 @@ func changeable(names []string) []string {
 // onlyDestination returns the one destination of a route that receives traffic.
 func onlyDestination(http *networkingv1alpha3.HTTPRoute) *networkingv1alpha3.HTTPRouteDestination {
 	for _, d := range http.GetRoute() {
-		if receives(http.GetRoute(), d) {
+		if model.Receives(http.GetRoute(), d) {
 			return d
 		}
 	}
@@ -106,7 +107,7 @@ func onlyDestination(http *networkingv1alpha3.HTTPRoute) *networkingv1alpha3.HTT
 func setDestinationHeaders(targets []*routev3.WeightedCluster_ClusterWeight, http *networkingv1alpha3.HTTPRoute) {
 	i := 0
 	for _, d := range http.GetRoute() {
-		if !receives(http.GetRoute(), d) {
+		if !model.Receives(http.GetRoute(), d) {
 			continue
 		}
 		h, t := headersOf(d.GetHeaders()), targets[i]

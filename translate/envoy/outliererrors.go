@@ -13,18 +13,18 @@ import (
 // outlierErrors says which responses count as errors of an endpoint; nil is those of 500 and
 // above. Where statuses are written they alone count: another 5xx is then a success.
 func outlierErrors(o *networkingv1alpha3.OutlierDetection) *httpv3.HttpProtocolOptions_OutlierDetection {
-	var any []*commonmatcherv3.MatchPredicate
+	var errors []*commonmatcherv3.MatchPredicate
 	for _, code := range o.GetOutlierDetectionHttpErrorCodes() {
-		any = append(any, hasStatus(code))
+		errors = append(errors, hasStatus(code))
 	}
-	switch len(any) {
+	switch len(errors) {
 	case 0:
 		return nil
 	case 1:
-		return &httpv3.HttpProtocolOptions_OutlierDetection{ErrorMatcher: any[0]}
+		return &httpv3.HttpProtocolOptions_OutlierDetection{ErrorMatcher: errors[0]}
 	default:
 		return &httpv3.HttpProtocolOptions_OutlierDetection{ErrorMatcher: &commonmatcherv3.MatchPredicate{
-			Rule: &commonmatcherv3.MatchPredicate_OrMatch{OrMatch: &commonmatcherv3.MatchPredicate_MatchSet{Rules: any}},
+			Rule: &commonmatcherv3.MatchPredicate_OrMatch{OrMatch: &commonmatcherv3.MatchPredicate_MatchSet{Rules: errors}},
 		}}
 	}
 }

@@ -172,13 +172,11 @@ type destination interface {
 	GetWeight() int32
 }
 
-// weighted returns the destinations that can receive traffic; hosts are theirs, resolved. Of
-// several, those of weight 0 get none and are left out; a single one gets all, whatever its
-// weight.
+// weighted returns the destinations that receive traffic; hosts are theirs, resolved.
 func weighted[D destination](v model.View, p model.Port, route []D, hosts []model.Host) []*routev3.WeightedCluster_ClusterWeight {
 	var out []*routev3.WeightedCluster_ClusterWeight
 	for i, d := range route {
-		if !receives(route, d) {
+		if !model.Receives(route, d) {
 			continue
 		}
 		out = append(out, &routev3.WeightedCluster_ClusterWeight{
@@ -188,5 +186,3 @@ func weighted[D destination](v model.View, p model.Port, route []D, hosts []mode
 	}
 	return out
 }
-
-func receives[D destination](route []D, d D) bool { return d.GetWeight() != 0 || len(route) == 1 }

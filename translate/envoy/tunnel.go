@@ -19,7 +19,7 @@ func tunnelOf(v model.View, p model.Port, c model.Chain) (*tcpproxyv3.TcpProxy_T
 	var out *tcpproxyv3.TcpProxy_TunnelingConfig
 	first := true
 	for i, d := range c.Route {
-		if !receives(c.Route, d) {
+		if !model.Receives(c.Route, d) {
 			continue
 		}
 		t := tunnel(v.Policy(d.GetDestination(), c.Hosts[i], p.Number).GetTunnel())

@@ -19,7 +19,7 @@ import (
 // setTransport sets how bytes travel to an upstream: in plain text or TLS, and with the
 // client's address before them or not.
 func setTransport(c *clusterv3.Cluster, u upstream) {
-	if tls := u.policy.GetTls(); speaksTLS(tls) {
+	if tls := u.policy.GetTls(); model.SpeaksTLS(tls) {
 		var alpn []string
 		if spokenHTTP2(u) {
 			alpn = []string{"h2"}
@@ -29,12 +29,6 @@ func setTransport(c *clusterv3.Cluster, u upstream) {
 	if pp := u.policy.GetProxyProtocol(); pp != nil {
 		c.TransportSocket = proxyProtocolSocket(c.GetTransportSocket(), pp)
 	}
-}
-
-// speaksTLS reports the modes that encrypt. ISTIO_MUTUAL is not one of them: a gateway here
-// has no identity of a mesh to show. Compiling has warned that the host is spoken to in plain text.
-func speaksTLS(tls *networkingv1alpha3.ClientTLSSettings) bool {
-	return tls.GetMode() == networkingv1alpha3.ClientTLSSettings_SIMPLE || tls.GetMode() == networkingv1alpha3.ClientTLSSettings_MUTUAL
 }
 
 func spokenHTTP2(u upstream) bool {
@@ -57,7 +51,7 @@ type serverNames struct {
 // for a tunnel has the host of the tunnel's target, which is not who the proxy is.
 func namesOf(u upstream) serverNames {
 	tls := u.policy.GetTls()
-	if !speaksTLS(tls) {
+	if !model.SpeaksTLS(tls) {
 		return serverNames{}
 	}
 	out := serverNames{sni: tls.GetSni(), sans: tls.GetSubjectAltNames()}

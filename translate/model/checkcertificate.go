@@ -52,9 +52,6 @@ func (m *Model) demanded(strict []server) map[Host][]server {
 	return out
 }
 
-// at is the address that a server listens on.
-func (s server) at() address { return address{boundTo(s.spec.GetBind()), s.spec.GetPort().GetNumber()} }
-
 // evading reports the VirtualServices by which a server that demands nothing answers for a host
 // of others that demand a certificate, each of those once. What a third server redirects to
 // HTTPS is not meant.

@@ -62,25 +62,34 @@ func overruled(rules []*resource.Resource) diag.List {
 	return out
 }
 
-// outscoped warns of a DestinationRule that does not count where a younger one for the same host
-// is seen too, because its exportTo is another.
+// outscoped warns of a DestinationRule that does not count where others for the same host are
+// seen too, because their exportTo is another and came up after its own (ofOneScope).
 func outscoped(rules []*resource.Resource) diag.List {
+	rules = slices.DeleteFunc(slices.Clone(rules), func(r *resource.Resource) bool {
+		return r.Spec.(*networkingv1alpha3.DestinationRule).GetWorkloadSelector() != nil
+	})
+	firsts := firstOfEachScope(rules)
 	var out diag.List
-	for i, r := range rules {
-		if r.Spec.(*networkingv1alpha3.DestinationRule).GetWorkloadSelector() != nil {
-			continue
-		}
-		j := slices.IndexFunc(rules[i+1:], func(o *resource.Resource) bool {
-			return o.Spec.(*networkingv1alpha3.DestinationRule).GetWorkloadSelector() == nil && scopeOf(o) != scopeOf(r) && seenTogether(r, o)
-		})
-		if j >= 0 {
-			spec := r.Spec.(*networkingv1alpha3.DestinationRule)
-			other, effect := rules[i+1+j], ""
-			if encrypts(spec.GetTrafficPolicy().GetTls()) && !encrypts(other.Spec.(*networkingv1alpha3.DestinationRule).GetTrafficPolicy().GetTls()) {
+	for _, r := range rules {
+		later := firsts[slices.IndexFunc(firsts, func(o *resource.Resource) bool { return scopeOf(o) == scopeOf(r) })+1:]
+		if i := slices.IndexFunc(later, func(o *resource.Resource) bool { return seenTogether(r, o) }); i >= 0 {
+			spec, effect := r.Spec.(*networkingv1alpha3.DestinationRule), ""
+			if SpeaksTLS(spec.GetTrafficPolicy().GetTls()) && !SpeaksTLS(later[i].Spec.(*networkingv1alpha3.DestinationRule).GetTrafficPolicy().GetTls()) {
 				effect = ", and so speak to the host in plain text"
 			}
-			out = append(out, finding(diag.CodeRuleScopes, r, resource.Path{"spec"}, "%s is for %s too and has another exportTo: gateways that see both take nothing of this one%s", other.Key, spec.GetHost(), effect).
+			out = append(out, finding(diag.CodeRuleScopes, r, resource.Path{"spec"}, "%s is for %s too and has another exportTo: gateways that see both take nothing of this one%s", later[i].Key, spec.GetHost(), effect).
 				WithHint("the same exportTo in both, which puts them together, or namespaces that do not overlap"))
+		}
+	}
+	return out
+}
+
+// firstOfEachScope returns the first of the rules with each exportTo, in their order.
+func firstOfEachScope(rules []*resource.Resource) []*resource.Resource {
+	var out []*resource.Resource
+	for _, r := range rules {
+		if !slices.ContainsFunc(out, func(o *resource.Resource) bool { return scopeOf(o) == scopeOf(r) }) {
+			out = append(out, r)
 		}
 	}
 	return out
@@ -100,7 +109,7 @@ func seenTogether(a, b *resource.Resource) bool {
 
 // within returns the definitions whose hosts a host of a DestinationRule contains.
 func (r *registry) within(host Host) []definition {
-	if !strings.HasPrefix(string(host), "*") {
+	if !host.Wildcard() {
 		return r.of(host)
 	}
 	var out []definition
@@ -137,41 +146,13 @@ func emptySubsets(r *resource.Resource, services []definition) diag.List {
 // checkDestinations warns of routes to a port or subset that their service does not have.
 func (m *Model) checkDestinations() diag.List {
 	var out diag.List
-	seen := map[*resource.Resource]bool{}
-	for _, routes := range m.routes {
-		for _, vs := range routes {
-			if !seen[vs] {
-				seen[vs] = true
-				out = append(out, m.destinationsOf(vs)...)
-			}
+	for vs, r := range m.servedConnections() {
+		for j, d := range r.route {
+			out = append(out, m.destination(vs, r.path.Field("route", j, "destination"), d.GetDestination(), "its connections are closed")...)
 		}
 	}
-	for d, indices := range m.delegates.served {
-		for i := range indices {
-			out = append(out, m.httpDestinations(d, i)...)
-		}
-	}
-	return out
-}
-
-func (m *Model) destinationsOf(vs *resource.Resource) diag.List {
-	spec := vs.Spec.(*networkingv1alpha3.VirtualService)
-	var out diag.List
-	add := func(kind string, i, j int, d *networkingv1alpha3.Destination, effect string) {
-		out = append(out, m.destination(vs, resource.Path{"spec", kind, i, "route", j, "destination"}, d, effect)...)
-	}
-	for i := range spec.GetHttp() {
+	for vs, i := range m.servedHTTP() {
 		out = append(out, m.httpDestinations(vs, i)...)
-	}
-	for i, r := range spec.GetTls() {
-		for j, d := range r.GetRoute() {
-			add("tls", i, j, d.GetDestination(), "its connections are closed")
-		}
-	}
-	for i, r := range spec.GetTcp() {
-		for j, d := range r.GetRoute() {
-			add("tcp", i, j, d.GetDestination(), "its connections are closed")
-		}
 	}
 	return out
 }

@@ -13,35 +13,28 @@ import (
 // checkDynamic warns of routes to dynamic services that cannot be bounded by their wildcard:
 // they are not served.
 func (m *Model) checkDynamic() diag.List {
-	dynamic := map[Host]ServicePort{}
+	dynamic := map[Host]Service{}
 	for _, d := range m.services.definitions {
 		if d.Dynamic() && len(d.Ports) > 0 {
-			dynamic[d.Host] = d.Ports[0]
+			dynamic[d.Host] = d.Service
 		}
 	}
 	if len(dynamic) == 0 {
 		return nil
 	}
 	out := m.idleSettings()
-	seen := map[*resource.Resource]bool{}
-	for _, routes := range m.routes {
-		for _, vs := range routes {
-			if !seen[vs] {
-				seen[vs] = true
-				out = append(out, m.unbounded(vs, dynamic)...)
-			}
-		}
+	for vs := range m.bound() {
+		out = append(out, m.unboundedConnections(vs, dynamic)...)
+	}
+	for vs, i := range m.servedHTTP() {
+		out = append(out, m.unboundedRequests(vs, resource.Path{"spec", "http", i}, httpOf(vs)[i], dynamic)...)
 	}
 	return out
 }
 
-// unbounded collects the findings about one VirtualService.
-func (m *Model) unbounded(vs *resource.Resource, dynamic map[Host]ServicePort) diag.List {
+func (m *Model) unboundedConnections(vs *resource.Resource, dynamic map[Host]Service) diag.List {
 	spec := vs.Spec.(*networkingv1alpha3.VirtualService)
 	var out diag.List
-	for i, r := range spec.GetHttp() {
-		out = append(out, m.unboundedRequests(vs, resource.Path{"spec", "http", i}, r, dynamic)...)
-	}
 	for i, r := range spec.GetTls() {
 		out = append(out, m.unboundedNames(vs, resource.Path{"spec", "tls", i}, r, dynamic)...)
 	}
@@ -56,16 +49,22 @@ func (m *Model) unbounded(vs *resource.Resource, dynamic map[Host]ServicePort) d
 	return out
 }
 
-func (m *Model) unboundedRequests(vs *resource.Resource, at resource.Path, r *networkingv1alpha3.HTTPRoute, dynamic map[Host]ServicePort) diag.List {
+func (m *Model) unboundedRequests(vs *resource.Resource, at resource.Path, r *networkingv1alpha3.HTTPRoute, dynamic map[Host]Service) diag.List {
 	var out diag.List
+	receiving := 0
+	for _, d := range r.GetRoute() {
+		if Receives(r.GetRoute(), d) {
+			receiving++
+		}
+	}
 	for j, host := range resolved(m.settings, vs.Namespace, r.GetRoute()) {
-		port, is := dynamic[host]
+		s, is := dynamic[host]
 		switch rewritten := rewrittenHost(r); {
-		case !is:
-		case len(r.GetRoute()) > 1:
+		case !is || !Receives(r.GetRoute(), r.GetRoute()[j]):
+		case receiving > 1:
 			out = append(out, finding(diag.CodeDynamicUnbounded, vs, at.Field("route", j, "destination", "host"),
 				"a host with the resolution DYNAMIC_DNS cannot be one of several destinations, so the route answers 503").WithHint("a route of its own, with a match of the authority"))
-		case rewritten != "" && !port.Resolvable(host, rewritten):
+		case rewritten != "" && !s.targetOf(r.GetRoute()[j].GetDestination()).Resolvable(host, rewritten):
 			out = append(out, finding(diag.CodeDynamicUnbounded, vs, at.Field("route", j, "destination", "host"),
 				"the route rewrites the host to %s, which is not a name within %s, so it answers 503", rewritten, host).WithHint("a name that the destination's host stands for"))
 		}
@@ -76,6 +75,15 @@ func (m *Model) unboundedRequests(vs *resource.Resource, at resource.Path, r *ne
 		}
 	}
 	return out
+}
+
+// targetOf returns the port that a destination names, or where it names none, or one that is
+// not there, the first.
+func (s Service) targetOf(d *networkingv1alpha3.Destination) ServicePort {
+	if p, ok := s.Port(d.GetPort().GetNumber()); ok {
+		return p
+	}
+	return s.Ports[0]
 }
 
 // rewrittenHost returns the host that a route with one destination tells it, or "" for the
@@ -100,7 +108,7 @@ func rewrittenHost(r *networkingv1alpha3.HTTPRoute) string {
 	return ""
 }
 
-func (m *Model) unboundedNames(vs *resource.Resource, at resource.Path, r *networkingv1alpha3.TLSRoute, dynamic map[Host]ServicePort) diag.List {
+func (m *Model) unboundedNames(vs *resource.Resource, at resource.Path, r *networkingv1alpha3.TLSRoute, dynamic map[Host]Service) diag.List {
 	var out diag.List
 	for j, host := range resolved(m.settings, vs.Namespace, r.GetRoute()) {
 		if _, is := dynamic[host]; !is {
@@ -112,7 +120,7 @@ func (m *Model) unboundedNames(vs *resource.Resource, at resource.Path, r *netwo
 		}
 		for k, match := range r.GetMatch() {
 			for n, name := range match.GetSniHosts() {
-				if !Host(strings.ToLower(name)).within(host) {
+				if !Host(asked(name)).within(host) {
 					out = append(out, finding(diag.CodeDynamicUnbounded, vs, at.Field("match", k, "sniHosts", n),
 						"%s is not within %s, so its connections are closed", name, host).WithHint("names that the destination's host stands for"))
 				}
@@ -122,8 +130,7 @@ func (m *Model) unboundedNames(vs *resource.Resource, at resource.Path, r *netwo
 	return out
 }
 
-// idleSettings warns of what a DestinationRule says of a dynamic host in vain: its endpoints
-// are not known, so none is chosen, and whose bytes are in TLS already is not spoken to in TLS.
+// idleSettings warns of what a DestinationRule says of a dynamic host in vain.
 func (m *Model) idleSettings() diag.List {
 	var out diag.List
 	for _, hosts := range m.rules {
@@ -133,15 +140,7 @@ func (m *Model) idleSettings() diag.List {
 					continue
 				}
 				for _, r := range rules {
-					spec := r.Spec.(*networkingv1alpha3.DestinationRule)
-					if spec.GetTrafficPolicy().GetLoadBalancer() != nil {
-						out = append(out, finding(diag.CodeIgnoredField, r, resource.Path{"spec", "trafficPolicy", "loadBalancer"},
-							"the loadBalancer has no effect on %s, whose addresses come with the name that a client says", d.Host).WithHint("leave it out"))
-					}
-					if i := slices.IndexFunc(d.Ports, func(p ServicePort) bool { return strings.EqualFold(p.Protocol, "TLS") }); i >= 0 && encrypts(merged([]*resource.Resource{r}).Policy(d.Ports[i].Number, "").GetTls()) {
-						out = append(out, finding(diag.CodeDynamicUnbounded, r, resource.Path{"spec", "trafficPolicy"},
-							"port %d of %s forwards TLS of clients and cannot speak TLS itself, so its connections are closed", d.Ports[i].Number, d.Host).WithHint("portLevelSettings for the other ports alone"))
-					}
+					out = append(out, idleFor(r, d)...)
 				}
 			}
 		}
@@ -149,6 +148,19 @@ func (m *Model) idleSettings() diag.List {
 	return out
 }
 
-func encrypts(tls *networkingv1alpha3.ClientTLSSettings) bool {
-	return tls.GetMode() == networkingv1alpha3.ClientTLSSettings_SIMPLE || tls.GetMode() == networkingv1alpha3.ClientTLSSettings_MUTUAL
+// idleFor does so of one rule and host: its endpoints are not known, so none is chosen, and
+// whose bytes are in TLS already is not spoken to in TLS.
+func idleFor(r *resource.Resource, d definition) diag.List {
+	var out diag.List
+	spec := r.Spec.(*networkingv1alpha3.DestinationRule)
+	if spec.GetTrafficPolicy().GetLoadBalancer() != nil {
+		out = append(out, finding(diag.CodeIgnoredField, r, resource.Path{"spec", "trafficPolicy", "loadBalancer"},
+			"the loadBalancer has no effect on %s, whose addresses come with the name that a client says", d.Host).WithHint("leave it out"))
+	}
+	i := slices.IndexFunc(d.Ports, func(p ServicePort) bool { return strings.EqualFold(p.Protocol, "TLS") })
+	if i >= 0 && SpeaksTLS(merged([]*resource.Resource{r}).Policy(d.Ports[i].Number, "").GetTls()) {
+		out = append(out, finding(diag.CodeDynamicUnbounded, r, resource.Path{"spec", "trafficPolicy"},
+			"port %d of %s forwards TLS of clients and cannot speak TLS itself, so its connections are closed", d.Ports[i].Number, d.Host).WithHint("portLevelSettings for the other ports alone"))
+	}
+	return out
 }

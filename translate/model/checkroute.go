@@ -23,22 +23,19 @@ func (m *Model) checkRoutes() diag.List {
 			known[key.Namespace+"/"+key.Name] = true
 		}
 	}
-	seen := map[*resource.Resource]bool{}
 	for name, services := range m.routes {
+		if known[name] {
+			continue
+		}
 		for _, vs := range services {
-			if !known[name] {
-				out = append(out, m.unknownGateway(vs, name))
-			}
-			if !seen[vs] {
-				seen[vs] = true
-				out = append(out, m.unknownServices(vs)...)
-			}
+			out = append(out, m.unknownGateway(vs, name))
 		}
 	}
-	for d, indices := range m.delegates.served {
-		for i := range indices {
-			out = append(out, m.unknownHTTP(d, i)...)
-		}
+	for vs, r := range m.servedConnections() {
+		out = append(out, m.unknownHosts(vs, r.path, resolved(m.settings, vs.Namespace, r.route), "its connections are closed")...)
+	}
+	for vs, i := range m.servedHTTP() {
+		out = append(out, m.unknownHTTP(vs, i)...)
 	}
 	return out
 }
@@ -53,21 +50,6 @@ func (m *Model) unknownGateway(vs *resource.Resource, name string) diag.Diagnost
 	}
 	return finding(diag.CodeUnknownGateway, vs, path, "no Gateway %s is defined, so these routes are not served there", name).
 		WithHint("write the name of a Gateway as name or namespace/name")
-}
-
-func (m *Model) unknownServices(vs *resource.Resource) diag.List {
-	spec := vs.Spec.(*networkingv1alpha3.VirtualService)
-	var out diag.List
-	for i := range spec.GetHttp() {
-		out = append(out, m.unknownHTTP(vs, i)...)
-	}
-	for i, r := range spec.GetTls() {
-		out = append(out, m.unknownHosts(vs, resource.Path{"spec", "tls", i}, resolved(m.settings, vs.Namespace, r.GetRoute()), "its connections are closed")...)
-	}
-	for i, r := range spec.GetTcp() {
-		out = append(out, m.unknownHosts(vs, resource.Path{"spec", "tcp", i}, resolved(m.settings, vs.Namespace, r.GetRoute()), "its connections are closed")...)
-	}
-	return out
 }
 
 func (m *Model) unknownHTTP(vs *resource.Resource, index int) diag.List {

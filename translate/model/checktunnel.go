@@ -18,48 +18,39 @@ func (m *Model) checkTunnels() diag.List {
 		return nil
 	}
 	var out diag.List
-	seen := map[*resource.Resource]bool{}
-	for _, routes := range m.routes {
-		for _, vs := range routes {
-			if !seen[vs] {
-				seen[vs] = true
-				out = append(out, m.tunnelsOf(vs)...)
-			}
-		}
+	for vs, r := range m.servedConnections() {
+		out = append(out, m.mixedTunnels(vs, r)...)
+	}
+	for vs, i := range m.servedHTTP() {
+		out = append(out, m.idleTunnels(vs, i)...)
 	}
 	return out
 }
 
-func (m *Model) tunnelsOf(vs *resource.Resource) diag.List {
-	spec := vs.Spec.(*networkingv1alpha3.VirtualService)
+func (m *Model) idleTunnels(vs *resource.Resource, index int) diag.List {
 	var out diag.List
-	for i, r := range spec.GetTls() {
-		out = append(out, m.mixedTunnels(vs, resource.Path{"spec", "tls", i, "route"}, r.GetRoute())...)
-	}
-	for i, r := range spec.GetTcp() {
-		out = append(out, m.mixedTunnels(vs, resource.Path{"spec", "tcp", i, "route"}, r.GetRoute())...)
-	}
-	for i, r := range spec.GetHttp() {
-		for j, host := range resolved(m.settings, vs.Namespace, r.GetRoute()) {
-			d := r.GetRoute()[j].GetDestination()
-			if tunnels := m.tunnels(host, d.GetSubset()); len(tunnels) > 1 || len(tunnels) == 1 && tunnels[0] != (target{}) {
-				out = append(out, finding(diag.CodeTunnelUnused, vs, resource.Path{"spec", "http", i, "route", j, "destination", "host"},
-					"the tunnel of the DestinationRule for %s is for tcp and tls routes: these requests go to its endpoints themselves", host).WithHint("a tcp route of a TCP server, or a DestinationRule without tunnel"))
-			}
+	route := httpOf(vs)[index].GetRoute()
+	for j, host := range resolved(m.settings, vs.Namespace, route) {
+		if tunnels := m.tunnels(host, route[j].GetDestination().GetSubset()); len(tunnels) > 1 || tunnels[0] != (target{}) {
+			out = append(out, finding(diag.CodeTunnelUnused, vs, resource.Path{"spec", "http", index, "route", j, "destination", "host"},
+				"the tunnel of the DestinationRule for %s is for tcp and tls routes: these requests go to its endpoints themselves", host).WithHint("a tcp route of a TCP server, or a DestinationRule without tunnel"))
 		}
 	}
 	return out
 }
 
-func (m *Model) mixedTunnels(vs *resource.Resource, path resource.Path, route []*networkingv1alpha3.RouteDestination) diag.List {
+func (m *Model) mixedTunnels(vs *resource.Resource, r connectionRoute) diag.List {
 	var first []target
-	for j, host := range resolved(m.settings, vs.Namespace, route) {
-		tunnels := m.tunnels(host, route[j].GetDestination().GetSubset())
+	for j, host := range resolved(m.settings, vs.Namespace, r.route) {
+		if !Receives(r.route, r.route[j]) {
+			continue
+		}
+		tunnels := m.tunnels(host, r.route[j].GetDestination().GetSubset())
 		if first == nil {
 			first = tunnels
 		}
 		if !slices.Equal(first, tunnels) {
-			return diag.List{finding(diag.CodeTunnelMixed, vs, path.Field(j, "destination", "host"),
+			return diag.List{finding(diag.CodeTunnelMixed, vs, r.path.Field("route", j, "destination", "host"),
 				"%s and the destinations before it are not tunnelled to the same target, so the connections of the route are closed", host).WithHint("one tunnel for all destinations of a route, or a route for each")}
 		}
 	}
@@ -88,7 +79,7 @@ type target struct {
 }
 
 // tunnels returns what the DestinationRules for a host say of a subset's tunnel, whichever
-// gateway they are for.
+// gateway they are for: at least one thing, which may be no tunnel.
 func (m *Model) tunnels(host Host, subset string) []target {
 	found := map[target]bool{}
 	for _, hosts := range m.rules {

@@ -1,7 +1,6 @@
 package model
 
 import (
-	"maps"
 	"regexp/syntax"
 	"slices"
 	"strings"
@@ -16,7 +15,7 @@ import (
 // verified, headers that only claims may write, and preflights that policy refuses.
 func (c *checks) virtualServices() diag.List {
 	var out diag.List
-	for _, vs := range c.bound() {
+	for vs := range c.bound() {
 		gateways := c.gatewaysOf(vs)
 		for i, r := range httpOf(vs) {
 			path := resource.Path{"spec", "http", i}
@@ -35,17 +34,6 @@ func (c *checks) virtualServices() diag.List {
 		}
 	}
 	return out
-}
-
-// bound returns the VirtualServices that name a Gateway, in order.
-func (m *Model) bound() []*resource.Resource {
-	seen := map[*resource.Resource]bool{}
-	for _, services := range m.routes {
-		for _, vs := range services {
-			seen[vs] = true
-		}
-	}
-	return slices.SortedFunc(maps.Keys(seen), compareAge)
 }
 
 // gatewaysOf returns the Gateways that a VirtualService names and that there are.

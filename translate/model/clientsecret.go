@@ -67,9 +67,9 @@ func clientFiles(tls *networkingv1alpha3.ClientTLSSettings) (certificate, author
 	return certificate, authorities
 }
 
-// speaksTLS reports the modes that encrypt. ISTIO_MUTUAL is not one of them: a gateway here
-// has no identity of a mesh to show.
-func speaksTLS(tls *networkingv1alpha3.ClientTLSSettings) bool {
+// SpeaksTLS reports the modes that encrypt. ISTIO_MUTUAL is not one of them: a gateway here
+// has no identity of a mesh to show. Compiling has warned that the host is spoken to in plain text.
+func SpeaksTLS(tls *networkingv1alpha3.ClientTLSSettings) bool {
 	return tls.GetMode() == networkingv1alpha3.ClientTLSSettings_SIMPLE || tls.GetMode() == networkingv1alpha3.ClientTLSSettings_MUTUAL
 }
 
@@ -97,7 +97,7 @@ func ruledFiles(services []Service) []Secret {
 }
 
 func filesOf(tls *networkingv1alpha3.ClientTLSSettings, pos diag.Position) []Secret {
-	if !speaksTLS(tls) || tls.GetCredentialName() != "" {
+	if !SpeaksTLS(tls) || tls.GetCredentialName() != "" {
 		return nil
 	}
 	needed := ClientSecretsOf(tls)

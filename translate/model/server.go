@@ -109,13 +109,16 @@ func (m *Model) servers(of func(*networkingv1alpha3.Gateway) bool) map[address][
 		if !of(spec) {
 			continue
 		}
-		for i, s := range spec.GetServers() {
-			at := address{boundTo(s.GetBind()), s.GetPort().GetNumber()}
-			out[at] = append(out[at], server{gateway, i, s})
+		for i, spec := range spec.GetServers() {
+			s := server{gateway, i, spec}
+			out[s.at()] = append(out[s.at()], s)
 		}
 	}
 	return out
 }
+
+// at is the address that a server listens on.
+func (s server) at() address { return address{boundTo(s.spec.GetBind()), s.spec.GetPort().GetNumber()} }
 
 // boundTo returns an address in one of the ways to write it, and "" for every IPv4 address.
 func boundTo(bind string) string {
@@ -163,15 +166,12 @@ func (s server) hosts(settings Settings) []serverHost {
 	return out
 }
 
-// meshGateway is the name for the sidecars of a mesh. It is no Gateway's.
-const meshGateway = "mesh"
-
 // gatewayNames returns the Gateways, "namespace/name", that a VirtualService names. Without
 // any it belongs to the mesh and to no gateway.
 func gatewayNames(vs *networkingv1alpha3.VirtualService, namespace string) []string {
 	var out []string
 	for _, written := range vs.GetGateways() {
-		if name := gatewayName(written, namespace); name != meshGateway && !slices.Contains(out, name) {
+		if name := gatewayName(written, namespace); name != resource.MeshGateway && !slices.Contains(out, name) {
 			out = append(out, name)
 		}
 	}
@@ -182,7 +182,7 @@ func gatewayNames(vs *networkingv1alpha3.VirtualService, namespace string) []str
 // name.namespace and name.namespace.svc.domain, of which as in Istio only the first two parts
 // count: the name of a Gateway with a dot needs its namespace before it.
 func gatewayName(written, namespace string) string {
-	if written == meshGateway {
+	if written == resource.MeshGateway {
 		return written
 	}
 	if ns, name, qualified := strings.Cut(written, "/"); qualified {

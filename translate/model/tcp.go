@@ -257,6 +257,12 @@ type destination interface {
 	GetDestination() *networkingv1alpha3.Destination
 }
 
+// Receives reports whether a destination of a route is sent anything. Of several, those of
+// weight 0 are not; a single one gets all, whatever its weight.
+func Receives[D interface{ GetWeight() int32 }](route []D, d D) bool {
+	return d.GetWeight() != 0 || len(route) == 1
+}
+
 // resolved returns the hosts of a route's destinations, in order.
 func resolved[D destination](settings Settings, namespace string, route []D) []Host {
 	out := make([]Host, 0, len(route))

@@ -96,7 +96,7 @@ func (c *checker) positive(path Path, d *durationpb.Duration, least time.Duratio
 
 // notBelowZero checks a duration of which 0 switches the limit off.
 func (c *checker) notBelowZero(path Path, d *durationpb.Duration) {
-	if isBelowZero(d) {
+	if beyondBounds(d) {
 		c.add(diag.CodeDestinationRule, path, "%s is %s", path, d.AsDuration()).WithHint("0s, which is no limit, to %s", maxDuration)
 		return
 	}
@@ -112,12 +112,13 @@ func (c *checker) wholeMilliseconds(path Path, d *durationpb.Duration) {
 
 // fromZero checks a duration of which 0 is one as any other.
 func (c *checker) fromZero(path Path, d *durationpb.Duration) {
-	if isBelowZero(d) {
+	if beyondBounds(d) {
 		c.add(diag.CodeDestinationRule, path, "%s is %s", path, d.AsDuration()).WithHint("0s to %s", maxDuration)
 	}
 }
 
-func isBelowZero(d *durationpb.Duration) bool {
+// beyondBounds reports a duration below zero, or above maxDuration; nil is neither.
+func beyondBounds(d *durationpb.Duration) bool {
 	return d != nil && (!d.IsValid() || d.AsDuration() < 0 || d.AsDuration() > maxDuration)
 }
 

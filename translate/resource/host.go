@@ -82,7 +82,10 @@ func (c *checker) portNumber(path Path, n uint32) {
 	}
 }
 
+// requestProtocols are those that carry requests in the clear.
+func requestProtocols() []string { return []string{"HTTP", "HTTP2", "GRPC", "GRPC-WEB"} }
+
 // protocols are those that Istio knows.
 func protocols() []string {
-	return []string{"HTTP", "HTTP2", "GRPC", "GRPC-WEB", "HTTPS", "TLS", "TCP", "UDP", "MONGO", "MYSQL", "REDIS"}
+	return append(requestProtocols(), "HTTPS", "TLS", "TCP", "UDP", "MONGO", "MYSQL", "REDIS")
 }

@@ -84,15 +84,16 @@ func virtualServiceReach(c *checker) diag.Scope {
 		switch {
 		case n.Kind != yaml.ScalarNode || n.Tag != "!!str" || legacyGatewayName(n.Value):
 			return diag.Scope{}
-		case n.Value != meshGateway:
+		case n.Value != MeshGateway:
 			targets = append(targets, diag.Target{Gateway: qualifiedGateway(n.Value, c.key.Namespace)})
 		}
 	}
 	return diag.Limited(targets...)
 }
 
-// meshGateway is the name for all sidecars of a mesh, of which there are none here.
-const meshGateway = "mesh"
+// MeshGateway is the name for all sidecars of a mesh, of which there are none here. It is no
+// Gateway's.
+const MeshGateway = "mesh"
 
 // legacyGatewayName reports the forms name.namespace and name.namespace.svc.domain. The
 // finding then counts for every gateway: it refuses more, never less.

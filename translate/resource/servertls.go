@@ -55,7 +55,7 @@ func tlsProtocol(port *networkingv1alpha3.Port) bool {
 }
 
 func httpProtocol(port *networkingv1alpha3.Port) bool {
-	return slices.Contains([]string{"HTTP", "HTTP2", "GRPC", "GRPC-WEB"}, strings.ToUpper(port.GetProtocol()))
+	return slices.Contains(requestProtocols(), strings.ToUpper(port.GetProtocol()))
 }
 
 // plainTLS checks the settings of a server without TLS. Only an HTTP server has any, and of

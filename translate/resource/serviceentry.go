@@ -47,7 +47,7 @@ func (c *checker) severalHosts(spec *networkingv1alpha3.ServiceEntry) {
 		return
 	}
 	for i, p := range spec.GetPorts() {
-		if protocol := strings.ToUpper(p.GetProtocol()); !slices.Contains([]string{"HTTP", "HTTP2", "GRPC", "GRPC-WEB", "HTTPS", "TLS"}, protocol) {
+		if protocol := strings.ToUpper(p.GetProtocol()); !slices.Contains(append(requestProtocols(), "HTTPS", "TLS"), protocol) {
 			c.addMissing(diag.CodeServiceEntry, c.deepest(Path{"spec", "ports", i}, "protocol"), "with several hosts a port is of HTTP or TLS, which name the host that is meant").WithHint("a ServiceEntry for each host")
 		}
 	}

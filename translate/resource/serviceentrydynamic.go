@@ -13,19 +13,11 @@ import (
 // has to be a domain of names: nothing that an IP address can end with.
 func (c *checker) dynamic(spec *networkingv1alpha3.ServiceEntry) {
 	for i, h := range spec.GetHosts() {
-		domain, wild := strings.CutPrefix(h, "*.")
-		switch last := domain[strings.LastIndexByte(domain, '.')+1:]; {
-		case !isHost(h):
-		case !wild:
-			c.add(diag.CodeServiceEntry, Path{"spec", "hosts", i}, "the resolution DYNAMIC_DNS is for wildcards, and %q is none", h).WithHint("*.domain, or resolution: DNS")
-		case strings.Trim(last[:1], "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ") != "":
-			c.add(diag.CodeServiceEntry, Path{"spec", "hosts", i}, "%q could stand for IP addresses", h).WithHint("a domain whose last part begins with a letter")
-		}
+		c.dynamicHost(Path{"spec", "hosts", i}, h)
 	}
 	for i, p := range spec.GetPorts() {
-		path := Path{"spec", "ports", i, "protocol"}
-		if protocol := strings.ToUpper(p.GetProtocol()); !slices.Contains([]string{"HTTP", "HTTP2", "GRPC", "GRPC-WEB", "TLS", "UDP"}, protocol) {
-			c.add(diag.CodeServiceEntry, c.deepest(path[:3], "protocol"), "with the protocol %q nobody says which name the resolution DYNAMIC_DNS is to resolve", p.GetProtocol()).
+		if protocol := strings.ToUpper(p.GetProtocol()); !slices.Contains(append(requestProtocols(), "TLS", "UDP"), protocol) {
+			c.add(diag.CodeServiceEntry, c.deepest(Path{"spec", "ports", i}, "protocol"), "with the protocol %q nobody says which name the resolution DYNAMIC_DNS is to resolve", p.GetProtocol()).
 				WithHint("HTTP, HTTP2, GRPC or GRPC-WEB, by the host of a request; TLS, by the name that the client asks for; for https:// backends HTTP and a DestinationRule with tls")
 		}
 	}
@@ -36,3 +28,19 @@ func (c *checker) dynamic(spec *networkingv1alpha3.ServiceEntry) {
 		c.addKey(diag.CodeServiceEntry, Path{"spec", "workloadSelector"}, "the resolution DYNAMIC_DNS takes no workloadSelector").WithHint("resolution: STATIC or DNS")
 	}
 }
+
+func (c *checker) dynamicHost(path Path, host string) {
+	domain, wild := strings.CutPrefix(host, "*.")
+	last := domain[strings.LastIndexByte(domain, '.')+1:]
+	switch {
+	case !isHost(host):
+	case !wild:
+		c.add(diag.CodeServiceEntry, path, "the resolution DYNAMIC_DNS is for wildcards, and %q is none", host).WithHint("*.domain, or resolution: DNS")
+	case last == "":
+		c.add(diag.CodeServiceEntry, path, "%q ends with a dot, and no request's host does", host).WithHint("%s", strings.TrimSuffix(host, "."))
+	case !isLetter(last[0]):
+		c.add(diag.CodeServiceEntry, path, "%q could stand for IP addresses", host).WithHint("a domain whose last part begins with a letter")
+	}
+}
+
+func isLetter(b byte) bool { return 'a' <= b|0x20 && b|0x20 <= 'z' }

@@ -83,12 +83,19 @@ func serviceEntryRows() map[string]routingRow {
 		return "{hosts: [a.example], ports: [{number: 80, " + p + "}], resolution: STATIC, endpoints: [{address: 10.1.2.3}]}"
 	}
 	two := func(more string) string { return "{hosts: [a.example, b.example], " + more + "}" }
+	named := func(host string) string {
+		return "{hosts: [" + host + "], ports: [{number: 80, name: http, protocol: HTTP}], resolution: DYNAMIC_DNS}"
+	}
 	workload := func(w string) string { return "{address: 10.1.2.3, " + w + "}" }
 	return map[string]routingRow{
 		"a port's name with _":              {resource.ServiceEntry, port("name: ‸a_b, protocol: HTTP"), diag.CodeServiceEntry},
 		"a port's name in capitals":         {resource.ServiceEntry, port("name: HTTP, protocol: HTTP"), ""},
 		"a block, by DNS":                   {resource.ServiceEntry, entry("addresses: [‸10.0.0.0/8], resolution: DNS"), diag.CodeServiceEntry},
 		"a block, static":                   {resource.ServiceEntry, entry("addresses: [10.0.0.0/8], resolution: STATIC"), ""},
+		"names, without a wildcard":         {resource.ServiceEntry, named("‸a.example"), diag.CodeServiceEntry},
+		"names that end with a dot":         {resource.ServiceEntry, named(`‸"*.a.example."`), diag.CodeServiceEntry},
+		"names that can be addresses":       {resource.ServiceEntry, named(`‸"*.0x7f"`), diag.CodeServiceEntry},
+		"names":                             {resource.ServiceEntry, named(`"*.a.EXAMPLE"`), ""},
 		"several hosts of TCP":              {resource.ServiceEntry, two("ports: [{number: 80, name: tcp, protocol: ‸TCP}], resolution: DNS"), diag.CodeServiceEntry},
 		"several hosts of nobody knows":     {resource.ServiceEntry, two("ports: [‸{number: 80, name: any}], resolution: DNS"), diag.CodeServiceEntry},
 		"several hosts of TLS":              {resource.ServiceEntry, two("ports: [{number: 443, name: tls, protocol: tls}], resolution: DNS"), ""},

@@ -84,7 +84,7 @@ func (c *checker) routedHosts(spec *networkingv1alpha3.VirtualService) {
 	if len(hosts) == 0 {
 		c.asDelegate(spec)
 	}
-	mesh := len(spec.GetGateways()) == 0 || slices.Contains(spec.GetGateways(), meshGateway)
+	mesh := len(spec.GetGateways()) == 0 || slices.Contains(spec.GetGateways(), MeshGateway)
 	for i, h := range hosts {
 		path := Path{"spec", "hosts", i}
 		if !isHost(h) && !isAddress(h) {

@@ -137,7 +137,7 @@ func (c *checker) claimMatch(path Path, name string, m *networkingv1alpha3.Strin
 		c.addKey(diag.CodeClaimRoute, path, "%q does not name a claim", name).WithHint("@request.auth.claims[name], or [a][b] for one within another")
 	case len(vs.GetHosts()) == 0:
 		c.addKey(diag.CodeClaimRoute, path, "a delegate cannot route by claims").WithHint("put the match into the VirtualService that delegates")
-	case len(vs.GetGateways()) == 0 || slices.Contains(vs.GetGateways(), meshGateway):
+	case len(vs.GetGateways()) == 0 || slices.Contains(vs.GetGateways(), MeshGateway):
 		c.addKey(diag.CodeClaimRoute, path, "routing by claims is possible on gateways only").WithHint("name a Gateway in spec.gateways, and not mesh")
 	case m.GetMatchType() == nil:
 		c.addMissing(diag.CodeClaimRoute, path, "%s has no exact, prefix or regex", path).WithHint("regex: .+ takes every text that is not empty")

@@ -1,0 +1,68 @@
+package model
+
+import (
+	"iter"
+	"maps"
+
+	networkingv1alpha3 "istio.io/api/networking/v1alpha3"
+
+	"github.com/portreeve/portreeve/translate/resource"
+)
+
+// bound yields the VirtualServices that name a Gateway, each once, in no order: findings are
+// sorted later.
+func (m *Model) bound() iter.Seq[*resource.Resource] {
+	seen := map[*resource.Resource]bool{}
+	for _, services := range m.routes {
+		for _, vs := range services {
+			seen[vs] = true
+		}
+	}
+	return maps.Keys(seen)
+}
+
+// servedHTTP yields the HTTP routes that are for some Gateway, as a VirtualService and the
+// index in it: those that name one and, of those that they delegate to, what is part of them.
+func (m *Model) servedHTTP() iter.Seq2[*resource.Resource, int] {
+	return func(yield func(*resource.Resource, int) bool) {
+		for vs := range m.bound() {
+			for i := range httpOf(vs) {
+				if !yield(vs, i) {
+					return
+				}
+			}
+		}
+		for d, indices := range m.delegates.served {
+			for i := range indices {
+				if !yield(d, i) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// connectionRoute is the destinations of a tls or tcp route, and where it stands.
+type connectionRoute struct {
+	path  resource.Path
+	route []*networkingv1alpha3.RouteDestination
+}
+
+// servedConnections yields the tls and tcp routes of the VirtualServices that name a Gateway.
+func (m *Model) servedConnections() iter.Seq2[*resource.Resource, connectionRoute] {
+	return func(yield func(*resource.Resource, connectionRoute) bool) {
+		for vs := range m.bound() {
+			spec := vs.Spec.(*networkingv1alpha3.VirtualService)
+			for i, r := range spec.GetTls() {
+				if !yield(vs, connectionRoute{resource.Path{"spec", "tls", i}, r.GetRoute()}) {
+					return
+				}
+			}
+			for i, r := range spec.GetTcp() {
+				if !yield(vs, connectionRoute{resource.Path{"spec", "tcp", i}, r.GetRoute()}) {
+					return
+				}
+			}
+		}
+	}
+}
