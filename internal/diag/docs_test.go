@@ -54,7 +54,7 @@ func page(t *testing.T) string {
 	var b strings.Builder
 	b.WriteString(`# Findings
 
-<!-- Generated from internal/diag/codes.go: go test ./internal/diag -run Documentation -update -->
+<!-- Generated from internal/diag/codetable.go: go test ./internal/diag -run Documentation -update -->
 
 ` + "`portreeve validate`" + ` prints a finding as ` + "`file:line:col: severity CODE: message (what to do)`" + `; on a terminal the line
 of the file follows with a mark under the place. An error keeps the new policy from every gateway that it can
