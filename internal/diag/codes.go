@@ -183,6 +183,7 @@ const (
 	CodePassthroughLB      Code = "PR1205"
 	CodeLocality           Code = "PR1206"
 	CodeRuleTwice          Code = "PR1207"
+	CodePlainPort          Code = "PR1208"
 	CodeTelemetryIdle      Code = "PR1301"
 	CodeExpression         Code = "PR1302"
 	CodeExpressionName     Code = "PR1303"

@@ -190,6 +190,7 @@ func Codes() []Info { //nolint:funlen // one table
 		{CodePassthroughLB, Warning, "The load balancer PASSTHROUGH finds no endpoint on a gateway; requests answer 503.", "Another load balancer."},
 		{CodeLocality, Warning, "A setting about localities has no effect.", "outlierDetection for a failover; endpoints and gateways with a locality."},
 		{CodeRuleTwice, Warning, "Two DestinationRules of a namespace have a trafficPolicy for one host; the older one counts.", "One of them."},
+		{CodePlainPort, Warning, "Settings for a port have no tls beside a rule that has: nothing is inherited, so the port is spoken to in plain text.", "tls in the settings of the port."},
 		{CodeTelemetryIdle, Warning, "The tracing or metrics of a Telemetry have no effect on these gateways.", ""},
 		{CodeExpression, Error, "The expression of an access log's filter is not one that Envoy can read.", "A CEL expression without loops, such as response.code >= 400."},
 		{CodeExpressionName, Warning, "The expression of an access log's filter names something that no request has; what depends on it is never logged.", "An attribute of Envoy, such as request.path, response.code or connection.mtls."},

@@ -196,7 +196,7 @@ func namedFilters(v model.View, p model.Port, c model.Chain) ([]*listenerv3.Filt
 		if !dynamic {
 			continue
 		}
-		if len(c.Route) > 1 || port.Number == 0 || c.TLS != nil || !c.Within(s.Host) || model.SpeaksTLS(v.Policy(d.GetDestination(), c.Hosts[i], p.Number).GetTls()) {
+		if len(c.Route) > 1 || port.Number == 0 || c.TLS != nil || !c.Within(s.Host) || resource.SpeaksTLS(v.Policy(d.GetDestination(), c.Hosts[i], p.Number).GetTls()) {
 			return nil, false
 		}
 		out = append(out, &listenerv3.Filter{

@@ -146,7 +146,7 @@ func keyCluster(s keyService, v model.View) (*clusterv3.Cluster, *tlsv3.Upstream
 	}
 	var tls *tlsv3.UpstreamTlsContext
 	switch {
-	case model.SpeaksTLS(service.policy.GetTls()):
+	case resource.SpeaksTLS(service.policy.GetTls()):
 		tls = s.ruledTLS(service)
 	case s.scheme == "https":
 		tls = s.tls(v)

@@ -14,12 +14,13 @@ import (
 	networkingv1alpha3 "istio.io/api/networking/v1alpha3"
 
 	"github.com/portreeve/portreeve/translate/model"
+	"github.com/portreeve/portreeve/translate/resource"
 )
 
 // setTransport sets how bytes travel to an upstream: in plain text or TLS, and with the
 // client's address before them or not.
 func setTransport(c *clusterv3.Cluster, u upstream) {
-	if tls := u.policy.GetTls(); model.SpeaksTLS(tls) {
+	if tls := u.policy.GetTls(); resource.SpeaksTLS(tls) {
 		var alpn []string
 		if spokenHTTP2(u) {
 			alpn = []string{"h2"}
@@ -51,7 +52,7 @@ type serverNames struct {
 // for a tunnel has the host of the tunnel's target, which is not who the proxy is.
 func namesOf(u upstream) serverNames {
 	tls := u.policy.GetTls()
-	if !model.SpeaksTLS(tls) {
+	if !resource.SpeaksTLS(tls) {
 		return serverNames{}
 	}
 	out := serverNames{sni: tls.GetSni(), sans: tls.GetSubjectAltNames()}

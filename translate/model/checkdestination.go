@@ -74,7 +74,7 @@ func outscoped(rules []*resource.Resource) diag.List {
 		later := firsts[slices.IndexFunc(firsts, func(o *resource.Resource) bool { return scopeOf(o) == scopeOf(r) })+1:]
 		if i := slices.IndexFunc(later, func(o *resource.Resource) bool { return seenTogether(r, o) }); i >= 0 {
 			spec, effect := r.Spec.(*networkingv1alpha3.DestinationRule), ""
-			if SpeaksTLS(spec.GetTrafficPolicy().GetTls()) && !SpeaksTLS(later[i].Spec.(*networkingv1alpha3.DestinationRule).GetTrafficPolicy().GetTls()) {
+			if resource.SpeaksTLS(spec.GetTrafficPolicy().GetTls()) && !resource.SpeaksTLS(later[i].Spec.(*networkingv1alpha3.DestinationRule).GetTrafficPolicy().GetTls()) {
 				effect = ", and so speak to the host in plain text"
 			}
 			out = append(out, finding(diag.CodeRuleScopes, r, resource.Path{"spec"}, "%s is for %s too and has another exportTo: gateways that see both take nothing of this one%s", later[i].Key, spec.GetHost(), effect).

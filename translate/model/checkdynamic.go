@@ -158,7 +158,7 @@ func idleFor(r *resource.Resource, d definition) diag.List {
 			"the loadBalancer has no effect on %s, whose addresses come with the name that a client says", d.Host).WithHint("leave it out"))
 	}
 	i := slices.IndexFunc(d.Ports, func(p ServicePort) bool { return strings.EqualFold(p.Protocol, "TLS") })
-	if i >= 0 && SpeaksTLS(merged([]*resource.Resource{r}).Policy(d.Ports[i].Number, "").GetTls()) {
+	if i >= 0 && resource.SpeaksTLS(merged([]*resource.Resource{r}).Policy(d.Ports[i].Number, "").GetTls()) {
 		out = append(out, finding(diag.CodeDynamicUnbounded, r, resource.Path{"spec", "trafficPolicy"},
 			"port %d of %s forwards TLS of clients and cannot speak TLS itself, so its connections are closed", d.Ports[i].Number, d.Host).WithHint("portLevelSettings for the other ports alone"))
 	}

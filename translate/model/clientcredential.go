@@ -55,7 +55,7 @@ func ruleCredentials(r *resource.Resource) []credential {
 // clientPurposes returns what the Secret of a client's settings is needed for: the client's
 // own certificate, and the authorities of the backend unless it is not to be verified.
 func clientPurposes(tls *networkingv1alpha3.ClientTLSSettings) []purpose {
-	if tls.GetCredentialName() == "" || !SpeaksTLS(tls) {
+	if tls.GetCredentialName() == "" || !resource.SpeaksTLS(tls) {
 		return nil
 	}
 	var out []purpose

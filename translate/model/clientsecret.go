@@ -67,12 +67,6 @@ func clientFiles(tls *networkingv1alpha3.ClientTLSSettings) (certificate, author
 	return certificate, authorities
 }
 
-// SpeaksTLS reports the modes that encrypt. ISTIO_MUTUAL is not one of them: a gateway here
-// has no identity of a mesh to show. Compiling has warned that the host is spoken to in plain text.
-func SpeaksTLS(tls *networkingv1alpha3.ClientTLSSettings) bool {
-	return tls.GetMode() == networkingv1alpha3.ClientTLSSettings_SIMPLE || tls.GetMode() == networkingv1alpha3.ClientTLSSettings_MUTUAL
-}
-
 // ruledFiles returns the secrets that DestinationRules have as files on the gateway's
 // machine, in the order of the services.
 func ruledFiles(services []Service) []Secret {
@@ -97,7 +91,7 @@ func ruledFiles(services []Service) []Secret {
 }
 
 func filesOf(tls *networkingv1alpha3.ClientTLSSettings, pos diag.Position) []Secret {
-	if !SpeaksTLS(tls) || tls.GetCredentialName() != "" {
+	if !resource.SpeaksTLS(tls) || tls.GetCredentialName() != "" {
 		return nil
 	}
 	needed := ClientSecretsOf(tls)

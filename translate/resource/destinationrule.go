@@ -60,10 +60,12 @@ func checkDestinationRule(c *checker, m proto.Message) {
 	c.exportTo(spec.GetExportTo())
 	c.ruleSelector(spec)
 	c.trafficPolicy(Path{"spec", "trafficPolicy"}, spec.GetTrafficPolicy())
+	c.plainPorts(Path{"spec", "trafficPolicy"}, spec.GetTrafficPolicy(), nil)
 	names := map[string]int{}
 	for i, s := range spec.GetSubsets() {
 		path := Path{"spec", "subsets", i}
 		c.subset(path, s)
+		c.plainPorts(path.Field("trafficPolicy"), s.GetTrafficPolicy(), spec.GetTrafficPolicy().GetTls())
 		if first, again := names[s.GetName()]; again && s.GetName() != "" {
 			c.add(diag.CodeDestinationRule, path.Field("name"), "subsets[%d] is named %q too", first, s.GetName()).WithHint("give each subset its own name")
 			continue

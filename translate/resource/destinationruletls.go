@@ -40,6 +40,27 @@ func (c *checker) clientTLS(at Path, tls *networkingv1alpha3.ClientTLSSettings) 
 	}
 }
 
+// SpeaksTLS reports the modes that encrypt. ISTIO_MUTUAL is not one of them: a gateway here
+// has no identity of a mesh to show. A finding says that the host is spoken to in plain text.
+func SpeaksTLS(tls *networkingv1alpha3.ClientTLSSettings) bool {
+	return tls.GetMode() == networkingv1alpha3.ClientTLSSettings_SIMPLE || tls.GetMode() == networkingv1alpha3.ClientTLSSettings_MUTUAL
+}
+
+// plainPorts warns of ports that are spoken to in plain text although the rule has TLS: what is
+// for a port inherits nothing. Base is what the rule says of TLS where the policy, of a
+// subset, does not.
+func (c *checker) plainPorts(path Path, p *networkingv1alpha3.TrafficPolicy, base *networkingv1alpha3.ClientTLSSettings) {
+	if p.GetTls() != nil {
+		base = p.GetTls()
+	}
+	for i, s := range p.GetPortLevelSettings() {
+		if at := path.Field("portLevelSettings", i); s.GetTls() == nil && SpeaksTLS(base) {
+			c.add(diag.CodePlainPort, at, "%s has no tls and inherits none, so the port %d is spoken to in plain text", at, s.GetPort().GetNumber()).
+				WithHint("repeat tls there, or write tls: {mode: DISABLE} where plain text is meant")
+		}
+	}
+}
+
 // plain warns of settings of TLS where TLS is off. DISABLE is also what no mode means.
 func (c *checker) plain(at Path, tls *networkingv1alpha3.ClientTLSSettings) {
 	if len(tls.GetSubjectAltNames()) > 0 || tls.GetSni() != "" || tls.GetCaCertificates() != "" || tls.GetClientCertificate() != "" || tls.GetCredentialName() != "" {
