@@ -334,9 +334,8 @@ func TestKubernetesService(t *testing.T) {
 		replace(t, s.services, content)
 		eventually(t, "the answers are "+want, func() bool { return s.answering(t, 1, "/")[want] == 1 })
 	}
-	if !strings.Contains(s.log.String(), "PR0707") {
-		t.Error("the log lacks the warning of a Service without endpoints")
-	}
+	// What is served is told afterwards.
+	eventually(t, "the log warns of a Service without endpoints", func() bool { return strings.Contains(s.log.String(), "PR0707") })
 }
 
 func TestWorkloadEntries(t *testing.T) {
