@@ -17,32 +17,15 @@ spec:
   configPatches: []
 `
 
-// wasmPlugin is one that authorizes, unless it has another phase.
-const wasmPlugin = `apiVersion: extensions.istio.io/v1alpha1
-kind: WasmPlugin
-metadata: {name: rights, namespace: istio-system}
-spec:
-  selector: {matchLabels: {istio: ingressgateway}}
-  url: oci://example.com/rights:1
-  phase: AUTHZ
-`
-
 // TestIgnore holds that an EnvoyFilter is an error in every verb that compiles, that
 // --ignore makes it a warning there, and that nothing else can be ignored.
 func TestIgnore(t *testing.T) {
 	dir := newPolicyDir(t, map[string]string{"filter.yaml": envoyFilter, "denial.yaml": denial("guard", "ingressgateway", "/guarded")})
-	plugin := newPolicyDir(t, map[string]string{"plugin.yaml": wasmPlugin})
-	numbers := newPolicyDir(t, map[string]string{"plugin.yaml": strings.Replace(wasmPlugin, "AUTHZ", "STATS", 1)})
 	for name, c := range map[string]struct {
 		args []string
 		code int
 		want string
 	}{
-		"a plugin that authorizes":     {[]string{"validate", plugin}, exitFindings, "error PR0221"},
-		"ignored":                      {[]string{"validate", "--ignore", "WasmPlugin", plugin}, exitClean, "warning PR0220"},
-		"where another kind is":        {[]string{"validate", "--ignore", "EnvoyFilter", plugin}, exitFindings, "error PR0221"},
-		"rendered, ignored":            {[]string{"render", "envoy", "--ignore", "WasmPlugin", plugin}, exitClean, "warning PR0220"},
-		"a plugin that counts":         {[]string{"validate", numbers}, exitClean, "warning PR0220"},
 		"validate":                     {[]string{"validate", dir}, exitFindings, "error PR0221"},
 		"validate, ignoring":           {[]string{"validate", "--ignore", "EnvoyFilter", dir}, exitClean, "warning PR0220"},
 		"render envoy":                 {[]string{"render", "envoy", dir}, exitFindings, "error PR0221"},
@@ -65,24 +48,18 @@ func TestIgnore(t *testing.T) {
 	}
 }
 
-// TestWhatCannotBeHonouredKeepsTheLastGoodPolicy holds that a gateway stays on what it had when
-// an EnvoyFilter or a plugin that guards comes, and with --ignore goes on.
-func TestWhatCannotBeHonouredKeepsTheLastGoodPolicy(t *testing.T) {
+// TestAnEnvoyFilterKeepsTheLastGoodPolicy holds that a gateway stays on what it had when an
+// EnvoyFilter comes, and with --ignore goes on.
+func TestAnEnvoyFilterKeepsTheLastGoodPolicy(t *testing.T) {
 	envoytest.Require(t)
 	for name, c := range map[string]struct {
-		object string
-		flags  []string
-		want   int // of a path that is forbidden together with the object
-	}{
-		"a filter, refused": {envoyFilter, nil, 200},
-		"a filter, ignored": {envoyFilter, []string{"--ignore", "EnvoyFilter"}, 403},
-		"a plugin, refused": {wasmPlugin, nil, 200},
-		"a plugin, ignored": {wasmPlugin, []string{"--ignore", "WasmPlugin"}, 403},
-	} {
+		flags []string
+		want  int // of a path that is forbidden together with the filter
+	}{"refused": {nil, 200}, "ignored": {[]string{"--ignore", "EnvoyFilter"}, 403}} {
 		t.Run(name, func(t *testing.T) {
 			s := newScene(t, denial("guard", "ingressgateway", "/guarded"), c.flags...)
 			before := s.generation(t)
-			replace(t, filepath.Join(s.dir, "policy.yaml"), denial("guard", "ingressgateway", "/guarded", "/new")+"---\n"+c.object)
+			replace(t, filepath.Join(s.dir, "policy.yaml"), denial("guard", "ingressgateway", "/guarded", "/new")+"---\n"+envoyFilter)
 			eventually(t, "the edit is read", func() bool { return s.generation(t) > before })
 			if c.want == 403 {
 				s.enforced(t, "/new", c.want)

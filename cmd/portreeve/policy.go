@@ -37,16 +37,7 @@ func (f *compileFlags) register(c *cobra.Command) {
 	c.Flags().StringVar(&f.meshConfig, "mesh-config", "", "File with Istio's MeshConfig.")
 	c.Flags().StringArrayVar(&f.secretsDirs, "secrets-dir", nil, "Directory with certificates as NAME/tls.crt, NAME/tls.key and NAME/ca.crt; may be given several times.")
 	c.Flags().StringVar(&f.keyFetch, "jwks-fetch", fetchByControlPlane, "Who fetches the keys behind a jwksUri: "+fetchByControlPlane+" or "+fetchByGateway+".")
-	c.Flags().StringArrayVar(&f.ignored, "ignore", nil, "Kind whose objects are left out with a warning instead of an error: "+ignorable()+"; may be given several times.")
-}
-
-// ignorable lists the kinds that --ignore takes.
-func ignorable() string {
-	var out []string
-	for _, kind := range resource.Ignorable() {
-		out = append(out, string(kind))
-	}
-	return strings.Join(out, ", ")
+	c.Flags().StringArrayVar(&f.ignored, "ignore", nil, "Kind whose objects are left out with a warning instead of an error: EnvoyFilter; may be given several times.")
 }
 
 func (f *compileFlags) settings() (model.Settings, error) {
@@ -57,7 +48,7 @@ func (f *compileFlags) settings() (model.Settings, error) {
 	}
 	for _, kind := range f.ignored {
 		if !slices.Contains(resource.Ignorable(), resource.Kind(kind)) {
-			return s, fmt.Errorf("--ignore %q: only objects of the kinds %s can be ignored so; those of other kinds count, or are ignored with a warning", kind, ignorable())
+			return s, fmt.Errorf("--ignore %q: only objects of the kind %s can be ignored so; those of other kinds count, or are ignored with a warning", kind, resource.EnvoyFilter)
 		}
 		s.Ignored = append(s.Ignored, resource.Kind(kind))
 	}

@@ -3,26 +3,18 @@ package resource
 import (
 	"fmt"
 	"slices"
-	"strconv"
-	"strings"
-
-	"go.yaml.in/yaml/v3"
 
 	"github.com/portreeve/portreeve/internal/diag"
 	"github.com/portreeve/portreeve/translate/source"
 )
 
-// The kinds whose objects can be an error only because they would be ignored.
-const (
-	EnvoyFilter      Kind = "EnvoyFilter"
-	WasmPlugin       Kind = "WasmPlugin"
-	TrafficExtension Kind = "TrafficExtension"
-)
+// EnvoyFilter is the one kind whose objects are an error only because they would be ignored.
+const EnvoyFilter Kind = "EnvoyFilter"
 
 // Ignorable returns the kinds that Options.Ignored may name: those whose objects are an
 // error only because they would have no effect. Leaving out a policy, or a kind of which
 // too little is known to say what its absence means, cannot be asked for.
-func Ignorable() []Kind { return []Kind{EnvoyFilter, WasmPlugin, TrafficExtension} }
+func Ignorable() []Kind { return []Kind{EnvoyFilter} }
 
 // inert is a kind that Istio has and that a gateway on a stock Envoy, without a mesh, cannot
 // honour.
@@ -32,22 +24,19 @@ type inert struct {
 	// effect says what it means that the object is ignored.
 	effect func(*checker) string
 	hint   string
-	// refused returns whether an object is an error until the user says that it may be
-	// ignored, and which gateways that reaches; nil is never.
-	refused func(*checker) (diag.Scope, bool)
 }
 
 func inertKinds() []inert {
 	const extensionsGroup, installGroup = "extensions.istio.io", "install.istio.io"
 	return []inert{
-		{EnvoyFilter, networkingGroup, always("requests pass without what it adds to Envoy, which may be a check or a limit"), "say it with the other kinds and take it out of the directory", filterRefused},
-		{WasmPlugin, extensionsGroup, extensionEffect, "say it with RequestAuthentication and AuthorizationPolicy, or take it out of the directory", extensionRefused},
-		{TrafficExtension, extensionsGroup, extensionEffect, "say it with RequestAuthentication and AuthorizationPolicy, or take it out of the directory", extensionRefused},
-		{"Sidecar", networkingGroup, always("a gateway sees every service that is exported to its namespace"), "limit what a gateway sees by exportTo, or take it out of the directory", nil},
-		{"PeerAuthentication", securityGroup, peerEffect, "tls.mode: MUTUAL in a server of a Gateway, or take it out of the directory", nil},
-		{"ProxyConfig", networkingGroup, always("a gateway keeps the threads, the environment and the image that it was started with"), "start Envoy as it is meant to run, and take it out of the directory", nil},
-		{"WorkloadGroup", networkingGroup, always("no endpoint comes from it, and its probes do not run"), "list the endpoints in a ServiceEntry, or take it out of the directory", nil},
-		{"IstioOperator", installGroup, always("it installs Istio, and there is none; the mesh configuration in it does not count"), "write what stands below spec.meshConfig into a file and name that with --mesh-config", nil},
+		{EnvoyFilter, networkingGroup, always("requests pass without what it adds to Envoy, which may be a check or a limit"), "say it with the other kinds and take it out of the directory"},
+		{"WasmPlugin", extensionsGroup, extensionEffect, "say it with RequestAuthentication and AuthorizationPolicy, or take it out of the directory"},
+		{"TrafficExtension", extensionsGroup, extensionEffect, "say it with RequestAuthentication and AuthorizationPolicy, or take it out of the directory"},
+		{"Sidecar", networkingGroup, always("a gateway sees every service that is exported to its namespace"), "limit what a gateway sees by exportTo, or take it out of the directory"},
+		{"PeerAuthentication", securityGroup, peerEffect, "tls.mode: MUTUAL in a server of a Gateway, or take it out of the directory"},
+		{"ProxyConfig", networkingGroup, always("a gateway keeps the threads, the environment and the image that it was started with"), "start Envoy as it is meant to run, and take it out of the directory"},
+		{"WorkloadGroup", networkingGroup, always("no endpoint comes from it, and its probes do not run"), "list the endpoints in a ServiceEntry, or take it out of the directory"},
+		{"IstioOperator", installGroup, always("it installs Istio, and there is none; the mesh configuration in it does not count"), "write what stands below spec.meshConfig into a file and name that with --mesh-config"},
 	}
 }
 
@@ -60,10 +49,8 @@ func extensionEffect(c *checker) string {
 		return "requests pass without it, and it is in the phase AUTHN: nobody is authenticated by it"
 	case "AUTHZ":
 		return "requests pass without it, and it is in the phase AUTHZ: nothing is refused by it"
-	case "", "UNSPECIFIED_PHASE", "STATS":
-		return "requests pass without it, also where it authenticates or refuses them"
 	default:
-		return "requests pass without it, and its phase " + strconv.Quote(phase) + " may be one in which it authenticates or refuses them"
+		return "requests pass without it, also where it authenticates or refuses them"
 	}
 }
 
@@ -84,10 +71,9 @@ func textAt(c *checker, steps ...string) string {
 }
 
 // inert returns the finding about an object that has no effect, or false where the kind is
-// another. It is a warning, except for what guards: an EnvoyFilter, which nobody can tell
-// from one that does not, and an extension that authenticates or authorizes. Those are an
-// error until the user says that they may be ignored, and it reaches what they would have
-// changed.
+// another. It is a warning, except for an EnvoyFilter, which is used to guard and which
+// nobody can tell from one that does not: that is an error until the user says that it may
+// be ignored. The error reaches what the EnvoyFilter would have changed.
 func (d *Decoder) inert(document source.Document, group, kind string) (diag.Diagnostic, bool) {
 	all := inertKinds()
 	i := slices.IndexFunc(all, func(k inert) bool { return string(k.kind) == kind && k.group == group })
@@ -99,8 +85,8 @@ func (d *Decoder) inert(document source.Document, group, kind string) (diag.Diag
 	c.metadata()
 	c.key.Namespace, c.key.Name = c.meta.namespace, c.meta.name
 	code, verb, hint, scope := diag.CodeInertKind, "is ignored", k.hint, diag.Limited()
-	if reach, refused := k.refuses(c); refused && !slices.Contains(d.options.Ignored, k.kind) {
-		code, verb, hint, scope = diag.CodeRefusedKind, "cannot be honoured", fmt.Sprintf("%s; or --ignore %s, where nothing depends on it", k.hint, k.kind), reach
+	if slices.Contains(Ignorable(), k.kind) && !slices.Contains(d.options.Ignored, k.kind) {
+		code, verb, hint, scope = diag.CodeRefusedKind, "cannot be honoured", fmt.Sprintf("%s; or --ignore %s, where nothing depends on it", k.hint, k.kind), c.filterReach()
 	}
 	f := diag.New(code, document.Position(child(document.Root, "kind")), "%s %s: %s", k.kind, verb, k.effect(c)).WithHint("%s", hint)
 	f.Field, f.Reach = "kind", scope
@@ -108,43 +94,6 @@ func (d *Decoder) inert(document source.Document, group, kind string) (diag.Diag
 		f.Object = c.key.String()
 	}
 	return f, true
-}
-
-func (k inert) refuses(c *checker) (diag.Scope, bool) {
-	if k.refused == nil {
-		return diag.Scope{}, false
-	}
-	return k.refused(c)
-}
-
-func filterRefused(c *checker) (diag.Scope, bool) { return c.filterReach(), true }
-
-// extensionRefused tells the extensions that guard by their phase. One that is none of the
-// phases which do not is taken for one that does, and so is one whose phase cannot be read.
-func extensionRefused(c *checker) (diag.Scope, bool) {
-	spec := at(c.origin.Document.Root, "spec")
-	if spec == nil || isNull(spec) {
-		return diag.Limited(), false
-	}
-	switch phase := child(spec, "phase"); {
-	case phase == nil && (spec.Kind != yaml.MappingNode || misspelled(spec, "phase")):
-	case phase == nil, isNull(phase), slices.Contains([]string{"UNSPECIFIED_PHASE", "STATS"}, phase.Value):
-		return diag.Limited(), false
-	}
-	if !c.meta.valid {
-		return diag.Scope{}, true
-	}
-	return policyReach(c), true
-}
-
-// misspelled reports a field that is the one that is meant but for its case.
-func misspelled(node *yaml.Node, field string) bool {
-	for i := 0; i+1 < len(node.Content); i += 2 {
-		if strings.EqualFold(node.Content[i].Value, field) {
-			return true
-		}
-	}
-	return false
 }
 
 // filterReach is the workloads of its namespace that an EnvoyFilter selects, or every
