@@ -149,7 +149,22 @@ func (s *session) OnStreamDeltaRequest(_ int64, r *discoveryv3.DeltaDiscoveryReq
 	}
 	r.Node = s.node
 	s.answer(r.GetTypeUrl(), r.GetResponseNonce(), r.GetErrorDetail())
+	if names := r.GetResourceNamesUnsubscribe(); len(names) > 0 {
+		s.gaveUp(r.GetTypeUrl(), names)
+	}
 	return nil
+}
+
+// gaveUp forgets what a delta gateway asks for no longer. The names of endpoints are others with
+// every edit of their cluster, so they would become ever more.
+func (s *session) gaveUp(url string, names []string) {
+	if _, served := snapshot.TypeOf(url); !served {
+		return
+	}
+	s.record.GaveUp(url, names)
+	for _, name := range names {
+		delete(s.doubt(url).names, name)
+	}
 }
 
 // OnStreamDeltaResponse implements deltav3.Callbacks.
