@@ -34,6 +34,8 @@ type session struct {
 	sent map[string]version
 	// doubts are, in delta, by type.
 	doubts map[string]*doubt
+	// spelling is put before the paths of files in secrets, where the gateway was here before.
+	spelling string
 	// alone are the secrets that are sent one by one.
 	alone alone
 }
@@ -88,7 +90,7 @@ func (s *session) answer(url, nonce string, refusal *status.Status) {
 	switch _, served := snapshot.TypeOf(url); {
 	case !served || nonce == "":
 	case refusal != nil:
-		if d, ok := s.record.Refused(url, nonce, refusal.GetMessage()); ok {
+		if d, ok := s.record.Refused(url, nonce, s.plain(refusal.GetMessage())); ok {
 			s.notTaken(d)
 		}
 	default:
@@ -116,6 +118,9 @@ func (s *session) OnStreamRequest(_ int64, r *discoveryv3.DiscoveryRequest) erro
 	}
 	r.Node = s.node
 	s.answer(r.GetTypeUrl(), r.GetResponseNonce(), r.GetErrorDetail())
+	if r.GetResponseNonce() == "" && r.GetVersionInfo() != "" {
+		s.returns()
+	}
 	if last, ok := s.sent[r.GetTypeUrl()]; ok && last.nonce == r.GetResponseNonce() {
 		r.VersionInfo = last.info
 	}
@@ -124,6 +129,7 @@ func (s *session) OnStreamRequest(_ int64, r *discoveryv3.DiscoveryRequest) erro
 
 // OnStreamResponse implements sotwv3.Callbacks.
 func (s *session) OnStreamResponse(_ context.Context, _ int64, _ *discoveryv3.DiscoveryRequest, r *discoveryv3.DiscoveryResponse) {
+	s.respellAll(r)
 	s.sent[r.GetTypeUrl()] = version{nonce: r.GetNonce(), info: r.GetVersionInfo()}
 	resources := make(map[string]string, len(r.GetResources()))
 	for _, packed := range r.GetResources() {
@@ -149,6 +155,9 @@ func (s *session) OnStreamDeltaRequest(_ int64, r *discoveryv3.DeltaDiscoveryReq
 	}
 	r.Node = s.node
 	s.answer(r.GetTypeUrl(), r.GetResponseNonce(), r.GetErrorDetail())
+	if len(r.GetInitialResourceVersions()) > 0 {
+		s.returns()
+	}
 	if names := r.GetResourceNamesUnsubscribe(); len(names) > 0 {
 		s.gaveUp(r.GetTypeUrl(), names)
 	}
@@ -169,6 +178,7 @@ func (s *session) gaveUp(url string, names []string) {
 
 // OnStreamDeltaResponse implements deltav3.Callbacks.
 func (s *session) OnStreamDeltaResponse(_ int64, _ *discoveryv3.DeltaDiscoveryRequest, r *discoveryv3.DeltaDiscoveryResponse) {
+	s.respellDelta(r)
 	resources := make(map[string]string, len(r.GetResources()))
 	for _, res := range r.GetResources() {
 		resources[res.GetName()] = res.GetVersion()
