@@ -110,7 +110,6 @@ func (a *alone) sent() bool {
 // nextAlone returns a response with the next secret, in state-of-the-world, or nil where there is
 // none or where a newer version is to be sent anyway.
 func (s *session) nextAlone(r *cachev3.Request, sub cachev3.Subscription) (cachev3.Response, error) {
-	s.alone.handed = false
 	snap, err := s.server.caches.snapshot(resourcev3.SecretType, s.identity.Group.Key)
 	if err != nil || snap.GetVersion(resourcev3.SecretType) != s.alone.version {
 		return nil, nil //nolint:nilerr,nilnil // nothing to send is no error
@@ -127,14 +126,14 @@ func (s *session) nextAlone(r *cachev3.Request, sub cachev3.Subscription) (cache
 	return nil, nil //nolint:nilnil // nothing to send is no error
 }
 
-func responseOf(r *cachev3.Request, version string, returned map[string]string, secrets ...types.Resource) (cachev3.Response, error) {
-	out := &discoveryv3.DiscoveryResponse{VersionInfo: version, TypeUrl: resourcev3.SecretType}
-	for _, secret := range secrets {
-		b, err := cachev3.MarshalResource(secret)
+func responseOf(r *cachev3.Request, version string, returned map[string]string, list ...types.Resource) (cachev3.Response, error) {
+	out := &discoveryv3.DiscoveryResponse{VersionInfo: version, TypeUrl: r.GetTypeUrl()}
+	for _, m := range list {
+		b, err := cachev3.MarshalResource(m)
 		if err != nil {
 			return nil, err
 		}
-		out.Resources = append(out.Resources, &anypb.Any{TypeUrl: resourcev3.SecretType, Value: b})
+		out.Resources = append(out.Resources, &anypb.Any{TypeUrl: r.GetTypeUrl(), Value: b})
 	}
 	return &cachev3.PassthroughResponse{Request: r, ReturnedResources: returned, DiscoveryResponse: out}, nil
 }

@@ -32,6 +32,10 @@ type session struct {
 	record   *ack.Stream
 	// sent is the last response of each type, in state-of-the-world.
 	sent map[string]version
+	// had are the names of endpoints and secrets that were sent and are still asked for, by type.
+	had map[string]map[string]struct{}
+	// unusable says that what was handed to the library last of secrets is to be refused.
+	unusable bool
 	// doubts are, in delta, by type.
 	doubts map[string]*doubt
 	// spelling is put before the paths of files in secrets, where the gateway was here before.
@@ -135,6 +139,11 @@ func (s *session) OnStreamResponse(_ context.Context, _ int64, _ *discoveryv3.Di
 	for _, packed := range r.GetResources() {
 		resources[nameIn(packed.GetValue())] = r.GetVersionInfo()
 	}
+	s.hands(r.GetTypeUrl(), resources)
+	if r.GetTypeUrl() == resourcev3.SecretType && s.unusable {
+		s.unusable = false
+		return
+	}
 	s.record.Sent(ack.Delivery{
 		URL: r.GetTypeUrl(), Version: r.GetVersionInfo(), Nonce: r.GetNonce(), Resources: resources,
 		Partial: r.GetTypeUrl() == resourcev3.SecretType && s.alone.sent(),
@@ -182,6 +191,10 @@ func (s *session) OnStreamDeltaResponse(_ int64, _ *discoveryv3.DeltaDiscoveryRe
 	resources := make(map[string]string, len(r.GetResources()))
 	for _, res := range r.GetResources() {
 		resources[res.GetName()] = res.GetVersion()
+	}
+	s.hands(r.GetTypeUrl(), resources)
+	for _, name := range r.GetRemovedResources() {
+		s.hands(r.GetTypeUrl(), map[string]string{name: ""})
 	}
 	s.record.Sent(ack.Delivery{
 		URL: r.GetTypeUrl(), Version: r.GetSystemVersionInfo(), Nonce: r.GetNonce(),

@@ -18,8 +18,11 @@ func (s *session) CreateWatch(r *cachev3.Request, sub cachev3.Subscription, out 
 		s.logger.Debug("type is not delivered", "type", r.GetTypeUrl())
 		return func() {}, nil
 	}
-	if r.GetTypeUrl() == resourcev3.SecretType {
-		response, err := s.nextAlone(r, sub)
+	own := map[string]func(*cachev3.Request, cachev3.Subscription) (cachev3.Response, error){
+		resourcev3.SecretType: s.ofSecrets, resourcev3.EndpointType: s.standIns,
+	}
+	if ask, ok := own[r.GetTypeUrl()]; ok {
+		response, err := ask(r, sub)
 		if err != nil {
 			return nil, err
 		}
@@ -44,8 +47,11 @@ func (s *session) CreateDeltaWatch(r *cachev3.DeltaRequest, sub cachev3.Subscrip
 		return func() {}, nil
 	}
 	s.doubt(url).resend(sub)
-	if url == resourcev3.SecretType {
-		response, err := s.nextDelta(r, sub)
+	if url == resourcev3.SecretType || url == resourcev3.EndpointType {
+		response, err := s.standInsDelta(r, sub)
+		if err == nil && response == nil && url == resourcev3.SecretType {
+			response, err = s.nextDelta(r, sub)
+		}
 		if err != nil {
 			return nil, err
 		}
