@@ -42,7 +42,7 @@ func TestAStormOfClusterEdits(t *testing.T) {
 				if i%3 == 0 {
 					replace(t, strings.Replace(s.services, "services", "routing", 1), shopRouting(port, routes(i)))
 				}
-				time.Sleep(time.Duration(i*13%29) * time.Millisecond) // between nothing and what an edit takes
+				time.Sleep(time.Duration(i*13%29) * time.Millisecond) //nolint:forbidigo // nothing is waited for: edits come at all distances, up to what one takes
 				if i%12 > 0 {
 					continue
 				}
@@ -83,7 +83,7 @@ func TestAStormOfSecrets(t *testing.T) {
 					edited += speaking("web", "mode: SIMPLE, sni: web.example, caCertificates: "+ca)
 				}
 				replace(t, s.services, edited)
-				time.Sleep(time.Duration(i*7%17) * time.Millisecond) // between nothing and what an edit takes
+				time.Sleep(time.Duration(i*7%17) * time.Millisecond) //nolint:forbidigo // nothing is waited for: edits come at all distances, up to what one takes
 				if i%20 == 0 {
 					eventually(t, fmt.Sprintf("edit %d counts", i), func() bool { return ask(t, s.address, "/").Status == 200 })
 					eventually(t, "the other service is served", func() bool { return ask(t, s.address, "/other").Status == 200 })

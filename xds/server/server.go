@@ -9,6 +9,9 @@
 // the content changes. What was in a refused delta response beside the bad resource is sent again after
 // the gateway has accepted a later one. Secrets of a refused response are sent again one by one, so
 // that one whose file is not there holds up no other.
+//
+// Endpoints and secrets that a gateway asks for when an edit has taken them away already are
+// answered with what stands in for them: until then Envoy would take no later clusters.
 package server
 
 import (
