@@ -95,8 +95,9 @@ func (st *Stream) Accepted(url, nonce string) (Delivery, bool) {
 	}
 	r.accepted, r.refused = d.Version, false
 	for name, version := range d.Resources {
-		res := r.resource(name)
-		res.Accepted, res.Refused = version, ""
+		if res, ok := r.resources[name]; ok {
+			res.Accepted, res.Refused = version, ""
+		}
 	}
 	for _, name := range d.Removed {
 		// It may have been sent anew since.
@@ -129,12 +130,24 @@ func (st *Stream) Refused(url, nonce, message string) (Delivery, bool) {
 		suspects = d.names()
 	}
 	for _, name := range suspects {
-		r.resource(name).Refused = d.Resources[name]
+		if res, ok := r.resources[name]; ok {
+			res.Refused = d.Resources[name]
+		}
 	}
 	s.mu.Unlock()
 	s.metrics.refused.WithLabelValues(nameOf(url)).Inc()
 	st.tell(ResponseRefused, d, refusal.clone())
 	return d, true
+}
+
+// GaveUp records what a delta client asks for no longer: it is told of no more, also where an
+// answer to a response with it is still due.
+func (st *Stream) GaveUp(url string, names []string) {
+	st.store.mu.Lock()
+	defer st.store.mu.Unlock()
+	for _, name := range names {
+		delete(st.record(url).resources, name)
+	}
 }
 
 // Has records what a delta client said on connecting that it has.

@@ -25,7 +25,9 @@ import (
 type alone struct {
 	// version is that of the refused response, in state-of-the-world.
 	version string
-	names   []string
+	// names are still to be sent. In state-of-the-world those that a newer version has overtaken
+	// stay here: where that is refused too, it is their turn first.
+	names []string
 	// slashes is how many are put before the paths of files, by turns one and two: what is sent
 	// alone must be other than what was sent together, and than what was sent alone before.
 	slashes int
@@ -45,13 +47,25 @@ func (s *session) notTaken(d ack.Delivery) {
 	}
 	s.doubt(d.URL).refused(ack.Delivery{Removed: d.Removed})
 	if len(d.Resources) > 1 {
-		s.alone = alone{version: d.Version, names: slices.Sorted(maps.Keys(d.Resources)), slashes: 1 + s.alone.slashes%2}
+		s.alone = alone{version: d.Version, names: s.alone.before(d), slashes: 1 + s.alone.slashes%2}
 	}
+}
+
+// before returns what is still to be sent, and after it the secrets of a response that was
+// refused as well.
+func (a *alone) before(d ack.Delivery) []string {
+	names := slices.Clone(a.names)
+	for _, name := range slices.Sorted(maps.Keys(d.Resources)) {
+		if !slices.Contains(a.names, name) {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 // nextDelta returns a delta response with the next secret, or nil where there is none.
 func (s *session) nextDelta(r *cachev3.DeltaRequest, sub cachev3.Subscription) (cachev3.DeltaResponse, error) {
-	snap, err := s.server.cache.GetSnapshot(s.identity.Group.Key)
+	snap, err := s.server.caches.snapshot(resourcev3.SecretType, s.identity.Group.Key)
 	for err == nil && len(s.alone.names) > 0 {
 		name := s.alone.names[0]
 		s.alone.names = s.alone.names[1:]
@@ -96,10 +110,8 @@ func (a *alone) sent() bool {
 // nextAlone returns a response with the next secret, in state-of-the-world, or nil where there is
 // none or where a newer version is to be sent anyway.
 func (s *session) nextAlone(r *cachev3.Request, sub cachev3.Subscription) (cachev3.Response, error) {
-	s.alone.handed = false
-	snap, err := s.server.cache.GetSnapshot(s.identity.Group.Key)
+	snap, err := s.server.caches.snapshot(resourcev3.SecretType, s.identity.Group.Key)
 	if err != nil || snap.GetVersion(resourcev3.SecretType) != s.alone.version {
-		s.alone.names = nil
 		return nil, nil //nolint:nilerr,nilnil // nothing to send is no error
 	}
 	for ; len(s.alone.names) > 0; s.alone.names = s.alone.names[1:] {
@@ -114,41 +126,14 @@ func (s *session) nextAlone(r *cachev3.Request, sub cachev3.Subscription) (cache
 	return nil, nil //nolint:nilnil // nothing to send is no error
 }
 
-// partly returns, in state-of-the-world, a response with the secrets that a gateway has asked for
-// so far, where there are more, or nil. The cache answers only a gateway that has asked for
-// all. But Envoy asks for those of clusters first, and for those of listeners, which wait for the
-// clusters, only when it has them.
-func (s *session) partly(r *cachev3.Request, sub cachev3.Subscription) (cachev3.Response, error) {
-	snap, err := s.server.cache.GetSnapshot(s.identity.Group.Key)
-	if err != nil {
-		return nil, nil //nolint:nilerr,nilnil // nothing to send is no error
-	}
-	version, all := snap.GetVersion(resourcev3.SecretType), snap.GetResources(resourcev3.SecretType)
-	returned := map[string]string{}
-	var secrets []types.Resource
-	due := r.GetVersionInfo() != version
-	for _, name := range slices.Sorted(maps.Keys(sub.SubscribedResources())) {
-		if secret, ok := all[name]; ok {
-			_, known := sub.ReturnedResources()[name]
-			due = due || !known
-			returned[name] = version
-			secrets = append(secrets, secret)
-		}
-	}
-	if !due || len(secrets) == 0 || len(secrets) == len(all) {
-		return nil, nil //nolint:nilnil // nothing to send is no error
-	}
-	return responseOf(r, version, returned, secrets...)
-}
-
-func responseOf(r *cachev3.Request, version string, returned map[string]string, secrets ...types.Resource) (cachev3.Response, error) {
-	out := &discoveryv3.DiscoveryResponse{VersionInfo: version, TypeUrl: resourcev3.SecretType}
-	for _, secret := range secrets {
-		b, err := cachev3.MarshalResource(secret)
+func responseOf(r *cachev3.Request, version string, returned map[string]string, list ...types.Resource) (cachev3.Response, error) {
+	out := &discoveryv3.DiscoveryResponse{VersionInfo: version, TypeUrl: r.GetTypeUrl()}
+	for _, m := range list {
+		b, err := cachev3.MarshalResource(m)
 		if err != nil {
 			return nil, err
 		}
-		out.Resources = append(out.Resources, &anypb.Any{TypeUrl: resourcev3.SecretType, Value: b})
+		out.Resources = append(out.Resources, &anypb.Any{TypeUrl: r.GetTypeUrl(), Value: b})
 	}
 	return &cachev3.PassthroughResponse{Request: r, ReturnedResources: returned, DiscoveryResponse: out}, nil
 }

@@ -4,5 +4,12 @@ package server
 func (s *Server) Held() (members, statuses int) {
 	s.roster.mu.Lock()
 	defer s.roster.mu.Unlock()
-	return len(s.roster.members), len(s.cache.GetStatusKeys())
+	return len(s.roster.members), statusesOf(s.caches)
+}
+
+func statusesOf(c caches) (n int) {
+	for _, cache := range c {
+		n += len(cache.GetStatusKeys())
+	}
+	return n
 }

@@ -66,7 +66,7 @@ func (s *Server) leave(g node.Group) {
 	m.streams--
 	if m.streams == 0 {
 		// From here on Set keeps nothing, so nothing can come back after the clearing.
-		s.cache.ClearSnapshot(g.Key)
+		s.caches.clear(g.Key)
 	}
 	m.pins--
 	if m.pins == 0 {

@@ -1,7 +1,7 @@
 // Package server streams snapshots to gateways over ADS, in state-of-the-world and in delta.
 //
 // Order of an update: when several types change at once, a stream is sent them in the order of
-// the snapshot cache: CDS, EDS, LDS, RDS, SDS, ECDS. That holds in both protocols for the types
+// snapshot.Types, policy last: CDS, EDS, LDS, RDS, SDS, ECDS. That holds in both protocols for the types
 // whose last response has been answered; a type that still waits for its answer follows when the
 // answer comes. So an addition is make before break; a removal is not: a cluster goes before the route to it.
 //
@@ -9,6 +9,9 @@
 // the content changes. What was in a refused delta response beside the bad resource is sent again after
 // the gateway has accepted a later one. Secrets of a refused response are sent again one by one, so
 // that one whose file is not there holds up no other.
+//
+// Endpoints and secrets that a gateway asks for when an edit has taken them away already are
+// answered with what stands in for them: until then Envoy would take no later clusters.
 package server
 
 import (
@@ -59,7 +62,7 @@ type Options struct {
 // Server serves the snapshots that it was Set. It is safe for concurrent use.
 type Server struct {
 	options Options
-	cache   cachev3.SnapshotCache
+	caches  caches
 	roster  roster
 }
 
@@ -68,7 +71,7 @@ func New(o Options) *Server {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	s := &Server{options: o, cache: cachev3.NewSnapshotCache(true, node.Hash{}, bridge{o.Logger})}
+	s := &Server{options: o, caches: newCaches(bridge{o.Logger})}
 	s.roster.members = map[string]*member{}
 	return s
 }
@@ -90,7 +93,7 @@ func (s *Server) Set(ctx context.Context, group string, snap *cachev3.Snapshot) 
 	if m, ok := s.roster.members[group]; !ok || m.streams == 0 {
 		return nil
 	}
-	if err := s.cache.SetSnapshot(context.WithoutCancel(ctx), group, snap); err != nil {
+	if err := s.caches.set(context.WithoutCancel(ctx), group, snap); err != nil {
 		return fmt.Errorf("set snapshot of %s: %w", group, err)
 	}
 	return nil
@@ -103,7 +106,7 @@ func (s *Server) Clear(group string) {
 	s.roster.mu.Lock()
 	defer s.roster.mu.Unlock()
 	if m, ok := s.roster.members[group]; !ok || m.streams == 0 {
-		s.cache.ClearSnapshot(group)
+		s.caches.clear(group)
 	}
 }
 

@@ -51,7 +51,7 @@ func (s *service) session(ctx context.Context, p ack.Protocol) *session {
 		address = from.Addr.String()
 	}
 	return &session{
-		server: s.server, protocol: p, address: address, sent: map[string]version{}, doubts: map[string]*doubt{},
+		server: s.server, protocol: p, address: address, sent: map[string]version{}, doubts: map[string]*doubt{}, had: map[string]map[string]struct{}{},
 		logger: s.server.options.Logger.With("peer", address, "protocol", string(p)),
 	}
 }

@@ -32,8 +32,14 @@ type session struct {
 	record   *ack.Stream
 	// sent is the last response of each type, in state-of-the-world.
 	sent map[string]version
+	// had are the names of endpoints and secrets that were sent and are still asked for, by type.
+	had map[string]map[string]struct{}
+	// unusable says that what was handed to the library last of secrets is to be refused.
+	unusable bool
 	// doubts are, in delta, by type.
 	doubts map[string]*doubt
+	// spelling is put before the paths of files in secrets, where the gateway was here before.
+	spelling string
 	// alone are the secrets that are sent one by one.
 	alone alone
 }
@@ -88,7 +94,7 @@ func (s *session) answer(url, nonce string, refusal *status.Status) {
 	switch _, served := snapshot.TypeOf(url); {
 	case !served || nonce == "":
 	case refusal != nil:
-		if d, ok := s.record.Refused(url, nonce, refusal.GetMessage()); ok {
+		if d, ok := s.record.Refused(url, nonce, s.plain(refusal.GetMessage())); ok {
 			s.notTaken(d)
 		}
 	default:
@@ -116,6 +122,9 @@ func (s *session) OnStreamRequest(_ int64, r *discoveryv3.DiscoveryRequest) erro
 	}
 	r.Node = s.node
 	s.answer(r.GetTypeUrl(), r.GetResponseNonce(), r.GetErrorDetail())
+	if r.GetResponseNonce() == "" && r.GetVersionInfo() != "" {
+		s.returns()
+	}
 	if last, ok := s.sent[r.GetTypeUrl()]; ok && last.nonce == r.GetResponseNonce() {
 		r.VersionInfo = last.info
 	}
@@ -124,10 +133,16 @@ func (s *session) OnStreamRequest(_ int64, r *discoveryv3.DiscoveryRequest) erro
 
 // OnStreamResponse implements sotwv3.Callbacks.
 func (s *session) OnStreamResponse(_ context.Context, _ int64, _ *discoveryv3.DiscoveryRequest, r *discoveryv3.DiscoveryResponse) {
+	s.respellAll(r)
 	s.sent[r.GetTypeUrl()] = version{nonce: r.GetNonce(), info: r.GetVersionInfo()}
 	resources := make(map[string]string, len(r.GetResources()))
 	for _, packed := range r.GetResources() {
 		resources[nameIn(packed.GetValue())] = r.GetVersionInfo()
+	}
+	s.hands(r.GetTypeUrl(), resources)
+	if r.GetTypeUrl() == resourcev3.SecretType && s.unusable {
+		s.unusable = false
+		return
 	}
 	s.record.Sent(ack.Delivery{
 		URL: r.GetTypeUrl(), Version: r.GetVersionInfo(), Nonce: r.GetNonce(), Resources: resources,
@@ -149,14 +164,37 @@ func (s *session) OnStreamDeltaRequest(_ int64, r *discoveryv3.DeltaDiscoveryReq
 	}
 	r.Node = s.node
 	s.answer(r.GetTypeUrl(), r.GetResponseNonce(), r.GetErrorDetail())
+	if len(r.GetInitialResourceVersions()) > 0 {
+		s.returns()
+	}
+	if names := r.GetResourceNamesUnsubscribe(); len(names) > 0 {
+		s.gaveUp(r.GetTypeUrl(), names)
+	}
 	return nil
+}
+
+// gaveUp forgets what a delta gateway asks for no longer. The names of endpoints are others with
+// every edit of their cluster, so they would become ever more.
+func (s *session) gaveUp(url string, names []string) {
+	if _, served := snapshot.TypeOf(url); !served {
+		return
+	}
+	s.record.GaveUp(url, names)
+	for _, name := range names {
+		delete(s.doubt(url).names, name)
+	}
 }
 
 // OnStreamDeltaResponse implements deltav3.Callbacks.
 func (s *session) OnStreamDeltaResponse(_ int64, _ *discoveryv3.DeltaDiscoveryRequest, r *discoveryv3.DeltaDiscoveryResponse) {
+	s.respellDelta(r)
 	resources := make(map[string]string, len(r.GetResources()))
 	for _, res := range r.GetResources() {
 		resources[res.GetName()] = res.GetVersion()
+	}
+	s.hands(r.GetTypeUrl(), resources)
+	for _, name := range r.GetRemovedResources() {
+		s.hands(r.GetTypeUrl(), map[string]string{name: ""})
 	}
 	s.record.Sent(ack.Delivery{
 		URL: r.GetTypeUrl(), Version: r.GetSystemVersionInfo(), Nonce: r.GetNonce(),

@@ -18,11 +18,11 @@ func (s *session) CreateWatch(r *cachev3.Request, sub cachev3.Subscription, out 
 		s.logger.Debug("type is not delivered", "type", r.GetTypeUrl())
 		return func() {}, nil
 	}
-	if r.GetTypeUrl() == resourcev3.SecretType {
-		response, err := s.nextAlone(r, sub)
-		if err == nil && response == nil {
-			response, err = s.partly(r, sub)
-		}
+	own := map[string]func(*cachev3.Request, cachev3.Subscription) (cachev3.Response, error){
+		resourcev3.SecretType: s.ofSecrets, resourcev3.EndpointType: s.standIns,
+	}
+	if ask, ok := own[r.GetTypeUrl()]; ok {
+		response, err := ask(r, sub)
 		if err != nil {
 			return nil, err
 		}
@@ -32,7 +32,7 @@ func (s *session) CreateWatch(r *cachev3.Request, sub cachev3.Subscription, out 
 			return func() {}, nil
 		}
 	}
-	return s.server.cache.CreateWatch(r, sub, out)
+	return s.server.caches[r.GetTypeUrl()].CreateWatch(r, sub, out)
 }
 
 // CreateDeltaWatch implements cachev3.ConfigWatcher for delta. A type that is not delivered is
@@ -47,8 +47,11 @@ func (s *session) CreateDeltaWatch(r *cachev3.DeltaRequest, sub cachev3.Subscrip
 		return func() {}, nil
 	}
 	s.doubt(url).resend(sub)
-	if url == resourcev3.SecretType {
-		response, err := s.nextDelta(r, sub)
+	if url == resourcev3.SecretType || url == resourcev3.EndpointType {
+		response, err := s.standInsDelta(r, sub)
+		if err == nil && response == nil && url == resourcev3.SecretType {
+			response, err = s.nextDelta(r, sub)
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -59,12 +62,12 @@ func (s *session) CreateDeltaWatch(r *cachev3.DeltaRequest, sub cachev3.Subscrip
 		}
 	}
 	if r.GetResponseNonce() != "" {
-		return s.server.cache.CreateDeltaWatch(r, sub, out)
+		return s.server.caches[url].CreateDeltaWatch(r, sub, out)
 	}
 	s.record.Has(url, r.GetInitialResourceVersions())
-	before, _ := s.server.cache.GetSnapshot(group)
-	cancel, err := s.server.cache.CreateDeltaWatch(r, sub, out)
-	after, _ := s.server.cache.GetSnapshot(group)
+	before, _ := s.server.caches.snapshot(url, group)
+	cancel, err := s.server.caches[url].CreateDeltaWatch(r, sub, out)
+	after, _ := s.server.caches.snapshot(url, group)
 	// A watch that stays open found nothing to send. What it compared with is known only where the
 	// type was the same before and after: an edit of another type may have come in between.
 	if err == nil && cancel != nil && before != nil && after != nil && before.GetVersion(url) == after.GetVersion(url) {

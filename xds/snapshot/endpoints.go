@@ -8,6 +8,7 @@ import (
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
 	endpointv3 "github.com/envoyproxy/go-control-plane/envoy/config/endpoint/v3"
 	cachev3 "github.com/envoyproxy/go-control-plane/pkg/cache/v3"
+	resourcev3 "github.com/envoyproxy/go-control-plane/pkg/resource/v3"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
@@ -71,4 +72,17 @@ func shallow[M proto.Message](m M) M {
 		return true
 	})
 	return out.Interface().(M)
+}
+
+// StandIn returns endpoints for a name that a snapshot has no more: those of another edition of
+// the same cluster, or none where the cluster is gone.
+func StandIn(snap cachev3.ResourceSnapshot, name string) *endpointv3.ClusterLoadAssignment {
+	for other, r := range snap.GetResources(resourcev3.EndpointType) {
+		if e, ok := r.(*endpointv3.ClusterLoadAssignment); ok && EndpointsOf(other) == EndpointsOf(name) {
+			out := shallow(e)
+			out.ClusterName = name
+			return out
+		}
+	}
+	return &endpointv3.ClusterLoadAssignment{ClusterName: name}
 }

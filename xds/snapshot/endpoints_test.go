@@ -58,3 +58,21 @@ func TestEndpointsOfAnotherCluster(t *testing.T) {
 	unnamed.EdsClusterConfig.ServiceName = ""
 	endpointName(t, unnamed, one)
 }
+
+// TestStandIn holds that another edition of a cluster lends its endpoints, and nothing else does.
+func TestStandIn(t *testing.T) {
+	s, err := snapshot.New(envoy.Resources{
+		Clusters: []*clusterv3.Cluster{{
+			Name: "a", ClusterDiscoveryType: &clusterv3.Cluster_Type{Type: clusterv3.Cluster_EDS}, EdsClusterConfig: &clusterv3.Cluster_EdsClusterConfig{},
+		}},
+		Endpoints: []*endpointv3.ClusterLoadAssignment{{ClusterName: "a", Endpoints: []*endpointv3.LocalityLbEndpoints{{}}}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]int{"a#1": 1, "a": 1, "b#1": 0, "a#1#1": 1, "aa#1": 0} {
+		if got := snapshot.StandIn(s, name); got.GetClusterName() != name || len(got.GetEndpoints()) != want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}

@@ -26,8 +26,7 @@ import (
 //
 // Every delivered type has a version, also without resources: in state-of-the-world an empty
 // version equals what Envoy starts from, so it would never be answered. An extension config or
-// secret that nothing refers to is left out: no Envoy asks for it, and in state-of-the-world the
-// cache answers only a request that names every resource of its type.
+// secret that nothing refers to is left out: no Envoy asks for it.
 //
 // Endpoints have another name whenever their cluster is another; EndpointsOf has the one in r.
 //

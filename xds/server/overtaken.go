@@ -1,0 +1,130 @@
+package server
+
+import (
+	"maps"
+	"slices"
+
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	tlsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/tls/v3"
+	discoveryv3 "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
+	"github.com/envoyproxy/go-control-plane/pkg/cache/types"
+	cachev3 "github.com/envoyproxy/go-control-plane/pkg/cache/v3"
+	resourcev3 "github.com/envoyproxy/go-control-plane/pkg/resource/v3"
+	"google.golang.org/protobuf/types/known/anypb"
+
+	"github.com/portreeve/portreeve/xds/snapshot"
+)
+
+// overtaken returns what a gateway asks for that was never sent to it and is in the snapshot no
+// more, because an edit came between a cluster and the request for what the cluster needs.
+//
+// It must be answered: while a cluster waits for its endpoints or secrets, Envoy takes no later
+// clusters, so without an answer it would stay for ever on those that it has.
+func (s *session) overtaken(snap cachev3.ResourceSnapshot, url string, sub cachev3.Subscription) []string {
+	maps.DeleteFunc(s.had[url], func(name string, _ struct{}) bool { _, asked := sub.SubscribedResources()[name]; return !asked })
+	there := snap.GetResources(url)
+	var out []string
+	for _, name := range slices.Sorted(maps.Keys(sub.SubscribedResources())) {
+		_, known := there[name]
+		_, returned := sub.ReturnedResources()[name]
+		if _, had := s.had[url][name]; !known && !returned && !had {
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
+// hands notes the names of a response.
+func (s *session) hands(url string, names map[string]string) {
+	if url != resourcev3.EndpointType && url != resourcev3.SecretType {
+		return
+	}
+	if s.had[url] == nil {
+		s.had[url] = map[string]struct{}{}
+	}
+	for name := range names {
+		s.had[url][name] = struct{}{}
+	}
+}
+
+// standIns returns, in state-of-the-world, the endpoints that a gateway has asked for together
+// with what stands in for those that are gone, or nil where none are.
+func (s *session) standIns(r *cachev3.Request, sub cachev3.Subscription) (cachev3.Response, error) {
+	snap, err := s.server.caches.snapshot(resourcev3.EndpointType, s.identity.Group.Key)
+	if err != nil {
+		return nil, nil //nolint:nilerr,nilnil // nothing to send is no error
+	}
+	gone := s.overtaken(snap, resourcev3.EndpointType, sub)
+	if len(gone) == 0 {
+		return nil, nil //nolint:nilnil // nothing to send is no error
+	}
+	version, all := snap.GetVersion(resourcev3.EndpointType), snap.GetResources(resourcev3.EndpointType)
+	returned := map[string]string{}
+	var list []types.Resource
+	for _, name := range slices.Sorted(maps.Keys(sub.SubscribedResources())) {
+		if e, ok := all[name]; ok {
+			returned[name] = version
+			list = append(list, e)
+		}
+	}
+	for _, name := range gone {
+		list = append(list, snapshot.StandIn(snap, name))
+	}
+	return responseOf(r, version, returned, list...)
+}
+
+// refusable returns, in state-of-the-world, a response with a secret that no gateway can use, in
+// place of one that is gone, or nil where none is: refusing it ends the waiting, and nothing
+// connects with it. Each is sent alone, as those
+// beside it would be refused too, and is not recorded, being no fault of the gateway's or the policy's.
+func (s *session) refusable(r *cachev3.Request, sub cachev3.Subscription) (cachev3.Response, error) {
+	snap, err := s.server.caches.snapshot(resourcev3.SecretType, s.identity.Group.Key)
+	if err != nil {
+		return nil, nil //nolint:nilerr,nilnil // nothing to send is no error
+	}
+	gone := s.overtaken(snap, resourcev3.SecretType, sub)
+	if len(gone) == 0 {
+		return nil, nil //nolint:nilnil // nothing to send is no error
+	}
+	s.unusable = true
+	none := &corev3.DataSource{Specifier: &corev3.DataSource_InlineString{InlineString: "none"}}
+	return responseOf(r, r.GetVersionInfo(), sub.ReturnedResources(), &tlsv3.Secret{
+		Name: gone[0], Type: &tlsv3.Secret_ValidationContext{ValidationContext: &tlsv3.CertificateValidationContext{TrustedCa: none}},
+	})
+}
+
+// ofSecrets returns, in state-of-the-world, what is to be sent of secrets apart from the cache, or nil.
+func (s *session) ofSecrets(r *cachev3.Request, sub cachev3.Subscription) (cachev3.Response, error) {
+	s.unusable, s.alone.handed = false, false
+	if response, err := s.refusable(r, sub); err != nil || response != nil {
+		return response, err
+	}
+	return s.nextAlone(r, sub)
+}
+
+// standInsDelta is standIns for delta, with what stands in alone. A secret has nothing that
+// could stand in for it: the gateway is told that it is gone, and fails to connect without.
+func (s *session) standInsDelta(r *cachev3.DeltaRequest, sub cachev3.Subscription) (cachev3.DeltaResponse, error) {
+	url := r.GetTypeUrl()
+	snap, err := s.server.caches.snapshot(url, s.identity.Group.Key)
+	if err != nil {
+		return nil, nil //nolint:nilerr,nilnil // nothing to send is no error
+	}
+	gone := s.overtaken(snap, url, sub)
+	if len(gone) == 0 {
+		return nil, nil //nolint:nilnil // nothing to send is no error
+	}
+	out := &discoveryv3.DeltaDiscoveryResponse{SystemVersionInfo: snap.GetVersion(url), TypeUrl: url}
+	for _, name := range gone {
+		if url == resourcev3.SecretType {
+			out.RemovedResources = append(out.RemovedResources, name)
+			continue
+		}
+		b, err := cachev3.MarshalResource(snapshot.StandIn(snap, name))
+		if err != nil {
+			return nil, err
+		}
+		out.Resources = append(out.Resources, &discoveryv3.Resource{Name: name, Version: cachev3.HashResource(b), Resource: &anypb.Any{TypeUrl: url, Value: b}})
+	}
+	return &cachev3.DeltaPassthroughResponse{DeltaRequest: r, NextVersionMap: maps.Clone(sub.ReturnedResources()), DeltaDiscoveryResponse: out}, nil
+}

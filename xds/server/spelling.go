@@ -1,0 +1,72 @@
+package server
+
+import (
+	"crypto/rand"
+	"strings"
+
+	tlsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/tls/v3"
+	discoveryv3 "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
+	cachev3 "github.com/envoyproxy/go-control-plane/pkg/cache/v3"
+	resourcev3 "github.com/envoyproxy/go-control-plane/pkg/resource/v3"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/anypb"
+
+	"github.com/portreeve/portreeve/xds/snapshot"
+)
+
+// returns notes that a gateway has something of an earlier stream. It may have been sent a
+// secret then whose file it could not use, and it accepts without a word the same secret that it
+// refused before. So on this stream the paths of files are written in a way of its own. The
+// version of a secret stays what it is: what the gateway has accepted is not sent again.
+func (s *session) returns() {
+	if s.spelling != "" {
+		return
+	}
+	var b strings.Builder
+	b.WriteString("/.")
+	for _, c := range rand.Text() {
+		b.WriteString([]string{"/", "/."}[c%2])
+	}
+	s.spelling = b.String()
+}
+
+// respelled returns a packed secret as it is written on this stream.
+func (s *session) respelled(packed *anypb.Any) *anypb.Any {
+	var secret tlsv3.Secret
+	if err := proto.Unmarshal(packed.GetValue(), &secret); err != nil {
+		return packed
+	}
+	b, err := cachev3.MarshalResource(snapshot.Respelled(&secret, s.spelling))
+	if err != nil {
+		return packed
+	}
+	return &anypb.Any{TypeUrl: resourcev3.SecretType, Value: b}
+}
+
+// plain returns what a gateway says, with paths as the policy has them.
+func (s *session) plain(message string) string {
+	if s.spelling == "" {
+		return message
+	}
+	return strings.ReplaceAll(message, s.spelling, "")
+}
+
+// respellAll writes the secrets of a response in state-of-the-world, which is this stream's alone.
+func (s *session) respellAll(r *discoveryv3.DiscoveryResponse) {
+	if s.spelling == "" || r.GetTypeUrl() != resourcev3.SecretType {
+		return
+	}
+	for i, packed := range r.GetResources() {
+		r.Resources[i] = s.respelled(packed)
+	}
+}
+
+// respellDelta is respellAll for a delta response.
+func (s *session) respellDelta(r *discoveryv3.DeltaDiscoveryResponse) {
+	if s.spelling == "" || r.GetTypeUrl() != resourcev3.SecretType {
+		return
+	}
+	for i, res := range r.GetResources() {
+		r.Resources[i] = &discoveryv3.Resource{Name: res.GetName(), Version: res.GetVersion(), Resource: s.respelled(res.GetResource())}
+	}
+}

@@ -1,0 +1,77 @@
+package server_test
+
+import (
+	"path"
+	"strings"
+	"testing"
+
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
+	tlsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/tls/v3"
+	cachev3 "github.com/envoyproxy/go-control-plane/pkg/cache/v3"
+
+	"github.com/portreeve/portreeve/translate/envoy"
+	"github.com/portreeve/portreeve/xds/ack"
+	"github.com/portreeve/portreeve/xds/snapshot"
+)
+
+// filed returns a snapshot of a secret that is a file.
+func filed(t *testing.T, file string) *cachev3.Snapshot {
+	t.Helper()
+	ads := &corev3.ConfigSource{ConfigSourceSpecifier: &corev3.ConfigSource_Ads{Ads: &corev3.AggregatedConfigSource{}}}
+	context := &tlsv3.CommonTlsContext{TlsCertificateSdsSecretConfigs: []*tlsv3.SdsSecretConfig{{Name: "a", SdsConfig: ads}}}
+	s, err := snapshot.New(envoy.Resources{
+		Secrets: []*tlsv3.Secret{{Name: "a", Type: &tlsv3.Secret_TlsCertificate{TlsCertificate: &tlsv3.TlsCertificate{
+			PrivateKey: &corev3.DataSource{Specifier: &corev3.DataSource_Filename{Filename: file}},
+		}}}},
+		Listeners: []*listenerv3.Listener{{Name: "l", FilterChains: []*listenerv3.FilterChain{{TransportSocket: &corev3.TransportSocket{
+			Name: "tls", ConfigType: &corev3.TransportSocket_TypedConfig{TypedConfig: envoy.Any(&tlsv3.DownstreamTlsContext{CommonTlsContext: context})},
+		}}}}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// A gateway that was here before would accept, unread, a secret that it has refused: each time
+// that it returns the path is written in another way, and what it says of it is told as it was.
+func TestAGatewayThatReturnsReadsFilesAnew(t *testing.T) {
+	const file = "/etc/tls.key"
+	n, g := envoyNode(t, "edge")
+	r := start(t, map[string]*cachev3.Snapshot{g.Key: filed(t, file)})
+	written := map[string]bool{}
+	for i := range 4 {
+		c, ok := r.dial(ack.Delta, n).(*deltaClient)
+		if !ok {
+			t.Fatal("no delta client")
+		}
+		if i > 0 {
+			c.initial = map[string]map[string]string{cds: {"some": "1"}}
+		}
+		c.ask(cds)
+		c.accept(c.next())
+		c.ask(sds, "a")
+		got, err := c.stream.Recv()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var secret tlsv3.Secret
+		if err := got.GetResources()[0].GetResource().UnmarshalTo(&secret); err != nil {
+			t.Fatal(err)
+		}
+		as := secret.GetTlsCertificate().GetPrivateKey().GetFilename()
+		if written[as] || path.Clean(as) != file || i == 0 && as != file {
+			t.Errorf("time %d: it is written %s, after %v", i, as, written)
+		}
+		written[as] = true
+		if version := got.GetResources()[0].GetVersion(); version != filed(t, file).GetVersionMap(sds)["a"] {
+			t.Errorf("version %s", version)
+		}
+		c.refuse(response{url: sds, nonce: got.GetNonce()}, "cannot read "+as)
+		if said := r.await(ack.ResponseRefused, sds).Refusal.Message; strings.TrimPrefix(said, "cannot read ") != file {
+			t.Errorf("told: %s", said)
+		}
+		c.end()
+	}
+}
