@@ -28,11 +28,15 @@ build: ## Build bin/portreeve, a static binary.
 	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/portreeve ./cmd/portreeve
 
 .PHONY: test
-test: check-generate vet lint compose-check race fuzz ## Run everything that must hold: checks, then all tests with the real Envoy.
+test: check-generate vet lint compose-check race scale fuzz ## Run everything that must hold: checks, then all tests with the real Envoy.
 
 .PHONY: race
 race: ## Run all Go tests under the race detector, with the real Envoy.
 	@sh tools/test.sh -race $(TESTFLAGS) ./...
+
+.PHONY: scale
+scale: ## Hold how long an edit among 1,000 VirtualServices may take, with the real Envoy and without the race detector.
+	@sh tools/test.sh -count 1 -run '^TestAThousandVirtualServices$$' ./cmd/portreeve
 
 .PHONY: vet
 vet: ## Run go vet.

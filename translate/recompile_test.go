@@ -133,3 +133,20 @@ func appendAll[M proto.Message](t *testing.T, out []byte, list []M) []byte {
 	}
 	return out
 }
+
+// TestAnEditCostsWhatItTouches holds that an edit of one file among many takes the others from
+// the program before. What is made is counted, which unlike time is the same on every machine.
+func TestAnEditCostsWhatItTouches(t *testing.T) {
+	const n = 200
+	files := fleet(n, benchRoutes)
+	whole := testing.AllocsPerRun(3, func() { translate.Compile(files, model.DefaultSettings()) })
+	program, i := translate.Compile(files, model.DefaultSettings()), 0
+	edit := testing.AllocsPerRun(3, func() {
+		edited := slices.Clone(files)
+		edited[i].Content = []byte(benchRoutes(i, fmt.Sprintf("/%d/", i)))
+		program, i = program.Recompile(edited, model.DefaultSettings()), i+1
+	})
+	if edit > whole/20 {
+		t.Errorf("an edit makes %.0f allocations, all of it %.0f; want a twentieth at most", edit, whole)
+	}
+}

@@ -165,22 +165,7 @@ func TestDynamicDNSAfterAnAuthorizer(t *testing.T) {
 	mesh := filepath.Join(t.TempDir(), "mesh.yaml")
 	write(t, mesh, "extensionProviders: [{name: http, envoyExtAuthzHttp: {service: http.authz, port: 80, includeRequestHeadersInCheck: [x-host], headersToUpstreamOnAllow: [host]}}]\n")
 	listen := envoytest.FreePort(t)
-	dir := newPolicyDir(t, map[string]string{"routing.yaml": fmt.Sprintf(`apiVersion: networking.istio.io/v1
-kind: Gateway
-metadata: {name: egress}
-spec:
-  selector: {istio: ingressgateway}
-  servers: [{port: {number: %d, name: http, protocol: HTTP}, bind: 127.0.0.1, hosts: ["*"]}]
----
-apiVersion: networking.istio.io/v1
-kind: VirtualService
-metadata: {name: egress}
-spec:
-  hosts: ["*"]
-  gateways: [egress]
-  http: [{route: %s}]
----
-`, listen, toDynamic) + dynamic("one.localhost", backend, "") + asks("http", "/*") + authorizerEntry("http.authz", entryPort(80, "HTTP", authorizer.Listener.Addr().(*net.TCPAddr).Port))})
+	dir := newPolicyDir(t, map[string]string{"routing.yaml": shopRouting(listen, "  - {route: "+toDynamic+"}\n---\n") + dynamic("one.localhost", backend, "") + asks("http", "/*") + authorizerEntry("http.authz", entryPort(80, "HTTP", authorizer.Listener.Addr().(*net.TCPAddr).Port))})
 	s := startPlane(t, dir, "--mesh-config", mesh)
 	address := s.startGateway(t, envoytest.Options{}).MustListener(t, fmt.Sprintf("127.0.0.1_%d", listen))
 	for host, want := range map[string]int{"b.one.localhost": 200, "a.two.localhost": outsideDynamic, "127.0.0.1:" + private: outsideDynamic, "a.one.localhost:" + private: outsideDynamic} {

@@ -166,23 +166,28 @@ func TestAnEndpointIsAdded(t *testing.T) {
 			t.Fatalf("no counter of %s: %v", kind, before)
 		}
 	}
-	c := dial(t, s.address)
-	began := time.Now()
-	replace(t, s.services, web(one+" version: v1", two+" version: v1")+ruleFor("  trafficPolicy: {loadBalancer: {simple: ROUND_ROBIN}}\n  subsets: [{name: v1, labels: {version: v1}}]\n"))
-	for {
-		answer, err := c.Get(t.Context(), "http://"+s.address+"/")
-		must(t, err)
-		if answer.Header.Get("Backend") == "two" {
-			break
+	rule := ruleFor("  trafficPolicy: {loadBalancer: {simple: ROUND_ROBIN}}\n  subsets: [{name: v1, labels: {version: v1}}]\n")
+	c, fastest := dial(t, s.address), bound
+	for range 5 { // other programs run on the machine too: the fastest counts
+		began := time.Now()
+		replace(t, s.services, web(one+" version: v1", two+" version: v1")+rule)
+		for {
+			answer, err := c.Get(t.Context(), "http://"+s.address+"/")
+			must(t, err)
+			if answer.Header.Get("Backend") == "two" {
+				break
+			}
+			if time.Since(began) > bound {
+				t.Fatal("the new endpoint gets no requests")
+			}
 		}
-		if time.Since(began) > bound {
-			t.Fatal("the new endpoint gets no requests")
-		}
+		fastest = min(fastest, time.Since(began))
+		replace(t, s.services, web(one+" version: v1")+rule)
+		eventually(t, "it is gone again", func() bool { return s.answering(t, 10, "/")["one"] == 10 })
 	}
-	took := time.Since(began)
-	t.Logf("the new endpoint answered %s after the file was renamed into place", took.Round(time.Millisecond))
-	if took > 2*time.Second {
-		t.Errorf("the new endpoint answered after %s only", took)
+	t.Logf("the new endpoint answered %s after the file was renamed into place", fastest.Round(time.Millisecond))
+	if fastest > 100*time.Millisecond {
+		t.Errorf("the new endpoint answered after %s only, want 100ms at most", fastest)
 	}
 	after := s.updates(t)
 	if after["EDS"] <= before["EDS"] {

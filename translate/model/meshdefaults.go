@@ -1,6 +1,7 @@
 package model
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"strings"
@@ -97,7 +98,7 @@ func baseline(mesh *meshv1alpha1.MeshConfig, s Service) *networkingv1alpha3.Traf
 // over returns a policy with a baseline in the blocks that it leaves out; either may be nil.
 func over(base, policy *networkingv1alpha3.TrafficPolicy) *networkingv1alpha3.TrafficPolicy {
 	if base == nil || policy == nil {
-		return orElse(policy, base)
+		return cmp.Or(policy, base)
 	}
 	out := overlaid(base, policy, 0)
 	if own := policy.GetLoadBalancer(); own != nil && own.GetLocalityLbSetting() == nil && base.GetLoadBalancer() != nil {
@@ -107,13 +108,6 @@ func over(base, policy *networkingv1alpha3.TrafficPolicy) *networkingv1alpha3.Tr
 		out.LoadBalancer = balancer
 	}
 	return out
-}
-
-func orElse(a, b *networkingv1alpha3.TrafficPolicy) *networkingv1alpha3.TrafficPolicy {
-	if a != nil {
-		return a
-	}
-	return b
 }
 
 // nearest is what a service means that asks for endpoints near its clients: network, region
