@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/portreeve/portreeve/internal/admin"
+	"github.com/portreeve/portreeve/internal/input"
 	"github.com/portreeve/portreeve/internal/jwks"
 	"github.com/portreeve/portreeve/internal/reload"
 	"github.com/portreeve/portreeve/internal/watch"
@@ -52,6 +53,7 @@ type Options struct {
 // App is a control plane that listens but does not serve yet.
 type App struct {
 	options    Options
+	files      *input.Reader
 	reloader   *reload.Reloader
 	xds        *server.Server
 	acks       *ack.Store
@@ -85,8 +87,11 @@ func New(o Options) (*App, error) {
 	if err != nil {
 		return nil, err
 	}
+	a.files = input.New(input.Options{
+		Dirs: o.Dirs, SecretsDirs: o.Settings.SecretsDirs, MeshFile: o.Settings.MeshFile, Quiet: quiet, Logger: o.Logger, Now: time.Now,
+	})
 	a.reloader, err = reload.New(reload.Options{
-		Dirs: o.Dirs, Settings: o.Settings, Keyring: a.keys, Quiet: quiet, State: state, Logger: o.Logger, Metrics: reload.NewMetrics(a.registry), Now: time.Now,
+		Files: a.files, Settings: o.Settings, Keyring: a.keys, State: state, Logger: o.Logger, Metrics: reload.NewMetrics(a.registry), Now: time.Now,
 	})
 	if err != nil {
 		return nil, err
@@ -132,7 +137,7 @@ func (a *App) AdminAddress() string { return a.adminServe.Addr().String() }
 // once before the first gateway is answered.
 func (a *App) Run(ctx context.Context) error {
 	a.awaitQuiet(ctx)
-	a.reload(ctx, reload.Change{})
+	a.reload(ctx, input.Change{})
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return a.watcher.Run(ctx) })
 	g.Go(func() error { return a.keys.Run(ctx) })
@@ -154,7 +159,7 @@ func (a *App) awaitQuiet(ctx context.Context) {
 	tick, end := time.NewTicker(quiet/5), time.NewTimer(most)
 	defer tick.Stop()
 	defer end.Stop()
-	for a.reloader.Moving() {
+	for a.files.Moving() {
 		select {
 		case <-tick.C:
 		case <-end.C:
@@ -181,9 +186,9 @@ func (a *App) follow(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case change := <-a.watcher.Changes():
-			a.reload(ctx, reload.Change(change))
+			a.reload(ctx, input.Change(change))
 		case <-again.C:
-			a.reload(ctx, reload.Change{})
+			a.reload(ctx, input.Change{})
 		case <-expiring.C:
 			a.reloader.WarnOfCertificates()
 		case <-files.C:
@@ -194,7 +199,7 @@ func (a *App) follow(ctx context.Context) error {
 	}
 }
 
-func (a *App) reload(ctx context.Context, change reload.Change) {
+func (a *App) reload(ctx context.Context, change input.Change) {
 	a.publishing(a.reloader.Reload(ctx, change))
 	a.reloader.WarnOfCertificates()
 }

@@ -141,3 +141,12 @@ func (l List) HasErrors() bool {
 func (l List) Errors() List {
 	return slices.DeleteFunc(slices.Clone(l), func(d Diagnostic) bool { return d.Severity != Error })
 }
+
+// Lines returns the one-line form of each finding.
+func (l List) Lines() []string {
+	out := make([]string, 0, len(l))
+	for _, d := range l {
+		out = append(out, d.String())
+	}
+	return out
+}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/portreeve/portreeve/internal/input"
 	"github.com/portreeve/portreeve/internal/reload"
 	"github.com/portreeve/portreeve/translate/model"
 )
@@ -21,7 +22,8 @@ func TestTheFirstReadingWaitsForFilesInMotion(t *testing.T) {
 	now := time.Now().Add(time.Hour)
 	var log strings.Builder
 	r, err := reload.New(reload.Options{
-		Dirs: []string{dir}, Settings: model.DefaultSettings(), Keyring: &keyring{}, Quiet: 50 * time.Millisecond, Logger: slog.New(slog.NewTextHandler(&log, nil)),
+		Files:    files(input.Options{Dirs: []string{dir}, Now: func() time.Time { return now }, Logger: slog.New(slog.NewTextHandler(&log, nil))}),
+		Settings: model.DefaultSettings(), Keyring: &keyring{}, Logger: slog.New(slog.NewTextHandler(&log, nil)),
 		Metrics: reload.NewMetrics(prometheus.NewRegistry()), Now: func() time.Time { return now },
 	})
 	must(t, err)
@@ -29,7 +31,7 @@ func TestTheFirstReadingWaitsForFilesInMotion(t *testing.T) {
 	r.PublishTo(p)
 	read := func() {
 		t.Helper()
-		must(t, r.Reload(t.Context(), reload.Change{Settled: []string{path}}))
+		must(t, r.Reload(t.Context(), input.Change{Settled: []string{path}}))
 	}
 	// touched writes a piece of the file, 10 ms before it is read.
 	touched := func(content string) {
@@ -85,7 +87,7 @@ func TestAFileThatGoesAwayNoLongerKeepsTheFirstReadingWaiting(t *testing.T) {
 	dir := t.TempDir()
 	now := time.Now().Add(time.Hour)
 	r, err := reload.New(reload.Options{
-		Dirs: []string{dir}, Settings: model.DefaultSettings(), Keyring: &keyring{}, Quiet: 50 * time.Millisecond, Logger: slog.New(slog.DiscardHandler),
+		Files: files(input.Options{Dirs: []string{dir}, Now: func() time.Time { return now }}), Settings: model.DefaultSettings(), Keyring: &keyring{}, Logger: slog.New(slog.DiscardHandler),
 		Metrics: reload.NewMetrics(prometheus.NewRegistry()), Now: func() time.Time { return now },
 	})
 	must(t, err)
@@ -93,12 +95,12 @@ func TestAFileThatGoesAwayNoLongerKeepsTheFirstReadingWaiting(t *testing.T) {
 	write(t, dir, "gateway.yaml", listener)
 	write(t, dir, "log.yaml", "GET /\n")
 	must(t, os.Chtimes(filepath.Join(dir, "log.yaml"), now, now))
-	must(t, r.Reload(t.Context(), reload.Change{}))
+	must(t, r.Reload(t.Context(), input.Change{}))
 	if r.Status().Ready {
 		t.Error("ready although a file is in motion")
 	}
 	must(t, os.Remove(filepath.Join(dir, "log.yaml")))
-	must(t, r.Reload(t.Context(), reload.Change{}))
+	must(t, r.Reload(t.Context(), input.Change{}))
 	if status := r.Status(); !status.Ready || r.Deferred() {
 		t.Errorf("not ready after the file has gone: %+v", status)
 	}

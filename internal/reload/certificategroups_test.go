@@ -9,7 +9,7 @@ import (
 
 	resourcev3 "github.com/envoyproxy/go-control-plane/pkg/resource/v3"
 
-	"github.com/portreeve/portreeve/internal/reload"
+	"github.com/portreeve/portreeve/internal/input"
 	"github.com/portreeve/portreeve/translate/model"
 	"github.com/portreeve/portreeve/xds/node"
 )
@@ -37,18 +37,18 @@ func TestACertificateThatEndsWhileNobodyRuns(t *testing.T) {
 			write(t, s.dir, "elsewhere.yaml", elsewhere)
 			s.Join(group())
 			s.Join(otherGroup())
-			must(t, s.Reload(t.Context(), reload.Change{}))
+			must(t, s.Reload(t.Context(), input.Change{}))
 			before := s.last(t)
 
 			s.clock.pass(48 * time.Hour)
 			s.start(t)
-			must(t, s.Reload(t.Context(), reload.Change{}))
+			must(t, s.Reload(t.Context(), input.Change{}))
 			s.Join(group())
 			if got := s.Status(); codes(got.Findings) != "PR1110" || !got.Certificates[0].Serving || !got.Certificates[0].Expired {
 				t.Errorf("after the restart: %v, %+v", got.Findings, got.Certificates)
 			}
 			write(t, s.dir, "policy.yaml", policy("a", "/b"))
-			must(t, s.Reload(t.Context(), reload.Change{}))
+			must(t, s.Reload(t.Context(), input.Change{}))
 			if got := s.Status(); codes(got.Findings) != "PR1110" {
 				t.Errorf("after an edit: %v", got.Findings)
 			}
@@ -58,9 +58,9 @@ func TestACertificateThatEndsWhileNobodyRuns(t *testing.T) {
 
 			// One that comes in expired is an error still, also at a restart.
 			s.issue(t, -time.Hour)
-			must(t, s.Reload(t.Context(), reload.Change{}))
+			must(t, s.Reload(t.Context(), input.Change{}))
 			s.start(t)
-			must(t, s.Reload(t.Context(), reload.Change{}))
+			must(t, s.Reload(t.Context(), input.Change{}))
 			if got := s.Status(); codes(got.Findings) != "PR1109" {
 				t.Errorf("another expired one: %v", got.Findings)
 			}
@@ -79,7 +79,7 @@ func TestACertificateThatIsRefusedForSomeIsNotServed(t *testing.T) {
 	s.issueTo(t, "other", 240*time.Hour)
 	s.Join(group())
 	s.Join(otherGroup())
-	must(t, s.Reload(t.Context(), reload.Change{}))
+	must(t, s.Reload(t.Context(), input.Change{}))
 	good := s.published.sent[otherGroup().Key]
 	if len(good) != 1 {
 		t.Fatalf("published %d times to the other group, want once", len(good))
@@ -91,7 +91,7 @@ func TestACertificateThatIsRefusedForSomeIsNotServed(t *testing.T) {
 		if path == "/d" {
 			s.start(t)
 		}
-		must(t, s.Reload(t.Context(), reload.Change{}))
+		must(t, s.Reload(t.Context(), input.Change{}))
 		s.Join(group())
 		s.Join(otherGroup())
 		if got := s.Status(); codes(got.Findings) != "PR1109" {

@@ -32,13 +32,12 @@ const day = 24 * time.Hour
 
 // inForce reports whether a certificate of a generation counts as one that is served: to a
 // group of gateways that has the generation, or to anybody where the generation is good for
-// everybody. One that a generation brings for gateways which it is refused for is not. The
-// caller holds the lock.
-func (r *Reloader) inForce(g *Generation, c model.Certificate) bool {
+// everybody. One that a generation brings for gateways which it is refused for is not.
+func (v *view) inForce(g *Generation, c model.Certificate) bool {
 	if g.clean() {
 		return true
 	}
-	for _, group := range r.groups {
+	for _, group := range v.groups {
 		// By hash: a rotation of keys makes another value of a generation.
 		if group.serving != nil && group.serving.Hash == g.Hash && g.Program.Reaches(c.Reach, group.gateway) {
 			return true
@@ -48,12 +47,12 @@ func (r *Reloader) inForce(g *Generation, c model.Certificate) bool {
 }
 
 // servedCertificates returns the fingerprints of the certificates that gateways have been
-// given. The caller holds the lock.
-func (r *Reloader) servedCertificates() map[string]bool {
+// given.
+func (v *view) servedCertificates() map[string]bool {
 	out := map[string]bool{}
-	for _, g := range r.kept {
+	for _, g := range v.kept {
 		for _, c := range g.Program.Certificates() {
-			if r.inForce(g, c) {
+			if v.inForce(g, c) {
 				out[c.Fingerprint] = true
 			}
 		}
@@ -61,35 +60,35 @@ func (r *Reloader) servedCertificates() map[string]bool {
 	return out
 }
 
-// certificates returns the certificates of the generations that count, each once. The caller
-// holds the lock.
-func (r *Reloader) certificates() []CertificateStatus {
+// certificates returns the certificates of the generations that count, each once, as they are
+// at a moment.
+func (v *view) certificates(now time.Time) []CertificateStatus {
 	out := []CertificateStatus{}
 	type identity struct {
 		namespace, name, fingerprint string
 		authority                    bool
 	}
 	seen := map[identity]int{}
-	for _, g := range r.kept { // the newest first
+	for _, g := range v.kept { // the newest first
 		for _, c := range g.Program.Certificates() {
-			serving := r.inForce(g, c)
+			serving := v.inForce(g, c)
 			id := identity{c.Namespace, c.Name, c.Fingerprint, c.Authority}
 			if i, again := seen[id]; again {
 				out[i].Serving = out[i].Serving || serving
 				continue
 			}
-			if !serving && g != r.latest {
+			if !serving && g != v.latest {
 				continue
 			}
 			seen[id] = len(out)
-			out = append(out, r.certificate(c, serving))
+			out = append(out, certificateStatus(c, serving, now))
 		}
 	}
 	return out
 }
 
-func (r *Reloader) certificate(c model.Certificate, serving bool) CertificateStatus {
-	left := c.NotAfter.Sub(r.options.Now())
+func certificateStatus(c model.Certificate, serving bool, now time.Time) CertificateStatus {
+	left := c.NotAfter.Sub(now)
 	days := int(left / day)
 	if left < 0 {
 		days--
@@ -106,10 +105,10 @@ const warnBefore = 30
 // WarnOfCertificates logs, once a day each, the certificates that are served and soon end
 // or have ended.
 func (r *Reloader) WarnOfCertificates() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
+	r.turn.Lock()
+	defer r.turn.Unlock()
 	warned := map[string]int{}
-	for _, c := range r.certificates() {
+	for _, c := range r.shown.Load().certificates(r.options.Now()) {
 		if !c.Serving || c.DaysLeft > warnBefore {
 			continue
 		}
@@ -141,11 +140,9 @@ func (c certificateCollector) Describe(out chan<- *prometheus.Desc) { out <- c.e
 // Collect implements prometheus.Collector. Where several certificates share their labels,
 // the one that ends first is shown.
 func (c certificateCollector) Collect(out chan<- prometheus.Metric) {
-	c.reloader.mu.Lock()
-	all, now := c.reloader.certificates(), c.reloader.options.Now()
-	c.reloader.mu.Unlock()
+	now := c.reloader.options.Now()
 	left := map[[3]string]float64{}
-	for _, s := range all {
+	for _, s := range c.reloader.shown.Load().certificates(now) {
 		if !s.Serving {
 			continue
 		}

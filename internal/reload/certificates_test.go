@@ -19,6 +19,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/portreeve/portreeve/internal/diag"
+	"github.com/portreeve/portreeve/internal/input"
 	"github.com/portreeve/portreeve/internal/reload"
 	"github.com/portreeve/portreeve/translate/model"
 )
@@ -59,7 +60,8 @@ func (s *certificateScene) start(t *testing.T) {
 	state, err := reload.OpenState(s.stateLocation)
 	must(t, err)
 	s.Reloader, err = reload.New(reload.Options{
-		Dirs: []string{s.dir}, Settings: s.settings, Keyring: &keyring{}, State: state, Quiet: 50 * time.Millisecond, Logger: slog.New(slog.NewTextHandler(&s.log, nil)),
+		Files:    files(input.Options{Dirs: []string{s.dir}, SecretsDirs: s.settings.SecretsDirs, Now: func() time.Time { return s.clock.now }}),
+		Settings: s.settings, Keyring: &keyring{}, State: state, Logger: slog.New(slog.NewTextHandler(&s.log, nil)),
 		Metrics: reload.NewMetrics(prometheus.NewRegistry()), Now: func() time.Time { return s.clock.now },
 	})
 	must(t, err)
@@ -113,7 +115,7 @@ func TestACertificateThatEndsWhileItIsServed(t *testing.T) {
 	s := newCertificateScene(t)
 	s.issue(t, 24*time.Hour)
 	s.Join(group())
-	must(t, s.Reload(t.Context(), reload.Change{}))
+	must(t, s.Reload(t.Context(), input.Change{}))
 	if got := s.Status(); codes(got.Findings) != "" || len(got.Certificates) != 1 || got.Certificates[0].DaysLeft != 0 || got.Certificates[0].Expired {
 		t.Fatalf("at the start: %+v", got)
 	}
@@ -127,7 +129,7 @@ func TestACertificateThatEndsWhileItIsServed(t *testing.T) {
 		t.Helper()
 		before := s.last(t)
 		write(t, s.dir, "policy.yaml", policy("a", path))
-		must(t, s.Reload(t.Context(), reload.Change{}))
+		must(t, s.Reload(t.Context(), input.Change{}))
 		if got := s.Status(); codes(got.Findings) != want || len(got.Groups[0].Refused) > 0 {
 			t.Errorf("an edit: %v", got.Findings)
 		}
@@ -139,18 +141,18 @@ func TestACertificateThatEndsWhileItIsServed(t *testing.T) {
 
 	s.start(t)
 	s.Join(group())
-	must(t, s.Reload(t.Context(), reload.Change{}))
+	must(t, s.Reload(t.Context(), input.Change{}))
 	edit("/c", "PR1110")
 
 	good := s.last(t)
 	s.issue(t, -time.Hour)
-	must(t, s.Reload(t.Context(), reload.Change{}))
+	must(t, s.Reload(t.Context(), input.Change{}))
 	if got := s.Status(); codes(got.Findings) != "PR1109" || codes(got.Groups[0].Refused) != "PR1109" || got.Groups[0].Serving == nil {
 		t.Errorf("another expired one: %+v", got)
 	}
 	// That it is there, refused, does not make it one that is served.
 	write(t, s.dir, "policy.yaml", policy("a", "/d"))
-	must(t, s.Reload(t.Context(), reload.Change{}))
+	must(t, s.Reload(t.Context(), input.Change{}))
 	if got := s.Status(); codes(got.Findings) != "PR1109" || len(got.Groups[0].Refused) != 1 {
 		t.Errorf("an edit beside a refused certificate: %+v", got)
 	}
@@ -159,7 +161,7 @@ func TestACertificateThatEndsWhileItIsServed(t *testing.T) {
 	}
 
 	s.issue(t, 24*time.Hour)
-	must(t, s.Reload(t.Context(), reload.Change{}))
+	must(t, s.Reload(t.Context(), input.Change{}))
 	if got := s.Status(); codes(got.Findings) != "" || s.last(t)[resourcev3.SecretType] == first[resourcev3.SecretType] {
 		t.Errorf("a good one: %+v", got)
 	}
@@ -170,10 +172,10 @@ func TestANewCertificateChangesSecretsOnly(t *testing.T) {
 	s := newCertificateScene(t)
 	s.issue(t, 24*time.Hour)
 	s.Join(group())
-	must(t, s.Reload(t.Context(), reload.Change{}))
+	must(t, s.Reload(t.Context(), input.Change{}))
 	before := s.last(t)
 	s.issue(t, 24*time.Hour)
-	must(t, s.Reload(t.Context(), reload.Change{}))
+	must(t, s.Reload(t.Context(), input.Change{}))
 	for kind, version := range s.last(t) {
 		if changed := version != before[kind]; changed != (kind == resourcev3.SecretType) {
 			t.Errorf("%s: changed is %v", kind, changed)
@@ -186,7 +188,7 @@ func TestANewCertificateChangesSecretsOnly(t *testing.T) {
 func TestTheLogSpeaksOfCertificatesThatEnd(t *testing.T) {
 	s := newCertificateScene(t)
 	s.issue(t, 31*24*time.Hour+time.Hour)
-	must(t, s.Reload(t.Context(), reload.Change{}))
+	must(t, s.Reload(t.Context(), input.Change{}))
 	said := func() int { return strings.Count(s.log.String(), "a certificate ends soon") }
 	for _, step := range []struct {
 		pass time.Duration
@@ -206,7 +208,7 @@ func TestTheLogSpeaksOfCertificatesThatEnd(t *testing.T) {
 func TestCertificateMetric(t *testing.T) {
 	s := newCertificateScene(t)
 	s.issue(t, 24*time.Hour)
-	must(t, s.Reload(t.Context(), reload.Change{}))
+	must(t, s.Reload(t.Context(), input.Change{}))
 	s.clock.now = s.Status().Certificates[0].NotAfter.Add(-time.Minute)
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(s.CertificateMetrics())
@@ -223,11 +225,11 @@ func TestHalfAPair(t *testing.T) {
 	s := newCertificateScene(t)
 	s.issue(t, 24*time.Hour)
 	s.Join(group())
-	must(t, s.Reload(t.Context(), reload.Change{}))
+	must(t, s.Reload(t.Context(), input.Change{}))
 	before := len(s.published.sent[group().Key])
 	key := filepath.Join(s.secrets, "web", "tls.key")
 	must(t, os.Remove(key))
-	must(t, s.Reload(t.Context(), reload.Change{Settled: []string{key}}))
+	must(t, s.Reload(t.Context(), input.Change{Settled: []string{key}}))
 	if got := s.Status(); codes(got.Findings) != "PR1104" || got.Findings.Errors()[0].Pos.File != filepath.Join(s.secrets, "web", "tls.crt") {
 		t.Errorf("without the key: %v", got.Findings)
 	}

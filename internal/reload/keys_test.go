@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/portreeve/portreeve/internal/input"
 	"github.com/portreeve/portreeve/internal/reload"
 	"github.com/portreeve/portreeve/translate/model"
 )
@@ -22,7 +23,7 @@ const tokens = "apiVersion: security.istio.io/v1\nkind: RequestAuthentication\nm
 func settled(t *testing.T, settings model.Settings, ring reload.Keyring, dirs ...string) (*reload.Reloader, *publisher) {
 	t.Helper()
 	r, err := reload.New(reload.Options{
-		Dirs: dirs, Settings: settings, Keyring: ring, Quiet: 50 * time.Millisecond, Logger: slog.New(slog.DiscardHandler),
+		Files: files(input.Options{Dirs: dirs, SecretsDirs: settings.SecretsDirs, MeshFile: settings.MeshFile}), Settings: settings, Keyring: ring, Logger: slog.New(slog.DiscardHandler),
 		Metrics: reload.NewMetrics(prometheus.NewRegistry()), Now: func() time.Time { return time.Now().Add(time.Hour) },
 	})
 	must(t, err)
@@ -37,7 +38,7 @@ func TestARotationIsOneUpdateOfThePolicyFilter(t *testing.T) {
 	write(t, dir, "gateway.yaml", listener)
 	write(t, dir, "tokens.yaml", tokens)
 	r, p := settled(t, model.DefaultSettings(), ring, dir)
-	must(t, r.Reload(t.Context(), reload.Change{}))
+	must(t, r.Reload(t.Context(), input.Change{}))
 	r.Join(group())
 	source := model.KeySource{URI: "https://a.example/keys"}
 	if diff := cmp.Diff([]model.KeyRequest{{KeySource: source}}, ring.wanted, cmpopts.IgnoreFields(model.KeyRequest{}, "Revision")); diff != "" {
@@ -47,7 +48,7 @@ func TestARotationIsOneUpdateOfThePolicyFilter(t *testing.T) {
 		ring.keys = model.Keys{source: keys}
 		must(t, r.Rekey(t.Context()))
 	}
-	must(t, r.Reload(t.Context(), reload.Change{}))
+	must(t, r.Reload(t.Context(), input.Change{}))
 	sent := p.sent[group().Key]
 	if len(sent) != 3 {
 		t.Fatalf("published %d times, want once and at each rotation", len(sent))
@@ -70,17 +71,17 @@ func TestTheMeshConfigurationIsReadLikeAnyOtherFile(t *testing.T) {
 	settings := model.DefaultSettings()
 	settings.MeshFile = mesh
 	r, p := settled(t, settings, &keyring{}, dir)
-	must(t, r.Reload(t.Context(), reload.Change{}))
+	must(t, r.Reload(t.Context(), input.Change{}))
 	r.Join(group())
 	if findings := r.Status().Findings; len(findings) > 0 {
 		t.Fatalf("findings: %v", findings)
 	}
 	must(t, os.Remove(mesh))
-	must(t, r.Reload(t.Context(), reload.Change{}))
+	must(t, r.Reload(t.Context(), input.Change{}))
 	if len(p.sent[group().Key]) != 1 || r.Status().Findings.HasErrors() {
 		t.Error("a mesh configuration that is missing for a moment counts as gone")
 	}
-	must(t, r.Reload(t.Context(), reload.Change{Settled: []string{mesh}}))
+	must(t, r.Reload(t.Context(), input.Change{Settled: []string{mesh}}))
 	if n := len(p.sent[group().Key]); n != 1 || !r.Status().Findings.HasErrors() {
 		t.Errorf("without the mesh configuration: published %d times, findings %v", n, r.Status().Findings)
 	}

@@ -7,13 +7,14 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	cachev3 "github.com/envoyproxy/go-control-plane/pkg/cache/v3"
 	"github.com/hashicorp/go-multierror"
 
 	"github.com/portreeve/portreeve/internal/diag"
-	"github.com/portreeve/portreeve/translate"
+	"github.com/portreeve/portreeve/internal/input"
 	"github.com/portreeve/portreeve/translate/model"
 	"github.com/portreeve/portreeve/xds/node"
 	"github.com/portreeve/portreeve/xds/snapshot"
@@ -35,14 +36,17 @@ type Keyring interface {
 	Awaited() map[model.KeySource]string
 }
 
+// Files are what the generations are read from. Read is called by one goroutine at a time, and
+// with no lock held: it may take as long as reading does.
+type Files interface {
+	Read(input.Change) input.Reading
+}
+
 // Options are what a reloader works with.
 type Options struct {
-	// Dirs are the policy directories, in the order given by the user.
-	Dirs     []string
+	Files    Files
 	Settings model.Settings
 	Keyring  Keyring
-	// Quiet is how long a file must have been left alone to count as written.
-	Quiet time.Duration
 	// State keeps the last good generations; nil keeps nothing.
 	State   *State
 	Logger  *slog.Logger
@@ -51,9 +55,20 @@ type Options struct {
 }
 
 // Reloader owns the generations. It is safe for concurrent use.
+//
+// Locks are taken in this order: turn, saving, mu. Reading, compiling and writing the state hold
+// turn or saving and never mu, so that a gateway that joins waits for none of them; what an
+// operator asks is answered from shown, which waits for nothing at all.
 type Reloader struct {
 	options   Options
 	publisher Publisher
+
+	// turn is held by who makes a generation or gives the generations other keys.
+	turn sync.Mutex
+	// saving is held by who writes the state.
+	saving sync.Mutex
+	// shown is the state after the last change of it.
+	shown atomic.Pointer[view]
 
 	mu     sync.Mutex
 	latest *Generation
@@ -64,17 +79,9 @@ type Reloader struct {
 	// awaited are the sources of keys that a generation waits for before a group is served it.
 	awaited map[model.KeySource]string
 	groups  map[string]*group
-	settled map[string][]byte
-	// memory is what was read of the files that are at rest.
-	memory memory
-	seq    uint64
+	seq     uint64
 	// deferred says that the last reading left a file out that was being written.
 	deferred bool
-	// begun says that every file has been read once. Until then a file that is being written
-	// has no content to keep, and leaving it out could drop the policy that guards.
-	begun bool
-	// reminded is when it was last said that the beginning still waits for such files.
-	reminded time.Time
 	// warned is, by certificate, how many days it had left when the log last said so.
 	warned map[string]int
 	// unsaved says that the state on disk is not that of kept and groups.
@@ -100,7 +107,7 @@ type group struct {
 // New returns a reloader that has read nothing yet. With a state directory it knows the
 // generations that an earlier process kept there.
 func New(o Options) (*Reloader, error) {
-	r := &Reloader{options: o, groups: map[string]*group{}, settled: map[string][]byte{}, memory: memory{}}
+	r := &Reloader{options: o, groups: map[string]*group{}}
 	if o.State != nil {
 		kept, gateways, err := o.State.load(o.Settings)
 		if err != nil {
@@ -112,55 +119,75 @@ func New(o Options) (*Reloader, error) {
 			r.groups[node.Of(g).Key] = &group{gateway: g, serving: lastGood(kept, g)}
 		}
 	}
+	r.show()
 	return r, nil
 }
 
 // PublishTo names the publisher. It is called once, before the first Reload or Join.
 func (r *Reloader) PublishTo(p Publisher) { r.publisher = p }
 
-// Reload reads the directories, compiles them, and publishes the result to every group of
+// Reload reads the files, compiles them, and publishes the result to every group of
 // gateways that no error reaches. Files that are still being written keep what they last held.
 // The error is about publishing or the state directory; users' mistakes are findings.
-func (r *Reloader) Reload(ctx context.Context, change Change) error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	files, unreadable := r.read(change)
-	if r.latest != nil && hashOf(files, unreadable) == r.latest.Hash {
-		return r.save()
-	}
-	r.seq++
-	r.latest = newGeneration(r.seq, r.options.Now(), files, unreadable, r.options.Settings, r.before(), r.servedCertificates())
-	r.kept = append([]*Generation{r.latest}, r.kept...)
-	r.turnKeys()
-	err := r.publishAll(ctx)
-	r.prune()
-	r.report()
-	r.reportGroups()
-	r.unsaved = true
+func (r *Reloader) Reload(ctx context.Context, change input.Change) error {
+	r.turn.Lock()
+	defer r.turn.Unlock()
+	reading := r.options.Files.Read(change)
+	made := r.compile(reading)
+	err := r.take(ctx, reading, made)
 	return multierror.Append(nil, err, r.save()).ErrorOrNil()
 }
 
-// before returns the newest program, from which the next can take what has not changed.
-func (r *Reloader) before() *translate.Program {
-	if len(r.kept) == 0 {
-		return &translate.Program{}
+// compile makes a generation of a reading, or nil where it reads as the latest does. turn is held.
+func (r *Reloader) compile(reading input.Reading) *Generation {
+	now := r.shown.Load()
+	if now.latest != nil && hashOf(reading.Files, reading.Unreadable) == now.latest.Hash {
+		return nil
 	}
-	return r.kept[0].Program
+	r.seq++
+	return newGeneration(r.seq, r.options.Now(), reading.Files, reading.Unreadable, r.options.Settings, now.before(), now.servedCertificates())
+}
+
+// take makes a generation the latest and publishes it. turn is held.
+func (r *Reloader) take(ctx context.Context, reading input.Reading, made *Generation) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.deferred = reading.Deferred
+	if made == nil {
+		return nil
+	}
+	r.latest = made
+	r.kept = append([]*Generation{made}, r.kept...)
+	r.turnKeys()
+	err := r.publishAll(ctx)
+	r.prune()
+	r.show()
+	r.report()
+	r.reportGroups()
+	r.unsaved = true
+	return err
 }
 
 // Rekey publishes, to every group, what it is served with the keys that there are now. It
 // is called whenever these, or the keys that are awaited, have changed.
 func (r *Reloader) Rekey(ctx context.Context) error {
+	r.turn.Lock()
+	defer r.turn.Unlock()
+	return multierror.Append(nil, r.rekey(ctx), r.save()).ErrorOrNil()
+}
+
+func (r *Reloader) rekey(ctx context.Context) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	waited := r.latest != nil && r.latest.waits(r.awaited)
 	r.turnKeys()
 	err := r.publishAll(ctx)
 	r.prune()
+	r.show()
 	if waited && !r.latest.waits(r.awaited) {
 		r.options.Logger.Info("policy waits for no keys any more", "generation", r.latest.Seq, "hash", r.latest.Hash)
 	}
-	return multierror.Append(nil, err, r.save()).ErrorOrNil()
+	return err
 }
 
 // want says which keys the kept generations need.
@@ -216,14 +243,25 @@ func (r *Reloader) Deferred() bool {
 
 // save writes the state where it has changed or could not be written before.
 func (r *Reloader) save() error {
-	if r.options.State == nil || !r.unsaved {
+	if r.options.State == nil {
 		return nil
 	}
-	if err := r.options.State.save(r.kept, r.groups); err != nil {
-		return err
-	}
+	r.saving.Lock()
+	defer r.saving.Unlock()
+	r.mu.Lock()
+	unsaved, content := r.unsaved, storedOf(r.kept, r.groups)
 	r.unsaved = false
-	return nil
+	r.mu.Unlock()
+	if !unsaved {
+		return nil
+	}
+	err := r.options.State.save(content)
+	if err != nil {
+		r.mu.Lock()
+		r.unsaved = true
+		r.mu.Unlock()
+	}
+	return err
 }
 
 // publish gives a group the newest generation that is clean for it and that waits for no
@@ -305,9 +343,9 @@ func (r *Reloader) report() {
 	log := r.options.Logger.With("generation", r.latest.Seq, "hash", r.latest.Hash)
 	switch {
 	case findings.HasErrors():
-		log.Error("policy refused, the last good one stays where the errors reach", "findings", lines(findings))
+		log.Error("policy refused, the last good one stays where the errors reach", "findings", findings.Lines())
 	case len(findings) > 0:
-		log.Warn("policy compiled with warnings", "findings", lines(findings))
+		log.Warn("policy compiled with warnings", "findings", findings.Lines())
 	default:
 		log.Info("policy compiled")
 	}
@@ -327,23 +365,23 @@ func (r *Reloader) reportGroups() {
 	for key, g := range r.groups {
 		own := slices.DeleteFunc(slices.Clone(g.refused), func(d diag.Diagnostic) bool { return told[d.String()] })
 		if g.connected && len(own) > 0 {
-			r.options.Logger.Error("policy refused for a group of gateways, the last good one stays", "group", key, "findings", lines(own))
+			r.options.Logger.Error("policy refused for a group of gateways, the last good one stays", "group", key, "findings", own.Lines())
 		}
 	}
 }
 
-func lines(findings diag.List) []string {
-	out := make([]string, 0, len(findings))
-	for _, f := range findings {
-		out = append(out, f.String())
-	}
-	return out
-}
-
 // Join implements server.Fleet: a group of gateways has connected.
 func (r *Reloader) Join(n node.Group) {
+	r.join(n)
+	if err := r.save(); err != nil {
+		r.options.Logger.Error("cannot write state", "error", err)
+	}
+}
+
+func (r *Reloader) join(n node.Group) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	defer r.show()
 	g := &group{gateway: n.Gateway, connected: true}
 	r.groups[n.Key] = g
 	r.unsaved = true
@@ -355,10 +393,7 @@ func (r *Reloader) Join(n node.Group) {
 	case len(g.waiting) > 0:
 		r.options.Logger.Info("policy for gateway waits for keys, its listeners open then", "group", n.Key, "sources", g.waiting)
 	default:
-		r.options.Logger.Error("no good policy for gateway, its listeners do not open", "group", n.Key, "findings", lines(g.refused))
-	}
-	if err := r.save(); err != nil {
-		r.options.Logger.Error("cannot write state", "error", err)
+		r.options.Logger.Error("no good policy for gateway, its listeners do not open", "group", n.Key, "findings", g.refused.Lines())
 	}
 }
 
@@ -366,6 +401,7 @@ func (r *Reloader) Join(n node.Group) {
 func (r *Reloader) Leave(n node.Group) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	defer r.show()
 	r.served.Delete(n.Key)
 	if g, ok := r.groups[n.Key]; ok {
 		g.connected = false

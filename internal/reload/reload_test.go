@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/portreeve/portreeve/internal/input"
 	"github.com/portreeve/portreeve/internal/reload"
 	"github.com/portreeve/portreeve/translate/model"
 	"github.com/portreeve/portreeve/xds/node"
@@ -40,13 +41,25 @@ func (p *publisher) Set(_ context.Context, group string, s *cachev3.Snapshot) er
 func newReloader(t *testing.T, state *reload.State, dirs ...string) (*reload.Reloader, *publisher) {
 	t.Helper()
 	r, err := reload.New(reload.Options{
-		Dirs: dirs, Settings: model.DefaultSettings(), Keyring: &keyring{}, State: state, Quiet: 50 * time.Millisecond, Logger: slog.New(slog.DiscardHandler),
+		Files: files(input.Options{Dirs: dirs}), Settings: model.DefaultSettings(), Keyring: &keyring{}, State: state, Logger: slog.New(slog.DiscardHandler),
 		Metrics: reload.NewMetrics(prometheus.NewRegistry()), Now: func() time.Time { return time.Now().Add(time.Hour) }, // every file is settled
 	})
 	must(t, err)
 	p := &publisher{sent: map[string][]map[string]string{}}
 	r.PublishTo(p)
 	return r, p
+}
+
+// files reads directories, every file of which is settled unless the clock says otherwise.
+func files(o input.Options) *input.Reader {
+	o.Quiet = 50 * time.Millisecond
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Now == nil {
+		o.Now = func() time.Time { return time.Now().Add(time.Hour) }
+	}
+	return input.New(o)
 }
 
 // keyring holds the keys that a test puts there.
@@ -95,7 +108,7 @@ func TestTwoControlPlanesAgree(t *testing.T) {
 			write(t, []string{one, two}[i%2], string(rune('m'+i))+".yaml", documents[n])
 		}
 		r, p := newReloader(t, nil, one, two)
-		must(t, r.Reload(t.Context(), reload.Change{}))
+		must(t, r.Reload(t.Context(), input.Change{}))
 		r.Join(group())
 		got := p.sent[group().Key]
 		if len(got) != 1 {
@@ -120,11 +133,11 @@ func TestAnEditChangesOnlyWhatItTouches(t *testing.T) {
 	write(t, dir, "gateway.yaml", listener)
 	write(t, dir, "a.yaml", policy("a", "/a"))
 	r, p := newReloader(t, nil, dir)
-	must(t, r.Reload(t.Context(), reload.Change{}))
+	must(t, r.Reload(t.Context(), input.Change{}))
 	r.Join(group())
 	write(t, dir, "a.yaml", policy("a", "/other"))
-	must(t, r.Reload(t.Context(), reload.Change{}))
-	must(t, r.Reload(t.Context(), reload.Change{}))
+	must(t, r.Reload(t.Context(), input.Change{}))
+	must(t, r.Reload(t.Context(), input.Change{}))
 	sent := p.sent[group().Key]
 	if len(sent) != 2 {
 		t.Fatalf("published %d times, want twice", len(sent))
@@ -146,20 +159,20 @@ func TestAFileInMotionKeepsWhatItHeld(t *testing.T) {
 	write(t, dir, "a.yaml", policy("a", "/a"))
 	write(t, dir, "b.yaml", policy("b", "/b"))
 	r, p := newReloader(t, nil, dir)
-	must(t, r.Reload(t.Context(), reload.Change{}))
+	must(t, r.Reload(t.Context(), input.Change{}))
 	r.Join(group())
 	// a is being deleted and re-created, b has settled with the content that it had.
 	must(t, os.Remove(filepath.Join(dir, "a.yaml")))
-	must(t, r.Reload(t.Context(), reload.Change{Unsettled: []string{filepath.Join(dir, "a.yaml")}}))
+	must(t, r.Reload(t.Context(), input.Change{Unsettled: []string{filepath.Join(dir, "a.yaml")}}))
 	if n := len(p.sent[group().Key]); n != 1 {
 		t.Errorf("a file in motion was published: %d times, want once", n)
 	}
 	// Somebody else's file is told; that a is missing at this moment means nothing yet.
-	must(t, r.Reload(t.Context(), reload.Change{Settled: []string{filepath.Join(dir, "b.yaml")}}))
+	must(t, r.Reload(t.Context(), input.Change{Settled: []string{filepath.Join(dir, "b.yaml")}}))
 	if n := len(p.sent[group().Key]); n != 1 {
 		t.Errorf("a file that is missing for a moment was dropped: published %d times, want once", n)
 	}
-	must(t, r.Reload(t.Context(), reload.Change{Settled: []string{filepath.Join(dir, "a.yaml")}}))
+	must(t, r.Reload(t.Context(), input.Change{Settled: []string{filepath.Join(dir, "a.yaml")}}))
 	if n := len(p.sent[group().Key]); n != 2 {
 		t.Errorf("the settled removal was published %d times in all, want twice", n)
 	}
@@ -173,22 +186,22 @@ func TestAWriteThatBeginsAfterTheWordIsNotRead(t *testing.T) {
 	write(t, dir, "gateway.yaml", listener)
 	write(t, dir, "a.yaml", policy("a", "/a"))
 	r, err := reload.New(reload.Options{
-		Dirs: []string{dir}, Settings: model.DefaultSettings(), Keyring: &keyring{}, Quiet: 50 * time.Millisecond, Logger: slog.New(slog.DiscardHandler),
+		Files: files(input.Options{Dirs: []string{dir}, Now: func() time.Time { return now }}), Settings: model.DefaultSettings(), Keyring: &keyring{}, Logger: slog.New(slog.DiscardHandler),
 		Metrics: reload.NewMetrics(prometheus.NewRegistry()), Now: func() time.Time { return now },
 	})
 	must(t, err)
 	p := &publisher{sent: map[string][]map[string]string{}}
 	r.PublishTo(p)
-	must(t, r.Reload(t.Context(), reload.Change{}))
+	must(t, r.Reload(t.Context(), input.Change{}))
 	r.Join(group())
 	path := filepath.Join(dir, "a.yaml")
 	write(t, dir, "a.yaml", policy("half", "/other"))
 	must(t, os.Chtimes(path, now, now.Add(-10*time.Millisecond)))
-	must(t, r.Reload(t.Context(), reload.Change{Settled: []string{path}}))
+	must(t, r.Reload(t.Context(), input.Change{Settled: []string{path}}))
 	if n := len(p.sent[group().Key]); n != 1 {
 		t.Errorf("a file written 10 ms ago was read: published %d times, want once", n)
 	}
-	must(t, r.Reload(t.Context(), reload.Change{Settled: []string{path}, Complete: []string{path}, At: now}))
+	must(t, r.Reload(t.Context(), input.Change{Settled: []string{path}, Complete: []string{path}, At: now}))
 	if n := len(p.sent[group().Key]); n != 2 {
 		t.Errorf("a file renamed into place was not read: published %d times, want twice", n)
 	}
@@ -199,11 +212,11 @@ func TestAnUnreadableFileRefusesTheGeneration(t *testing.T) {
 	write(t, dir, "gateway.yaml", listener)
 	write(t, dir, "a.yaml", policy("a", "/a"))
 	r, p := newReloader(t, nil, dir)
-	must(t, r.Reload(t.Context(), reload.Change{}))
+	must(t, r.Reload(t.Context(), input.Change{}))
 	r.Join(group())
 	must(t, os.Remove(filepath.Join(dir, "a.yaml")))
 	must(t, os.Symlink("nowhere", filepath.Join(dir, "a.yaml")))
-	must(t, r.Reload(t.Context(), reload.Change{}))
+	must(t, r.Reload(t.Context(), input.Change{}))
 	status := r.Status()
 	if len(p.sent[group().Key]) != 1 || !status.Findings.HasErrors() || len(status.Groups[0].Refused) == 0 {
 		t.Errorf("published %d times; status %+v", len(p.sent[group().Key]), status)
@@ -220,12 +233,12 @@ func TestTheStateServesGroupsThatNeverConnectedBefore(t *testing.T) {
 	write(t, dir, "gateway.yaml", listener)
 	write(t, dir, "a.yaml", policy("a", "/a"))
 	r, p := newReloader(t, state, dir)
-	must(t, r.Reload(t.Context(), reload.Change{}))
+	must(t, r.Reload(t.Context(), input.Change{}))
 	r.Join(group())
 
 	write(t, dir, "a.yaml", "kind: [")
 	again, q := newReloader(t, state, dir)
-	must(t, again.Reload(t.Context(), reload.Change{}))
+	must(t, again.Reload(t.Context(), input.Change{}))
 	again.Join(group())
 	if diff := cmp.Diff(p.sent, q.sent); diff != "" {
 		t.Errorf("after the restart (-before +after):\n%s", diff)
@@ -246,18 +259,18 @@ func TestAGatewayThatComesBackFindsItsLastGoodPolicy(t *testing.T) {
 	other := "apiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\nmetadata: {name: other, namespace: elsewhere}\nspec: {action: DENNY}\n"
 	r, p := newReloader(t, state, dir)
 	write(t, dir, "gateway.yaml", listener)
-	must(t, r.Reload(t.Context(), reload.Change{}))
+	must(t, r.Reload(t.Context(), input.Change{}))
 	r.Join(group())
 	write(t, dir, "a.yaml", policy("a", "/a"))
 	write(t, dir, "other.yaml", other)
-	must(t, r.Reload(t.Context(), reload.Change{}))
+	must(t, r.Reload(t.Context(), input.Change{}))
 	sent := p.sent[group().Key]
 	if len(sent) != 2 {
 		t.Fatalf("published %d times, want twice: the error is another gateway's", len(sent))
 	}
 	r.Leave(group())
 	write(t, dir, "a.yaml", "kind: [")
-	must(t, r.Reload(t.Context(), reload.Change{}))
+	must(t, r.Reload(t.Context(), input.Change{}))
 	r.Join(group())
 	again := p.sent[group().Key]
 	if diff := cmp.Diff(sent[1], again[len(again)-1]); diff != "" {
@@ -265,7 +278,7 @@ func TestAGatewayThatComesBackFindsItsLastGoodPolicy(t *testing.T) {
 	}
 
 	restarted, q := newReloader(t, state, dir)
-	must(t, restarted.Reload(t.Context(), reload.Change{}))
+	must(t, restarted.Reload(t.Context(), input.Change{}))
 	restarted.Join(group())
 	if got := q.sent[group().Key]; len(got) != 1 {
 		t.Errorf("after a restart: published %d times, want once", len(got))

@@ -72,9 +72,9 @@ func (s *State) load(settings model.Settings) ([]*Generation, []model.Gateway, e
 	return out, in.Gateways, nil
 }
 
-// save replaces what is stored, all or nothing. Generations that could not be read in full
+// storedOf returns what is to be kept on disk. Generations that could not be read in full
 // are left out: they are good for nobody.
-func (s *State) save(kept []*Generation, groups map[string]*group) error {
+func storedOf(kept []*Generation, groups map[string]*group) stored {
 	var out stored
 	for _, key := range slices.Sorted(maps.Keys(groups)) {
 		out.Gateways = append(out.Gateways, groups[key].gateway)
@@ -84,6 +84,11 @@ func (s *State) save(kept []*Generation, groups map[string]*group) error {
 			out.Generations = append(out.Generations, storedGeneration{At: g.At, Files: g.files, Served: slices.Sorted(maps.Keys(g.served))})
 		}
 	}
+	return out
+}
+
+// save replaces what is stored, all or nothing.
+func (s *State) save(out stored) error {
 	content, err := json.Marshal(out)
 	if err != nil {
 		return fmt.Errorf("write state: %w", err)

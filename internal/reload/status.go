@@ -47,27 +47,30 @@ type GroupStatus struct {
 // Key is the group's key.
 func (g GroupStatus) Key() string { return g.key }
 
-// Status returns the present state.
+// Status returns the state after the last change of it. It never waits for a reload.
 func (r *Reloader) Status() Status {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	good := func(g *Generation) bool { return g.clean() && !g.waits(r.awaited) }
-	out := Status{Ready: slices.ContainsFunc(r.kept, good), Latest: reading(r.latest), Findings: diag.List{}, Groups: []GroupStatus{}, Certificates: r.certificates()}
-	if r.latest == nil {
-		out.Ready = false
+	v := r.shown.Load()
+	out := Status{Ready: v.ready(), Latest: reading(v.latest), Findings: diag.List{}, Groups: []GroupStatus{}, Certificates: v.certificates(r.options.Now())}
+	if v.latest == nil {
 		return out
 	}
-	out.Findings, out.Waiting = r.latest.Findings(), r.latest.waitingNames(r.awaited)
-	for key, g := range r.groups {
+	out.Findings, out.Waiting = v.latest.Findings(), v.latest.waitingNames(v.awaited)
+	for _, g := range v.groups {
 		if !g.connected {
 			continue
 		}
 		out.Groups = append(out.Groups, GroupStatus{
-			Namespace: g.gateway.Namespace, Labels: g.gateway.Labels, Serving: reading(g.serving), Refused: g.refused, Waiting: slices.Clone(g.waiting), key: key,
+			Namespace: g.gateway.Namespace, Labels: g.gateway.Labels, Serving: reading(g.serving), Refused: g.refused, Waiting: slices.Clone(g.waiting), key: g.key,
 		})
 	}
 	slices.SortFunc(out.Groups, func(a, b GroupStatus) int { return cmp.Compare(a.key, b.key) })
 	return out
+}
+
+// ready reports whether there is a policy that is good for every gateway and waits for no keys.
+func (v *view) ready() bool {
+	good := func(g *Generation) bool { return g.clean() && !g.waits(v.awaited) }
+	return v.latest != nil && slices.ContainsFunc(v.kept, good)
 }
 
 func reading(g *Generation) *Reading {

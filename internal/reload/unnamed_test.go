@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/portreeve/portreeve/internal/reload"
+	"github.com/portreeve/portreeve/internal/input"
 )
 
 // TestWhatNoEventNamedIsReadWithTheNextOne holds that an event about one file does not hide
@@ -29,9 +29,9 @@ func TestWhatNoEventNamedIsReadWithTheNextOne(t *testing.T) {
 			write(t, dir, "gateway.yaml", listener)
 			write(t, dir, "a.yaml", policy("a", "/a"))
 			write(t, dir, "b.yaml", policy("b", "/b"))
-			named := reload.Change{Settled: []string{filepath.Join(dir, "a.yaml")}}
+			named := input.Change{Settled: []string{filepath.Join(dir, "a.yaml")}}
 			r, _ := newReloader(t, nil, dir)
-			must(t, r.Reload(t.Context(), reload.Change{}))
+			must(t, r.Reload(t.Context(), input.Change{}))
 			before := r.Status().Latest.Hash
 			must(t, r.Reload(t.Context(), named))
 			if got := r.Status().Latest.Hash; got != before {
@@ -41,7 +41,7 @@ func TestWhatNoEventNamedIsReadWithTheNextOne(t *testing.T) {
 			happen(t, filepath.Join(dir, "b.yaml"))
 			must(t, r.Reload(t.Context(), named))
 			fresh, _ := newReloader(t, nil, dir)
-			must(t, fresh.Reload(t.Context(), reload.Change{}))
+			must(t, fresh.Reload(t.Context(), input.Change{}))
 			if got, want := r.Status().Latest.Hash, fresh.Status().Latest.Hash; got != want || got == before {
 				t.Errorf("generation %s, want %s, after %s", got, want, before)
 			}

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/portreeve/portreeve/internal/input"
 	"github.com/portreeve/portreeve/internal/reload"
 	"github.com/portreeve/portreeve/translate/model"
 	"github.com/portreeve/portreeve/xds/node"
@@ -51,7 +52,7 @@ func TestAPolicyWaitsForItsKeys(t *testing.T) {
 	write(t, dir, "gateway.yaml", listener)
 	write(t, dir, "tokens.yaml", trusting(keysA, "one"))
 	r, p := settled(t, model.DefaultSettings(), ring, dir)
-	must(t, r.Reload(t.Context(), reload.Change{}))
+	must(t, r.Reload(t.Context(), input.Change{}))
 	one, two := gatewayOf("one"), gatewayOf("two")
 	r.Join(one)
 	r.Join(two)
@@ -59,7 +60,7 @@ func TestAPolicyWaitsForItsKeys(t *testing.T) {
 	write(t, dir, "tokens.yaml", trusting(keysB, "one"))
 	write(t, dir, "guard.yaml", policy("guard", "/guarded"))
 	ring.await(keysB)
-	must(t, r.Reload(t.Context(), reload.Change{}))
+	must(t, r.Reload(t.Context(), input.Change{}))
 	if len(p.sent[one.Key]) != 1 || len(p.sent[two.Key]) != 2 {
 		t.Fatalf("published %d and %d times, want once to who needs the keys and twice to who does not", len(p.sent[one.Key]), len(p.sent[two.Key]))
 	}
@@ -105,10 +106,10 @@ func TestARemovedPolicysKeysAreNotWanted(t *testing.T) {
 	write(t, dir, "gateway.yaml", listener)
 	write(t, dir, "tokens.yaml", tokens)
 	r, _ := settled(t, model.DefaultSettings(), ring, dir)
-	must(t, r.Reload(t.Context(), reload.Change{}))
+	must(t, r.Reload(t.Context(), input.Change{}))
 	r.Join(group())
 	must(t, os.Remove(filepath.Join(dir, "tokens.yaml")))
-	must(t, r.Reload(t.Context(), reload.Change{Settled: []string{filepath.Join(dir, "tokens.yaml")}}))
+	must(t, r.Reload(t.Context(), input.Change{Settled: []string{filepath.Join(dir, "tokens.yaml")}}))
 	if len(ring.wanted) != 0 {
 		t.Errorf("wanted %v", ring.wanted)
 	}
@@ -122,14 +123,14 @@ func TestTheFirstPolicyWaitsForItsKeys(t *testing.T) {
 	write(t, dir, "tokens.yaml", trusting(keysA, "one"))
 	var log strings.Builder
 	r, err := reload.New(reload.Options{
-		Dirs: []string{dir}, Settings: model.DefaultSettings(), Keyring: ring, Quiet: 50 * time.Millisecond, Logger: slog.New(slog.NewTextHandler(&log, nil)),
+		Files: files(input.Options{Dirs: []string{dir}}), Settings: model.DefaultSettings(), Keyring: ring, Logger: slog.New(slog.NewTextHandler(&log, nil)),
 		Metrics: reload.NewMetrics(prometheus.NewRegistry()), Now: func() time.Time { return time.Now().Add(time.Hour) },
 	})
 	must(t, err)
 	p := &publisher{sent: map[string][]map[string]string{}}
 	r.PublishTo(p)
 	ring.await(keysA)
-	must(t, r.Reload(t.Context(), reload.Change{}))
+	must(t, r.Reload(t.Context(), input.Change{}))
 	one := gatewayOf("one")
 	r.Join(one)
 	r.Join(gatewayOf("two"))
@@ -162,7 +163,7 @@ func TestWhatCanBeServedIsKept(t *testing.T) {
 	must(t, err)
 	open := func() *reload.Reloader {
 		r, err := reload.New(reload.Options{
-			Dirs: []string{dir}, Settings: model.DefaultSettings(), Keyring: ring, State: state, Quiet: 50 * time.Millisecond, Logger: slog.New(slog.DiscardHandler),
+			Files: files(input.Options{Dirs: []string{dir}}), Settings: model.DefaultSettings(), Keyring: ring, State: state, Logger: slog.New(slog.DiscardHandler),
 			Metrics: reload.NewMetrics(prometheus.NewRegistry()), Now: func() time.Time { return time.Now().Add(time.Hour) },
 		})
 		must(t, err)
@@ -171,7 +172,7 @@ func TestWhatCanBeServedIsKept(t *testing.T) {
 	start := func() (*reload.Reloader, *publisher) {
 		r, p := open(), &publisher{sent: map[string][]map[string]string{}}
 		r.PublishTo(p)
-		must(t, r.Reload(t.Context(), reload.Change{}))
+		must(t, r.Reload(t.Context(), input.Change{}))
 		return r, p
 	}
 	write(t, dir, "gateway.yaml", listener)
@@ -181,7 +182,7 @@ func TestWhatCanBeServedIsKept(t *testing.T) {
 		t.Helper()
 		write(t, dir, "tokens.yaml", content)
 		ring.await(awaited...)
-		must(t, r.Reload(t.Context(), reload.Change{}))
+		must(t, r.Reload(t.Context(), input.Change{}))
 	}
 	serving := func(seq uint64) {
 		t.Helper()

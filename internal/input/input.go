@@ -1,8 +1,12 @@
-package reload
+// Package input reads what the control plane is configured with: the directories of policy and
+// of secrets, and the mesh configuration. It knows which of the files that are there count, and
+// what those held that do not count at this moment.
+package input
 
 import (
 	"errors"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -14,6 +18,18 @@ import (
 	"github.com/portreeve/portreeve/internal/diag"
 	"github.com/portreeve/portreeve/translate/source"
 )
+
+// Options say what is read.
+type Options struct {
+	// Dirs are the policy directories, in the order given by the user, SecretsDirs those of secrets.
+	Dirs, SecretsDirs []string
+	// MeshFile is the mesh configuration; empty means that there is none.
+	MeshFile string
+	// Quiet is how long a file must have been left alone to count as written.
+	Quiet  time.Duration
+	Logger *slog.Logger
+	Now    func() time.Time
+}
 
 // Change is what is known of the files at the moment of reading, as the watcher tells it.
 type Change struct {
@@ -27,27 +43,54 @@ type Change struct {
 	At time.Time
 }
 
-// read reads all directories. A file that is still being written keeps the content that it
+// Reading is what counts after a reading.
+type Reading struct {
+	// Files are the files with the content that counts, ordered by path.
+	Files []source.File
+	// Unreadable are findings that refuse the reading for every gateway.
+	Unreadable diag.List
+	// Deferred says that a file was left out that was being written: read again soon.
+	Deferred bool
+}
+
+// Reader reads. It is for one goroutine at a time.
+type Reader struct {
+	options Options
+	// settled is what counted last, by path.
+	settled map[string][]byte
+	// memory is what was read of the files that are at rest.
+	memory memory
+	// begun says that every file has been read once. Until then a file that is being written
+	// has no content to keep, and leaving it out could drop the policy that guards.
+	begun bool
+	// reminded is when it was last said that the beginning still waits for such files.
+	reminded time.Time
+}
+
+// New returns a reader that has read nothing yet.
+func New(o Options) *Reader {
+	return &Reader{options: o, settled: map[string][]byte{}, memory: memory{}}
+}
+
+// Read reads all directories. A file that is still being written keeps the content that it
 // had when it last was settled (or stays absent), so that half a file never counts, and one
 // that is missing keeps it until the watcher says that it has gone: the watcher tells again
-// when it has settled. What cannot be read is a finding that refuses the generation for
+// when it has settled. What cannot be read is a finding that refuses the reading for
 // every gateway, and so is, until all files have been read once, one that is being written.
-func (r *Reloader) read(change Change) ([]source.File, diag.List) {
-	var files []source.File
-	var unreadable diag.List
+func (r *Reader) Read(change Change) Reading {
+	var out Reading
 	// settled says of each file that is there whether what was read of it counts.
 	settled := map[string]bool{}
-	r.deferred = false
 	var unfinished diag.List
 	unchanged := map[string]bool{}
-	for _, f := range r.present(&unreadable, change, unchanged) {
+	for _, f := range r.present(&out.Unreadable, change, unchanged) {
 		// What is as it was a second ago is not being written.
 		fresh := !unchanged[f.Path] && r.fresh(f.Path, change)
-		r.deferred = r.deferred || fresh
+		out.Deferred = out.Deferred || fresh
 		settled[f.Path] = !fresh && !under(f.Path, change.Unsettled)
 		switch {
 		case settled[f.Path]:
-			files = append(files, f)
+			out.Files = append(out.Files, f)
 		case !r.begun:
 			unfinished = append(unfinished, unfinishedFinding(f.Path))
 		}
@@ -55,28 +98,28 @@ func (r *Reloader) read(change Change) ([]source.File, diag.List) {
 	for path, content := range r.settled {
 		counts, there := settled[path]
 		// Where something cannot be read nothing counts as gone: it may be just that.
-		gone := !there && len(unreadable) == 0 && under(path, change.Settled) && !under(path, change.Unsettled)
+		gone := !there && len(out.Unreadable) == 0 && under(path, change.Settled) && !under(path, change.Unsettled)
 		if !counts && !gone {
-			files = append(files, source.File{Path: path, Content: content})
+			out.Files = append(out.Files, source.File{Path: path, Content: content})
 		}
 	}
-	unreadable = append(unreadable, unfinished...)
-	r.begin(unfinished, unreadable)
-	slices.SortFunc(files, func(a, b source.File) int { return strings.Compare(a.Path, b.Path) })
-	r.settled = make(map[string][]byte, len(files))
-	for _, f := range files {
+	out.Unreadable = append(out.Unreadable, unfinished...)
+	r.begin(unfinished, out.Unreadable)
+	slices.SortFunc(out.Files, func(a, b source.File) int { return strings.Compare(a.Path, b.Path) })
+	r.settled = make(map[string][]byte, len(out.Files))
+	for _, f := range out.Files {
 		r.settled[f.Path] = f.Content
 	}
 	r.memory.keep(r.settled)
-	return files, unreadable
+	return out
 }
 
 // present reads the files that are there: the policy directories', those of secrets, and the
 // mesh configuration. That one counts once, also where it stands in a policy directory. Those
 // that need not be read again are noted as unchanged.
-func (r *Reloader) present(unreadable *diag.List, change Change, unchanged map[string]bool) []source.File {
+func (r *Reader) present(unreadable *diag.List, change Change, unchanged map[string]bool) []source.File {
 	var out []source.File
-	mesh := r.options.Settings.MeshFile
+	mesh := r.options.MeshFile
 	for _, dir := range r.options.Dirs {
 		found, err := source.ReadWith(os.DirFS(dir), r.contents(dir, change, unchanged))
 		*unreadable = append(*unreadable, r.readFindings(dir, err, change.Unsettled)...)
@@ -86,7 +129,7 @@ func (r *Reloader) present(unreadable *diag.List, change Change, unchanged map[s
 			}
 		}
 	}
-	for _, dir := range r.options.Settings.SecretsDirs {
+	for _, dir := range r.options.SecretsDirs {
 		found, err := source.ReadSecrets(os.DirFS(dir))
 		*unreadable = append(*unreadable, r.readFindings(dir, err, change.Unsettled)...)
 		for _, f := range found {
@@ -109,7 +152,7 @@ func (r *Reloader) present(unreadable *diag.List, change Change, unchanged map[s
 
 // contents lets only those files of a directory be read that a change can be about. A
 // change that no event told reads all of them.
-func (r *Reloader) contents(dir string, change Change, unchanged map[string]bool) source.Contents {
+func (r *Reader) contents(dir string, change Change, unchanged map[string]bool) source.Contents {
 	now := r.options.Now()
 	told := len(change.Settled)+len(change.Complete) > 0
 	return source.Contents{
@@ -134,7 +177,7 @@ const remindEvery = 5 * time.Second
 // begin notes when every file has been read once. Until then files in motion refuse the
 // policy for every gateway: half of a file may be valid, and open. One that never rests
 // blocks for ever, on purpose, and log and readiness name it.
-func (r *Reloader) begin(unfinished, unreadable diag.List) {
+func (r *Reader) begin(unfinished, unreadable diag.List) {
 	r.begun = r.begun || len(unreadable) == 0
 	switch now := r.options.Now(); {
 	case len(unfinished) == 0:
@@ -142,7 +185,7 @@ func (r *Reloader) begin(unfinished, unreadable diag.List) {
 		r.reminded = now // the report of this generation says it
 	case now.Sub(r.reminded) >= remindEvery:
 		r.reminded = now
-		r.options.Logger.Warn("files are still being written, no policy is read before they rest", "findings", lines(unfinished))
+		r.options.Logger.Warn("files are still being written, no policy is read before they rest", "findings", unfinished.Lines())
 	}
 }
 
@@ -153,7 +196,7 @@ func unfinishedFinding(path string) diag.Diagnostic {
 
 // fresh reports, after a file was read, whether somebody wrote to it so lately that what
 // was read may be half of it. A time in the future tells nothing.
-func (r *Reloader) fresh(path string, change Change) bool {
+func (r *Reader) fresh(path string, change Change) bool {
 	info, err := os.Stat(path)
 	if err != nil {
 		return true
@@ -166,7 +209,7 @@ func (r *Reloader) fresh(path string, change Change) bool {
 }
 
 // Moving reports whether any file was written to so lately that it may not be complete.
-func (r *Reloader) Moving() bool {
+func (r *Reader) Moving() bool {
 	var ignored diag.List // what cannot be read is told by Reload
 	for _, f := range r.present(&ignored, Change{}, map[string]bool{}) {
 		if r.fresh(f.Path, Change{}) {
@@ -189,7 +232,7 @@ func under(path string, paths []string) bool {
 	})
 }
 
-func (r *Reloader) readFindings(dir string, err error, unsettled []string) diag.List {
+func (r *Reader) readFindings(dir string, err error, unsettled []string) diag.List {
 	if err == nil {
 		return nil
 	}

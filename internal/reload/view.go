@@ -1,0 +1,45 @@
+package reload
+
+import (
+	"slices"
+
+	"github.com/portreeve/portreeve/internal/diag"
+	"github.com/portreeve/portreeve/translate"
+	"github.com/portreeve/portreeve/translate/model"
+)
+
+// view is a reloader's state at one moment. It is immutable, so whoever asks what is served
+// waits for no reading, compiling or publishing.
+type view struct {
+	latest  *Generation
+	kept    []*Generation
+	awaited map[model.KeySource]string
+	groups  []groupView
+}
+
+// groupView is a group of gateways in a view.
+type groupView struct {
+	key       string
+	gateway   model.Gateway
+	connected bool
+	serving   *Generation
+	refused   diag.List
+	waiting   []string
+}
+
+// show makes the present state the one that is shown. The caller holds mu, or is New.
+func (r *Reloader) show() {
+	v := &view{latest: r.latest, kept: slices.Clone(r.kept), awaited: r.awaited, groups: make([]groupView, 0, len(r.groups))}
+	for key, g := range r.groups {
+		v.groups = append(v.groups, groupView{key, g.gateway, g.connected, g.serving, g.refused, g.waiting})
+	}
+	r.shown.Store(v)
+}
+
+// before returns the newest program, from which the next can take what has not changed.
+func (v *view) before() *translate.Program {
+	if len(v.kept) == 0 {
+		return &translate.Program{}
+	}
+	return v.kept[0].Program
+}
