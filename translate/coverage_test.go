@@ -26,6 +26,9 @@ func TestEveryCodeHasACase(t *testing.T) {
 	// Codes that no golden file can show, with the test that holds them instead.
 	elsewhere := map[diag.Code]string{
 		diag.CodeRead:       "TestAMissingMeshFileIsAnError, and internal/reload for what cannot be read",
+		diag.CodeLimit:      "translate/source: TestTooManyDocuments, TestLimits",
+		diag.CodeLost:       "internal/input: TestALostDirectory",
+		diag.CodeHeld:       "internal/input: TestAFileThatCannotBeRead",
 		diag.CodeComplement: "translate/wizard: the complement of too many rules",
 		diag.CodePathForm:   "translate/model: TestPathNormalization",
 	}

@@ -20,6 +20,7 @@ type decoded struct {
 
 // decodedFile is what one file says.
 type decodedFile struct {
+	path    string
 	content []byte
 	objects []resource.Object
 	secrets []*resource.Secret
@@ -40,7 +41,7 @@ func (d decoded) again(files []source.File, options resource.Options) decoded {
 		} else {
 			documents, found := source.Parse([]source.File{f})
 			secrets, documents := resource.Secrets(documents)
-			out.files = append(out.files, decodedFile{content: f.Content, objects: decoder.Objects(documents), secrets: secrets, diags: found})
+			out.files = append(out.files, decodedFile{path: f.Path, content: f.Content, objects: decoder.Objects(documents), secrets: secrets, diags: found})
 		}
 		out.index[f.Path] = i
 	}

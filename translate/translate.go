@@ -8,6 +8,7 @@ package translate
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/portreeve/portreeve/internal/diag"
@@ -113,6 +114,36 @@ func (p *Program) At(now time.Time, served map[string]bool) *Program {
 
 // Reaches reports whether a gateway is in the scope of a finding or a certificate.
 func (p *Program) Reaches(scope diag.Scope, g model.Gateway) bool { return p.model.Reaches(scope, g) }
+
+// HasFilesIn reports whether the program was compiled from a file in a directory, or below it.
+func (p *Program) HasFilesIn(dir string) bool {
+	return slices.ContainsFunc(p.decoded.files, func(f decodedFile) bool { return within(f.path, dir) })
+}
+
+// ReachesFrom reports whether anything in the files of a directory can touch a gateway. A file
+// whose objects are not for certain gateways only, or of which that is not known, touches all.
+func (p *Program) ReachesFrom(dir string, g model.Gateway) bool {
+	judged := map[string]bool{}
+	for i := range p.Resources {
+		r := &p.Resources[i]
+		file := r.Origin.Document.File
+		if !within(file, dir) {
+			continue
+		}
+		if p.model.Touches(r, g) {
+			return true
+		}
+		judged[file] = true
+	}
+	return slices.ContainsFunc(p.decoded.files, func(f decodedFile) bool {
+		return within(f.path, dir) && (!judged[f.path] || f.diags.HasErrors() || len(f.secrets) > 0)
+	})
+}
+
+// within reports whether a file is in a directory, or below it.
+func within(file, dir string) bool {
+	return dir == "." || strings.HasPrefix(file, strings.TrimSuffix(dir, "/")+"/")
+}
 
 // Refusals returns the errors that refuse a gateway its configuration, as For does.
 func (p *Program) Refusals(g model.Gateway) diag.List {

@@ -119,9 +119,9 @@ func (p *plane) start(t testing.TB, flags ...string) {
 			t.Logf("control plane log:\n%s", p.log)
 		}
 	})
-	eventually(t, "the control plane answers", func() bool {
-		status, _ := p.get("/healthz")
-		return status == http.StatusOK
+	eventually(t, "the control plane has read its files", func() bool {
+		status, err := p.status(t)
+		return err == nil && status.Latest != nil
 	})
 }
 

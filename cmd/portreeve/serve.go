@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/portreeve/portreeve/internal/app"
+	"github.com/portreeve/portreeve/translate/source"
 )
 
 type serve struct {
@@ -27,13 +28,17 @@ func serveCommand() *cobra.Command {
 		RunE:  s.run,
 	}
 	s.register(c)
-	f := c.Flags()
+	f, limits := c.Flags(), source.DefaultLimits()
 	f.StringArrayVar(&s.options.Dirs, "config", nil, "Directory of policy files; may be given several times.")
 	f.StringVar(&s.options.XDSAddress, "xds-address", "127.0.0.1:18000", "Address that gateways connect to.")
 	f.StringVar(&s.options.AdminAddress, "admin-address", "127.0.0.1:18001", "Address of /metrics, /healthz, /readyz and /debug.")
 	f.StringVar(&s.options.StateDir, "state-dir", "", "Directory that keeps the last good policy across restarts.")
 	f.StringVar(&s.options.KeyCAFile, "jwks-ca-file", "", "PEM file with certificate authorities to trust, beside the system's, when fetching keys.")
 	f.StringArrayVar(&s.blockCIDRs, "jwks-block-cidr", nil, "Addresses from which no keys are fetched, beside link-local and metadata addresses; may be given several times.")
+	f.StringArrayVar(&s.options.AllowEmpty, "allow-empty", nil, "Directory that may hold no files, of those of --config and --secrets-dir or mounted below them; may be given several times.")
+	f.Int64Var(&s.options.Limits.FileBytes, "max-file-bytes", limits.FileBytes, "Largest file that is read, in bytes.")
+	f.Int64Var(&s.options.Limits.Bytes, "max-bytes", limits.Bytes, "Bytes of all files together.")
+	f.IntVar(&s.options.Limits.Files, "max-files", limits.Files, "Number of files.")
 	f.StringVar(&s.logFormat, "log-format", "text", "Log format: text or json.")
 	if err := c.MarkFlagRequired("config"); err != nil {
 		panic(err) // the flag is defined above

@@ -60,13 +60,17 @@ func Handler(policy Policy, gateways Gateways, keys Keys, metrics prometheus.Gat
 
 // ready answers 200 once there is a policy that is good for every gateway and waits for no
 // keys; a later edit that is refused, or waits, does not take the control plane out of
-// service. The body says why not, or what is refused at present.
+// service, but a file that cannot be read does. The body says why not, or what is refused at present.
 func ready(w http.ResponseWriter, s reload.Status) {
-	if !s.Ready {
-		w.WriteHeader(http.StatusServiceUnavailable)
-		fmt.Fprintln(w, "not ready: no policy yet that is good for every gateway")
-	} else {
+	switch {
+	case s.Ready:
 		fmt.Fprintln(w, "ready")
+	case s.Latest == nil:
+		w.WriteHeader(http.StatusServiceUnavailable)
+		fmt.Fprintln(w, "not ready: the files are being read for the first time")
+	default:
+		w.WriteHeader(http.StatusServiceUnavailable)
+		fmt.Fprintln(w, "not ready: no policy yet that is good for every gateway, or a file that cannot be read")
 	}
 	for _, source := range s.Waiting {
 		fmt.Fprintln(w, "the latest policy waits for the keys of", source)

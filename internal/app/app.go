@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/portreeve/portreeve/internal/admin"
+	"github.com/portreeve/portreeve/internal/disk"
 	"github.com/portreeve/portreeve/internal/input"
 	"github.com/portreeve/portreeve/internal/jwks"
 	"github.com/portreeve/portreeve/internal/reload"
@@ -30,15 +31,20 @@ import (
 // The debounce of edits: how long a file must be quiet, at most how long an edit waits, and
 // how often directories are read again in case an event was lost.
 const (
-	quiet  = 50 * time.Millisecond
-	most   = 500 * time.Millisecond
-	rescan = 10 * time.Second
+	quiet = 50 * time.Millisecond
+	// remoteQuiet is that of a file whose writers nobody can be asked for.
+	remoteQuiet = 10 * time.Second
+	most        = 500 * time.Millisecond
+	rescan      = 10 * time.Second
 )
 
 // Options are what a control plane is started with.
 type Options struct {
 	// Dirs are the policy directories. At least one.
-	Dirs                     []string
+	Dirs []string
+	// AllowEmpty are the directories that may hold nothing; Limits bound what is read.
+	AllowEmpty               []string
+	Limits                   source.Limits
 	XDSAddress, AdminAddress string
 	// StateDir keeps the last good policy across restarts; empty keeps nothing.
 	StateDir string
@@ -53,6 +59,7 @@ type Options struct {
 // App is a control plane that listens but does not serve yet.
 type App struct {
 	options    Options
+	disk       *disk.Disk
 	files      *input.Reader
 	reloader   *reload.Reloader
 	xds        *server.Server
@@ -68,7 +75,7 @@ type App struct {
 // New checks the options, opens the listeners and starts watching the directories. An
 // error is I/O: a directory or an address that cannot be had.
 func New(o Options) (*App, error) {
-	a := &App{options: o, registry: prometheus.NewRegistry(), refused: refusedSecrets{due: map[string]map[string]bool{}, told: map[[2]string]string{}}}
+	a := &App{options: o, registry: prometheus.NewRegistry(), disk: disk.New(disk.Options{}), refused: refusedSecrets{due: map[string]map[string]bool{}, told: map[[2]string]string{}}}
 	if o.Settings.KeyFetch == model.FetchByGateway && (o.KeyCAFile != "" || len(o.KeyBlockCIDRs) > 0) {
 		o.Logger.Warn("--jwks-ca-file and --jwks-block-cidr do not count where gateways fetch keys: they hold for the discovery of issuers only",
 			"hint", "gateways trust their own authorities, and their network decides where they can connect")
@@ -88,7 +95,8 @@ func New(o Options) (*App, error) {
 		return nil, err
 	}
 	a.files = input.New(input.Options{
-		Dirs: o.Dirs, SecretsDirs: o.Settings.SecretsDirs, MeshFile: o.Settings.MeshFile, Quiet: quiet, Logger: o.Logger, Now: time.Now,
+		Dirs: o.Dirs, SecretsDirs: o.Settings.SecretsDirs, MeshFile: o.Settings.MeshFile, AllowEmpty: o.AllowEmpty, Limits: o.Limits,
+		Quiet: quiet, RemoteQuiet: remoteQuiet, Disk: a.disk, Logger: o.Logger, Now: time.Now,
 	})
 	a.reloader, err = reload.New(reload.Options{
 		Files: a.files, Settings: o.Settings, Keyring: a.keys, State: state, Logger: o.Logger, Metrics: reload.NewMetrics(a.registry), Now: time.Now,
@@ -133,23 +141,54 @@ func (a *App) XDSAddress() string { return a.xdsListen.Addr().String() }
 // AdminAddress returns the address of the admin interface.
 func (a *App) AdminAddress() string { return a.adminServe.Addr().String() }
 
-// Run serves until ctx ends, then closes every stream and returns nil. The policy is read
-// once before the first gateway is answered.
+// leave is how long Run waits, after ctx has ended, for what it started. A call on a disk that
+// does not come back must not keep the process.
+const leave = 4 * time.Second
+
+// Run serves until ctx ends, then closes every stream and returns nil, within five seconds. The
+// admin interface answers from the beginning; the policy is read once, for a bounded time, before
+// the first gateway is answered.
 func (a *App) Run(ctx context.Context) error {
-	a.awaitQuiet(ctx)
-	a.reload(ctx, input.Change{})
-	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return a.watcher.Run(ctx) })
-	g.Go(func() error { return a.keys.Run(ctx) })
-	g.Go(func() error { return a.follow(ctx) })
-	g.Go(func() error { return a.xds.Serve(ctx, a.xdsListen) })
-	g.Go(func() error { return a.serveAdmin(ctx) })
+	g, running := errgroup.WithContext(ctx)
+	read := make(chan struct{})
+	g.Go(func() error { return a.serveAdmin(running) })
+	g.Go(func() error { return a.watcher.Run(running) })
+	g.Go(func() error { return a.keys.Run(running) })
+	g.Go(func() error { return a.follow(running, read) })
+	g.Go(func() error { return a.serveGateways(running, read) })
+	ended := make(chan error, 1)
+	go func() { ended <- g.Wait() }()
+	select {
+	case err := <-ended:
+		return withoutCancel(err)
+	case <-running.Done():
+	}
+	select {
+	case err := <-ended:
+		return withoutCancel(err)
+	case <-time.After(leave):
+		a.options.Logger.Warn("leaving although not everything has ended", "stuck", a.disk.Stuck())
+		return withoutCancel(context.Cause(running))
+	}
+}
+
+func withoutCancel(err error) error {
+	if errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
+}
+
+// serveGateways serves once the policy has been read.
+func (a *App) serveGateways(ctx context.Context, read <-chan struct{}) error {
+	select {
+	case <-read:
+	case <-ctx.Done():
+		return a.xdsListen.Close()
+	}
 	a.warnOfPlainText()
 	a.options.Logger.Info("serving", "xds", a.XDSAddress(), "admin", a.AdminAddress())
-	if err := g.Wait(); err != nil && !errors.Is(err, context.Canceled) {
-		return err
-	}
-	return nil
+	return a.xds.Serve(ctx, a.xdsListen)
 }
 
 // awaitQuiet waits, for a bounded time, until nobody writes to the files, so that a start in
@@ -170,8 +209,12 @@ func (a *App) awaitQuiet(ctx context.Context) {
 	}
 }
 
-// follow reloads at every change, and once more where a file was still being written.
-func (a *App) follow(ctx context.Context) error {
+// follow reads once, says so, and reloads at every change, and once more where a file was still
+// being written or could not be read.
+func (a *App) follow(ctx context.Context, read chan<- struct{}) error {
+	a.awaitQuiet(ctx)
+	a.reload(ctx, input.Change{})
+	close(read)
 	again := time.NewTimer(time.Hour)
 	defer again.Stop()
 	expiring := time.NewTicker(time.Hour)
@@ -179,16 +222,17 @@ func (a *App) follow(ctx context.Context) error {
 	files := time.NewTicker(reread)
 	defer files.Stop()
 	for {
-		if a.reloader.Deferred() {
-			again.Reset(quiet)
+		due := a.reloader.Again()
+		if due.After > 0 {
+			again.Reset(due.After)
 		}
 		select {
 		case <-ctx.Done():
 			return nil
 		case change := <-a.watcher.Changes():
-			a.reload(ctx, input.Change(change))
+			a.reload(ctx, input.Change{Unsettled: change.Unsettled, Settled: change.Settled, Complete: change.Complete, At: change.At})
 		case <-again.C:
-			a.reload(ctx, input.Change{})
+			a.reload(ctx, input.Change{Retry: due.Paths})
 		case <-expiring.C:
 			a.reloader.WarnOfCertificates()
 		case <-files.C:

@@ -142,6 +142,15 @@ func (l List) Errors() List {
 	return slices.DeleteFunc(slices.Clone(l), func(d Diagnostic) bool { return d.Severity != Error })
 }
 
+// Brief returns the one-line forms of the first findings, at most a number of them, and a line that says how
+// many are left out.
+func (l List) Brief(most int) []string {
+	if len(l) <= most {
+		return l.Lines()
+	}
+	return append(l[:most].Lines(), fmt.Sprintf("and %d more", len(l)-most))
+}
+
 // Lines returns the one-line form of each finding.
 func (l List) Lines() []string {
 	out := make([]string, 0, len(l))

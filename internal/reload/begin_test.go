@@ -54,8 +54,8 @@ func TestTheFirstReadingWaitsForFilesInMotion(t *testing.T) {
 			t.Fatalf("piece %d: half a file was published", piece)
 		}
 		status := r.Status()
-		if status.Ready || !r.Deferred() || len(status.Groups[0].Refused) != 1 || !strings.Contains(status.Findings[0].String(), "a.yaml") || !strings.Contains(status.Findings[0].Message, "still being written") {
-			t.Errorf("piece %d: deferred %v, status %+v; want not ready, deferred, refused for a.yaml", piece, r.Deferred(), status)
+		if status.Ready || r.Again().After == 0 || len(status.Groups[0].Refused) != 1 || !strings.Contains(status.Findings[0].String(), "a.yaml") || !strings.Contains(status.Findings[0].Message, "still being written") {
+			t.Errorf("piece %d: again %v, status %+v; want not ready, deferred, refused for a.yaml", piece, r.Again().After > 0, status)
 		}
 		now = now.Add(20 * time.Millisecond)
 	}
@@ -69,14 +69,14 @@ func TestTheFirstReadingWaitsForFilesInMotion(t *testing.T) {
 	touched(whole)
 	now = now.Add(time.Second)
 	read()
-	if status := r.Status(); !status.Ready || r.Deferred() || len(p.sent[group().Key]) != 1 {
+	if status := r.Status(); !status.Ready || r.Again().After > 0 || len(p.sent[group().Key]) != 1 {
 		t.Errorf("the file rests: published %d times, status %+v", len(p.sent[group().Key]), status)
 	}
 	// From now on a new file in motion is left out until it rests and refuses nobody.
 	write(t, dir, "new.yaml", policy("new", "/new"))
 	must(t, os.Chtimes(filepath.Join(dir, "new.yaml"), now, now))
 	read()
-	if status := r.Status(); !status.Ready || !r.Deferred() || status.Findings.HasErrors() {
+	if status := r.Status(); !status.Ready || r.Again().After == 0 || status.Findings.HasErrors() {
 		t.Errorf("a new file in motion: status %+v", status)
 	}
 }
@@ -101,7 +101,7 @@ func TestAFileThatGoesAwayNoLongerKeepsTheFirstReadingWaiting(t *testing.T) {
 	}
 	must(t, os.Remove(filepath.Join(dir, "log.yaml")))
 	must(t, r.Reload(t.Context(), input.Change{}))
-	if status := r.Status(); !status.Ready || r.Deferred() {
+	if status := r.Status(); !status.Ready || r.Again().After > 0 {
 		t.Errorf("not ready after the file has gone: %+v", status)
 	}
 }

@@ -9,9 +9,11 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/portreeve/portreeve/internal/diag"
+	"github.com/portreeve/portreeve/internal/input"
 	"github.com/portreeve/portreeve/translate"
 	"github.com/portreeve/portreeve/translate/envoy"
 	"github.com/portreeve/portreeve/translate/model"
@@ -34,17 +36,29 @@ type Generation struct {
 	served map[string]bool
 	// unreadable are findings about files that could not be read; they refuse it everywhere.
 	unreadable diag.List
+	// lost are the directories that held nothing any more when it was read, and lossFindings
+	// what is to be said of that. They refuse it where an earlier generation had an object from
+	// there; see loss.
+	lost         []string
+	lossFindings diag.List
+	// mounts are the directories with files that were mounts of their own.
+	mounts []string
 }
 
-// newGeneration compiles files. It is faster, and nothing else, where the program before was
-// compiled from many of the same ones. Served are the fingerprints of the certificates that
+// newGeneration compiles what was read. It is faster, and nothing else, where the program before
+// was compiled from many of the same files. Served are the fingerprints of the certificates that
 // are being served.
-func newGeneration(seq uint64, at time.Time, files []source.File, unreadable diag.List, settings model.Settings, before *translate.Program, served map[string]bool) *Generation {
-	program := before.Recompile(files, settings).At(at, served)
-	return &Generation{
-		Seq: seq, At: at, Hash: hashOf(files, unreadable), files: files, unreadable: unreadable, served: served,
+func newGeneration(seq uint64, at time.Time, reading input.Reading, settings model.Settings, before *translate.Program, served map[string]bool) *Generation {
+	program := before.Recompile(reading.Files, settings).At(at, served)
+	g := &Generation{
+		Seq: seq, At: at, Hash: hashOf(reading), files: reading.Files, unreadable: reading.Unreadable, mounts: reading.Mounts, served: served,
 		Program: program, requests: program.KeyRequests(),
 	}
+	for _, l := range reading.Lost {
+		g.lost = append(g.lost, l.Dir)
+		g.lossFindings = append(g.lossFindings, l.Finding)
+	}
+	return g
 }
 
 // withKeys returns the generation with other fetched keys.
@@ -56,11 +70,13 @@ func (g *Generation) withKeys(keys model.Keys) *Generation {
 
 // Findings returns everything that is to be said about the generation.
 func (g *Generation) Findings() diag.List {
-	return append(append(diag.List{}, g.unreadable...), g.Program.Diags...).Sorted()
+	return slices.Concat(g.unreadable, g.lossFindings, g.Program.Diags).Sorted()
 }
 
 // clean reports whether the generation refuses nobody.
-func (g *Generation) clean() bool { return len(g.unreadable) == 0 && !g.Program.Diags.HasErrors() }
+func (g *Generation) clean() bool {
+	return len(g.unreadable) == 0 && len(g.lost) == 0 && !g.Program.Diags.HasErrors()
+}
 
 // resources returns what the generation gives a gateway, or the errors that refuse it there.
 func (g *Generation) resources(gateway model.Gateway) (envoy.Resources, diag.List) {
@@ -103,14 +119,17 @@ func namesOf(sources []model.KeySource, awaited map[model.KeySource]string) []st
 }
 
 // hashOf names the content of a generation: equal files give equal hashes everywhere.
-func hashOf(files []source.File, unreadable diag.List) string {
+func hashOf(reading input.Reading) string {
 	h := sha256.New()
-	for _, f := range files {
+	for _, f := range reading.Files {
 		fmt.Fprintf(h, "%d:%s%d:", len(f.Path), f.Path, len(f.Content))
 		h.Write(f.Content)
 	}
-	for _, d := range unreadable {
+	for _, d := range reading.Unreadable {
 		fmt.Fprintf(h, "!%s", d)
+	}
+	for _, l := range reading.Lost {
+		fmt.Fprintf(h, "!%s", l.Finding)
 	}
 	return hex.EncodeToString(h.Sum(nil))[:16]
 }

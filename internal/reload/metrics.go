@@ -10,6 +10,7 @@ type Metrics struct {
 	successful  prometheus.Gauge
 	successTime prometheus.Gauge
 	findings    *prometheus.GaugeVec
+	unread      prometheus.Gauge
 }
 
 // NewMetrics registers the metrics.
@@ -19,8 +20,9 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		successful:  prometheus.NewGauge(prometheus.GaugeOpts{Name: "portreeve_config_last_reload_successful", Help: "Whether the latest generation has no error."}),
 		successTime: prometheus.NewGauge(prometheus.GaugeOpts{Name: "portreeve_config_last_reload_success_timestamp_seconds", Help: "When the last generation without an error was read."}),
 		findings:    prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "portreeve_findings", Help: "Findings of the latest generation."}, []string{"severity"}),
+		unread:      prometheus.NewGauge(prometheus.GaugeOpts{Name: "portreeve_files_held", Help: "Files and directories that cannot be read at this moment and keep what they last held."}),
 	}
-	r.MustRegister(m.generations, m.successful, m.successTime, m.findings)
+	r.MustRegister(m.generations, m.successful, m.successTime, m.findings, m.unread)
 	return m
 }
 
@@ -38,3 +40,5 @@ func (m *Metrics) generation(g *Generation) {
 	m.successful.Set(1)
 	m.successTime.Set(float64(g.At.Unix()))
 }
+
+func (m *Metrics) held(n int) { m.unread.Set(float64(n)) }

@@ -80,8 +80,9 @@ type Reloader struct {
 	awaited map[model.KeySource]string
 	groups  map[string]*group
 	seq     uint64
-	// deferred says that the last reading left a file out that was being written.
-	deferred bool
+	// again says when what was read last is to be read again, held what keeps its last content.
+	again input.Again
+	held  diag.List
 	// warned is, by certificate, how many days it had left when the log last said so.
 	warned map[string]int
 	// unsaved says that the state on disk is not that of kept and groups.
@@ -141,18 +142,19 @@ func (r *Reloader) Reload(ctx context.Context, change input.Change) error {
 // compile makes a generation of a reading, or nil where it reads as the latest does. turn is held.
 func (r *Reloader) compile(reading input.Reading) *Generation {
 	now := r.shown.Load()
-	if now.latest != nil && hashOf(reading.Files, reading.Unreadable) == now.latest.Hash {
+	if now.latest != nil && hashOf(reading) == now.latest.Hash {
 		return nil
 	}
 	r.seq++
-	return newGeneration(r.seq, r.options.Now(), reading.Files, reading.Unreadable, r.options.Settings, now.before(), now.servedCertificates())
+	return newGeneration(r.seq, r.options.Now(), reading, r.options.Settings, now.before(), now.servedCertificates())
 }
 
 // take makes a generation the latest and publishes it. turn is held.
 func (r *Reloader) take(ctx context.Context, reading input.Reading, made *Generation) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.deferred = reading.Deferred
+	r.again = reading.Again
+	r.hold(reading.Held)
 	if made == nil {
 		return nil
 	}
@@ -233,12 +235,27 @@ func (r *Reloader) publishAll(ctx context.Context) error {
 	return failed.ErrorOrNil()
 }
 
-// Deferred reports whether the last Reload left out a file that was being written, so that
-// it has to be called again.
-func (r *Reloader) Deferred() bool {
+// Again says when to call Reload again although nobody tells of a change, and for which paths.
+func (r *Reloader) Again() input.Again {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.deferred
+	return r.again
+}
+
+// hold takes in what could not be read and keeps its last content, and logs what is new of it.
+// The caller holds mu.
+func (r *Reloader) hold(held diag.List) {
+	switch before := r.held.Lines(); {
+	case slices.Equal(before, held.Lines()):
+		return
+	case len(held) > 0:
+		r.options.Logger.Error("files cannot be read and keep what they last held", "findings", held.Brief(maxTold))
+	default:
+		r.options.Logger.Info("all files can be read again")
+	}
+	r.held = held
+	r.options.Metrics.held(len(held))
+	r.show()
 }
 
 // save writes the state where it has changed or could not be written before.
@@ -272,6 +289,7 @@ func (r *Reloader) publish(ctx context.Context, key string, g *group) error {
 	g.refused, g.waiting = nil, nil
 	for _, generation := range r.kept {
 		resources, refused := generation.resources(g.gateway)
+		refused = append(r.loss(generation, g.gateway), refused...)
 		if len(refused) > 0 {
 			if generation == r.latest {
 				g.refused = refused
@@ -337,15 +355,18 @@ func (r *Reloader) prune() {
 	r.want()
 }
 
+// maxTold bounds the findings in a line of the log.
+const maxTold = 100
+
 // report logs a generation once, with every finding.
 func (r *Reloader) report() {
 	findings := r.latest.Findings()
 	log := r.options.Logger.With("generation", r.latest.Seq, "hash", r.latest.Hash)
 	switch {
 	case findings.HasErrors():
-		log.Error("policy refused, the last good one stays where the errors reach", "findings", findings.Lines())
+		log.Error("policy refused, the last good one stays where the errors reach", "findings", findings.Brief(maxTold))
 	case len(findings) > 0:
-		log.Warn("policy compiled with warnings", "findings", findings.Lines())
+		log.Warn("policy compiled with warnings", "findings", findings.Brief(maxTold))
 	default:
 		log.Info("policy compiled")
 	}
@@ -365,7 +386,7 @@ func (r *Reloader) reportGroups() {
 	for key, g := range r.groups {
 		own := slices.DeleteFunc(slices.Clone(g.refused), func(d diag.Diagnostic) bool { return told[d.String()] })
 		if g.connected && len(own) > 0 {
-			r.options.Logger.Error("policy refused for a group of gateways, the last good one stays", "group", key, "findings", own.Lines())
+			r.options.Logger.Error("policy refused for a group of gateways, the last good one stays", "group", key, "findings", own.Brief(maxTold))
 		}
 	}
 }
@@ -393,7 +414,7 @@ func (r *Reloader) join(n node.Group) {
 	case len(g.waiting) > 0:
 		r.options.Logger.Info("policy for gateway waits for keys, its listeners open then", "group", n.Key, "sources", g.waiting)
 	default:
-		r.options.Logger.Error("no good policy for gateway, its listeners do not open", "group", n.Key, "findings", g.refused.Lines())
+		r.options.Logger.Error("no good policy for gateway, its listeners do not open", "group", n.Key, "findings", g.refused.Brief(maxTold))
 	}
 }
 

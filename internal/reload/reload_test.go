@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/portreeve/portreeve/internal/disk"
 	"github.com/portreeve/portreeve/internal/input"
 	"github.com/portreeve/portreeve/internal/reload"
 	"github.com/portreeve/portreeve/translate/model"
@@ -52,7 +53,7 @@ func newReloader(t *testing.T, state *reload.State, dirs ...string) (*reload.Rel
 
 // files reads directories, every file of which is settled unless the clock says otherwise.
 func files(o input.Options) *input.Reader {
-	o.Quiet = 50 * time.Millisecond
+	o.Quiet, o.Disk = 50*time.Millisecond, disk.New(disk.Options{})
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}

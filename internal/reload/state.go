@@ -11,6 +11,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/portreeve/portreeve/internal/input"
 	"github.com/portreeve/portreeve/translate"
 	"github.com/portreeve/portreeve/translate/model"
 	"github.com/portreeve/portreeve/translate/source"
@@ -67,7 +68,7 @@ func (s *State) load(settings model.Settings) ([]*Generation, []model.Gateway, e
 		for _, fingerprint := range g.Served {
 			served[fingerprint] = true
 		}
-		out = append(out, newGeneration(0, g.At, g.Files, nil, settings, before, served))
+		out = append(out, newGeneration(0, g.At, input.Reading{Files: g.Files}, settings, before, served))
 	}
 	return out, in.Gateways, nil
 }

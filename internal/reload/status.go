@@ -12,12 +12,14 @@ import (
 // Status is what there is to know about the generations.
 type Status struct {
 	// Ready says that there is a policy that is good for every gateway and waits for no keys,
-	// be it the latest or not.
+	// be it the latest or not, and that every file could be read or has gone.
 	Ready  bool     `json:"ready"`
 	Latest *Reading `json:"latest"`
 	// Waiting names the sources of keys that the latest waits for before gateways that need
 	// them are served it. It waits for none for longer than fetching them may take.
-	Waiting  []string      `json:"waiting,omitempty"`
+	Waiting []string `json:"waiting,omitempty"`
+	// Findings are those of the latest generation, and those about files that cannot be read at
+	// this moment and keep what they last held.
 	Findings diag.List     `json:"findings"`
 	Groups   []GroupStatus `json:"groups"`
 	// Certificates are those of the Secrets that Gateways name.
@@ -54,7 +56,7 @@ func (r *Reloader) Status() Status {
 	if v.latest == nil {
 		return out
 	}
-	out.Findings, out.Waiting = v.latest.Findings(), v.latest.waitingNames(v.awaited)
+	out.Findings, out.Waiting = append(v.latest.Findings(), v.held...).Sorted(), v.latest.waitingNames(v.awaited)
 	for _, g := range v.groups {
 		if !g.connected {
 			continue
@@ -67,10 +69,11 @@ func (r *Reloader) Status() Status {
 	return out
 }
 
-// ready reports whether there is a policy that is good for every gateway and waits for no keys.
+// ready reports whether there is a policy that is good for every gateway and waits for no keys,
+// and every file can be read.
 func (v *view) ready() bool {
 	good := func(g *Generation) bool { return g.clean() && !g.waits(v.awaited) }
-	return v.latest != nil && slices.ContainsFunc(v.kept, good)
+	return v.latest != nil && len(v.held) == 0 && slices.ContainsFunc(v.kept, good)
 }
 
 func reading(g *Generation) *Reading {

@@ -15,6 +15,8 @@ type view struct {
 	kept    []*Generation
 	awaited map[model.KeySource]string
 	groups  []groupView
+	// held are findings about files that keep what they last held.
+	held diag.List
 }
 
 // groupView is a group of gateways in a view.
@@ -29,7 +31,7 @@ type groupView struct {
 
 // show makes the present state the one that is shown. The caller holds mu, or is New.
 func (r *Reloader) show() {
-	v := &view{latest: r.latest, kept: slices.Clone(r.kept), awaited: r.awaited, groups: make([]groupView, 0, len(r.groups))}
+	v := &view{latest: r.latest, kept: slices.Clone(r.kept), awaited: r.awaited, held: r.held, groups: make([]groupView, 0, len(r.groups))}
 	for key, g := range r.groups {
 		v.groups = append(v.groups, groupView{key, g.gateway, g.connected, g.serving, g.refused, g.waiting})
 	}

@@ -1,9 +1,12 @@
 package model
 
 import (
+	"slices"
+
 	networkingv1alpha3 "istio.io/api/networking/v1alpha3"
 
 	"github.com/portreeve/portreeve/internal/diag"
+	"github.com/portreeve/portreeve/translate/resource"
 )
 
 // Reaches reports whether a finding of the given scope can touch the gateway's
@@ -30,6 +33,26 @@ func (m *Model) targetReaches(t diag.Target, g Gateway) bool {
 		if gateway.Namespace+"/"+gateway.Name == t.Gateway {
 			return g.Selected(gateway.Spec.(*networkingv1alpha3.Gateway).GetSelector())
 		}
+	}
+	return true
+}
+
+// Touches reports whether a resource can make a difference to a gateway: a policy that applies
+// to it, a Gateway that selects it, a VirtualService of such a Gateway, and whatever is not for
+// certain gateways only.
+func (m *Model) Touches(r *resource.Resource, g Gateway) bool {
+	switch spec := r.Spec.(type) {
+	case *networkingv1alpha3.Gateway:
+		return g.Selected(spec.GetSelector())
+	case *networkingv1alpha3.VirtualService:
+		names := gatewayNames(spec, r.Namespace)
+		return len(spec.GetHosts()) == 0 || slices.ContainsFunc(names, func(name string) bool {
+			return m.targetReaches(diag.Target{Gateway: name}, g)
+		})
+	}
+	if _, scoped := m.policies[r.Kind]; scoped {
+		local := r.Namespace == m.settings.RootNamespace || r.Namespace == g.Namespace
+		return local && attachmentOf(r).selects(g, r.Namespace)
 	}
 	return true
 }

@@ -30,6 +30,10 @@ func Parse(files []File) ([]Document, diag.List) {
 	return documents, diags
 }
 
+// maxDocuments bounds the documents of a file, and with them what one small file can take of
+// memory: 20,000 policies are twice those of a large installation.
+const maxDocuments = 20_000
+
 func parseFile(f File) ([]Document, diag.List) {
 	content := bytes.TrimPrefix(f.Content, []byte("\xef\xbb\xbf"))
 	if d, ok := notText(f.Path, content); ok {
@@ -38,6 +42,10 @@ func parseFile(f File) ([]Document, diag.List) {
 	var documents []Document
 	var diags diag.List
 	for _, p := range split(string(content)) {
+		if len(documents)+len(diags) >= maxDocuments {
+			return nil, append(diags, diag.New(diag.CodeLimit, diag.Position{File: f.Path, Line: p.offset + 1}, "the file has more than %d documents", maxDocuments).
+				WithHint("split it into several files"))
+		}
 		d, found := p.parse(f.Path)
 		diags = append(diags, found...)
 		if d == nil {

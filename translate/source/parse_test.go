@@ -161,3 +161,22 @@ func TestLongListIsLinear(t *testing.T) {
 		t.Errorf("an item of 3 lines counts %d", last.Lines)
 	}
 }
+
+// TestTooManyDocuments holds that a file with more documents than are read is refused as a whole.
+func TestTooManyDocuments(t *testing.T) {
+	for name, c := range map[string]struct {
+		text string
+		want int
+	}{
+		"as many as are read": {strings.Repeat("---\na: 1\n", 20_000), 0},
+		"one more":            {strings.Repeat("---\na: 1\n", 20_001), 1},
+		"broken ones":         {strings.Repeat("---\na: [\n", 20_001), 20_001},
+	} {
+		t.Run(name, func(t *testing.T) {
+			documents, found := source.Parse([]source.File{{Path: "a.yaml", Content: []byte(c.text)}})
+			if len(found) != c.want || c.want > 0 && (len(documents) > 0 || found[len(found)-1].Code != diag.CodeLimit) {
+				t.Errorf("%d documents and %d findings, want %d, the last of %s", len(documents), len(found), c.want, diag.CodeLimit)
+			}
+		})
+	}
+}

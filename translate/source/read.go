@@ -15,10 +15,45 @@ const (
 	// maxDepth bounds how many directories deep a tree is followed. A deeper one is an
 	// error, not an omission: what lies there could be a policy.
 	maxDepth = 32
-	// maxFileSize bounds a policy file, so that a disk image that somebody named x.yaml
-	// does not end the process.
-	maxFileSize = 64 << 20
+	// maxEntries bounds the names in a tree, those included that do not count.
+	maxEntries = 500_000
 )
+
+// What an error of Read wraps, beside what the file system says.
+var (
+	// ErrTooMuch says that a file, or all of them, are beyond a limit.
+	ErrTooMuch = errors.New("beyond the limit")
+	// ErrNotFile says that something else stands in the place of a file: a directory, a pipe.
+	ErrNotFile = errors.New("it is not a file")
+)
+
+// Limits bound what is read, so that a disk image that somebody named x.yaml does not end the
+// process. What is beyond one is an error, not an omission. A limit that is not positive is the
+// default's.
+type Limits struct {
+	// FileBytes bounds one file, Bytes all files of a tree, Files their number.
+	FileBytes, Bytes int64
+	Files            int
+}
+
+// DefaultLimits returns 8 MiB a file, 64 MiB and 50,000 files in all. A policy for each of 10,000
+// paths is 6 MiB.
+func DefaultLimits() Limits { return Limits{FileBytes: 8 << 20, Bytes: 64 << 20, Files: 50_000} }
+
+// Completed returns the limits with the defaults filled in.
+func (l Limits) Completed() Limits {
+	standard := DefaultLimits()
+	if l.FileBytes <= 0 {
+		l.FileBytes = standard.FileBytes
+	}
+	if l.Bytes <= 0 {
+		l.Bytes = standard.Bytes
+	}
+	if l.Files <= 0 {
+		l.Files = standard.Files
+	}
+	return l
+}
 
 // Read returns the relevant files of a tree (see [Relevant]), ordered by path. Hidden
 // directories are not looked into.
@@ -30,17 +65,20 @@ const (
 // symlink to a directory above itself therefore adds nothing.
 //
 // Everything relevant that cannot be read is an error: a dangling symlink, a missing
-// permission, a file that vanished while the tree was walked, a pipe. All of them are
+// permission, a file that vanished while the tree was walked, a pipe, a directory with the name
+// of a file and nothing in it that counts, what is beyond the limits. All of them are
 // reported together. The caller must then refuse the whole generation, since it cannot
 // know what the missing text said: going on without it would drop a policy. The files
 // that could be read are returned beside the error, for a report only. Each collected
 // error is a *fs.PathError with the path inside the tree.
 func Read(fsys fs.FS) ([]File, error) {
-	return ReadWith(fsys, Contents{})
+	return ReadWith(fsys, Options{})
 }
 
-// Contents lets a caller keep what it has read. The zero value keeps nothing.
-type Contents struct {
+// Options lets a caller keep what it has read, and say how much may be read. The zero value
+// keeps nothing and has the default limits.
+type Options struct {
+	Limits Limits
 	// Known returns the content of a file that need not be read again.
 	Known func(name string, info fs.FileInfo) ([]byte, bool)
 	// Note is told every file that was read, with what the file system said of it before.
@@ -48,8 +86,8 @@ type Contents struct {
 }
 
 // ReadWith is Read, except that files are not read whose content is known.
-func ReadWith(fsys fs.FS, contents Contents) ([]File, error) {
-	r := reader{fsys: fsys, contents: contents, directories: map[string]bool{}, listed: map[string]bool{}}
+func ReadWith(fsys fs.FS, options Options) ([]File, error) {
+	r := newReader(fsys, options)
 	r.directory(".", 0)
 	// Plain names come first, so that they win over symlinks to the same content.
 	r.phase = linked
@@ -62,10 +100,19 @@ func ReadWith(fsys fs.FS, contents Contents) ([]File, error) {
 	return r.files, r.err.ErrorOrNil()
 }
 
+func newReader(fsys fs.FS, options Options) *reader {
+	options.Limits = options.Limits.Completed()
+	return &reader{fsys: fsys, options: options, directories: map[string]bool{}, listed: map[string]bool{}}
+}
+
 type reader struct {
-	fsys     fs.FS
-	contents Contents
-	files    []File
+	fsys    fs.FS
+	options Options
+	files   []File
+	// bytes and entries count what was read and seen; over says that a limit of the whole was.
+	bytes   int64
+	entries int
+	over    bool
 	// links are the symlinks still to be followed, in the order of the walk.
 	links []link
 	// directories and listed hold the identities of what was walked and read already.
@@ -116,9 +163,19 @@ func (r *reader) directory(dir string, depth int) {
 	entries, err := fs.ReadDir(r.fsys, dir)
 	if err != nil {
 		r.fail("read directory", dir, err)
+		return
 	}
+	if r.entries += len(entries); r.entries > maxEntries {
+		r.fail("read directory", dir, fmt.Errorf("more than %d names in all: %w", maxEntries, ErrTooMuch))
+		return
+	}
+	before := len(r.files) + len(r.links)
 	for _, e := range entries {
 		r.entry(path.Join(dir, e.Name()), e.Type(), depth)
+	}
+	if dir != "." && Relevant(dir) && len(r.files)+len(r.links) == before {
+		// A container engine makes such a directory where the file to mount is missing.
+		r.fail("read", dir, fmt.Errorf("%w: it is a directory, and holds nothing that counts", ErrNotFile))
 	}
 }
 
@@ -157,10 +214,10 @@ func (r *reader) file(name string) {
 		r.fail("read", name, err)
 		return
 	case !info.Mode().IsRegular():
-		r.fail("read", name, fmt.Errorf("it is not a file (%s)", info.Mode()))
+		r.fail("read", name, fmt.Errorf("%w (%s)", ErrNotFile, info.Mode()))
 		return
-	case info.Size() > maxFileSize:
-		r.fail("read", name, fmt.Errorf("it is larger than %d MiB", maxFileSize>>20))
+	case info.Size() > r.options.Limits.FileBytes:
+		r.fail("read", name, fmt.Errorf("it is larger than %d bytes: %w", r.options.Limits.FileBytes, ErrTooMuch))
 		return
 	}
 	id := r.identity(name, info)
@@ -168,6 +225,9 @@ func (r *reader) file(name string) {
 		return
 	}
 	r.listed[id] = true
+	if !r.within(name, info.Size()) {
+		return
+	}
 	content, err := r.content(name, info)
 	if err != nil {
 		r.fail("read", name, err)
@@ -176,15 +236,30 @@ func (r *reader) file(name string) {
 	r.files = append(r.files, File{Path: name, Content: content})
 }
 
+// within counts a file in. The first one that is beyond a limit of the whole is reported, and
+// nothing after it is read.
+func (r *reader) within(name string, size int64) bool {
+	if r.over {
+		return false
+	}
+	limits := r.options.Limits
+	if r.bytes += size; r.bytes <= limits.Bytes && len(r.files) < limits.Files {
+		return true
+	}
+	r.over = true
+	r.fail("read", name, fmt.Errorf("with it there are more than %d files or %d bytes in all: %w", limits.Files, limits.Bytes, ErrTooMuch))
+	return false
+}
+
 func (r *reader) content(name string, info fs.FileInfo) ([]byte, error) {
-	if r.contents.Known != nil {
-		if content, ok := r.contents.Known(name, info); ok {
+	if r.options.Known != nil {
+		if content, ok := r.options.Known(name, info); ok {
 			return content, nil
 		}
 	}
 	content, err := fs.ReadFile(r.fsys, name)
-	if err == nil && r.contents.Note != nil {
-		r.contents.Note(name, info, content)
+	if err == nil && r.options.Note != nil {
+		r.options.Note(name, info, content)
 	}
 	return content, err
 }

@@ -40,11 +40,16 @@ func trees() map[string]struct {
 				"#a.yaml#": text("x"), "a.yaml.bak": text("x"), ".a.yaml.swp": text("x"), "a.yaml.tmp": text("x"), "a.yaml.orig": text("x"), "a.yaml.rej": text("x"),
 				"A.YAML": text("x"),
 			},
-			want: []string{"a.yml=a", "b.yaml=b", "c.json=c", "sub/deep/d.yaml=d"},
+			want: []string{"A.YAML=x", "a.yml=a", "b.yaml=b", "c.json=c", "sub/deep/d.yaml=d"},
 		},
 		"a directory with a file's name": {
 			tree: fstest.MapFS{"x.yaml/y.yaml": text("y")},
 			want: []string{"x.yaml/y.yaml=y"},
+		},
+		"a directory in the place of a file": {
+			tree: fstest.MapFS{"x.yaml/README.md": text("y"), "a.yaml": text("a")},
+			want: []string{"a.yaml=a"},
+			fail: []string{"x.yaml"},
 		},
 		"a ConfigMap": {
 			tree: fstest.MapFS{
@@ -244,5 +249,51 @@ func TestRelevant(t *testing.T) {
 		if got := source.Relevant(name); got != want {
 			t.Errorf("Relevant(%q) = %v", name, got)
 		}
+	}
+}
+
+// TestLimits holds that what is beyond a limit is an error and not an omission, and that the
+// first such file ends the reading.
+func TestLimits(t *testing.T) {
+	tree := fstest.MapFS{"a.yaml": text("aaaa"), "b.yaml": text("bbbb"), "c.yaml": text("cccc"), "d/tls.crt": text("dddd"), "d/tls.key": text("eeee")}
+	for name, c := range map[string]struct {
+		limits        source.Limits
+		files, fail   []string
+		secrets, lack []string
+	}{
+		"one file":  {source.Limits{FileBytes: 3}, nil, []string{"a.yaml", "b.yaml", "c.yaml"}, nil, []string{"d/tls.crt", "d/tls.key"}},
+		"all bytes": {source.Limits{Bytes: 7}, []string{"a.yaml"}, []string{"b.yaml"}, []string{"d/tls.crt"}, []string{"d/tls.key"}},
+		"the files": {source.Limits{Files: 1}, []string{"a.yaml"}, []string{"b.yaml"}, []string{"d/tls.crt"}, []string{"d/tls.key"}},
+		"none":      {source.Limits{}, []string{"a.yaml", "b.yaml", "c.yaml"}, nil, []string{"d/tls.crt", "d/tls.key"}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			files, err := source.ReadWith(tree, source.Options{Limits: c.limits})
+			within(t, files, err, c.files, c.fail)
+			files, err = source.ReadSecretsWith(tree, source.Options{Limits: c.limits})
+			within(t, files, err, c.secrets, c.lack)
+		})
+	}
+}
+
+func within(t *testing.T, files []source.File, err error, want, fail []string) {
+	t.Helper()
+	var got, failed []string
+	for _, f := range files {
+		got = append(got, f.Path)
+	}
+	if several, ok := errors.AsType[*multierror.Error](err); ok {
+		for _, e := range several.Errors {
+			at, _ := errors.AsType[*fs.PathError](e)
+			failed = append(failed, at.Path)
+			if !errors.Is(e, source.ErrTooMuch) {
+				t.Errorf("%v does not say that it is too much", e)
+			}
+		}
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("files (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(fail, failed); diff != "" {
+		t.Errorf("errors (-want +got):\n%s", diff)
 	}
 }

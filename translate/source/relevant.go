@@ -11,7 +11,7 @@ import (
 // with a dot) and editors' backups and temporary files (x~, #x#, x.bak, x.swp, x.tmp,
 // x.orig, x.rej). The name may be a path.
 func Relevant(name string) bool {
-	return slices.Contains([]string{".yaml", ".yml", ".json"}, path.Ext(name)) && !hidden(name) && !backup(name)
+	return slices.Contains([]string{".yaml", ".yml", ".json"}, strings.ToLower(path.Ext(name))) && !hidden(name) && !backup(name)
 }
 
 // hidden reports whether any part of the path starts with a dot.

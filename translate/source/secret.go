@@ -19,12 +19,15 @@ func SecretFile(name string) bool {
 //
 // What cannot be read is an error, as it is in Read: without it a certificate would go
 // missing.
-func ReadSecrets(fsys fs.FS) ([]File, error) {
+func ReadSecrets(fsys fs.FS) ([]File, error) { return ReadSecretsWith(fsys, Options{}) }
+
+// ReadSecretsWith is ReadSecrets with options.
+func ReadSecretsWith(fsys fs.FS, options Options) ([]File, error) {
 	entries, err := fs.ReadDir(fsys, ".")
 	if err != nil {
 		return nil, &fs.PathError{Op: "read directory", Path: ".", Err: err}
 	}
-	r := reader{fsys: fsys, directories: map[string]bool{}, listed: map[string]bool{}}
+	r := newReader(fsys, options)
 	for _, e := range entries {
 		if info, err := fs.Stat(fsys, e.Name()); !hidden(e.Name()) && err == nil && info.IsDir() {
 			r.secret(e.Name())

@@ -1,0 +1,67 @@
+package input
+
+import (
+	"errors"
+	"io/fs"
+	"path/filepath"
+
+	"github.com/portreeve/portreeve/internal/disk"
+)
+
+// tree is a directory whose every call is bounded in time, and which notes in the pass what it
+// sees.
+type tree struct {
+	dir  string
+	disk *disk.Disk
+	pass *pass
+}
+
+var (
+	_ fs.StatFS     = tree{}
+	_ fs.ReadDirFS  = tree{}
+	_ fs.ReadFileFS = tree{}
+	_ fs.ReadLinkFS = tree{}
+)
+
+// Open implements fs.FS. Nobody opens: an open file could be read without a bound.
+func (t tree) Open(name string) (fs.File, error) {
+	return nil, &fs.PathError{Op: "open", Path: name, Err: errors.ErrUnsupported}
+}
+
+// Stat implements fs.StatFS.
+func (t tree) Stat(name string) (fs.FileInfo, error) {
+	path := filepath.Join(t.dir, name)
+	info, err := t.disk.Stat(path)
+	if err == nil && info.IsDir() {
+		if device, ok := deviceOf(info); ok {
+			t.pass.devices[path] = device
+		}
+	}
+	return info, err
+}
+
+// Lstat implements fs.ReadLinkFS.
+func (t tree) Lstat(name string) (fs.FileInfo, error) {
+	return t.disk.Lstat(filepath.Join(t.dir, name))
+}
+
+// ReadLink implements fs.ReadLinkFS.
+func (t tree) ReadLink(name string) (string, error) {
+	return t.disk.Readlink(filepath.Join(t.dir, name))
+}
+
+// ReadDir implements fs.ReadDirFS.
+func (t tree) ReadDir(name string) ([]fs.DirEntry, error) {
+	return t.disk.ReadDir(filepath.Join(t.dir, name))
+}
+
+// ReadFile implements fs.ReadFileFS.
+func (t tree) ReadFile(name string) ([]byte, error) {
+	path := filepath.Join(t.dir, name)
+	content, err := t.disk.Read(path, t.pass.left.FileBytes)
+	if err != nil {
+		return nil, err
+	}
+	t.pass.read[path] = content
+	return content.Bytes, nil
+}

@@ -1,0 +1,36 @@
+package reload
+
+import (
+	"slices"
+
+	"github.com/portreeve/portreeve/internal/diag"
+	"github.com/portreeve/portreeve/translate/model"
+)
+
+// loss returns the errors that keep a generation from a gateway because a directory was lost
+// when it was read: each reaches the gateways that any object of that directory reached in the
+// newest generation that had it. Where no generation is known that had it, what is missing is not
+// known, and every gateway is reached: it fails closed. The caller holds mu.
+func (r *Reloader) loss(g *Generation, gateway model.Gateway) diag.List {
+	var out diag.List
+	for i, dir := range g.lost {
+		if before := r.withFilesIn(dir); before != nil && !before.Program.ReachesFrom(dir, gateway) {
+			continue
+		}
+		if i < len(g.lossFindings) { // those of an earlier process are not kept
+			out = append(out, g.lossFindings[i])
+			continue
+		}
+		out = append(out, diag.New(diag.CodeLost, diag.Position{File: dir}, "the directory was lost when this generation was read"))
+	}
+	return out
+}
+
+// withFilesIn returns the newest generation that has files in a directory, or nil.
+func (r *Reloader) withFilesIn(dir string) *Generation {
+	i := slices.IndexFunc(r.kept, func(g *Generation) bool { return g.Program.HasFilesIn(dir) && !slices.Contains(g.lost, dir) })
+	if i < 0 {
+		return nil
+	}
+	return r.kept[i]
+}
