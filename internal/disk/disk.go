@@ -1,0 +1,137 @@
+// Package disk reads files and directories so that nothing on a disk can hold up its caller.
+//
+// A hung network mount, a dying disk or a file system that answers from user space can keep a
+// system call for ever, and no deadline reaches into it. Here each call runs on a goroutine of
+// its own. Its caller waits for a bounded time; the calls that have not come back are few, and
+// what they would have given is dropped.
+package disk
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// What a disk may answer beside the errors of the operating system. All come wrapped in an
+// *fs.PathError.
+var (
+	// ErrStuck says that a call did not come back in time, or that it was not made because an
+	// earlier one for the same path, or too many in all, have not come back.
+	ErrStuck = errors.New("the disk does not answer")
+	// ErrNotRegular says that a path is a directory, a pipe or a device.
+	ErrNotRegular = errors.New("not a regular file")
+	// ErrTooLarge says that a file or a directory holds more than is read.
+	ErrTooLarge = errors.New("too large")
+	// ErrBusy says that another process holds a write lease on a file.
+	ErrBusy = errors.New("another process holds a write lease on it")
+)
+
+// Options are the bounds of a Disk. Zero stands for the default.
+type Options struct {
+	// Patience is how long one operation may take before its caller is told ErrStuck. 500 ms by default.
+	Patience time.Duration
+	// MaxStuck bounds the operations that have not come back, over all paths. 16 by default.
+	// Paths of one directory get a quarter of them at most, so that one directory cannot take
+	// away the disk from all others.
+	MaxStuck int
+}
+
+// maxEntries bounds what is read of one directory: about a hundred times the policies of a
+// large installation, in some 10 MB.
+const maxEntries = 100_000
+
+// Disk makes calls that may block. It is safe for concurrent use.
+type Disk struct {
+	options Options
+	mu      sync.Mutex
+	// calls are those that have not come back, by path: at most one a path.
+	calls map[string]*call
+	// changed is closed, and another made, whenever a call comes back or gets stuck.
+	changed chan struct{}
+}
+
+// call is one that has not come back. It is stuck once its caller has given up.
+type call struct{ stuck bool }
+
+// New returns a Disk with no calls.
+func New(o Options) *Disk {
+	if o.Patience <= 0 {
+		o.Patience = 500 * time.Millisecond
+	}
+	if o.MaxStuck <= 0 {
+		o.MaxStuck = 16
+	}
+	return &Disk{options: o, calls: map[string]*call{}, changed: make(chan struct{})}
+}
+
+// Stat is os.Stat.
+func (d *Disk) Stat(path string) (fs.FileInfo, error) {
+	return run(d, "stat", path, func() (fs.FileInfo, error) { return os.Stat(path) })
+}
+
+// Lstat is os.Lstat.
+func (d *Disk) Lstat(path string) (fs.FileInfo, error) {
+	return run(d, "lstat", path, func() (fs.FileInfo, error) { return os.Lstat(path) })
+}
+
+// Readlink is os.Readlink.
+func (d *Disk) Readlink(path string) (string, error) {
+	return run(d, "readlink", path, func() (string, error) { return os.Readlink(path) })
+}
+
+// EvalSymlinks is filepath.EvalSymlinks.
+func (d *Disk) EvalSymlinks(path string) (string, error) {
+	return run(d, "resolve", path, func() (string, error) { return filepath.EvalSymlinks(path) })
+}
+
+// ReadDir is os.ReadDir with a bound on the entries. Info of an entry may block: ask Lstat.
+func (d *Disk) ReadDir(path string) ([]fs.DirEntry, error) {
+	return run(d, "read directory", path, func() ([]fs.DirEntry, error) { return readDir(path, maxEntries) })
+}
+
+// Do makes any other call that may block on a path. After ErrStuck it may still run, or run to
+// its end: it must not write to anything that its caller reads then.
+func (d *Disk) Do(path string, what func() error) error {
+	_, err := run(d, "use", path, func() (struct{}, error) { return struct{}{}, what() })
+	return err
+}
+
+// Stuck returns the paths with a call that has not come back although its caller has given it
+// up, in order.
+func (d *Disk) Stuck() []string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var out []string
+	for path, c := range d.calls {
+		if c.stuck {
+			out = append(out, path)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+func readDir(path string, most int) ([]fs.DirEntry, error) {
+	// Not os.ReadDir, which has no bound. A directory is asked for: a pipe would block.
+	f, err := openDir(path)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }()
+	entries, err := f.ReadDir(most + 1)
+	if len(entries) > most {
+		return nil, &fs.PathError{Op: "read directory", Path: path, Err: fmt.Errorf("%w: it has more than %d entries", ErrTooLarge, most)}
+	}
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, err
+	}
+	slices.SortFunc(entries, func(a, b fs.DirEntry) int { return strings.Compare(a.Name(), b.Name()) })
+	return entries, nil
+}
