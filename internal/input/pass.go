@@ -65,7 +65,7 @@ func (r *Reader) look(change Change) *pass {
 func (r *Reader) walk(p *pass, dir string, read func(fs.FS, source.Options) ([]source.File, error)) {
 	found, err := read(tree{dir: dir, disk: r.options.Disk, pass: p}, r.contents(p, dir))
 	for _, f := range found {
-		p.left.Bytes, p.left.Files = max(p.left.Bytes-int64(len(f.Content)), 1), max(p.left.Files-1, 1)
+		p.spend(len(f.Content))
 		if f.Path = filepath.Join(dir, f.Path); f.Path != r.options.MeshFile {
 			p.files = append(p.files, f)
 		}
@@ -87,6 +87,17 @@ func (r *Reader) walk(p *pass, dir string, read func(fs.FS, source.Options) ([]s
 			continue
 		}
 		r.failed(p, path, cause)
+	}
+}
+
+// spend takes a file off what may still be read. Where nothing is left the limit is below zero,
+// which unlike zero stands for no default.
+func (p *pass) spend(size int) {
+	if p.left.Bytes -= int64(size); p.left.Bytes <= 0 {
+		p.left.Bytes = -1
+	}
+	if p.left.Files--; p.left.Files <= 0 {
+		p.left.Files = -1
 	}
 }
 

@@ -28,8 +28,8 @@ var (
 )
 
 // Limits bound what is read, so that a disk image that somebody named x.yaml does not end the
-// process. What is beyond one is an error, not an omission. A limit that is not positive is the
-// default's.
+// process. What is beyond one is an error, not an omission. Zero stands for the
+// default; below it nothing may be read.
 type Limits struct {
 	// FileBytes bounds one file, Bytes all files of a tree, Files their number.
 	FileBytes, Bytes int64
@@ -43,13 +43,13 @@ func DefaultLimits() Limits { return Limits{FileBytes: 8 << 20, Bytes: 64 << 20,
 // Completed returns the limits with the defaults filled in.
 func (l Limits) Completed() Limits {
 	standard := DefaultLimits()
-	if l.FileBytes <= 0 {
+	if l.FileBytes == 0 {
 		l.FileBytes = standard.FileBytes
 	}
-	if l.Bytes <= 0 {
+	if l.Bytes == 0 {
 		l.Bytes = standard.Bytes
 	}
-	if l.Files <= 0 {
+	if l.Files == 0 {
 		l.Files = standard.Files
 	}
 	return l

@@ -1,0 +1,65 @@
+package input
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// mount puts an empty file system on a directory until the test ends, or until unmount is called.
+func mount(t *testing.T, dir string) (unmount func()) {
+	t.Helper()
+	err := unix.Mount("none", dir, "tmpfs", 0, "size=1m")
+	if errors.Is(err, unix.EPERM) || errors.Is(err, unix.EACCES) {
+		t.Skipf("SKIPPED, NOT PASSED: mounting is not permitted: %v", err)
+	}
+	must(t, err)
+	mounted := true
+	unmount = func() {
+		if mounted {
+			mounted = false
+			must(t, unix.Unmount(dir, unix.MNT_DETACH))
+		}
+	}
+	t.Cleanup(unmount)
+	return unmount
+}
+
+// TestAnUnmountedDirectory holds that a directory which another file system covers is lost, and
+// that one is which was on a file system of its own.
+func TestAnUnmountedDirectory(t *testing.T) {
+	b := lie(t, nil)
+	b.Read(Change{})
+	uncover := mount(t, b.dir)
+	b.want("covered", b.Read(b.settled()), "c.yaml=c, PR0109 policy")
+	uncover()
+	b.want("uncovered", b.Read(b.settled()), "c.yaml=c, a.yaml=a, b.yaml=b")
+}
+
+// TestAMountBelow holds that a folder that was a mount with files is lost when it holds none,
+// though other files are there, also when another process saw the mount.
+func TestAMountBelow(t *testing.T) {
+	b := lie(t, nil)
+	sub := filepath.Join(b.dir, "sub")
+	must(t, os.Mkdir(sub, 0o700))
+	unmount := mount(t, sub)
+	b.write("sub/d.yaml", "d")
+	r := b.Read(Change{})
+	b.want("mounted", r, "c.yaml=c, a.yaml=a, b.yaml=b, d.yaml=d")
+	if len(r.Mounts) != 1 || r.Mounts[0] != sub {
+		t.Fatalf("mounts: %v, want %s", r.Mounts, sub)
+	}
+	unmount()
+	b.want("unmounted", b.Read(b.settled()), "c.yaml=c, a.yaml=a, b.yaml=b, PR0109 sub")
+	b.want("still unmounted", b.Read(b.settled()), "c.yaml=c, a.yaml=a, b.yaml=b, PR0109 sub")
+	next := b.again(nil)
+	next.ExpectMounts(r.Mounts)
+	b.want("at the next start", next.Read(Change{}), "c.yaml=c, a.yaml=a, b.yaml=b, PR0109 sub")
+	b.write("sub/d.yaml", "plain")
+	b.want("files in its place", b.Read(b.settled()), "c.yaml=c, a.yaml=a, b.yaml=b, d.yaml=plain")
+	must(t, os.Remove(filepath.Join(sub, "d.yaml")))
+	b.want("a plain folder that is emptied", b.Read(b.settled()), "c.yaml=c, a.yaml=a, b.yaml=b")
+}
