@@ -25,6 +25,20 @@ type decodedFile struct {
 	objects []resource.Object
 	secrets []*resource.Secret
 	diags   diag.List
+	// skipped says that it was not looked at.
+	skipped bool
+}
+
+// maxErrors bounds the errors of all files: after so many the rest of the files is not looked at.
+const maxErrors = 10_000
+
+// errors returns how many errors a file has.
+func (f *decodedFile) errors() int {
+	n := len(f.diags.Errors())
+	for i := range f.objects {
+		n += f.objects[i].Errors()
+	}
+	return n
 }
 
 // again decodes the files that are not among those of d, and takes the others from there.
@@ -34,18 +48,32 @@ func (d decoded) again(files []source.File, options resource.Options) decoded {
 		d = decoded{}
 	}
 	decoder := resource.NewDecoder(options)
+	errors := 0
 	for i, f := range files {
 		at, known := d.index[f.Path]
-		if known && bytes.Equal(d.files[at].content, f.Content) {
+		switch {
+		case errors > maxErrors:
+			out.files = append(out.files, skipped(f))
+		case known && !d.files[at].skipped && bytes.Equal(d.files[at].content, f.Content):
 			out.files = append(out.files, d.files[at])
-		} else {
+		default:
 			documents, found := source.Parse([]source.File{f})
 			secrets, documents := resource.Secrets(documents)
 			out.files = append(out.files, decodedFile{path: f.Path, content: f.Content, objects: decoder.Objects(documents), secrets: secrets, diags: found})
 		}
+		errors += out.files[i].errors()
 		out.index[f.Path] = i
 	}
 	return out
+}
+
+// skipped is a file that is not looked at. What it holds is unknown, so that the error reaches
+// every gateway.
+func skipped(f source.File) decodedFile {
+	return decodedFile{path: f.Path, content: f.Content, skipped: true, diags: diag.List{
+		diag.New(diag.CodeLimit, diag.Position{File: f.Path}, "the files before it have more than %d errors; it was not read", maxErrors).
+			WithHint("mend the errors before it"),
+	}}
 }
 
 // join returns the resources of all files and what was found.

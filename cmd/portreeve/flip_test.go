@@ -25,22 +25,28 @@ type load struct {
 	requests  int
 }
 
+// startLoad asks for /guarded.
 func startLoad(t *testing.T, address string, clients int, status func(int) bool) *load {
+	t.Helper()
+	return startLoadOf(t, address, "/guarded", clients, status)
+}
+
+func startLoadOf(t *testing.T, address, path string, clients int, status func(int) bool) *load {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	l := &load{cancel: cancel}
 	for range clients {
 		c := dial(t, address)
-		l.done.Go(func() { l.client(ctx, c, address, status) })
+		l.done.Go(func() { l.client(ctx, c, "http://"+address+path, status) })
 	}
 	t.Cleanup(l.stop)
 	return l
 }
 
-func (l *load) client(ctx context.Context, c *envoytest.Client, address string, status func(int) bool) {
+func (l *load) client(ctx context.Context, c *envoytest.Client, url string, status func(int) bool) {
 	for ctx.Err() == nil {
 		since, began := l.forbidden.Load(), time.Now()
-		answer, err := c.Get(context.Background(), "http://"+address+"/guarded")
+		answer, err := c.Get(context.Background(), url)
 		l.mu.Lock()
 		l.requests++
 		switch {

@@ -24,6 +24,10 @@ func TestMain(m *testing.M) {
 	if os.Getenv("PORTREEVE_TEST_RUN_MAIN") == "1" {
 		main()
 	}
+	if path := os.Getenv(holdLease); path != "" {
+		heldLease(path)
+		os.Exit(0)
+	}
 	os.Exit(m.Run())
 }
 

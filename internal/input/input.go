@@ -152,6 +152,10 @@ func (r *Reader) Read(change Change) Reading {
 		}
 	}
 	out.Files = append(out.Files, r.keeping(p, counts)...)
+	if beyond(p.unreadable) {
+		// Nothing of it counts, so that nobody need keep or compile it.
+		out.Files = before(r.settled)
+	}
 	slices.SortFunc(out.Files, func(a, b source.File) int { return strings.Compare(a.Path, b.Path) })
 	r.loss(p, &out, len(unfinished) > 0)
 	out.Unreadable = append(out.Unreadable, unfinished...)
@@ -171,6 +175,20 @@ func (r *Reader) keeping(p *pass, counts map[string]bool) []source.File {
 		if !counted && !gone {
 			out = append(out, source.File{Path: path, Content: content})
 		}
+	}
+	return out
+}
+
+// beyond reports whether a limit was reached.
+func beyond(unreadable diag.List) bool {
+	return slices.ContainsFunc(unreadable, func(d diag.Diagnostic) bool { return d.Code == diag.CodeLimit })
+}
+
+// before returns what counted last.
+func before(settled map[string][]byte) []source.File {
+	out := make([]source.File, 0, len(settled))
+	for path, content := range settled {
+		out = append(out, source.File{Path: path, Content: content})
 	}
 	return out
 }

@@ -180,20 +180,24 @@ func TestAMeshFileAloneIsNoPolicy(t *testing.T) {
 	b.want("lost", b.Read(Change{Settled: []string{filepath.Join(b.dir, "a.yaml"), filepath.Join(b.dir, "b.yaml")}}), "c.yaml=c, mesh.yaml=m, PR0109 policy")
 }
 
-// TestLimits holds that what is beyond a limit, over all directories, is refused and not read.
+// TestLimits holds that what is beyond a limit, over all directories, is refused, and that what
+// counted before goes on to count.
 func TestLimits(t *testing.T) {
 	for name, c := range map[string]struct {
 		change func(*Options)
 		want   string
 	}{
-		"one file":  {func(o *Options) { o.Limits.FileBytes = 1 }, "c.yaml=c, b.yaml=b, PR0108 a.yaml"},
-		"all bytes": {func(o *Options) { o.Limits.Bytes = 3 }, "a.yaml=aa, b.yaml=b, PR0108 c.yaml"},
-		"the files": {func(o *Options) { o.Limits.Files = 2 }, "a.yaml=aa, b.yaml=b, PR0108 c.yaml"},
+		"one file":  {func(o *Options) { o.Limits.FileBytes = 1 }, "PR0108 a.yaml"},
+		"all bytes": {func(o *Options) { o.Limits.Bytes = 3 }, "PR0108 c.yaml"},
+		"the files": {func(o *Options) { o.Limits.Files = 3 }, "PR0108 c.yaml"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := lie(t, c.change)
+			b.want("within", b.Read(Change{}), "c.yaml=c, a.yaml=a, b.yaml=b")
 			b.write("a.yaml", "aa")
-			b.want(name, b.Read(Change{}), c.want)
+			b.write("aa.yaml", "")
+			b.want("beyond", b.Read(Change{}), "c.yaml=c, a.yaml=a, b.yaml=b, "+c.want)
+			b.want("at the start", b.again(c.change).Read(Change{}), c.want)
 		})
 	}
 }

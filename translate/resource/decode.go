@@ -60,17 +60,32 @@ type Object struct {
 	reach    diag.Scope
 }
 
-// Objects decodes every document by itself.
+// maxErrors bounds the errors of the documents that are decoded together: a file with more is
+// none of ours, and its findings would take more memory than its text.
+const maxErrors = 1000
+
+// Objects decodes every document by itself. After a thousand errors it stops; the last object
+// then has an error that says so and reaches every gateway, as nobody knows what would have
+// followed.
 func (d *Decoder) Objects(documents []source.Document) []Object {
 	out := make([]Object, 0, len(documents))
+	errors := 0
 	for _, document := range documents {
+		if errors >= maxErrors {
+			return append(out, Object{diags: diag.List{diag.New(diag.CodeLimit, document.Position(document.Root), "the file has more than %d errors; it is not read any further", maxErrors).
+				WithHint("mend the errors before it, or move the file elsewhere")}})
+		}
 		d.diags = nil
 		object := d.object(document)
 		object.diags = append(d.diags, object.diags...)
+		errors += len(object.diags.Errors())
 		out = append(out, object)
 	}
 	return out
 }
+
+// Errors returns how many errors the object has.
+func (o *Object) Errors() int { return len(o.diags.Errors()) }
 
 func (d *Decoder) object(document source.Document) Object {
 	if document.Root.Kind != yaml.MappingNode {

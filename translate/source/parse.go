@@ -34,17 +34,44 @@ func Parse(files []File) ([]Document, diag.List) {
 // memory: 20,000 policies are twice those of a large installation.
 const maxDocuments = 20_000
 
+// maxErrors bounds the findings about the text of a file.
+const maxErrors = 1000
+
+// maxValues bounds the values in a file. A value of two bytes takes a hundred times that once it
+// is parsed; a policy has one in some ten bytes, so that a file of policies as large as is read by
+// default has fewer than these.
+const maxValues = 1_500_000
+
+// values returns at least the number of values that a text can have: behind each there is a
+// comma, a colon or the end of a line, or it opens a list or a mapping.
+func values(content []byte) int {
+	n := 1
+	for _, mark := range []string{",", ":", "\n", "[", "{"} {
+		n += bytes.Count(content, []byte(mark))
+	}
+	return n
+}
+
 func parseFile(f File) ([]Document, diag.List) {
 	content := bytes.TrimPrefix(f.Content, []byte("\xef\xbb\xbf"))
 	if d, ok := notText(f.Path, content); ok {
 		return nil, diag.List{d}
 	}
+	if values(content) > maxValues {
+		return nil, diag.List{diag.New(diag.CodeLimit, diag.Position{File: f.Path, Line: 1}, "the file may hold more than %d values", maxValues).
+			WithHint("split it into several files")}
+	}
 	var documents []Document
 	var diags diag.List
-	for _, p := range split(string(content)) {
-		if len(documents)+len(diags) >= maxDocuments {
-			return nil, append(diags, diag.New(diag.CodeLimit, diag.Position{File: f.Path, Line: p.offset + 1}, "the file has more than %d documents", maxDocuments).
-				WithHint("split it into several files"))
+	parts := split(string(content))
+	if len(parts) > maxDocuments {
+		return nil, diag.List{diag.New(diag.CodeLimit, diag.Position{File: f.Path, Line: parts[maxDocuments].offset + 1}, "the file has more than %d documents", maxDocuments).
+			WithHint("split it into several files")}
+	}
+	for _, p := range parts {
+		if len(diags) > maxErrors {
+			return documents, append(diags, diag.New(diag.CodeLimit, diag.Position{File: f.Path, Line: p.offset + 1}, "the file has more than %d errors; it is not read any further", maxErrors).
+				WithHint("mend the errors before it, or move the file elsewhere"))
 		}
 		d, found := p.parse(f.Path)
 		diags = append(diags, found...)

@@ -170,12 +170,33 @@ func TestTooManyDocuments(t *testing.T) {
 	}{
 		"as many as are read": {strings.Repeat("---\na: 1\n", 20_000), 0},
 		"one more":            {strings.Repeat("---\na: 1\n", 20_001), 1},
-		"broken ones":         {strings.Repeat("---\na: [\n", 20_001), 20_001},
+		"broken ones":         {strings.Repeat("---\na: [\n", 1_100), 1_002},
 	} {
 		t.Run(name, func(t *testing.T) {
 			documents, found := source.Parse([]source.File{{Path: "a.yaml", Content: []byte(c.text)}})
 			if len(found) != c.want || c.want > 0 && (len(documents) > 0 || found[len(found)-1].Code != diag.CodeLimit) {
 				t.Errorf("%d documents and %d findings, want %d, the last of %s", len(documents), len(found), c.want, diag.CodeLimit)
+			}
+		})
+	}
+}
+
+// TestTooManyValues holds that a text which would take a hundred times its size is not parsed.
+func TestTooManyValues(t *testing.T) {
+	for name, c := range map[string]struct {
+		text string
+		code diag.Code
+	}{
+		"few":             {"a: [" + strings.Repeat("1,", 1000) + "]", ""},
+		"a long list":     {"a: [" + strings.Repeat("1,", 1_500_000) + "]", diag.CodeLimit},
+		"nested lists":    {"a: " + strings.Repeat("[", 1_500_001), diag.CodeLimit},
+		"a long block":    {strings.Repeat("- 1\n", 1_500_001), diag.CodeLimit},
+		"a large mapping": {"{" + strings.Repeat("a: 1, ", 800_000) + "}", diag.CodeLimit},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, found := source.Parse([]source.File{{Path: "a.yaml", Content: []byte(c.text)}})
+			if got := found.HasErrors(); got != (c.code != "") || got && found[0].Code != c.code {
+				t.Errorf("findings %v, want %q", found, c.code)
 			}
 		})
 	}
