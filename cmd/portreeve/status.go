@@ -97,7 +97,14 @@ func printStatus(w io.Writer, s admin.Status) error {
 		default:
 			fmt.Fprintf(w, "group %s %v: generation %d (%s)\n", g.Namespace, g.Labels, g.Serving.Seq, g.Serving.Hash)
 		}
-		for _, f := range g.Refused {
+		switch {
+		case g.Serving == nil:
+		case g.Enforcing == 0:
+			fmt.Fprintln(w, "    nothing is enforced here")
+		case !g.TokenRequired:
+			fmt.Fprintln(w, "    nothing asks for a token here")
+		}
+		for _, f := range slices.Concat(g.Refused, g.Findings) {
 			if !slices.ContainsFunc(s.Findings, func(told diag.Diagnostic) bool { return told.String() == f.String() }) {
 				fmt.Fprintf(w, "    %s\n", f)
 			}

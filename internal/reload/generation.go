@@ -34,6 +34,8 @@ type Generation struct {
 	served map[string]bool
 	// unreadable are findings about files that could not be read; they refuse it everywhere.
 	unreadable diag.List
+	// flags are what it was read with.
+	flags flags
 }
 
 // newGeneration compiles files. It is faster, and nothing else, where the program before was
@@ -42,8 +44,8 @@ type Generation struct {
 func newGeneration(seq uint64, at time.Time, files []source.File, unreadable diag.List, settings model.Settings, before *translate.Program, served map[string]bool) *Generation {
 	program := before.Recompile(files, settings).At(at, served)
 	return &Generation{
-		Seq: seq, At: at, Hash: hashOf(files, unreadable), files: files, unreadable: unreadable, served: served,
-		Program: program, requests: program.KeyRequests(),
+		Seq: seq, At: at, Hash: hashOf(files, unreadable, flagsOf(settings)), files: files, unreadable: unreadable, served: served,
+		Program: program, requests: program.KeyRequests(), flags: flagsOf(settings),
 	}
 }
 
@@ -102,8 +104,9 @@ func namesOf(sources []model.KeySource, awaited map[model.KeySource]string) []st
 	return out
 }
 
-// hashOf names the content of a generation: equal files give equal hashes everywhere.
-func hashOf(files []source.File, unreadable diag.List) string {
+// hashOf names the content of a generation: equal files, read with equal flags, give equal
+// hashes everywhere.
+func hashOf(files []source.File, unreadable diag.List, read flags) string {
 	h := sha256.New()
 	for _, f := range files {
 		fmt.Fprintf(h, "%d:%s%d:", len(f.Path), f.Path, len(f.Content))
@@ -112,5 +115,6 @@ func hashOf(files []source.File, unreadable diag.List) string {
 	for _, d := range unreadable {
 		fmt.Fprintf(h, "!%s", d)
 	}
+	read.writeTo(h)
 	return hex.EncodeToString(h.Sum(nil))[:16]
 }

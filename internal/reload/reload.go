@@ -15,6 +15,7 @@ import (
 
 	"github.com/portreeve/portreeve/internal/diag"
 	"github.com/portreeve/portreeve/internal/input"
+	"github.com/portreeve/portreeve/translate"
 	"github.com/portreeve/portreeve/translate/model"
 	"github.com/portreeve/portreeve/xds/node"
 	"github.com/portreeve/portreeve/xds/snapshot"
@@ -96,8 +97,12 @@ type Reloader struct {
 type group struct {
 	gateway   model.Gateway
 	connected bool
-	serving   *Generation
-	refused   diag.List
+	// serving is what the group is served or, where it has come and nothing was good for it
+	// yet, what it was served before. Nothing of it is taken away by a slip: see offer.
+	serving *Generation
+	// effect is what the policy in it comes to; nil where it was never published.
+	effect  *translate.Effect
+	refused diag.List
 	// respelled says of which secrets the paths are written in another way; see Reread.
 	respelled map[string]bool
 	// waiting names the sources of keys that keep the latest generation from the group.
@@ -141,7 +146,7 @@ func (r *Reloader) Reload(ctx context.Context, change input.Change) error {
 // compile makes a generation of a reading, or nil where it reads as the latest does. turn is held.
 func (r *Reloader) compile(reading input.Reading) *Generation {
 	now := r.shown.Load()
-	if now.latest != nil && hashOf(reading.Files, reading.Unreadable) == now.latest.Hash {
+	if now.latest != nil && hashOf(reading.Files, reading.Unreadable, flagsOf(r.options.Settings)) == now.latest.Hash {
 		return nil
 	}
 	r.seq++
@@ -163,7 +168,7 @@ func (r *Reloader) take(ctx context.Context, reading input.Reading, made *Genera
 	r.prune()
 	r.show()
 	r.report()
-	r.reportGroups()
+	r.reportGroups(slices.Sorted(maps.Keys(r.groups))...)
 	r.unsaved = true
 	return err
 }
@@ -270,8 +275,9 @@ func (r *Reloader) save() error {
 // not open.
 func (r *Reloader) publish(ctx context.Context, key string, g *group) error {
 	g.refused, g.waiting = nil, nil
+	_, published := r.served.Load(key)
 	for _, generation := range r.kept {
-		resources, refused := generation.resources(g.gateway)
+		resources, refused := generation.offer(g)
 		if len(refused) > 0 {
 			if generation == r.latest {
 				g.refused = refused
@@ -284,11 +290,11 @@ func (r *Reloader) publish(ctx context.Context, key string, g *group) error {
 			}
 			continue
 		}
-		if g.serving == generation {
+		if g.serving == generation && (published || !g.connected) {
 			return nil
 		}
 		if !g.connected {
-			g.serving = generation
+			g.serving, g.effect = generation, nil
 			return nil
 		}
 		s, err := snapshot.New(g.spelled(resources))
@@ -298,7 +304,11 @@ func (r *Reloader) publish(ctx context.Context, key string, g *group) error {
 		if err := r.publisher.Set(ctx, key, s); err != nil {
 			return err
 		}
-		g.serving = generation
+		effect := g.effectOf(generation)
+		if opened(g.effect, effect) {
+			r.options.Logger.Warn("nothing is enforced any more on a group of gateways, as the policy says", "group", key, "generation", generation.Seq, "hash", generation.Hash)
+		}
+		g.serving, g.effect = generation, &effect
 		r.served.Store(key, resources)
 		return nil
 	}
@@ -337,39 +347,6 @@ func (r *Reloader) prune() {
 	r.want()
 }
 
-// report logs a generation once, with every finding.
-func (r *Reloader) report() {
-	findings := r.latest.Findings()
-	log := r.options.Logger.With("generation", r.latest.Seq, "hash", r.latest.Hash)
-	switch {
-	case findings.HasErrors():
-		log.Error("policy refused, the last good one stays where the errors reach", "findings", findings.Lines())
-	case len(findings) > 0:
-		log.Warn("policy compiled with warnings", "findings", findings.Lines())
-	default:
-		log.Info("policy compiled")
-	}
-	if r.latest.waits(r.awaited) {
-		log.Info("policy waits for keys before it is served", "sources", r.latest.waitingNames(r.awaited))
-	}
-	r.options.Metrics.generation(r.latest)
-}
-
-// reportGroups logs what refuses the generation for one group of gateways alone, which is
-// not among its findings: a Secret that is not in their namespace.
-func (r *Reloader) reportGroups() {
-	told := map[string]bool{}
-	for _, f := range r.latest.Findings() {
-		told[f.String()] = true
-	}
-	for key, g := range r.groups {
-		own := slices.DeleteFunc(slices.Clone(g.refused), func(d diag.Diagnostic) bool { return told[d.String()] })
-		if g.connected && len(own) > 0 {
-			r.options.Logger.Error("policy refused for a group of gateways, the last good one stays", "group", key, "findings", own.Lines())
-		}
-	}
-}
-
 // Join implements server.Fleet: a group of gateways has connected.
 func (r *Reloader) Join(n node.Group) {
 	r.join(n)
@@ -383,13 +360,18 @@ func (r *Reloader) join(n node.Group) {
 	defer r.mu.Unlock()
 	defer r.show()
 	g := &group{gateway: n.Gateway, connected: true}
+	if known := r.groups[n.Key]; known != nil {
+		g.serving, g.effect = known.serving, known.effect
+	}
 	r.groups[n.Key] = g
 	r.unsaved = true
 	if err := r.publish(context.Background(), n.Key, g); err != nil {
 		r.options.Logger.Error("cannot serve gateway", "group", n.Key, "error", err)
 	}
+	_, published := r.served.Load(n.Key)
 	switch {
-	case g.serving != nil:
+	case published:
+		r.reportGroups(n.Key)
 	case len(g.waiting) > 0:
 		r.options.Logger.Info("policy for gateway waits for keys, its listeners open then", "group", n.Key, "sources", g.waiting)
 	default:
