@@ -25,6 +25,9 @@ type Effect struct {
 	Findings diag.List
 }
 
+// Enforces reports whether the policy that applies to a gateway enforces anything.
+func (p *Program) Enforces(g model.Gateway) bool { return p.model.Enforces(g) }
+
 // EffectOn returns what the policy that applies to a gateway comes to.
 func (p *Program) EffectOn(g model.Gateway) Effect {
 	effect := p.model.Effect(g)

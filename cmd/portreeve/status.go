@@ -110,6 +110,9 @@ func printStatus(w io.Writer, s admin.Status) error {
 			}
 		}
 	}
+	for _, m := range s.Moved {
+		fmt.Fprintf(w, "gateway %s was in the group %s and is in %s, where nothing is enforced\n", m.Node, m.From, m.To)
+	}
 	for _, k := range s.Keys {
 		printKeys(w, k)
 	}

@@ -88,6 +88,9 @@ type Reloader struct {
 	// unsaved says that the state on disk is not that of kept and groups.
 	unsaved bool
 
+	// nodes has a lock of its own.
+	nodes nodes
+
 	// served maps a group's key to its envoy.Resources. It is apart from mu, so that a
 	// stream can ask what a refusal is about while a reload is being published to it.
 	served sync.Map

@@ -21,6 +21,8 @@ type Status struct {
 	Waiting  []string      `json:"waiting,omitempty"`
 	Findings diag.List     `json:"findings"`
 	Groups   []GroupStatus `json:"groups"`
+	// Moved are gateways that came back in a group on which nothing is enforced.
+	Moved []Moved `json:"moved,omitempty"`
 	// Certificates are those of the Secrets that Gateways name.
 	Certificates []CertificateStatus `json:"certificates"`
 }
@@ -85,6 +87,7 @@ func (r *Reloader) Status() Status {
 	if v.latest == nil {
 		return out
 	}
+	out.Moved = r.moved(v)
 	out.Findings, out.Waiting = v.latest.Findings(), v.latest.waitingNames(v.awaited)
 	for _, g := range v.groups {
 		if !g.connected {

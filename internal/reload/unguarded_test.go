@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/portreeve/portreeve/internal/diag"
@@ -288,5 +290,89 @@ func TestWhatIsFoundForManyGroupsIsToldOnce(t *testing.T) {
 	}
 	if n := len(f.Status().RefusedAlone()); n != 1 {
 		t.Errorf("%d lines", n)
+	}
+}
+
+// TestAGatewayThatComesBackElsewhereIsWarnedOf holds for a gateway whose labels were changed by
+// a slip, and not for others.
+func TestAGatewayThatComesBackElsewhereIsWarnedOf(t *testing.T) {
+	selective := strings.Replace(policy("guard", "/guarded"), "spec: {", "spec: {selector: {matchLabels: {istio: ingressgateway}}, ", 1)
+	typo := node.Of(model.Gateway{Namespace: "istio-system", Labels: map[string]string{"istio": "ingresgateway"}})
+	more := node.Of(model.Gateway{Namespace: "istio-system", Labels: map[string]string{"istio": "ingressgateway", "version": "2"}})
+	type step struct {
+		id   string
+		in   node.Group
+		gone bool
+	}
+	for name, c := range map[string]struct {
+		policy string
+		steps  []step
+		want   []reload.Moved
+		lines  int
+	}{
+		"a slip":             {selective, []step{{"a", group(), false}, {"a", group(), true}, {"a", typo, false}}, []reload.Moved{{Node: "a", From: group().Key, To: typo.Key}}, 1},
+		"before it has gone": {selective, []step{{"a", group(), false}, {"a", typo, false}, {"a", group(), true}}, []reload.Moved{{Node: "a", From: group().Key, To: typo.Key}}, 1},
+		"again and again":    {selective, []step{{"a", group(), false}, {"a", group(), true}, {"a", typo, false}, {"a", typo, false}, {"a", typo, true}}, []reload.Moved{{Node: "a", From: group().Key, To: typo.Key}}, 1},
+		"put right":          {selective, []step{{"a", group(), false}, {"a", group(), true}, {"a", typo, false}, {"a", typo, true}, {"a", more, false}}, nil, 1},
+		"other labels":       {selective, []step{{"a", group(), false}, {"a", group(), true}, {"a", more, false}}, nil, 0},
+		"always there":       {selective, []step{{"a", typo, false}, {"a", typo, true}, {"a", typo, false}}, nil, 0},
+		"another gateway":    {selective, []step{{"a", group(), false}, {"a", group(), true}, {"b", typo, false}}, nil, 0},
+		"one id for two":     {selective, []step{{"a", group(), false}, {"a", typo, false}, {"a", typo, true}, {"a", typo, false}}, nil, 0},
+		"nothing anywhere":   {switchedOff, []step{{"a", group(), false}, {"a", group(), true}, {"a", typo, false}}, nil, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(t, map[string]string{"guard.yaml": c.policy})
+			f.start()
+			streams := map[string]int{}
+			for _, s := range c.steps {
+				if s.gone {
+					f.Disconnected(s.id, s.in.Key)
+					if streams[s.in.Key]--; streams[s.in.Key] == 0 {
+						f.Leave(s.in)
+					}
+					continue
+				}
+				if streams[s.in.Key]++; streams[s.in.Key] == 1 {
+					f.Join(s.in)
+				}
+				f.Connected(s.id, s.in.Key)
+			}
+			if diff := cmp.Diff(c.want, f.Status().Moved, cmpopts.EquateEmpty()); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+			if n := strings.Count(f.log.String(), "a gateway came back in another group"); n != c.lines {
+				t.Errorf("%d lines, want %d:\n%s", n, c.lines, f.log)
+			}
+		})
+	}
+}
+
+// TestTheMemoryOfNodesIsBounded holds that nodes that come once cannot fill it, that the one
+// seen last is remembered, and that a long id is not.
+func TestTheMemoryOfNodesIsBounded(t *testing.T) {
+	selective := strings.Replace(policy("guard", "/guarded"), "spec: {", "spec: {selector: {matchLabels: {istio: ingressgateway}}, ", 1)
+	typo := node.Of(model.Gateway{Namespace: "istio-system", Labels: map[string]string{"istio": "ingresgateway"}})
+	f := newFixture(t, map[string]string{"guard.yaml": selective})
+	f.state = nil
+	f.start()
+	f.Join(group())
+	f.Join(typo)
+	move := func(id string) {
+		f.Connected(id, typo.Key)
+		f.Disconnected(id, typo.Key)
+	}
+	long := strings.Repeat("n", 1025)
+	for _, id := range []string{"first", long, "second"} {
+		f.Connected(id, group().Key)
+		f.Disconnected(id, group().Key)
+	}
+	for i := range 4095 {
+		move("passing-" + strconv.Itoa(i))
+	}
+	for _, id := range []string{"second", "first", long} {
+		f.Connected(id, typo.Key)
+	}
+	if got := f.Status().Moved; len(got) != 1 || got[0].Node != "second" {
+		t.Errorf("moved: %+v, want the second alone", got)
 	}
 }
