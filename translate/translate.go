@@ -56,6 +56,8 @@ func (p *Program) Recompile(files []source.File, settings model.Settings) *Progr
 	settings.Disabled = wizard.Disabled(objects)
 	resources, found := wizard.Expand(objects)
 	diags = append(diags, found...)
+	written := newWritten(objects, decoded)
+	written.secrets, written.mesh, written.meshBroken = settings.Secrets, mesh, missing.HasErrors()
 	m, found := model.Build(resources, settings)
 	diags = append(diags, found...)
 	if missing.HasErrors() {
@@ -67,7 +69,7 @@ func (p *Program) Recompile(files []source.File, settings model.Settings) *Progr
 		// What a DestinationRule lacks the mesh has.
 		diags = slices.DeleteFunc(diags, func(d diag.Diagnostic) bool { return d.Code == diag.CodeLocality })
 	}
-	return &Program{Diags: diags.Sorted(), Resources: resources, model: m, decoded: decoded, written: newWritten(objects, decoded)}
+	return &Program{Diags: diags.Sorted(), Resources: resources, model: m, decoded: decoded, written: written}
 }
 
 // For returns the configuration of a gateway, and the errors that refuse it. When there

@@ -11,7 +11,11 @@ import (
 // written is what the files say, object by object, before any of it is expanded.
 type written struct {
 	objects []resource.Resource
+	secrets []*resource.Secret
 	decoded decoded
+	// mesh is what its file says; meshBroken that it cannot be read or is missing.
+	mesh       *resource.Mesh
+	meshBroken bool
 	// What is found by what is worked out once, when it is first asked for.
 	byKey    func() map[resource.Key]*resource.Resource
 	byRoot   func() map[*yaml.Node]*resource.Resource
@@ -20,7 +24,7 @@ type written struct {
 }
 
 func newWritten(objects []resource.Resource, d decoded) *written {
-	w := &written{objects: objects, decoded: d, unusable: sync.OnceValue(d.refused)}
+	w := &written{objects: objects, decoded: d, mesh: resource.DefaultMesh(), unusable: sync.OnceValue(d.refused)}
 	w.byKey = sync.OnceValue(func() map[resource.Key]*resource.Resource {
 		return indexed(objects, func(r *resource.Resource) resource.Key { return r.Key })
 	})

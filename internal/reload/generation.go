@@ -36,6 +36,8 @@ type Generation struct {
 	unreadable diag.List
 	// flags are what it was read with.
 	flags flags
+	// changes are what it has in place of the generation before it.
+	changes translate.Changes
 }
 
 // newGeneration compiles files. It is faster, and nothing else, where the program before was

@@ -66,6 +66,9 @@ type Reloader struct {
 
 	// turn is held by who makes a generation or gives the generations other keys.
 	turn sync.Mutex
+	// inventory is what was written when it was last read, here or by an earlier process. It
+	// is guarded by turn.
+	inventory *translate.Inventory
 	// saving is held by who writes the state.
 	saving sync.Mutex
 	// shown is the state after the last change of it.
@@ -122,6 +125,9 @@ func New(o Options) (*Reloader, error) {
 			return nil, fmt.Errorf("load state: %w", err)
 		}
 		r.kept = kept
+		for _, g := range slices.Backward(kept) {
+			r.inventory, _ = r.inventory.Next(g.Program, nil)
+		}
 		r.turnKeys()
 		for _, g := range gateways {
 			r.groups[node.Of(g).Key] = &group{gateway: g, serving: lastGood(kept, g)}
@@ -153,7 +159,9 @@ func (r *Reloader) compile(reading input.Reading) *Generation {
 		return nil
 	}
 	r.seq++
-	return newGeneration(r.seq, r.options.Now(), reading.Files, reading.Unreadable, r.options.Settings, now.before(), now.servedCertificates())
+	made := newGeneration(r.seq, r.options.Now(), reading.Files, reading.Unreadable, r.options.Settings, now.before(), now.servedCertificates())
+	r.inventory, made.changes = r.inventory.Next(made.Program, made.unreadable)
+	return made
 }
 
 // take makes a generation the latest and publishes it. turn is held.

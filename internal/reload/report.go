@@ -7,12 +7,20 @@ import (
 	"sync"
 
 	"github.com/portreeve/portreeve/internal/diag"
+	"github.com/portreeve/portreeve/translate"
 )
 
 // report logs a generation once, with every finding.
 func (r *Reloader) report() {
-	findings := r.latest.Findings()
+	findings, changes := r.latest.Findings(), r.latest.changes
 	log := r.options.Logger.With("generation", r.latest.Seq, "hash", r.latest.Hash)
+	if changes.Removed.Total > 0 {
+		log.Warn("objects are not written any more", "count", changes.Removed.Total, "objects", lines(changes.Removed))
+	}
+	log = log.With("added", changes.Added.Total, "changed", changes.Changed.Total, "removed", changes.Removed.Total, "unread", changes.Unread.Total)
+	if named := slices.Concat(lines(changes.Added), lines(changes.Changed)); len(named) > 0 {
+		log = log.With("objects", named)
+	}
 	switch {
 	case findings.HasErrors():
 		log.Error("policy refused, the last good one stays where the errors reach", "findings", findings.Lines())
@@ -25,6 +33,15 @@ func (r *Reloader) report() {
 		log.Info("policy waits for keys before it is served", "sources", r.latest.waitingNames(r.awaited))
 	}
 	r.options.Metrics.generation(r.latest, append(findings, r.ofGroups()...).Sorted())
+}
+
+// lines are the objects that are named, each with its place.
+func lines(o translate.Objects) []string {
+	var out []string
+	for _, named := range o.Named {
+		out = append(out, named.Pos.String()+": "+named.Object)
+	}
+	return out
 }
 
 // ofGroups returns what was found for the groups that are connected.

@@ -16,6 +16,8 @@ type Status struct {
 	// be it the latest or not.
 	Ready  bool     `json:"ready"`
 	Latest *Reading `json:"latest"`
+	// Changes are the objects that the latest has in place of what was read before it.
+	Changes translate.Changes `json:"changes"`
 	// Waiting names the sources of keys that the latest waits for before gateways that need
 	// them are served it. It waits for none for longer than fetching them may take.
 	Waiting  []string      `json:"waiting,omitempty"`
@@ -87,7 +89,7 @@ func (r *Reloader) Status() Status {
 	if v.latest == nil {
 		return out
 	}
-	out.Moved = r.moved(v)
+	out.Moved, out.Changes = r.moved(v), v.latest.changes
 	out.Findings, out.Waiting = v.latest.Findings(), v.latest.waitingNames(v.awaited)
 	for _, g := range v.groups {
 		if !g.connected {
