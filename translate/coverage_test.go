@@ -31,6 +31,7 @@ func TestEveryCodeHasACase(t *testing.T) {
 		diag.CodeHeld:       "internal/input: TestAFileThatCannotBeRead",
 		diag.CodeComplement: "translate/wizard: the complement of too many rules",
 		diag.CodePathForm:   "translate/model: TestPathNormalization",
+		diag.CodeUnguarded:  "TestAGatewayIsNotLeftWithoutPolicy",
 	}
 	shown := all(t, "testdata/*/want.diag") + all(t, "resource/testdata/*.diag")
 	for _, info := range diag.Codes() {

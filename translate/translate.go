@@ -27,6 +27,7 @@ type Program struct {
 	Resources []resource.Resource
 	model     *model.Model
 	decoded   decoded
+	written   *written
 }
 
 // Compile compiles the files. It never fails: mistakes are findings in Program.Diags, and
@@ -49,12 +50,15 @@ func (p *Program) Recompile(files []source.File, settings model.Settings) *Progr
 	settings.Mesh = mesh
 	inFiles, files := resource.SecretsIn(files, settings.SecretsDirs)
 	decoded := p.decoded.again(files, resource.Options{Ignored: settings.Ignored})
-	written, diags := decoded.join()
+	objects, diags := decoded.join()
 	diags = append(diags, missing...)
 	settings.Refused = decoded.refused()
 	settings.Secrets = slices.Concat(decoded.secrets(), inFiles)
-	resources, found := wizard.Expand(written)
+	settings.Disabled = wizard.Disabled(objects)
+	resources, found := wizard.Expand(objects)
 	diags = append(diags, found...)
+	written := newWritten(objects, decoded)
+	written.secrets, written.mesh, written.meshBroken = settings.Secrets, mesh, missing.HasErrors()
 	m, found := model.Build(resources, settings)
 	diags = append(diags, found...)
 	if missing.HasErrors() {
@@ -66,7 +70,7 @@ func (p *Program) Recompile(files []source.File, settings model.Settings) *Progr
 		// What a DestinationRule lacks the mesh has.
 		diags = slices.DeleteFunc(diags, func(d diag.Diagnostic) bool { return d.Code == diag.CodeLocality })
 	}
-	return &Program{Diags: diags.Sorted(), Resources: resources, model: m, decoded: decoded}
+	return &Program{Diags: diags.Sorted(), Resources: resources, model: m, decoded: decoded, written: written}
 }
 
 // For returns the configuration of a gateway, and the errors that refuse it. When there

@@ -23,6 +23,7 @@ type load struct {
 	lost      []error
 	late      int // let through later than a second after it was forbidden
 	requests  int
+	mark      int // requests when more was called first
 }
 
 // startLoad asks for /guarded.

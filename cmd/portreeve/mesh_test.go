@@ -321,7 +321,13 @@ func TestAnEditOfTheMeshConfigurationReachesTheGateway(t *testing.T) {
 			t.Errorf("with the mesh configuration %q /admin got %d", broken, status)
 		}
 	}
+	// Another root namespace takes all policy away, which has to be meant.
 	replace(t, mesh, "rootNamespace: other\n")
+	eventually(t, "the group is kept from it", func() bool { _, kept := unguarded(t, s.plane); return kept })
+	if status, _ := raw(t, s.address, "", "/admin"); status != http.StatusForbidden {
+		t.Errorf("with a root namespace without policy /admin got %d", status)
+	}
+	write(t, filepath.Join(s.dir, "open.yaml"), strings.Replace(everythingPasses, "istio-system", "other", 1))
 	becomes("/admin", http.StatusOK)
 	replace(t, mesh, "rootNamespace: platform\npathNormalization: {normalization: NONE}\n")
 	becomes("/admin", http.StatusForbidden)

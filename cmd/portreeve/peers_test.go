@@ -30,6 +30,8 @@ func TestARemovedLineTakesEffect(t *testing.T) {
 	if got := ask(t, s.address, "/one").Status; got != 403 {
 		t.Errorf("/one: %d, want 403 by the line that stayed", got)
 	}
+	// With the last line everything shall pass, which is said.
+	write(t, filepath.Join(s.dir, "open.yaml"), everythingPasses)
 	must(t, os.Remove(s.policy))
 	s.enforced(t, "/one", 200)
 }

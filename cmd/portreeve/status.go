@@ -14,6 +14,7 @@ import (
 	"github.com/portreeve/portreeve/internal/admin"
 	"github.com/portreeve/portreeve/internal/diag"
 	"github.com/portreeve/portreeve/internal/jwks"
+	"github.com/portreeve/portreeve/translate"
 	"github.com/portreeve/portreeve/xds/ack"
 )
 
@@ -83,6 +84,7 @@ func printStatus(w io.Writer, s admin.Status) error {
 	if s.Latest != nil {
 		fmt.Fprintf(w, "%s, generation %d (%s) of %s\n", ready, s.Latest.Seq, s.Latest.Hash, s.Latest.At.Format(time.RFC3339))
 	}
+	printChanges(w, s.Changes)
 	printFindings(w, s.Findings)
 	for _, g := range s.Groups {
 		switch {
@@ -97,11 +99,21 @@ func printStatus(w io.Writer, s admin.Status) error {
 		default:
 			fmt.Fprintf(w, "group %s %v: generation %d (%s)\n", g.Namespace, g.Labels, g.Serving.Seq, g.Serving.Hash)
 		}
-		for _, f := range g.Refused {
+		switch {
+		case g.Serving == nil:
+		case g.Enforcing == 0:
+			fmt.Fprintln(w, "    nothing is enforced here")
+		case !g.TokenRequired:
+			fmt.Fprintln(w, "    nothing asks for a token here")
+		}
+		for _, f := range slices.Concat(g.Refused, g.Findings) {
 			if !slices.ContainsFunc(s.Findings, func(told diag.Diagnostic) bool { return told.String() == f.String() }) {
 				fmt.Fprintf(w, "    %s\n", f)
 			}
 		}
+	}
+	for _, m := range s.Moved {
+		fmt.Fprintf(w, "gateway %s was in the group %s and is in %s, where nothing is enforced\n", m.Node, m.From, m.To)
 	}
 	for _, k := range s.Keys {
 		printKeys(w, k)
@@ -113,6 +125,22 @@ func printStatus(w io.Writer, s admin.Status) error {
 		printGateway(w, g)
 	}
 	return nil
+}
+
+// printChanges says what the latest generation has in place of the one before.
+func printChanges(w io.Writer, c translate.Changes) {
+	for _, kind := range []struct {
+		what string
+		of   translate.Objects
+	}{{"added", c.Added}, {"changed", c.Changed}, {"removed", c.Removed}, {"cannot tell whether removed", c.Unread}} {
+		if kind.of.Total == 0 {
+			continue
+		}
+		fmt.Fprintf(w, "%s: %d\n", kind.what, kind.of.Total)
+		for _, object := range kind.of.Named {
+			fmt.Fprintf(w, "    %s: %s\n", object.Pos, object.Object)
+		}
+	}
 }
 
 // printCertificate says how long a certificate is still good.

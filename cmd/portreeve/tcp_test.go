@@ -232,13 +232,17 @@ func TestConnectionPolicy(t *testing.T) {
 		"one rule for connections is enough":     {"ALLOW", `[{to: [{operation: {paths: [/a]}}]}, {from: [{source: {ipBlocks: [127.0.0.1]}}]}]`, true},
 		"audit decides nothing":                  {"AUDIT", `[{to: [{operation: {paths: [/a]}}]}]`, true},
 	} {
-		want, other := "", ruled("AUDIT", "[{}]")
+		want, other := "", ruled("ALLOW", "[{}]")
 		if c.allowed {
 			want, other = "plain hello", ruled("ALLOW", "[]")
 		}
 		replace(t, s.policy, other)
 		eventually(t, name+": the policy before is enforced", func() bool { return connect(t, s.tcp) != want })
-		replace(t, s.policy, ruled(c.action, c.rules))
+		policy := ruled(c.action, c.rules)
+		if c.action == "AUDIT" { // that it enforces nothing has to be meant
+			policy += "---\n" + everythingPasses
+		}
+		replace(t, s.policy, policy)
 		eventually(t, name, func() bool { return connect(t, s.tcp) == want })
 	}
 	if diff := cmp.Diff(before, s.listeners(t)); diff != "" {

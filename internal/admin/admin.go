@@ -78,6 +78,9 @@ func ready(w http.ResponseWriter, s reload.Status) {
 	for _, f := range s.Findings.Errors() {
 		fmt.Fprintln(w, f)
 	}
+	for _, line := range s.RefusedAlone() {
+		fmt.Fprintln(w, line)
+	}
 }
 
 // groupConfig is what one group of gateways is served.

@@ -107,7 +107,7 @@ func New(o Options) (*App, error) {
 	if a.acks, err = ack.New(ack.Options{Clock: time.Now, Registerer: a.registry, Observe: a.observe}); err != nil {
 		return nil, err
 	}
-	a.registry.MustRegister(a.reloader.CertificateMetrics())
+	a.registry.MustRegister(a.reloader.CertificateMetrics(), a.reloader.GroupMetrics())
 	a.xds = server.New(server.Options{Fleet: a.reloader, Acks: a.acks, Logger: o.Logger})
 	a.reloader.PublishTo(a.xds)
 	var single []string

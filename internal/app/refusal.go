@@ -12,6 +12,13 @@ import (
 // observe logs what a gateway refused, down to the policy lines that the refused resource
 // comes from. What a gateway says again of a file that was tried again is not told again.
 func (a *App) observe(e ack.Event) {
+	switch e.Kind {
+	case ack.Connected:
+		a.reloader.Connected(e.Peer.Node, e.Peer.Group)
+	case ack.Disconnected:
+		a.reloader.Disconnected(e.Peer.Node, e.Peer.Group)
+	default:
+	}
 	if again := a.refused.note(e); again || e.Kind != ack.ResponseRefused {
 		return
 	}

@@ -159,6 +159,7 @@ const (
 	CodeCertificateEvaded  Code = "PR0960"
 	CodeRuleScopes         Code = "PR0961"
 	CodeSocketAddress      Code = "PR0962"
+	CodeUnguarded          Code = "PR0970"
 	CodeMesh               Code = "PR1001"
 	CodeMeshName           Code = "PR1002"
 	CodeMeshService        Code = "PR1003"

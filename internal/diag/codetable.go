@@ -166,6 +166,7 @@ func Codes() []Info { //nolint:funlen // one table
 		{CodeCertificateEvaded, Warning, "A host that a server demands a client certificate for is answered for by a server of another port without one.", "httpsRedirect, other hosts on the other server, or a VirtualService for each."},
 		{CodeRuleScopes, Warning, "Two DestinationRules of a namespace for one host have different exportTo; a gateway that sees both takes nothing of the one whose exportTo came up first.", "The same exportTo in both, or namespaces that do not overlap."},
 		{CodeSocketAddress, Warning, "A policy that refuses by addresses or ports applies to a server on a unix socket, whose clients have none; it refuses nobody there.", "Other fields, or a policy for other workloads."},
+		{CodeUnguarded, Error, "Something is enforced on gateways that are connected, or were, and nothing would be by the new policy. Only the server finds it.", "The policy put right; or, where everything may pass, an AuthorizationPolicy with action: ALLOW and rules: [{}], or a JWTPolicy with enabled: false."},
 		{CodeMesh, Error, "The mesh configuration is not one bare MeshConfig.", "The fields of MeshConfig at the top level of one document."},
 		{CodeMeshName, Error, "A namespace, trust domain or provider name of the mesh configuration is not valid, or two providers have one name.", "Lower-case letters, digits and -, each provider name once."},
 		{CodeMeshService, Error, "The service of an extension provider is not valid.", "host or namespace/host."},

@@ -43,6 +43,10 @@ type Generation struct {
 	lossFindings diag.List
 	// mounts are the directories with files that were mounts of their own.
 	mounts []string
+	// flags are what it was read with.
+	flags flags
+	// changes are what it has in place of the generation before it.
+	changes translate.Changes
 }
 
 // newGeneration compiles what was read. It is faster, and nothing else, where the program before
@@ -51,8 +55,8 @@ type Generation struct {
 func newGeneration(seq uint64, at time.Time, reading input.Reading, settings model.Settings, before *translate.Program, served map[string]bool) *Generation {
 	program := before.Recompile(reading.Files, settings).At(at, served)
 	g := &Generation{
-		Seq: seq, At: at, Hash: hashOf(reading), files: reading.Files, unreadable: reading.Unreadable, mounts: reading.Mounts, served: served,
-		Program: program, requests: program.KeyRequests(),
+		Seq: seq, At: at, Hash: hashOf(reading, flagsOf(settings)), files: reading.Files, unreadable: reading.Unreadable, mounts: reading.Mounts, served: served,
+		Program: program, requests: program.KeyRequests(), flags: flagsOf(settings),
 	}
 	for _, l := range reading.Lost {
 		g.lost = append(g.lost, l.Dir)
@@ -118,8 +122,9 @@ func namesOf(sources []model.KeySource, awaited map[model.KeySource]string) []st
 	return out
 }
 
-// hashOf names the content of a generation: equal files give equal hashes everywhere.
-func hashOf(reading input.Reading) string {
+// hashOf names the content of a generation: equal files, read with equal flags, give equal
+// hashes everywhere.
+func hashOf(reading input.Reading, read flags) string {
 	h := sha256.New()
 	for _, f := range reading.Files {
 		fmt.Fprintf(h, "%d:%s%d:", len(f.Path), f.Path, len(f.Content))
@@ -131,5 +136,6 @@ func hashOf(reading input.Reading) string {
 	for _, l := range reading.Lost {
 		fmt.Fprintf(h, "!%s", l.Finding)
 	}
+	read.writeTo(h)
 	return hex.EncodeToString(h.Sum(nil))[:16]
 }

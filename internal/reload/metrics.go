@@ -2,6 +2,8 @@ package reload
 
 import (
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/portreeve/portreeve/internal/diag"
 )
 
 // Metrics counts generations.
@@ -17,7 +19,7 @@ type Metrics struct {
 func NewMetrics(r prometheus.Registerer) *Metrics {
 	m := &Metrics{
 		generations: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "portreeve_generations_total", Help: "Policy generations by result."}, []string{"result"}),
-		successful:  prometheus.NewGauge(prometheus.GaugeOpts{Name: "portreeve_config_last_reload_successful", Help: "Whether the latest generation has no error."}),
+		successful:  prometheus.NewGauge(prometheus.GaugeOpts{Name: "portreeve_config_last_reload_successful", Help: "Whether the latest generation had no error when it was read, for all gateways and for those that were connected."}),
 		successTime: prometheus.NewGauge(prometheus.GaugeOpts{Name: "portreeve_config_last_reload_success_timestamp_seconds", Help: "When the last generation without an error was read."}),
 		findings:    prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "portreeve_findings", Help: "Findings of the latest generation."}, []string{"severity"}),
 		unread:      prometheus.NewGauge(prometheus.GaugeOpts{Name: "portreeve_files_held", Help: "Files and directories that cannot be read at this moment and keep what they last held."}),
@@ -26,8 +28,8 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 	return m
 }
 
-func (m *Metrics) generation(g *Generation) {
-	findings := g.Findings()
+// generation counts a generation with what is found about it, for all gateways and for some.
+func (m *Metrics) generation(g *Generation, findings diag.List) {
 	bad := len(findings.Errors())
 	m.findings.WithLabelValues("error").Set(float64(bad))
 	m.findings.WithLabelValues("warning").Set(float64(len(findings) - bad))

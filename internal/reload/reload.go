@@ -15,6 +15,7 @@ import (
 
 	"github.com/portreeve/portreeve/internal/diag"
 	"github.com/portreeve/portreeve/internal/input"
+	"github.com/portreeve/portreeve/translate"
 	"github.com/portreeve/portreeve/translate/model"
 	"github.com/portreeve/portreeve/xds/node"
 	"github.com/portreeve/portreeve/xds/snapshot"
@@ -65,6 +66,9 @@ type Reloader struct {
 
 	// turn is held by who makes a generation or gives the generations other keys.
 	turn sync.Mutex
+	// inventory is what was written when it was last read, here or by an earlier process. It
+	// is guarded by turn.
+	inventory *translate.Inventory
 	// saving is held by who writes the state.
 	saving sync.Mutex
 	// shown is the state after the last change of it.
@@ -88,6 +92,9 @@ type Reloader struct {
 	// unsaved says that the state on disk is not that of kept and groups.
 	unsaved bool
 
+	// nodes has a lock of its own.
+	nodes nodes
+
 	// served maps a group's key to its envoy.Resources. It is apart from mu, so that a
 	// stream can ask what a refusal is about while a reload is being published to it.
 	served sync.Map
@@ -97,8 +104,12 @@ type Reloader struct {
 type group struct {
 	gateway   model.Gateway
 	connected bool
-	serving   *Generation
-	refused   diag.List
+	// serving is what the group is served or, where it has come and nothing was good for it
+	// yet, what it was served before. Nothing of it is taken away by a slip: see offer.
+	serving *Generation
+	// effect is what the policy in it comes to; nil where it was never published.
+	effect  *translate.Effect
+	refused diag.List
 	// respelled says of which secrets the paths are written in another way; see Reread.
 	respelled map[string]bool
 	// waiting names the sources of keys that keep the latest generation from the group.
@@ -115,6 +126,9 @@ func New(o Options) (*Reloader, error) {
 			return nil, fmt.Errorf("load state: %w", err)
 		}
 		r.kept = kept
+		for _, g := range slices.Backward(kept) {
+			r.inventory, _ = r.inventory.Next(g.Program, nil)
+		}
 		r.turnKeys()
 		for _, g := range gateways {
 			r.groups[node.Of(g).Key] = &group{gateway: g, serving: lastGood(kept, g)}
@@ -142,11 +156,13 @@ func (r *Reloader) Reload(ctx context.Context, change input.Change) error {
 // compile makes a generation of a reading, or nil where it reads as the latest does. turn is held.
 func (r *Reloader) compile(reading input.Reading) *Generation {
 	now := r.shown.Load()
-	if now.latest != nil && hashOf(reading) == now.latest.Hash {
+	if now.latest != nil && hashOf(reading, flagsOf(r.options.Settings)) == now.latest.Hash {
 		return nil
 	}
 	r.seq++
-	return newGeneration(r.seq, r.options.Now(), reading, r.options.Settings, now.before(), now.servedCertificates())
+	made := newGeneration(r.seq, r.options.Now(), reading, r.options.Settings, now.before(), now.servedCertificates())
+	r.inventory, made.changes = r.inventory.Next(made.Program, made.unreadable)
+	return made
 }
 
 // take makes a generation the latest and publishes it. turn is held.
@@ -165,7 +181,7 @@ func (r *Reloader) take(ctx context.Context, reading input.Reading, made *Genera
 	r.prune()
 	r.show()
 	r.report()
-	r.reportGroups()
+	r.reportGroups(slices.Sorted(maps.Keys(r.groups))...)
 	r.unsaved = true
 	return err
 }
@@ -287,9 +303,9 @@ func (r *Reloader) save() error {
 // not open.
 func (r *Reloader) publish(ctx context.Context, key string, g *group) error {
 	g.refused, g.waiting = nil, nil
+	_, published := r.served.Load(key)
 	for _, generation := range r.kept {
-		resources, refused := generation.resources(g.gateway)
-		refused = append(r.loss(generation, g.gateway), refused...)
+		resources, refused := r.offer(generation, g)
 		if len(refused) > 0 {
 			if generation == r.latest {
 				g.refused = refused
@@ -302,11 +318,11 @@ func (r *Reloader) publish(ctx context.Context, key string, g *group) error {
 			}
 			continue
 		}
-		if g.serving == generation {
+		if g.serving == generation && (published || !g.connected) {
 			return nil
 		}
 		if !g.connected {
-			g.serving = generation
+			g.serving, g.effect = generation, nil
 			return nil
 		}
 		s, err := snapshot.New(g.spelled(resources))
@@ -316,7 +332,11 @@ func (r *Reloader) publish(ctx context.Context, key string, g *group) error {
 		if err := r.publisher.Set(ctx, key, s); err != nil {
 			return err
 		}
-		g.serving = generation
+		effect := g.effectOf(generation)
+		if opened(g.effect, effect) {
+			r.options.Logger.Warn("nothing is enforced any more on a group of gateways, as the policy says", "group", key, "generation", generation.Seq, "hash", generation.Hash)
+		}
+		g.serving, g.effect = generation, &effect
 		r.served.Store(key, resources)
 		return nil
 	}
@@ -355,42 +375,6 @@ func (r *Reloader) prune() {
 	r.want()
 }
 
-// maxTold bounds the findings in a line of the log.
-const maxTold = 100
-
-// report logs a generation once, with every finding.
-func (r *Reloader) report() {
-	findings := r.latest.Findings()
-	log := r.options.Logger.With("generation", r.latest.Seq, "hash", r.latest.Hash)
-	switch {
-	case findings.HasErrors():
-		log.Error("policy refused, the last good one stays where the errors reach", "findings", findings.Brief(maxTold))
-	case len(findings) > 0:
-		log.Warn("policy compiled with warnings", "findings", findings.Brief(maxTold))
-	default:
-		log.Info("policy compiled")
-	}
-	if r.latest.waits(r.awaited) {
-		log.Info("policy waits for keys before it is served", "sources", r.latest.waitingNames(r.awaited))
-	}
-	r.options.Metrics.generation(r.latest)
-}
-
-// reportGroups logs what refuses the generation for one group of gateways alone, which is
-// not among its findings: a Secret that is not in their namespace.
-func (r *Reloader) reportGroups() {
-	told := map[string]bool{}
-	for _, f := range r.latest.Findings() {
-		told[f.String()] = true
-	}
-	for key, g := range r.groups {
-		own := slices.DeleteFunc(slices.Clone(g.refused), func(d diag.Diagnostic) bool { return told[d.String()] })
-		if g.connected && len(own) > 0 {
-			r.options.Logger.Error("policy refused for a group of gateways, the last good one stays", "group", key, "findings", own.Brief(maxTold))
-		}
-	}
-}
-
 // Join implements server.Fleet: a group of gateways has connected.
 func (r *Reloader) Join(n node.Group) {
 	r.join(n)
@@ -404,13 +388,18 @@ func (r *Reloader) join(n node.Group) {
 	defer r.mu.Unlock()
 	defer r.show()
 	g := &group{gateway: n.Gateway, connected: true}
+	if known := r.groups[n.Key]; known != nil {
+		g.serving, g.effect = known.serving, known.effect
+	}
 	r.groups[n.Key] = g
 	r.unsaved = true
 	if err := r.publish(context.Background(), n.Key, g); err != nil {
 		r.options.Logger.Error("cannot serve gateway", "group", n.Key, "error", err)
 	}
+	_, published := r.served.Load(n.Key)
 	switch {
-	case g.serving != nil:
+	case published:
+		r.reportGroups(n.Key)
 	case len(g.waiting) > 0:
 		r.options.Logger.Info("policy for gateway waits for keys, its listeners open then", "group", n.Key, "sources", g.waiting)
 	default:

@@ -33,6 +33,8 @@ type storedGeneration struct {
 	Files []source.File `json:"files"`
 	// Served are the fingerprints of certificates that count although they have expired.
 	Served []string `json:"served,omitempty"`
+	// Flags are what it was read with; nil where an older version kept it.
+	Flags *flags `json:"flags,omitempty"`
 }
 
 // OpenState uses a directory, which is made where it is missing. It is readable by its
@@ -68,7 +70,7 @@ func (s *State) load(settings model.Settings) ([]*Generation, []model.Gateway, e
 		for _, fingerprint := range g.Served {
 			served[fingerprint] = true
 		}
-		out = append(out, newGeneration(0, g.At, input.Reading{Files: g.Files}, settings, before, served))
+		out = append(out, newGeneration(0, g.At, input.Reading{Files: g.Files}, g.Flags.in(settings), before, served))
 	}
 	return out, in.Gateways, nil
 }
@@ -82,7 +84,7 @@ func storedOf(kept []*Generation, groups map[string]*group) stored {
 	}
 	for _, g := range kept {
 		if len(g.unreadable) == 0 {
-			out.Generations = append(out.Generations, storedGeneration{At: g.At, Files: g.files, Served: slices.Sorted(maps.Keys(g.served))})
+			out.Generations = append(out.Generations, storedGeneration{At: g.At, Files: g.files, Served: slices.Sorted(maps.Keys(g.served)), Flags: &g.flags})
 		}
 	}
 	return out
@@ -120,15 +122,4 @@ func writeSynced(path string, content []byte) (err error) {
 		return err
 	}
 	return f.Sync()
-}
-
-// lastGood returns the newest generation that is not refused for a gateway, which an earlier
-// process served it, or nil.
-func lastGood(kept []*Generation, gateway model.Gateway) *Generation {
-	for _, g := range kept {
-		if len(g.Program.Refusals(gateway)) == 0 {
-			return g
-		}
-	}
-	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/portreeve/portreeve/internal/diag"
+	"github.com/portreeve/portreeve/translate"
 	"github.com/portreeve/portreeve/translate/envoy"
 )
 
@@ -15,6 +16,8 @@ type Status struct {
 	// be it the latest or not, and that every file could be read or has gone.
 	Ready  bool     `json:"ready"`
 	Latest *Reading `json:"latest"`
+	// Changes are the objects that the latest has in place of what was read before it.
+	Changes translate.Changes `json:"changes"`
 	// Waiting names the sources of keys that the latest waits for before gateways that need
 	// them are served it. It waits for none for longer than fetching them may take.
 	Waiting []string `json:"waiting,omitempty"`
@@ -22,6 +25,8 @@ type Status struct {
 	// this moment and keep what they last held.
 	Findings diag.List     `json:"findings"`
 	Groups   []GroupStatus `json:"groups"`
+	// Moved are gateways that came back in a group on which nothing is enforced.
+	Moved []Moved `json:"moved,omitempty"`
 	// Certificates are those of the Secrets that Gateways name.
 	Certificates []CertificateStatus `json:"certificates"`
 }
@@ -41,6 +46,14 @@ type GroupStatus struct {
 	Serving *Reading `json:"serving"`
 	// Refused are the errors that keep the latest generation from the group.
 	Refused diag.List `json:"refused"`
+	// Enforcing is how many objects that are written enforce anything on the group, and
+	// EnforcedBy are the first ten of them.
+	Enforcing  int                 `json:"enforcing"`
+	EnforcedBy []translate.Written `json:"enforcedBy,omitempty"`
+	// TokenRequired says that some of them asks for a token.
+	TokenRequired bool `json:"tokenRequired"`
+	// Findings are warnings about what the group is served.
+	Findings diag.List `json:"findings,omitempty"`
 	// Waiting names the sources of keys that the group waits for before it is served the latest.
 	Waiting []string `json:"waiting,omitempty"`
 	key     string
@@ -49,6 +62,28 @@ type GroupStatus struct {
 // Key is the group's key.
 func (g GroupStatus) Key() string { return g.key }
 
+// maxAlone bounds what RefusedAlone returns.
+const maxAlone = 50
+
+// RefusedAlone returns what keeps the latest generation from some groups of gateways and is
+// not among the findings, each once and at most fifty.
+func (s Status) RefusedAlone() []string {
+	told := map[string]bool{}
+	for _, f := range s.Findings {
+		told[f.String()] = true
+	}
+	var out []string
+	for _, g := range s.Groups {
+		for _, line := range g.Refused.Lines() {
+			if !told[line] && len(out) < maxAlone {
+				told[line] = true
+				out = append(out, line)
+			}
+		}
+	}
+	return out
+}
+
 // Status returns the state after the last change of it. It never waits for a reload.
 func (r *Reloader) Status() Status {
 	v := r.shown.Load()
@@ -56,6 +91,7 @@ func (r *Reloader) Status() Status {
 	if v.latest == nil {
 		return out
 	}
+	out.Moved, out.Changes = r.moved(v), v.latest.changes
 	out.Findings, out.Waiting = append(v.latest.Findings(), v.held...).Sorted(), v.latest.waitingNames(v.awaited)
 	for _, g := range v.groups {
 		if !g.connected {
@@ -63,6 +99,7 @@ func (r *Reloader) Status() Status {
 		}
 		out.Groups = append(out.Groups, GroupStatus{
 			Namespace: g.gateway.Namespace, Labels: g.gateway.Labels, Serving: reading(g.serving), Refused: g.refused, Waiting: slices.Clone(g.waiting), key: g.key,
+			Enforcing: g.effect.Enforcing, EnforcedBy: g.effect.By, TokenRequired: g.effect.AsksForToken, Findings: g.effect.Findings,
 		})
 	}
 	slices.SortFunc(out.Groups, func(a, b GroupStatus) int { return cmp.Compare(a.key, b.key) })

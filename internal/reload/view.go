@@ -24,16 +24,24 @@ type groupView struct {
 	key       string
 	gateway   model.Gateway
 	connected bool
-	serving   *Generation
-	refused   diag.List
-	waiting   []string
+	// serving is nil where a group that is connected was not published anything yet.
+	serving *Generation
+	effect  translate.Effect
+	refused diag.List
+	waiting []string
 }
 
 // show makes the present state the one that is shown. The caller holds mu, or is New.
 func (r *Reloader) show() {
 	v := &view{latest: r.latest, kept: slices.Clone(r.kept), awaited: r.awaited, held: r.held, groups: make([]groupView, 0, len(r.groups))}
 	for key, g := range r.groups {
-		v.groups = append(v.groups, groupView{key, g.gateway, g.connected, g.serving, g.refused, g.waiting})
+		shown := groupView{key: key, gateway: g.gateway, connected: g.connected, serving: g.serving, refused: g.refused, waiting: g.waiting}
+		if _, published := r.served.Load(key); g.connected && !published {
+			shown.serving = nil
+		} else if g.effect != nil {
+			shown.effect = *g.effect
+		}
+		v.groups = append(v.groups, shown)
 	}
 	r.shown.Store(v)
 }

@@ -108,6 +108,7 @@ func TestARemovedPolicysKeysAreNotWanted(t *testing.T) {
 	r, _ := settled(t, model.DefaultSettings(), ring, dir)
 	must(t, r.Reload(t.Context(), input.Change{}))
 	r.Join(group())
+	write(t, dir, "open.yaml", everything) // nothing shall be enforced
 	must(t, os.Remove(filepath.Join(dir, "tokens.yaml")))
 	must(t, r.Reload(t.Context(), input.Change{Settled: []string{filepath.Join(dir, "tokens.yaml")}}))
 	if len(ring.wanted) != 0 {

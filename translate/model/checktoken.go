@@ -1,7 +1,6 @@
 package model
 
 import (
-	"slices"
 	"strings"
 
 	securityv1beta1 "istio.io/api/security/v1beta1"
@@ -114,13 +113,9 @@ func (c *checks) authentication(policy *resource.Resource) diag.List {
 	if len(rules) == 0 || len(at) == 0 {
 		return nil
 	}
-	required := slices.ContainsFunc(rules, func(r *securityv1beta1.JWTRule) bool {
-		return r.GetPresence() == securityv1beta1.JWTRule_REQUIRED
-	})
 	out := c.twice(policy, rules, at)
-	if !required && c.requiring.find(at...) == nil {
-		out = append(out, finding(diag.CodeTokenOptional, policy, resource.Path{"spec", "jwtRules"}, "requests without a token pass: no AuthorizationPolicy here asks for one").
-			WithHint(`a DENY policy with notRequestPrincipals: ["*"], or presence: REQUIRED`))
+	if !requiresToken(rules) && c.requiring.find(at...) == nil {
+		out = append(out, tokenOptional(policy))
 	}
 	return out
 }

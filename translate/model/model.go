@@ -16,6 +16,8 @@ type Model struct {
 	settings Settings
 	// policies holds RequestAuthentications, AuthorizationPolicies and Telemetry by kind and namespace, in Istio's order.
 	policies map[resource.Kind]map[string][]*resource.Resource
+	// disabled holds the marks of what is switched off on purpose, by namespace.
+	disabled map[string][]*resource.Resource
 	// gateways holds the Gateway resources, oldest first.
 	gateways []*resource.Resource
 	// routes holds the VirtualServices by the Gateway ("namespace/name") that they name, in Istio's order.
@@ -76,10 +78,15 @@ func Build(resources []resource.Resource, settings Settings) (*Model, diag.List)
 		routes:    map[string][]*resource.Resource{},
 		delegates: newDelegates(),
 		rules:     ruleIndex{},
+		disabled:  map[string][]*resource.Resource{},
 		migrated:  map[*resource.Resource]*resource.Resource{},
 	}
 	for _, r := range withExportTo(inIstioOrder(resources), m.settings.Mesh.Config) {
 		m.add(r)
+	}
+	for i := range m.settings.Disabled {
+		mark := &m.settings.Disabled[i]
+		m.disabled[mark.Namespace] = append(m.disabled[mark.Namespace], mark)
 	}
 	m.services.complete(m.settings)
 	m.delegate()

@@ -1,6 +1,9 @@
 package model
 
 import (
+	"iter"
+	"slices"
+
 	securityv1beta1 "istio.io/api/security/v1beta1"
 	telemetryv1alpha1 "istio.io/api/telemetry/v1alpha1"
 	typev1beta1 "istio.io/api/type/v1beta1"
@@ -15,20 +18,23 @@ const gatewayNameLabel = "gateway.networking.k8s.io/gateway-name"
 // in the order given; a namespace named twice counts once. Policies of any other namespace
 // never apply.
 func (m *Model) applying(kind resource.Kind, g Gateway, namespaces ...string) []*resource.Resource {
-	var out []*resource.Resource
-	seen := map[string]bool{}
-	for _, namespace := range namespaces {
-		if seen[namespace] {
-			continue
-		}
-		seen[namespace] = true
-		for _, policy := range m.policies[kind][namespace] {
-			if attachmentOf(policy).selects(g, policy.Namespace) {
-				out = append(out, policy)
+	return slices.Collect(selecting(m.policies[kind], g, namespaces...))
+}
+
+// selecting goes over those of the policies that select a gateway, in the order of applying.
+func selecting(policies map[string][]*resource.Resource, g Gateway, namespaces ...string) iter.Seq[*resource.Resource] {
+	return func(yield func(*resource.Resource) bool) {
+		for i, namespace := range namespaces {
+			if slices.Contains(namespaces[:i], namespace) {
+				continue
+			}
+			for _, policy := range policies[namespace] {
+				if attachmentOf(policy).selects(g, policy.Namespace) && !yield(policy) {
+					return
+				}
 			}
 		}
 	}
-	return out
 }
 
 // attachment is how a policy says which workloads it is for.

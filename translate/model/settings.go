@@ -25,6 +25,9 @@ type Settings struct {
 	// Refused are the objects that are written but left out for errors of their own, so that
 	// nobody says of them that they are not there. Compile sets it.
 	Refused map[resource.Key]bool
+	// Disabled are marks of what is written and switched off on purpose, one for each such
+	// policy. Compile sets it.
+	Disabled []resource.Resource
 	// KeyFetch says who fetches keys that a policy does not hold itself.
 	KeyFetch KeyFetch
 	// Keys are the keys that have been fetched. A source that is not among them rejects

@@ -158,6 +158,9 @@ func Unique(objects []Object) ([]Resource, diag.List) {
 // are none or its key cannot be read.
 func (o *Object) Refused() (Key, bool) { return o.resource.Key, o.named && o.diags.HasErrors() }
 
+// Nameless reports an object with errors for which not even its key is known.
+func (o *Object) Nameless() bool { return !o.named && o.diags.HasErrors() }
+
 // again returns the findings of an object whose key an earlier one has.
 func (o *Object) again(first *Object) diag.List {
 	path := Path{"metadata", "name"}

@@ -1,7 +1,9 @@
 package resource
 
 import (
+	"bytes"
 	"encoding/base64"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -117,6 +119,13 @@ func (s *Secret) read(d source.Document, field string, decode func(string) ([]by
 		}
 		s.entries[key.Value] = e
 	}
+}
+
+// Same reports whether two secrets hold the same.
+func (s *Secret) Same(o *Secret) bool {
+	return s.broken == o.broken && maps.EqualFunc(s.entries, o.entries, func(a, b entryOf) bool {
+		return a.problem == b.problem && bytes.Equal(a.content, b.content)
+	})
 }
 
 // SecretsIn takes out of the files those that lie in the directories for secrets, as

@@ -18,7 +18,7 @@ import (
 // Expand returns the resources with every JWTPolicy replaced, in its place, by what it
 // becomes: a RequestAuthentication and an AuthorizationPolicy of its name, namespace,
 // labels and creation time. All other resources pass through unchanged and in order; the
-// input is not changed. A JWTPolicy with enabled: false becomes nothing. One in mode
+// input is not changed. A JWTPolicy with enabled: false becomes nothing (see Disabled). One in mode
 // BYPASS_AUTH_IF_MATCHED that matches every request becomes a RequestAuthentication only.
 //
 // The JWTPolicies are valid, as resource.Decode leaves them. Errors are a name that a
@@ -57,7 +57,7 @@ func byKey(in []resource.Resource) map[resource.Key]resource.Resource {
 }
 
 func expand(r resource.Resource, policy *portreevev1alpha1.JWTPolicy) ([]resource.Resource, diag.List) {
-	if policy.Enabled != nil && !policy.GetEnabled() {
+	if disabled(policy) {
 		return nil, nil
 	}
 	out := []resource.Resource{authentication(r, policy)}

@@ -1,0 +1,150 @@
+package translate
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"strings"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/portreeve/portreeve/internal/diag"
+	"github.com/portreeve/portreeve/translate/resource"
+)
+
+// Inventory is what is written, object by object, as each was when it could last be read. It
+// is immutable. A nil one is that of before anything was read.
+type Inventory struct{ entries map[resource.Key]entry }
+
+// entry is one object: a resource, a secret, or the mesh configuration.
+type entry struct {
+	object *resource.Resource
+	secret *resource.Secret
+	mesh   *resource.Mesh
+}
+
+// Changes are the objects in which two inventories differ. Comments, and the place where an
+// object stands, make no difference.
+type Changes struct {
+	Added   Objects `json:"added"`
+	Changed Objects `json:"changed"`
+	Removed Objects `json:"removed"`
+	// Unread are objects that may be gone or not: where they stood cannot be read.
+	Unread Objects `json:"unread"`
+}
+
+// Objects are how many there are, and the first fifty by their place. A removed one stands
+// where it stood. Of what was read first none is named.
+type Objects struct {
+	Total int       `json:"total"`
+	Named []Written `json:"named,omitempty"`
+}
+
+// maxObjects bounds the objects of one kind of change that are named.
+const maxObjects = 50
+
+// Next returns the inventory of a program and how it differs from this one. What is missing
+// counts as removed only where it is known to be: not where its file has an error for which
+// objects in it are not known, and nothing where the program is of a reading that failed in
+// part, as the findings unreadable say.
+func (i *Inventory) Next(p *Program, unreadable diag.List) (*Inventory, Changes) {
+	next := &Inventory{p.written.entries()}
+	if i == nil {
+		return next, Changes{Added: Objects{Total: len(next.entries)}}
+	}
+	var added, changed, removed, unread []Written
+	for key, now := range next.entries {
+		switch before, known := i.entries[key]; {
+		case !known:
+			added = append(added, now.written())
+		case !now.same(before):
+			changed = append(changed, now.written())
+		}
+	}
+	for key, before := range i.entries {
+		_, there := next.entries[key]
+		switch {
+		case there:
+		case len(unreadable) > 0 || p.written.mayHold(key, before):
+			next.entries[key] = before
+			unread = append(unread, before.written())
+		default:
+			removed = append(removed, before.written())
+		}
+	}
+	return next, Changes{Added: objects(added), Changed: objects(changed), Removed: objects(removed), Unread: objects(unread)}
+}
+
+func objects(all []Written) Objects {
+	slices.SortFunc(all, func(a, b Written) int { return cmp.Or(a.Pos.Compare(b.Pos), strings.Compare(a.Object, b.Object)) })
+	return Objects{Total: len(all), Named: slices.Clone(all[:min(len(all), maxObjects)])}
+}
+
+// The kinds of what has no definition among those of resources.
+const (
+	secretKind resource.Kind = "Secret"
+	meshKind   resource.Kind = "the mesh configuration"
+)
+
+// entries returns everything that is written and can be read.
+func (w *written) entries() map[resource.Key]entry {
+	out := make(map[resource.Key]entry, len(w.objects)+len(w.secrets)+1)
+	for i := range w.objects {
+		out[w.objects[i].Key] = entry{object: &w.objects[i]}
+	}
+	for _, s := range w.secrets {
+		key := resource.Key{Kind: secretKind, Namespace: s.Namespace, Name: s.Name}
+		if out[key].secret == nil {
+			out[key] = entry{secret: s}
+		}
+	}
+	if w.mesh.Origin.Document.Root != nil {
+		out[resource.Key{Kind: meshKind}] = entry{mesh: w.mesh}
+	}
+	return out
+}
+
+// written names the object. Nothing of what it says is told.
+func (e entry) written() Written {
+	switch {
+	case e.object != nil:
+		return Written{e.object.Key.String(), e.object.Origin.At(resource.Path{"metadata", "name"})}
+	case e.secret != nil:
+		return Written{e.secret.String(), e.secret.Pos}
+	default:
+		return Written{string(meshKind), e.mesh.At(nil)}
+	}
+}
+
+// same reports whether two objects of one name say the same.
+func (e entry) same(o entry) bool {
+	switch {
+	case e.object != nil && o.object != nil:
+		return e.object.Spec == o.object.Spec || sameObject(e.object, o.object)
+	case e.secret != nil && o.secret != nil:
+		return e.secret.Same(o.secret)
+	case e.mesh != nil && o.mesh != nil:
+		return proto.Equal(e.mesh.Config, o.mesh.Config)
+	default:
+		return false
+	}
+}
+
+func sameObject(a, b *resource.Resource) bool {
+	return maps.Equal(a.Labels, b.Labels) && maps.Equal(a.Annotations, b.Annotations) && a.Created.Equal(b.Created) && proto.Equal(a.Spec, b.Spec)
+}
+
+// mayHold reports whether an object that is missing may be written all the same: it has errors
+// of its own, or its file has one for which not every object in it is known.
+func (w *written) mayHold(key resource.Key, e entry) bool {
+	if e.mesh != nil {
+		return w.meshBroken
+	}
+	at, there := w.decoded.index[e.written().Pos.File]
+	return w.unusable()[key] || there && w.decoded.files[at].doubtful()
+}
+
+// doubtful reports a file in which something is written of which not even the name is known.
+func (f decodedFile) doubtful() bool {
+	return f.diags.HasErrors() || slices.ContainsFunc(f.objects, func(o resource.Object) bool { return o.Nameless() })
+}

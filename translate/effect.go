@@ -1,0 +1,40 @@
+package translate
+
+import (
+	"github.com/portreeve/portreeve/internal/diag"
+	"github.com/portreeve/portreeve/translate/model"
+	"github.com/portreeve/portreeve/translate/resource"
+)
+
+// Written names an object and the place where it is written.
+type Written struct {
+	// Object is "Kind namespace/name".
+	Object string        `json:"object"`
+	Pos    diag.Position `json:"position"`
+}
+
+// Effect is what the policy that applies to one gateway comes to.
+type Effect struct {
+	// Enforcing is how many of the objects that are written enforce anything there.
+	Enforcing int
+	// By are the first ten of them.
+	By []Written
+	// AsksForToken says that some of it asks for a token.
+	AsksForToken bool
+	// Findings are warnings about that gateway alone.
+	Findings diag.List
+}
+
+// Enforces reports whether the policy that applies to a gateway enforces anything.
+func (p *Program) Enforces(g model.Gateway) bool { return p.model.Enforces(g) }
+
+// EffectOn returns what the policy that applies to a gateway comes to.
+func (p *Program) EffectOn(g model.Gateway) Effect {
+	effect := p.model.Effect(g)
+	objects := p.written.sources(effect.Enforcing)
+	out := Effect{Enforcing: len(objects), AsksForToken: effect.AsksForToken, Findings: effect.Findings}
+	for _, object := range objects[:min(len(objects), maxNamed)] {
+		out.By = append(out.By, Written{object.Key.String(), object.Origin.At(resource.Path{"metadata", "name"})})
+	}
+	return out
+}

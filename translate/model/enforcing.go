@@ -1,0 +1,104 @@
+package model
+
+import (
+	"iter"
+	"slices"
+
+	securityv1beta1 "istio.io/api/security/v1beta1"
+
+	"github.com/portreeve/portreeve/internal/diag"
+	"github.com/portreeve/portreeve/translate/resource"
+)
+
+// Effect is what the policy that applies to one gateway comes to.
+type Effect struct {
+	// Enforcing are the policies that enforce anything: RequestAuthentications with rules, then
+	// AuthorizationPolicies that are neither AUDIT nor a dry run.
+	Enforcing []*resource.Resource
+	// AsksForToken says that one of them tells requests with a token from those without: by
+	// presence REQUIRED, or by a rule about tokens. What an external authorizer asks for is
+	// not known.
+	AsksForToken bool
+	// Findings warn, where none does, of those that verify tokens.
+	Findings diag.List
+}
+
+// Effect returns what the policy that applies to a gateway comes to.
+func (m *Model) Effect(g Gateway) Effect {
+	out := Effect{Enforcing: slices.Collect(m.enforcing(g))}
+	out.AsksForToken = slices.ContainsFunc(out.Enforcing, asksForToken)
+	for _, policy := range out.Enforcing {
+		if policy.Kind == resource.RequestAuthentication && !out.AsksForToken {
+			out.Findings = append(out.Findings, tokenOptional(policy))
+		}
+	}
+	return out
+}
+
+// Enforces reports whether any policy enforces anything on a gateway.
+func (m *Model) Enforces(g Gateway) bool {
+	for range m.enforcing(g) {
+		return true
+	}
+	return false
+}
+
+func (m *Model) enforcing(g Gateway) iter.Seq[*resource.Resource] {
+	return func(yield func(*resource.Resource) bool) {
+		for _, kind := range []resource.Kind{resource.RequestAuthentication, resource.AuthorizationPolicy} {
+			for policy := range selecting(m.policies[kind], g, m.settings.RootNamespace, g.Namespace) {
+				if enforces(policy) && !yield(policy) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// enforces reports a policy that can refuse a request. An action that is not known enforces:
+// that it would be taken away is then told rather than overlooked.
+func enforces(policy *resource.Resource) bool {
+	switch spec := policy.Spec.(type) {
+	case *securityv1beta1.RequestAuthentication:
+		return len(spec.GetJwtRules()) > 0
+	case *securityv1beta1.AuthorizationPolicy:
+		return !policy.DryRun() && spec.GetAction() != securityv1beta1.AuthorizationPolicy_AUDIT
+	default:
+		return false
+	}
+}
+
+// Disabled returns the mark of a policy that selects a gateway and is switched off on purpose,
+// or nil.
+func (m *Model) Disabled(g Gateway) *resource.Resource {
+	for mark := range selecting(m.disabled, g, m.settings.RootNamespace, g.Namespace) {
+		return mark
+	}
+	return nil
+}
+
+// RootNamespace returns the namespace whose policies apply to the gateways of all namespaces.
+func (m *Model) RootNamespace() string { return m.settings.RootNamespace }
+
+func asksForToken(policy *resource.Resource) bool {
+	switch spec := policy.Spec.(type) {
+	case *securityv1beta1.RequestAuthentication:
+		return requiresToken(spec.GetJwtRules())
+	case *securityv1beta1.AuthorizationPolicy:
+		return decides(policy) && len(tokenUses(spec)) > 0
+	default:
+		return false
+	}
+}
+
+func requiresToken(rules []*securityv1beta1.JWTRule) bool {
+	return slices.ContainsFunc(rules, func(r *securityv1beta1.JWTRule) bool {
+		return r.GetPresence() == securityv1beta1.JWTRule_REQUIRED
+	})
+}
+
+// tokenOptional warns of a policy that verifies tokens where nothing asks for one.
+func tokenOptional(policy *resource.Resource) diag.Diagnostic {
+	return finding(diag.CodeTokenOptional, policy, resource.Path{"spec", "jwtRules"}, "requests without a token pass: no AuthorizationPolicy here asks for one").
+		WithHint(`a DENY policy with notRequestPrincipals: ["*"], or presence: REQUIRED`)
+}

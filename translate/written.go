@@ -1,0 +1,77 @@
+package translate
+
+import (
+	"sync"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/portreeve/portreeve/translate/resource"
+)
+
+// written is what the files say, object by object, before any of it is expanded.
+type written struct {
+	objects []resource.Resource
+	secrets []*resource.Secret
+	decoded decoded
+	// mesh is what its file says; meshBroken that it cannot be read or is missing.
+	mesh       *resource.Mesh
+	meshBroken bool
+	// What is found by what is worked out once, when it is first asked for.
+	byKey    func() map[resource.Key]*resource.Resource
+	byRoot   func() map[*yaml.Node]*resource.Resource
+	byName   func() map[string]*resource.Resource
+	unusable func() map[resource.Key]bool
+}
+
+func newWritten(objects []resource.Resource, d decoded) *written {
+	w := &written{objects: objects, decoded: d, mesh: resource.DefaultMesh(), unusable: sync.OnceValue(d.refused)}
+	w.byKey = sync.OnceValue(func() map[resource.Key]*resource.Resource {
+		return indexed(objects, func(r *resource.Resource) resource.Key { return r.Key })
+	})
+	w.byRoot = sync.OnceValue(func() map[*yaml.Node]*resource.Resource {
+		return indexed(objects, func(r *resource.Resource) *yaml.Node { return r.Origin.Document.Root })
+	})
+	w.byName = sync.OnceValue(func() map[string]*resource.Resource { return indexed(objects, nameOf) })
+	return w
+}
+
+// nameOf is what is left of a key when its namespace is another one.
+func nameOf(r *resource.Resource) string { return string(r.Kind) + " " + r.Name }
+
+func indexed[K comparable](objects []resource.Resource, of func(*resource.Resource) K) map[K]*resource.Resource {
+	out := make(map[K]*resource.Resource, len(objects))
+	for i := range objects {
+		if key := of(&objects[i]); out[key] == nil {
+			out[key] = &objects[i]
+		}
+	}
+	return out
+}
+
+// source returns the object that a resource was written as, which is another one where it
+// was expanded.
+func (w *written) source(r *resource.Resource) *resource.Resource {
+	if object := w.byRoot()[r.Origin.Document.Root]; object != nil {
+		return object
+	}
+	return r
+}
+
+// sources returns the objects that resources were written as, each once, in order.
+func (w *written) sources(resources []*resource.Resource) []*resource.Resource {
+	var out []*resource.Resource
+	seen := map[*resource.Resource]bool{}
+	for _, r := range resources {
+		if object := w.source(r); !seen[object] {
+			seen[object] = true
+			out = append(out, object)
+		}
+	}
+	return out
+}
+
+// reads reports whether a file is among those that were read.
+func (w *written) reads(path string) bool {
+	_, ok := w.decoded.index[path]
+	return ok
+}
