@@ -49,7 +49,7 @@ func TestNoSlipOpensAGateway(t *testing.T) {
 		slip   func(*testing.T, *scene)
 		why    string
 	}{
-		"typo in a namespace": {jwt, edit("namespace: istio-system", "namespace: istio-sytem"), "its namespace is istio-sytem now"},
+		"typo in a namespace": {jwt, edit("namespace: istio-system", "namespace: istio-systen"), "its namespace is istio-systen now"},
 		"typo in a selector":  {jwt, edit("ingressgateway", "ingresgateway"), "it does not select them any more"},
 		"last file renamed": {jwt, func(t *testing.T, s *scene) {
 			t.Helper()
