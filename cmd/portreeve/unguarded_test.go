@@ -16,6 +16,12 @@ import (
 // everythingPasses is policy that lets everything pass, and says so.
 const everythingPasses = "apiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\nmetadata: {name: everything, namespace: istio-system}\nspec: {action: ALLOW, rules: [{}]}\n"
 
+// switchedOff is a JWTPolicy that says so too.
+func switchedOff(t testing.TB) string {
+	t.Helper()
+	return strings.Replace(tutorial(t, "AUTH_IF_MATCHED", "/guarded"), "spec:\n", "spec:\n  enabled: false\n", 1)
+}
+
 // unguarded returns the only group of the plane, and whether it is kept from the latest policy
 // because nothing would be enforced on it.
 func unguarded(t *testing.T, p *plane) (admin.Group, bool) {
@@ -49,7 +55,7 @@ func TestNoSlipOpensAGateway(t *testing.T) {
 		slip   func(*testing.T, *scene)
 		why    string
 	}{
-		"typo in a namespace": {jwt, edit("namespace: istio-system", "namespace: istio-sytem"), "its namespace is istio-sytem now"},
+		"typo in a namespace": {jwt, edit("namespace: istio-system", "namespace: istio-systen"), "its namespace is istio-systen now"},
 		"typo in a selector":  {jwt, edit("ingressgateway", "ingresgateway"), "it does not select them any more"},
 		"last file renamed": {jwt, func(t *testing.T, s *scene) {
 			t.Helper()
@@ -138,7 +144,7 @@ func TestAGatewayIsOpenedByWhoSaysSo(t *testing.T) {
 	envoytest.Require(t)
 	for name, c := range map[string]struct{ policy, says, metric string }{
 		"ALLOW with an empty rule": {everythingPasses, "nothing asks for a token here", "portreeve_groups_without_policy 0\n"},
-		"a JWTPolicy switched off": {strings.Replace(tutorial(t, "AUTH_IF_MATCHED", "/guarded"), "spec:\n", "spec:\n  enabled: false\n", 1), "nothing is enforced here", "portreeve_groups_without_policy 1\n"},
+		"a JWTPolicy switched off": {switchedOff(t), "nothing is enforced here", "portreeve_groups_without_policy 1\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			state := t.TempDir()

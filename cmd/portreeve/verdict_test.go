@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"maps"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -75,6 +76,10 @@ func newJudge(t *testing.T, keys *verdicttest.Keys, mesh string) *judge {
 		flags = []string{"--mesh-config", meshFile(t, mesh)}
 	}
 	s := newScene(t, denial("before-all", "ingressgateway", "/"), flags...)
+	// Of some cases nothing is enforced, which has to be meant.
+	before := s.generation(t)
+	replace(t, filepath.Join(s.dir, "meant.yaml"), switchedOff(t))
+	eventually(t, "it is read that nothing may be enforced", func() bool { return s.generation(t) > before })
 	_, port, _ := strings.Cut(s.address, ":")
 	return &judge{scene: s, keys: keys, client: dial(t, s.address), fill: strings.NewReplacer("${port.listener}", port)}
 }

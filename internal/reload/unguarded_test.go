@@ -98,7 +98,7 @@ func TestAGroupIsNeverServedNone(t *testing.T) {
 	guard := policy("guard", "/guarded")
 	for name, slip := range map[string]func(t *testing.T, f *fixture){
 		"typo in a namespace": func(t *testing.T, f *fixture) {
-			write(t, f.dir, "guard.yaml", strings.Replace(guard, "istio-system", "istio-sytem", 1))
+			write(t, f.dir, "guard.yaml", strings.Replace(guard, "istio-system", "istio-systen", 1))
 		},
 		"typo in a selector": func(t *testing.T, f *fixture) {
 			write(t, f.dir, "guard.yaml", strings.Replace(guard, "spec: {", "spec: {selector: {matchLabels: {istio: ingresgateway}}, ", 1))
