@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"net/http"
 	"net/netip"
 	"slices"
 	"time"
@@ -39,6 +38,8 @@ type Options struct {
 	// Dirs are the policy directories. At least one.
 	Dirs                     []string
 	XDSAddress, AdminAddress string
+	// AdminHosts are further names by which the admin interface may be called.
+	AdminHosts []string
 	// StateDir keeps the last good policy across restarts; empty keeps nothing.
 	StateDir string
 	Settings model.Settings
@@ -208,11 +209,7 @@ func (a *App) publishing(err error) {
 }
 
 func (a *App) serveAdmin(ctx context.Context) error {
-	s := &http.Server{Handler: admin.Handler(a.reloader, a.acks, a.keys, a.registry), ReadHeaderTimeout: 5 * time.Second}
-	stop := context.AfterFunc(ctx, func() { _ = s.Close() })
-	defer stop()
-	if err := s.Serve(a.adminServe); !errors.Is(err, http.ErrServerClosed) {
-		return fmt.Errorf("serve admin: %w", err)
-	}
-	return nil
+	// A name that it is told to listen on is its own too.
+	hosts := append(admin.Hosts{a.options.AdminAddress}, a.options.AdminHosts...)
+	return admin.Serve(ctx, a.adminServe, admin.Handler(a.reloader, a.acks, a.keys, a.registry, hosts))
 }
