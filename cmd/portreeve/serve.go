@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -32,6 +33,8 @@ func serveCommand() *cobra.Command {
 	f.StringVar(&s.options.XDSAddress, "xds-address", "127.0.0.1:18000", "Address that gateways connect to.")
 	f.StringVar(&s.options.AdminAddress, "admin-address", "127.0.0.1:18001", "Address of /metrics, /healthz, /readyz and /debug.")
 	f.StringArrayVar(&s.options.AdminHosts, "admin-host", nil, "Name by which clients may call /debug, beside loopback names and the address that is called; may be given several times.")
+	f.IntVar(&s.options.MaxConnections, "xds-max-connections", app.DefaultMaxConnections, "Connections of gateways that may be open at one time.")
+	f.IntVar(&s.options.NewGroups, "new-groups-per-minute", app.DefaultNewGroups, "Groups of gateways (namespace, labels and locality) that one address may bring a minute and that were never here.")
 	f.StringVar(&s.options.StateDir, "state-dir", "", "Directory that keeps the last good policy across restarts.")
 	f.StringVar(&s.options.KeyCAFile, "jwks-ca-file", "", "PEM file with certificate authorities to trust, beside the system's, when fetching keys.")
 	f.StringArrayVar(&s.blockCIDRs, "jwks-block-cidr", nil, "Addresses from which no keys are fetched, beside link-local and metadata addresses; may be given several times.")
@@ -57,6 +60,9 @@ func (s *serve) run(c *cobra.Command, _ []string) error {
 			return fmt.Errorf("--jwks-block-cidr: %w", err)
 		}
 		s.options.KeyBlockCIDRs = append(s.options.KeyBlockCIDRs, block)
+	}
+	if s.options.MaxConnections <= 0 || s.options.NewGroups <= 0 {
+		return errors.New("--xds-max-connections and --new-groups-per-minute are positive numbers")
 	}
 	a, err := app.New(s.options)
 	if err != nil {

@@ -33,6 +33,12 @@ const (
 	rescan = 10 * time.Second
 )
 
+// The defaults of Options.MaxConnections and NewGroups.
+const (
+	DefaultMaxConnections = server.DefaultMaxConnections
+	DefaultNewGroups      = server.DefaultNewGroups
+)
+
 // Options are what a control plane is started with.
 type Options struct {
 	// Dirs are the policy directories. At least one.
@@ -40,6 +46,9 @@ type Options struct {
 	XDSAddress, AdminAddress string
 	// AdminHosts are further names by which the admin interface may be called.
 	AdminHosts []string
+	// MaxConnections of gateways may be open, and NewGroups may one address bring a minute that
+	// were never here. 0 is the server's default.
+	MaxConnections, NewGroups int
 	// StateDir keeps the last good policy across restarts; empty keeps nothing.
 	StateDir string
 	Settings model.Settings
@@ -96,7 +105,9 @@ func New(o Options) (*App, error) {
 		return nil, err
 	}
 	a.registry.MustRegister(a.reloader.CertificateMetrics())
-	a.xds = server.New(server.Options{Fleet: a.reloader, Acks: a.acks, Logger: o.Logger})
+	a.xds = server.New(server.Options{
+		Fleet: a.reloader, Acks: a.acks, Logger: o.Logger, Registerer: a.registry, MaxConnections: o.MaxConnections, NewGroups: o.NewGroups,
+	})
 	a.reloader.PublishTo(a.xds)
 	var single []string
 	if o.Settings.MeshFile != "" {
