@@ -6,6 +6,9 @@ import (
 	"io"
 	"log/slog"
 	"net/netip"
+	"os"
+	"os/signal"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -64,6 +67,11 @@ func (s *serve) run(c *cobra.Command, _ []string) error {
 	if s.options.MaxConnections <= 0 || s.options.NewGroups <= 0 {
 		return errors.New("--xds-max-connections and --new-groups-per-minute are positive numbers")
 	}
+	// One that comes while another is done waits, and further ones are that one.
+	again := make(chan os.Signal, 1)
+	signal.Notify(again, syscall.SIGHUP)
+	defer signal.Stop(again)
+	s.options.Reload = again
 	a, err := app.New(s.options)
 	if err != nil {
 		return err

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"os"
 	"slices"
 	"time"
 
@@ -56,7 +57,9 @@ type Options struct {
 	// addresses from which none are fetched, beside link-local and metadata addresses.
 	KeyCAFile     string
 	KeyBlockCIDRs []netip.Prefix
-	Logger        *slog.Logger
+	// Reload asks for everything to be read and fetched again. Nil never does.
+	Reload <-chan os.Signal
+	Logger *slog.Logger
 }
 
 // App is a control plane that listens but does not serve yet.
@@ -196,6 +199,8 @@ func (a *App) follow(ctx context.Context) error {
 			a.reload(ctx, reload.Change(change))
 		case <-again.C:
 			a.reload(ctx, reload.Change{})
+		case <-a.options.Reload:
+			a.everything(ctx)
 		case <-expiring.C:
 			a.reloader.WarnOfCertificates()
 		case <-files.C:
