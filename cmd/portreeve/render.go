@@ -32,7 +32,11 @@ func renderIstioCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			text, err := manifest.YAML(program.Resources)
+			shown, withheld := manifest.Redacted(program.Resources)
+			if withheld {
+				fmt.Fprintln(c.ErrOrStderr(), "note: secrets are not in this output, which is valid all the same: tokens of a symmetric key are refused with it, and what reads \"redacted\" has to be put back")
+			}
+			text, err := manifest.YAML(shown)
 			if err != nil {
 				return err
 			}
@@ -81,7 +85,7 @@ func renderEnvoyCommand() *cobra.Command {
 	r.formatFlag.register(c, "yaml", "yaml", "json")
 	c.Flags().BoolVar(&r.static, "static", false, "Print one self-contained Envoy bootstrap with everything inlined.")
 	c.Flags().BoolVar(&r.noOptimize, "no-optimize", false, "Print what Istio would generate, for comparison; gateways are served the optimized equivalent.")
-	c.Flags().BoolVar(&r.withSecrets, "with-secrets", false, "Print private keys, with --static: without them Envoy does not start where there is one.")
+	c.Flags().BoolVar(&r.withSecrets, "with-secrets", false, "Print private and symmetric keys, with --static: without them Envoy does not start where there is a private key, and refuses the tokens of a symmetric one.")
 	c.MarkFlagsMutuallyExclusive("static", "no-optimize")
 	c.Flags().StringVar(&r.adminAddress, "envoy-admin-address", "127.0.0.1:19000", "Address of Envoy's admin interface, with --static.")
 	return c
@@ -141,13 +145,16 @@ func (r *renderEnvoy) missing(program *translate.Program) diag.List {
 
 func (r *renderEnvoy) bootstrap(stderr io.Writer, program *translate.Program) (any, error) {
 	resources, _ := program.Static(r.gateway())
-	if output.Withheld(resources.Secrets) && !r.withSecrets {
-		fmt.Fprintln(stderr, "note: private keys are not in this output, and Envoy does not start with it; --with-secrets prints them")
-		resources.Secrets = output.Redacted(resources.Secrets)
-	}
 	b, err := bootstrap.Static(bootstrap.Options{Name: "gateway", Gateway: r.gateway(), AdminAddress: r.adminAddress}, resources)
 	if err != nil {
 		return nil, fmt.Errorf("make bootstrap: %w", err)
 	}
-	return output.Proto{Message: b}, nil
+	if r.withSecrets {
+		return output.Proto{Message: b}, nil
+	}
+	shown, withheld := output.Redacted(b)
+	if withheld {
+		fmt.Fprintln(stderr, "note: secrets are not in this output: where a private key is missing Envoy does not start with it, and tokens of a symmetric key are refused; --with-secrets prints them")
+	}
+	return output.Proto{Message: shown}, nil
 }

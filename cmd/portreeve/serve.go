@@ -1,10 +1,14 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net/netip"
+	"os"
+	"os/signal"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -32,6 +36,9 @@ func serveCommand() *cobra.Command {
 	f.StringArrayVar(&s.options.Dirs, "config", nil, "Directory of policy files; may be given several times.")
 	f.StringVar(&s.options.XDSAddress, "xds-address", "127.0.0.1:18000", "Address that gateways connect to.")
 	f.StringVar(&s.options.AdminAddress, "admin-address", "127.0.0.1:18001", "Address of /metrics, /healthz, /readyz and /debug.")
+	f.StringArrayVar(&s.options.AdminHosts, "admin-host", nil, "Name by which clients may call /debug, beside loopback names and the address that is called; may be given several times.")
+	f.IntVar(&s.options.MaxConnections, "xds-max-connections", app.DefaultMaxConnections, "Connections of gateways that may be open at one time.")
+	f.IntVar(&s.options.NewGroups, "new-groups-per-minute", app.DefaultNewGroups, "Groups of gateways (namespace, labels and locality) that one address may bring a minute and that were never here.")
 	f.StringVar(&s.options.StateDir, "state-dir", "", "Directory that keeps the last good policy across restarts.")
 	f.StringVar(&s.options.KeyCAFile, "jwks-ca-file", "", "PEM file with certificate authorities to trust, beside the system's, when fetching keys.")
 	f.StringArrayVar(&s.blockCIDRs, "jwks-block-cidr", nil, "Addresses from which no keys are fetched, beside link-local and metadata addresses; may be given several times.")
@@ -62,6 +69,14 @@ func (s *serve) run(c *cobra.Command, _ []string) error {
 		}
 		s.options.KeyBlockCIDRs = append(s.options.KeyBlockCIDRs, block)
 	}
+	if s.options.MaxConnections <= 0 || s.options.NewGroups <= 0 {
+		return errors.New("--xds-max-connections and --new-groups-per-minute are positive numbers")
+	}
+	// One that comes while another is done waits, and further ones are that one.
+	again := make(chan os.Signal, 1)
+	signal.Notify(again, syscall.SIGHUP)
+	defer signal.Stop(again)
+	s.options.Reload = again
 	a, err := app.New(s.options)
 	if err != nil {
 		return err

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -56,7 +57,9 @@ func fetchStatus(c *cobra.Command, address string) (admin.Status, error) {
 	}
 	defer func() { _ = response.Body.Close() }()
 	if response.StatusCode != http.StatusOK {
-		return out, fmt.Errorf("ask the control plane: it answered %s", response.Status)
+		const most = 300
+		reason, _ := io.ReadAll(io.LimitReader(response.Body, most))
+		return out, fmt.Errorf("ask the control plane: it answered %s: %s", response.Status, bytes.TrimSpace(reason))
 	}
 	if err := json.NewDecoder(response.Body).Decode(&out); err != nil {
 		return out, fmt.Errorf("read status: %w", err)

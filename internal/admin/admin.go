@@ -45,16 +45,25 @@ type Certificate = reload.CertificateStatus
 // Group is what Status says of a group of gateways.
 type Group = reload.GroupStatus
 
-// Handler returns the admin interface.
-func Handler(policy Policy, gateways Gateways, keys Keys, metrics prometheus.Gatherer) http.Handler {
-	mux := http.NewServeMux()
+// Handler returns the admin interface. What shows policy answers only those who call it by a
+// name of its own; to others /readyz says whether, and not what is wrong. Probes and scrapers
+// call by all kinds of names, so /healthz and /metrics, which show none of it, do not ask.
+func Handler(policy Policy, gateways Gateways, keys Keys, metrics prometheus.Gatherer, hosts Hosts) http.Handler {
+	mux, debug := http.NewServeMux(), make(turns, maxAnswers)
+	shows := func(page http.HandlerFunc) http.HandlerFunc { return hosts.guard(debug.take(page)) }
 	mux.Handle("GET /metrics", promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
-	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) { ready(w, policy.Status()) })
-	mux.HandleFunc("GET /debug/status", func(w http.ResponseWriter, _ *http.Request) {
-		answer(w, Status{Status: policy.Status(), Gateways: gateways.Gateways(), Keys: keys.Status()})
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
+		status := policy.Status()
+		if !hosts.known(r) {
+			status = reload.Status{Ready: status.Ready}
+		}
+		ready(w, status)
 	})
-	mux.HandleFunc("GET /debug/config", func(w http.ResponseWriter, _ *http.Request) { answer(w, configs(policy)) })
+	mux.HandleFunc("GET /debug/status", shows(func(w http.ResponseWriter, _ *http.Request) {
+		answer(w, Status{Status: policy.Status(), Gateways: gateways.Gateways(), Keys: keys.Status()})
+	}))
+	mux.HandleFunc("GET /debug/config", shows(func(w http.ResponseWriter, _ *http.Request) { answer(w, configs(policy)) }))
 	return mux
 }
 

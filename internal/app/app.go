@@ -7,8 +7,8 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"net/http"
 	"net/netip"
+	"os"
 	"slices"
 	"time"
 
@@ -38,6 +38,12 @@ const (
 	rescan      = 10 * time.Second
 )
 
+// The defaults of Options.MaxConnections and NewGroups.
+const (
+	DefaultMaxConnections = server.DefaultMaxConnections
+	DefaultNewGroups      = server.DefaultNewGroups
+)
+
 // Options are what a control plane is started with.
 type Options struct {
 	// Dirs are the policy directories. At least one.
@@ -46,6 +52,11 @@ type Options struct {
 	AllowEmpty               []string
 	Limits                   source.Limits
 	XDSAddress, AdminAddress string
+	// AdminHosts are further names by which the admin interface may be called.
+	AdminHosts []string
+	// MaxConnections of gateways may be open, and NewGroups may one address bring a minute that
+	// were never here. 0 is the server's default.
+	MaxConnections, NewGroups int
 	// StateDir keeps the last good policy across restarts; empty keeps nothing.
 	StateDir string
 	Settings model.Settings
@@ -53,7 +64,9 @@ type Options struct {
 	// addresses from which none are fetched, beside link-local and metadata addresses.
 	KeyCAFile     string
 	KeyBlockCIDRs []netip.Prefix
-	Logger        *slog.Logger
+	// Reload asks for everything to be read and fetched again. Nil never does.
+	Reload <-chan os.Signal
+	Logger *slog.Logger
 }
 
 // App is a control plane that listens but does not serve yet.
@@ -108,7 +121,9 @@ func New(o Options) (*App, error) {
 		return nil, err
 	}
 	a.registry.MustRegister(a.reloader.CertificateMetrics(), a.reloader.GroupMetrics())
-	a.xds = server.New(server.Options{Fleet: a.reloader, Acks: a.acks, Logger: o.Logger})
+	a.xds = server.New(server.Options{
+		Fleet: a.reloader, Acks: a.acks, Logger: o.Logger, Registerer: a.registry, MaxConnections: o.MaxConnections, NewGroups: o.NewGroups,
+	})
 	a.reloader.PublishTo(a.xds)
 	var single []string
 	if o.Settings.MeshFile != "" {
@@ -233,6 +248,8 @@ func (a *App) follow(ctx context.Context, read chan<- struct{}) error {
 			a.reload(ctx, input.Change{Unsettled: change.Unsettled, Settled: change.Settled, Complete: change.Complete, At: change.At})
 		case <-again.C:
 			a.reload(ctx, input.Change{Retry: due.Paths})
+		case <-a.options.Reload:
+			a.everything(ctx)
 		case <-expiring.C:
 			a.reloader.WarnOfCertificates()
 		case <-files.C:
@@ -257,11 +274,7 @@ func (a *App) publishing(err error) {
 }
 
 func (a *App) serveAdmin(ctx context.Context) error {
-	s := &http.Server{Handler: admin.Handler(a.reloader, a.acks, a.keys, a.registry), ReadHeaderTimeout: 5 * time.Second}
-	stop := context.AfterFunc(ctx, func() { _ = s.Close() })
-	defer stop()
-	if err := s.Serve(a.adminServe); !errors.Is(err, http.ErrServerClosed) {
-		return fmt.Errorf("serve admin: %w", err)
-	}
-	return nil
+	// A name that it is told to listen on is its own too.
+	hosts := append(admin.Hosts{a.options.AdminAddress}, a.options.AdminHosts...)
+	return admin.Serve(ctx, a.adminServe, admin.Handler(a.reloader, a.acks, a.keys, a.registry, hosts))
 }

@@ -15,7 +15,7 @@ type Sources func(file string) []byte
 // WriteText writes the findings for a person: the line file:line:col: severity CODE:
 // message, then the line of the file with a caret under the place, then the object and the
 // hint. Sources may be nil; the file's line is left out where it is not known, and where the
-// file holds a Secret or a private key. Findings
+// file holds a Secret, or a private or symmetric key. Findings
 // come in the order of the list.
 func (l List) WriteText(w io.Writer, sources Sources) error {
 	lines := index{sources: sources, files: map[string][][]byte{}}
@@ -106,7 +106,7 @@ func (i index) line(pos Position) ([]byte, bool) {
 	lines, ok := i.files[pos.File]
 	if !ok {
 		content := i.sources(pos.File)
-		if private.Match(content) {
+		if holdsSecret(content) {
 			content = nil // none of its lines is shown, since one could be the key
 		}
 		lines = bytes.Split(bytes.TrimPrefix(content, []byte("\xef\xbb\xbf")), []byte("\n"))

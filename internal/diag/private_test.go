@@ -21,6 +21,11 @@ func TestNoExcerptOfASecret(t *testing.T) {
 		"beside others":                {"kind: Gateway\n---\na: hush\n---\nkind: Secret\n", true},
 		"a key in PEM":                 {"a\n-----BEGIN EC PRIVATE KEY-----\nhush\n", true},
 		"a key in base64":              {"a: LS0tLS1CRUdJTiBQUklWQVRFIEtFWS0tLS0tCg==\n\nhush\n", true},
+		"a symmetric key":              {"jwks: |\n  {\"keys\": [{\"kty\": \"oct\",\nhush: \"k\": \"c2VjcmV0\"}]}\n", true},
+		"a symmetric key in quotes":    {"jwks: \"{\\\"keys\\\":[{\\\"k\\\":\\\"c2VjcmV0\\\",\\\"kty\\\":\\\"oct\\\"}]}\"\n\nhush\n", true},
+		"a private member":             {"jwks: '{\"keys\":[{\"kty\":\"EC\",\"d\":\"c2VjcmV0\"}]}'\n\nhush\n", true},
+		"keys in YAML":                 {"keys:\n- kty: oct\n  hush: a\n  k: c2VjcmV0\n", true},
+		"a public key":                 {"jwks: '{\"keys\":[{\"kty\":\"EC\",\"x\":\"c2VjcmV0\"}]}'\n\nhush\n", false},
 		"a policy":                     {"kind: Gateway\n\nhush\n", false},
 		"a policy that speaks of keys": {"# kind of secret\nsecret: no\nhush\n", false},
 	} {
@@ -68,6 +73,20 @@ func TestNoFindingQuotesAKey(t *testing.T) {
 	}
 	if d := diag.New(diag.CodeSecret, diag.Position{}, "%q is not a path", "keys"); d.Message != `"keys" is not a path` {
 		t.Errorf("it says %s", d)
+	}
+}
+
+// TestNoFindingQuotesAKeySet holds that no message shows anything of a key set, whole or cut.
+func TestNoFindingQuotesAKeySet(t *testing.T) {
+	for _, set := range []string{
+		`{"keys":[{"kty":"oct","k":"hush"}]}`, `{"k":"hush`, ` {"k" : "hush"`, `[{'d': 'hush'}]`, `"{\"keys\": hush`, `{"kid": "hush", "kty": "RSA"}`,
+	} {
+		for _, value := range []any{set, errors.New(set), []string{"a", set}, resource(set)} {
+			d := diag.New(diag.CodeSecret, diag.Position{}, "%v is not a path", value).WithHint("quote it: %q, or {\"keys\": []}", value)
+			if strings.Contains(d.String(), "hush") || !strings.HasSuffix(d.Message, "is not a path") || !strings.HasSuffix(d.Hint, `or {"keys": []}`) {
+				t.Errorf("it says %s", d)
+			}
+		}
 	}
 }
 

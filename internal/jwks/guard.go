@@ -92,12 +92,4 @@ func webAddress(u *url.URL) error {
 
 // redacted returns an address without what can be secret of it: user, password, query and
 // fragment. What is not an address is returned as it is, up to its first question mark.
-func redacted(address string) string {
-	u, err := url.Parse(address)
-	if err != nil || u.Opaque != "" {
-		before, _, _ := strings.Cut(address, "?")
-		return before[strings.LastIndexByte(before, '@')+1:]
-	}
-	u.User, u.RawQuery, u.ForceQuery, u.Fragment, u.RawFragment = nil, "", false, "", ""
-	return u.String()
-}
+func redacted(address string) string { return resource.ShownAddress(address) }

@@ -181,6 +181,20 @@ func (f *Fetcher) Want(requests []model.KeyRequest) {
 	notify(f.wake)
 }
 
+// Refetch fetches the keys of every wanted source at once, as many at one time as ever. Those
+// that a fetch fails to bring anew stay in use. Asked again before it is done, it does no more.
+func (f *Fetcher) Refetch() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	now := f.options.Now()
+	for _, s := range f.sources {
+		if s.wanted {
+			s.refetch(now)
+		}
+	}
+	notify(f.wake)
+}
+
 // evict forgets sources that nobody has named for long, and pages that no source reads.
 func (f *Fetcher) evict(now time.Time) {
 	read := map[pageKey]bool{}

@@ -107,6 +107,10 @@ func (f *Fetcher) finish(a attempt, r result) event {
 	defer notify(f.wake)
 	s.cancel = nil
 	defer f.publish()
+	if s.again {
+		s.again = false
+		defer s.refetch(f.options.Now())
+	}
 	if r.err != nil {
 		return s.fail(r, f.options)
 	}

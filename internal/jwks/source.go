@@ -40,6 +40,8 @@ type source struct {
 	// attempt is the number of the latest attempt; cancel is not nil while it runs.
 	attempt int
 	cancel  context.CancelFunc
+	// again says that another attempt is to follow the one that runs at once.
+	again bool
 }
 
 // keySet is a set of keys as a source has given it.
@@ -96,6 +98,16 @@ func (s *source) want(r model.KeyRequest, o Options) bool {
 	return true
 }
 
+// refetch makes an attempt due at once, or where one runs, after it: what that one brings may be
+// of the time before.
+func (s *source) refetch(now time.Time) {
+	if s.cancel != nil {
+		s.again = true
+		return
+	}
+	s.next = now
+}
+
 // leave says that no policy names the source. It reports whether that is new.
 func (s *source) leave(now time.Time) bool {
 	if !s.wanted && !s.restored {
@@ -121,6 +133,7 @@ func (s *source) supersede() {
 		s.cancel()
 		s.cancel = nil
 	}
+	s.again = false
 	s.attempt++
 }
 

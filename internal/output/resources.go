@@ -18,16 +18,17 @@ type Resources struct {
 	Secrets          []json.Marshaler `json:"secrets"`
 }
 
-// ResourcesOf returns the printed form, without private keys. It shares the messages.
+// ResourcesOf returns the printed form, without what is secret in it.
 func ResourcesOf(r envoy.Resources) Resources {
 	return Resources{
-		list(r.Listeners), list(r.Routes), list(r.Clusters), list(r.Endpoints), list(r.ExtensionConfigs), list(Redacted(r.Secrets)),
+		list(r.Listeners), list(r.Routes), list(r.Clusters), list(r.Endpoints), list(r.ExtensionConfigs), list(r.Secrets),
 	}
 }
 
 func list[T proto.Message](in []T) []json.Marshaler {
 	out := make([]json.Marshaler, 0, len(in))
 	for _, m := range in {
+		m, _ := Redacted(m)
 		out = append(out, Proto{Message: m})
 	}
 	return out

@@ -6,6 +6,7 @@ import (
 	securityv1beta1 "istio.io/api/security/v1beta1"
 
 	"github.com/portreeve/portreeve/translate/model"
+	"github.com/portreeve/portreeve/translate/resource"
 )
 
 // setKeys says where a provider finds the keys of its rule: in the configuration itself,
@@ -19,7 +20,7 @@ func setKeys(provider *jwtauthnv3.JwtProvider, rule *securityv1beta1.JWTRule, v 
 	}
 	keys := keysOf(rule, v)
 	if keys == "" {
-		keys = closedKeys
+		keys = resource.ClosedKeys
 	}
 	provider.JwksSourceSpecifier = &jwtauthnv3.JwtProvider_LocalJwks{LocalJwks: &corev3.DataSource{
 		Specifier: &corev3.DataSource_InlineString{InlineString: keys},
@@ -34,14 +35,11 @@ func fetchedByGateway(rule *securityv1beta1.JWTRule, v model.View) bool {
 }
 
 // keysOf returns the keys of a rule, its own or those fetched for it. Empty means that
-// nobody has them yet: every token of the rule is refused then.
+// nobody has them yet: every token of the rule is refused then. No private half of a key is
+// among them: reading a policy takes it out, and so does reading what an issuer publishes.
 func keysOf(rule *securityv1beta1.JWTRule, v model.View) string {
 	if source, fetched := model.KeySourceOf(rule); fetched {
 		return v.Keys[source]
 	}
 	return rule.GetJwks()
 }
-
-// closedKeys is a key set whose private half was never written down, so that no token
-// verifies. It is a constant, so that equal policy gives equal bytes everywhere.
-const closedKeys = `{"keys":[{"kty":"RSA","e":"AQAB","n":"xo8TJT4gC8yQBw_e6a3Rce556DkGk6fcbG0IUORB7uPT2GMFkFqrIBY5OfoCxDDTGkYFHjJ2DdHGikxk1Qaenj13O60YJnIR07iMBLQyE9S9GQa1ws26XmgiSFYBNWGTZHUiBUDsaNSlIRg2EucjUkXD6Tdxk53CseKlwfZkCPXvLL68PUfO9drNaJTjoTghCrC3ppt4Om5vRmk_W_NMWDLo6d6g6aF9WbznPMGTj0lgTLiztY_PELglwHRKIXJfFwK2Amwgn6ukxoGDVhL1Mm2Zq7fA8uITAYCa0RjX38lI2fEUJ6dW9oySMT0DSDQ5MZi5nfaCKmUyR5xTUCDjHw"}]}`

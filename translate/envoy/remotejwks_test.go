@@ -123,9 +123,9 @@ func TestNobodyElsesKeys(t *testing.T) {
 		keys  model.Keys
 		want  string
 	}{
-		"not fetched":       {model.FetchByControlPlane, nil, closedKeys},
-		"fetched and empty": {model.FetchByControlPlane, model.Keys{discovered: ""}, closedKeys},
-		"not discovered, with --jwks-fetch envoy": {model.FetchByGateway, nil, closedKeys},
+		"not fetched":       {model.FetchByControlPlane, nil, resource.ClosedKeys},
+		"fetched and empty": {model.FetchByControlPlane, model.Keys{discovered: ""}, resource.ClosedKeys},
+		"not discovered, with --jwks-fetch envoy": {model.FetchByGateway, nil, resource.ClosedKeys},
 		"discovered": {model.FetchByGateway, model.Keys{discovered: "{}"}, "{}"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -104,6 +104,7 @@ func (d *Decoder) object(document source.Document) Object {
 	spec := def.message()
 	if c.decodeObject(def, spec) {
 		def.check(c, spec)
+		withoutPrivate(spec)
 	}
 	if c.meta.valid {
 		c.reach = def.reach(c)

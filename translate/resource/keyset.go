@@ -9,6 +9,7 @@ import (
 	"io"
 	"math/big"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -65,7 +66,7 @@ func parseKey(i int, raw json.RawMessage) keyInfo {
 		return info
 	}
 	if kid, ok := k["kid"].(string); ok && kid != "" {
-		info.name += fmt.Sprintf(" (kid %q)", kid)
+		info.name += fmt.Sprintf(" (kid %q)", cut(kid))
 	}
 	switch k["kty"] {
 	case "RSA":
@@ -80,7 +81,7 @@ func parseKey(i int, raw json.RawMessage) keyInfo {
 	case nil:
 		info.broken = `it has no "kty"`
 	default:
-		info.broken = fmt.Sprintf("%v is not a key type", k["kty"])
+		info.broken = named(k["kty"]) + " is not a key type"
 	}
 	for _, private := range []string{"d", "p", "q", "dp", "dq", "qi", "oth"} {
 		if _, ok := k[private]; ok {
@@ -120,7 +121,7 @@ func ecKey(k map[string]any) (broken, unusable string) {
 	case "P-521":
 		curve, alg, size = ecdh.P521(), "ES512", 66
 	default:
-		return "", fmt.Sprintf("its curve %v is not P-256, P-384 or P-521", k["crv"])
+		return "", "its curve " + named(k["crv"]) + " is not P-256, P-384 or P-521"
 	}
 	x, okX := number(k["x"])
 	y, okY := number(k["y"])
@@ -139,7 +140,7 @@ func okpKey(k map[string]any) (broken, unusable string) {
 		if k["crv"] == nil {
 			return `it has no "crv"`, ""
 		}
-		return "", fmt.Sprintf("its curve %v is not Ed25519", k["crv"])
+		return "", "its curve " + named(k["crv"]) + " is not Ed25519"
 	}
 	if x, ok := decoded(k["x"]); !ok || len(x) != 32 {
 		return `"x" must be 32 bytes in base64url`, ""
@@ -160,7 +161,26 @@ func algorithm(k map[string]any, prefixes ...string) string {
 	if !ok || alg == "" || slices.ContainsFunc(prefixes, func(p string) bool { return strings.HasPrefix(alg, p) }) {
 		return ""
 	}
-	return fmt.Sprintf("its algorithm %q is not one that it can verify tokens with (%s)", alg, strings.Join(prefixes, "…, "))
+	return fmt.Sprintf("its algorithm %q is not one that it can verify tokens with (%s)", cut(alg), strings.Join(prefixes, "…, "))
+}
+
+// named is how messages call a value that should be a short word. What is longer, or no word,
+// can be a secret in the wrong place, and findings are shown.
+func named(v any) string {
+	s, ok := v.(string)
+	if !ok {
+		return "what is no string"
+	}
+	return strconv.Quote(cut(s))
+}
+
+// cut shortens what a message quotes.
+func cut(s string) string {
+	const most = 64
+	if len(s) <= most {
+		return s
+	}
+	return strings.ToValidUTF8(s[:most], "") + "…"
 }
 
 // number reads an unsigned number in base64url. The number is never nil.
@@ -240,7 +260,7 @@ func strictObject(decoder *json.Decoder, text string, depth int) error {
 			return jsonError(err)
 		}
 		if names[name] {
-			return fmt.Errorf("%q stands twice in one object", name)
+			return fmt.Errorf("%s stands twice in one object", named(name))
 		}
 		names[name] = true
 		if err := strictValue(decoder, text, depth+1); err != nil {

@@ -2,14 +2,22 @@ package ack
 
 import (
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
 // maxMessage bounds what is kept of a refusal's message, which a client chooses.
 const maxMessage = 8 << 10
 
-// cut shortens a message to maxMessage bytes, at the end of a character.
+// cut shortens a message to maxMessage bytes, at the end of a character, and takes out what
+// would do something to the terminal that it is shown on.
 func cut(message string) string {
+	message = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) && r != '\n' && r != '\t' {
+			return '\uFFFD'
+		}
+		return r
+	}, message)
 	if len(message) <= maxMessage {
 		return message
 	}

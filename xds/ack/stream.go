@@ -150,12 +150,19 @@ func (st *Stream) GaveUp(url string, names []string) {
 	}
 }
 
-// Has records what a delta client said on connecting that it has.
+// maxKnown bounds the resources of one type that are kept because a client said that it has
+// them. It can be told nothing of more than it may ask for.
+const maxKnown = 20_000
+
+// Has records what a delta client said on connecting that it has, as far as it is bounded.
 func (st *Stream) Has(url string, versions map[string]string) {
 	st.store.mu.Lock()
 	defer st.store.mu.Unlock()
 	r := st.record(url)
 	for name, version := range versions {
+		if _, known := r.resources[name]; !known && len(r.resources) >= maxKnown {
+			continue
+		}
 		r.resource(name).Accepted = version
 	}
 }

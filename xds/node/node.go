@@ -34,11 +34,15 @@ type Identity struct {
 // metadata NAMESPACE, where present and not empty, wins over the namespace of the id, as in Istio.
 // NAME may hold dots; NAMESPACE is what follows the last one. DOMAIN is not looked at.
 //
-// Anything else is an error that says what was found and what would be accepted. It fails
-// closed: no part of a node is guessed, so no gateway gets the policy of another one.
+// Anything else is an error that says what was found and what would be accepted, in a bounded
+// number of bytes. It fails closed: no part of a node is guessed or cut, so no gateway gets the
+// policy of another one.
 func Parse(n *corev3.Node) (Identity, error) {
 	if n == nil {
 		return Identity{}, errors.New("the first request of the stream has no node, want one with the id " + form)
+	}
+	if err := bounded(n); err != nil {
+		return Identity{}, err
 	}
 	name, namespace, err := parseID(n.GetId())
 	if err != nil {
@@ -74,20 +78,20 @@ func localityOf(l *corev3.Locality) string {
 func parseID(id string) (name, namespace string, err error) {
 	parts := strings.Split(id, "~")
 	if len(parts) != 4 {
-		return "", "", fmt.Errorf("node id %q has %d part(s), want the 4 of %s", id, len(parts), form)
+		return "", "", fmt.Errorf("node id %q has %d part(s), want the 4 of %s", Cut(id), len(parts), form)
 	}
 	if parts[0] != "router" {
-		return "", "", fmt.Errorf("node id %q is of type %q, want a gateway: %s", id, parts[0], form)
+		return "", "", fmt.Errorf("node id %q is of type %q, want a gateway: %s", Cut(id), Cut(parts[0]), form)
 	}
 	if _, err := netip.ParseAddr(parts[1]); err != nil {
-		return "", "", fmt.Errorf("node id %q: %q is not an IP address, want %s", id, parts[1], form)
+		return "", "", fmt.Errorf("node id %q: %q is not an IP address, want %s", Cut(id), Cut(parts[1]), form)
 	}
 	name = parts[2]
 	if i := strings.LastIndexByte(name, '.'); i >= 0 {
 		name, namespace = name[:i], name[i+1:]
 	}
 	if name == "" {
-		return "", "", fmt.Errorf("node id %q has no name, want %s", id, form)
+		return "", "", fmt.Errorf("node id %q has no name, want %s", Cut(id), form)
 	}
 	return name, namespace, nil
 }
@@ -108,7 +112,7 @@ func parseNamespace(v *structpb.Value, fromID string) (string, error) {
 		return "", errors.New("the node has no namespace, want metadata NAMESPACE or an id of the form " + form)
 	}
 	if !isNamespace(namespace) {
-		return "", fmt.Errorf("%s: %q is not a namespace, want at most 63 of a-z, 0-9 and -, beginning and ending with a letter or digit", where, namespace)
+		return "", fmt.Errorf("%s: %q is not a namespace, want at most 63 of a-z, 0-9 and -, beginning and ending with a letter or digit", where, Cut(namespace))
 	}
 	return namespace, nil
 }
@@ -133,11 +137,17 @@ func parseLabels(v *structpb.Value) (map[string]string, error) {
 		return nil, fmt.Errorf("node metadata LABELS is %s, want an object of strings", kindOf(v))
 	}
 	fields := v.GetStructValue().GetFields()
+	if len(fields) > maxLabels {
+		return nil, fmt.Errorf("node metadata LABELS has %d labels, want at most %d", len(fields), maxLabels)
+	}
 	labels := make(map[string]string, len(fields))
 	for key, value := range fields {
 		s, ok := value.GetKind().(*structpb.Value_StringValue)
 		if !ok {
-			return nil, fmt.Errorf("node metadata LABELS: %q is %s, want a string", key, kindOf(value))
+			return nil, fmt.Errorf("node metadata LABELS: %q is %s, want a string", Cut(key), kindOf(value))
+		}
+		if err := boundedLabel(key, s.StringValue); err != nil {
+			return nil, err
 		}
 		labels[key] = s.StringValue
 	}

@@ -107,7 +107,7 @@ func start(t *testing.T, serve map[string]*cachev3.Snapshot) *rig {
 	return startTLS(t, serve, nil, nil)
 }
 
-func startTLS(t *testing.T, serve map[string]*cachev3.Snapshot, serverTLS, clientTLS *tls.Config) *rig {
+func startTLS(t *testing.T, serve map[string]*cachev3.Snapshot, serverTLS, clientTLS *tls.Config, more ...func(*server.Options)) *rig {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	t.Cleanup(cancel)
@@ -118,7 +118,11 @@ func startTLS(t *testing.T, serve map[string]*cachev3.Snapshot, serverTLS, clien
 		t.Fatal(err)
 	}
 	r.fleet = &fleet{serve: serve, joined: map[string]bool{}, calls: make(chan string, 1<<14)}
-	r.server = server.New(server.Options{Fleet: r.fleet, Acks: r.acks, Logger: r.log.logger(), TLS: serverTLS})
+	options := server.Options{Fleet: r.fleet, Acks: r.acks, Logger: r.log.logger(), TLS: serverTLS}
+	for _, change := range more {
+		change(&options)
+	}
+	r.server = server.New(options)
 	r.fleet.server = r.server
 
 	l, err := net.Listen("tcp", "127.0.0.1:0")

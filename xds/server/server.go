@@ -26,6 +26,7 @@ import (
 
 	discoveryv3 "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
 	cachev3 "github.com/envoyproxy/go-control-plane/pkg/cache/v3"
+	"github.com/prometheus/client_golang/prometheus"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/keepalive"
@@ -57,21 +58,44 @@ type Options struct {
 	Logger *slog.Logger
 	// TLS secures the connections; nil is plaintext.
 	TLS *tls.Config
+	// MaxConnections and NewGroups, the groups that a peer may bring a minute that were never
+	// here, bound what clients can take. 0 is the default.
+	MaxConnections, NewGroups int
+	// FirstRequest is how long a connection, and a stream, may take to say who it is. 0 is the default.
+	FirstRequest time.Duration
+	// Known reports whether a group was here before, in another run. Nil is never.
+	Known func(group string) bool
+	// Registerer takes the metrics; nil leaves them unregistered.
+	Registerer prometheus.Registerer
 }
 
 // Server serves the snapshots that it was Set. It is safe for concurrent use.
 type Server struct {
-	options Options
-	caches  caches
-	roster  roster
+	options   Options
+	caches    caches
+	roster    roster
+	refused   *refusals
+	newcomers *newcomers
 }
 
-// New returns a server that serves nothing yet.
+// New returns a server that serves nothing yet. It panics where its metrics are registered already.
 func New(o Options) *Server {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	s := &Server{options: o, caches: newCaches(bridge{o.Logger})}
+	if o.MaxConnections <= 0 {
+		o.MaxConnections = DefaultMaxConnections
+	}
+	if o.FirstRequest <= 0 {
+		o.FirstRequest = firstRequest
+	}
+	s := &Server{
+		options: o, caches: newCaches(bridge{o.Logger}),
+		refused: newRefusals(o.Logger, time.Now), newcomers: newNewcomers(o.NewGroups, time.Now, o.Known),
+	}
+	if o.Registerer != nil {
+		o.Registerer.MustRegister(s.refused.count)
+	}
 	s.roster.members = map[string]*member{}
 	return s
 }
@@ -118,7 +142,9 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	g := grpc.NewServer(s.grpcOptions()...)
 	discoveryv3.RegisterAggregatedDiscoveryServiceServer(g, &service{server: s, serving: streams})
 	failed := make(chan error, 1)
-	go func() { failed <- g.Serve(l) }()
+	go func() {
+		failed <- g.Serve(&gate{Listener: l, most: s.options.MaxConnections, strangersMost: maxStrangers, patience: s.options.FirstRequest, refused: s.refused})
+	}()
 	select {
 	case err := <-failed:
 		end()
@@ -140,14 +166,20 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 func (s *Server) grpcOptions() []grpc.ServerOption {
 	out := []grpc.ServerOption{
 		// A gateway has one stream per connection, and for a moment two when it reconnects.
-		grpc.MaxConcurrentStreams(64),
+		grpc.MaxConcurrentStreams(8),
+		// The preface and TLS; then a stranger's time counts, see gate.
+		grpc.ConnectionTimeout(s.options.FirstRequest),
+		grpc.MaxHeaderListSize(16 << 10),
+		// What a stream may send before it is read from, and all streams of a connection together.
+		grpc.InitialWindowSize(64 << 10),
+		grpc.InitialConnWindowSize(1 << 20),
 		// Envoy may ping a stream as often as it likes to notice that we are gone; grpc-go's own
 		// limit of one ping in five minutes would close the connection of one that does.
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: time.Second, PermitWithoutStream: true}),
 		// A gateway that vanished without closing is gone from the status within 40 s.
-		grpc.KeepaliveParams(keepalive.ServerParameters{Time: 30 * time.Second, Timeout: 10 * time.Second}),
-		// A request lists a version per resource when a gateway reconnects.
-		grpc.MaxRecvMsgSize(32 << 20),
+		// A connection without a stream is of no use.
+		grpc.KeepaliveParams(keepalive.ServerParameters{Time: 30 * time.Second, Timeout: 10 * time.Second, MaxConnectionIdle: time.Minute}),
+		grpc.MaxRecvMsgSize(maxRequest),
 		grpc.MaxSendMsgSize(math.MaxInt32),
 		// Stop returns when the streams have left their groups.
 		grpc.WaitForHandlers(true),

@@ -2,6 +2,8 @@ package server
 
 import (
 	"context"
+	"net"
+	"time"
 
 	discoveryv3 "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
 	resourcev3 "github.com/envoyproxy/go-control-plane/pkg/resource/v3"
@@ -27,14 +29,16 @@ var _ discoveryv3.AggregatedDiscoveryServiceServer = (*service)(nil)
 // StreamAggregatedResources serves a state-of-the-world stream until it ends.
 func (s *service) StreamAggregatedResources(stream discoveryv3.AggregatedDiscoveryService_StreamAggregatedResourcesServer) error {
 	ss := s.session(stream.Context(), ack.SotW)
-	lib := sotwv3.NewServer(s.serving, ss, ss, sotwv3.WithOrderedADS(), sotwv3.WithLogger(bridge{ss.logger}), sotwv3.DeactivateLegacyWildcardForTypes(byName()))
+	defer ss.end()
+	lib := sotwv3.NewServer(ss.serving, ss, ss, sotwv3.WithOrderedADS(), sotwv3.WithLogger(bridge{ss.logger}), sotwv3.DeactivateLegacyWildcardForTypes(byName()))
 	return lib.StreamHandler(stream, resourcev3.AnyType)
 }
 
 // DeltaAggregatedResources serves a delta stream until it ends.
 func (s *service) DeltaAggregatedResources(stream discoveryv3.AggregatedDiscoveryService_DeltaAggregatedResourcesServer) error {
 	ss := s.session(stream.Context(), ack.Delta)
-	lib := deltav3.NewServer(s.serving, ss, ss, deltav3.WithLogger(bridge{ss.logger}), deltav3.DeactivateLegacyWildcardForTypes(byName()))
+	defer ss.end()
+	lib := deltav3.NewServer(ss.serving, ss, ss, deltav3.WithLogger(bridge{ss.logger}), deltav3.DeactivateLegacyWildcardForTypes(byName()))
 	return lib.DeltaStreamHandler(stream, resourcev3.AnyType)
 }
 
@@ -46,12 +50,23 @@ func byName() []string {
 }
 
 func (s *service) session(ctx context.Context, p ack.Protocol) *session {
-	address := ""
-	if from, ok := peer.FromContext(ctx); ok {
-		address = from.Addr.String()
+	from, _ := peer.FromContext(ctx)
+	if from == nil {
+		from = &peer.Peer{Addr: &net.TCPAddr{}}
 	}
-	return &session{
-		server: s.server, protocol: p, address: address, sent: map[string]version{}, doubts: map[string]*doubt{}, had: map[string]map[string]struct{}{},
-		logger: s.server.options.Logger.With("peer", address, "protocol", string(p)),
+	out := &session{
+		server: s.server, protocol: p, address: from.Addr.String(), peer: peerOf(from.Addr),
+		sent: map[string]version{}, doubts: map[string]*doubt{}, had: map[string]map[string]struct{}{},
+		logger: s.server.options.Logger.With("peer", from.Addr.String(), "protocol", string(p)),
 	}
+	if a, ok := from.Addr.(address); ok {
+		out.conn = a.conn
+	}
+	// A stream that does not say who it is ends.
+	out.serving, out.end = context.WithCancel(s.serving)
+	out.silent = time.AfterFunc(s.server.options.FirstRequest, func() {
+		s.server.refused.note("strangers", out.address, "", "no node came in time")
+		out.end()
+	})
+	return out
 }

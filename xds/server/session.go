@@ -3,9 +3,12 @@ package server
 import (
 	"context"
 	"log/slog"
+	"net/netip"
+	"time"
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	discoveryv3 "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
+	cachev3 "github.com/envoyproxy/go-control-plane/pkg/cache/v3"
 	resourcev3 "github.com/envoyproxy/go-control-plane/pkg/resource/v3"
 	deltav3 "github.com/envoyproxy/go-control-plane/pkg/server/delta/v3"
 	sotwv3 "github.com/envoyproxy/go-control-plane/pkg/server/sotw/v3"
@@ -25,6 +28,14 @@ type session struct {
 	logger   *slog.Logger
 	protocol ack.Protocol
 	address  string
+	// peer is whose connection it is, and conn the connection; it is nil where the server did not accept it.
+	peer netip.Addr
+	conn *conn
+	// serving ends when the stream shall, and end ends it; silent does so where no node comes.
+	serving context.Context
+	end     context.CancelFunc
+	silent  *time.Timer
+	demand  demand
 
 	// node is what the first request said; identity and record are set with it.
 	node     *corev3.Node
@@ -55,32 +66,68 @@ var (
 // admit takes the node of a request. The first one says who the gateway is; a stream cannot become
 // another gateway later. A node that cannot be understood is refused: it is served nothing.
 func (s *session) admit(n *corev3.Node) error {
+	if n != nil && s.node != nil {
+		n.Extensions = nil
+	}
 	if s.record != nil && (n == nil || proto.Equal(n, s.node)) {
 		return nil
 	}
 	id, err := node.Parse(n)
 	if err != nil {
-		return s.refuse(n, err.Error())
+		return s.refuse("node", codes.InvalidArgument, n, err.Error())
 	}
 	switch {
+	case s.record == nil && !s.server.newcomers.admits(s.peer, id.Group.Key):
+		return s.refuse("groups", codes.ResourceExhausted, n, "too many groups that were never here before come from this address: it may bring more in a minute, see --new-groups-per-minute")
 	case s.record == nil:
+		s.accept()
+		// What the binary can do is most of a node, and nobody asks for it.
+		n.Extensions = nil
 		s.node, s.identity = n, id
 		s.server.join(id.Group)
 		s.record = s.server.options.Acks.Open(ack.Peer{Node: id.ID, Group: id.Group.Key, Address: s.address, Protocol: s.protocol})
 		s.logger.Info("gateway connected", "node", id.ID, "group", id.Group.Key)
 	case id.ID != s.identity.ID || id.Group.Key != s.identity.Group.Key:
-		return s.refuse(n, "the node changed during the stream, want that of the first request")
+		return s.refuse("node", codes.InvalidArgument, n, "the node changed during the stream, want that of the first request")
 	}
 	return nil
 }
 
-func (s *session) refuse(n *corev3.Node, reason string) error {
-	s.logger.Warn("gateway refused", "node", n.GetId(), "reason", reason)
-	return grpcstatus.Error(codes.InvalidArgument, reason)
+// accept notes that the peer has said who it is.
+func (s *session) accept() {
+	s.silent.Stop()
+	if s.conn != nil {
+		s.conn.admit()
+	}
+}
+
+func (s *session) refuse(kind string, code codes.Code, n *corev3.Node, reason string) error {
+	s.server.refused.note(kind, s.address, n.GetId(), reason)
+	if s.record == nil && s.conn != nil {
+		s.conn.refused()
+	}
+	return grpcstatus.Error(code, reason)
+}
+
+// asks refuses a request that asks for more than a gateway can mean.
+func (s *session) asks(url string, names []string, has map[string]string) error {
+	if reason := s.demand.request(url, names, has); reason != "" {
+		return s.refuse("demand", codes.ResourceExhausted, s.node, reason)
+	}
+	return nil
+}
+
+// subscribes refuses a stream that asks for more than a gateway can mean, all in all.
+func (s *session) subscribes(url string, sub cachev3.Subscription) error {
+	if reason := s.demand.subscribed(url, sub); reason != "" {
+		return s.refuse("demand", codes.ResourceExhausted, s.node, reason)
+	}
+	return nil
 }
 
 // close ends the session; its watches are cancelled already.
 func (s *session) close() {
+	s.silent.Stop()
 	if s.record == nil {
 		return
 	}
@@ -121,6 +168,9 @@ func (s *session) OnStreamRequest(_ int64, r *discoveryv3.DiscoveryRequest) erro
 		return err
 	}
 	r.Node = s.node
+	if err := s.asks(r.GetTypeUrl(), r.GetResourceNames(), nil); err != nil {
+		return err
+	}
 	s.answer(r.GetTypeUrl(), r.GetResponseNonce(), r.GetErrorDetail())
 	if r.GetResponseNonce() == "" && r.GetVersionInfo() != "" {
 		s.returns()
@@ -163,6 +213,9 @@ func (s *session) OnStreamDeltaRequest(_ int64, r *discoveryv3.DeltaDiscoveryReq
 		return err
 	}
 	r.Node = s.node
+	if err := s.asks(r.GetTypeUrl(), r.GetResourceNamesSubscribe(), r.GetInitialResourceVersions()); err != nil {
+		return err
+	}
 	s.answer(r.GetTypeUrl(), r.GetResponseNonce(), r.GetErrorDetail())
 	if len(r.GetInitialResourceVersions()) > 0 {
 		s.returns()

@@ -14,6 +14,9 @@ var _ cachev3.ConfigWatcher = (*session)(nil)
 // is not delivered is left without an answer, as for a resource that does not exist: the cache
 // would answer it while holding its lock, and enough different types would hold it for ever.
 func (s *session) CreateWatch(r *cachev3.Request, sub cachev3.Subscription, out chan cachev3.Response) (func(), error) {
+	if err := s.subscribes(r.GetTypeUrl(), sub); err != nil {
+		return nil, err
+	}
 	if _, served := snapshot.TypeOf(r.GetTypeUrl()); !served {
 		s.logger.Debug("type is not delivered", "type", r.GetTypeUrl())
 		return func() {}, nil
@@ -42,6 +45,9 @@ func (s *session) CreateWatch(r *cachev3.Request, sub cachev3.Subscription, out 
 // which is how it is after a restart; that is recorded, as no answer will tell.
 func (s *session) CreateDeltaWatch(r *cachev3.DeltaRequest, sub cachev3.Subscription, out chan cachev3.DeltaResponse) (func(), error) {
 	url, group := r.GetTypeUrl(), s.identity.Group.Key
+	if err := s.subscribes(url, sub); err != nil {
+		return nil, err
+	}
 	if _, served := snapshot.TypeOf(url); !served {
 		s.logger.Debug("type is not delivered", "type", url)
 		return func() {}, nil

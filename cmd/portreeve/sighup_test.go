@@ -1,0 +1,89 @@
+package main
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// TestSIGHUPReadsEverythingAgain runs the program as a process of its own and holds that the
+// signal does not end it, that every key is fetched at once, and that a file which changed
+// without an event, a new size or a new time is read. Many signals are few.
+func TestSIGHUPReadsEverythingAgain(t *testing.T) {
+	server := newKeyServer(t, keySet(t, newSigningKey(t)))
+	server.Start()
+	rule := fetchedRule("issuer", server.uri("http", "127.0.0.1"))
+	dir, elsewhere := newPolicyDir(t, map[string]string{"policy.yaml": rule}), t.TempDir()
+	path, link := filepath.Join(dir, "policy.yaml"), filepath.Join(elsewhere, "link")
+	old := time.Now().Add(-time.Hour)
+	must(t, os.Chtimes(path, old, old))
+	must(t, os.Link(path, link))
+	p := &plane{dir: dir, log: &logBuffer{}, xds: address(t), admin: address(t)}
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	c := exec.CommandContext(ctx, os.Args[0], "serve", "--config", dir, "--xds-address", p.xds, "--admin-address", p.admin)
+	c.Env = append(os.Environ(), "PORTREEVE_TEST_RUN_MAIN=1")
+	c.Stderr = p.log
+	must(t, c.Start())
+	exited := make(chan error, 1)
+	go func() { exited <- c.Wait() }()
+	t.Cleanup(func() {
+		cancel()
+		<-exited
+	})
+	hangup := func() {
+		t.Helper()
+		must(t, c.Process.Signal(syscall.SIGHUP))
+	}
+	eventually(t, "the keys are fetched", func() bool {
+		status, text := p.get("/readyz")
+		return status == 200 && server.asked.Load() == 1 && strings.HasPrefix(text, "ready")
+	})
+	hangup()
+	eventually(t, "the keys are fetched again", func() bool { return server.asked.Load() == 2 })
+
+	// The watched name is not the one that is written to, so nothing is told.
+	broken := strings.Replace(rule, "issuer:", "isuer :", 1)
+	if broken == rule || len(broken) != len(rule) {
+		t.Fatal("the edit is not of the same size")
+	}
+	write(t, link, broken)
+	must(t, os.Chtimes(link, old, old))
+	hangup()
+	eventually(t, "the file is read", func() bool { _, text := p.get("/readyz"); return strings.Contains(text, "isuer") })
+
+	asked := server.asked.Load()
+	for range 50 {
+		hangup()
+	}
+	write(t, link, rule)
+	must(t, os.Chtimes(link, old, old))
+	hangup()
+	eventually(t, "the file is read once more", func() bool { _, text := p.get("/readyz"); return !strings.Contains(text, "isuer") })
+	if more := server.asked.Load() - asked; more > 51 {
+		t.Errorf("51 signals made %d fetches", more)
+	}
+	if n := strings.Count(p.log.String(), "everything is read again"); n < 3 || n > 53 {
+		t.Errorf("the log tells of it %d times", n)
+	}
+	select {
+	case err := <-exited:
+		exited <- err
+		t.Fatalf("it has ended: %v", err)
+	default:
+	}
+	must(t, c.Process.Signal(syscall.SIGTERM))
+	select {
+	case err := <-exited:
+		exited <- err
+		if err != nil {
+			t.Errorf("it ends with %v", err)
+		}
+	case <-time.After(bound):
+		t.Fatal("it does not end")
+	}
+}

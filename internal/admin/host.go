@@ -1,0 +1,70 @@
+package admin
+
+import (
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"slices"
+	"strings"
+)
+
+// Hosts are the names, beside those of this machine, by which clients may call the admin
+// interface, without a port.
+//
+// A page in a browser can have its own name resolved to the admin address and read what stands
+// there, as the browser takes it for the page's server. It cannot call it by a name that is not its own.
+type Hosts []string
+
+// known reports whether a request calls the interface by a name that is its own: the address at
+// which the connection came in, one of loopback, or one of the hosts. What cannot be read is not known.
+func (h Hosts) known(r *http.Request) bool {
+	host := bare(r.Host)
+	if address, err := netip.ParseAddr(host); err == nil {
+		address = address.WithZone("").Unmap()
+		return address.IsLoopback() || h.has(host) || address == listening(r)
+	}
+	return host == "localhost" || h.has(host)
+}
+
+func (h Hosts) has(host string) bool {
+	return host != "" && slices.ContainsFunc(h, func(known string) bool { return bare(known) == host })
+}
+
+// bare returns a host in lower case, without port, brackets and the dot at its end.
+func bare(host string) string {
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	host = strings.TrimSuffix(strings.TrimPrefix(host, "["), "]")
+	return strings.ToLower(strings.TrimSuffix(host, "."))
+}
+
+// listening is the address at which the connection of a request came in.
+func listening(r *http.Request) netip.Addr {
+	local, _ := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
+	if local == nil {
+		return netip.Addr{}
+	}
+	at, err := netip.ParseAddrPort(local.String())
+	if err != nil {
+		return netip.Addr{}
+	}
+	return at.Addr().WithZone("").Unmap()
+}
+
+// guard refuses what is called by another name.
+func (h Hosts) guard(next http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if !h.known(r) {
+			const most = 100
+			host := r.Host
+			if len(host) > most {
+				host = host[:most] + "…"
+			}
+			http.Error(w, fmt.Sprintf("%q is no name of this server: call it by the address that it listens on or by localhost, or start it with --admin-host NAME", host), http.StatusMisdirectedRequest)
+			return
+		}
+		next(w, r)
+	}
+}

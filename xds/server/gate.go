@@ -1,0 +1,253 @@
+package server
+
+import (
+	"errors"
+	"net"
+	"net/netip"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// The bounds of what strangers can take: connections on which no node has been accepted yet.
+const (
+	// DefaultMaxConnections is how many connections there may be at one time.
+	DefaultMaxConnections = 4096
+	// maxStrangers of them may be strangers. Above it one of the peer that has most of them is
+	// closed, the oldest: a gateway is no stranger any more after its first request.
+	maxStrangers = 1024
+	// firstRequest is how long a stranger, and a stream, may take to say who it is.
+	firstRequest = 20 * time.Second
+	// freeBytes may be read from every stranger: the node of a stock Envoy and what else its first
+	// request says. With more it waits for one of largeTurns, of which one peer has at most
+	// largePerPeer, so that a fleet that comes back with large requests takes turns.
+	freeBytes    = 128 << 10
+	largeTurns   = 4
+	largePerPeer = 2
+	// strangerBytes are never exceeded: a request, and what is around it.
+	strangerBytes = maxRequest + 1<<20
+)
+
+// errStranger ends a connection on which more was sent than a first request can be.
+var errStranger = errors.New("more was sent than a first request can be")
+
+// gate is the listener of the server. It bounds what strangers can take.
+type gate struct {
+	net.Listener
+	// most connections and strangers may be open, and patience is how long a stranger may take.
+	most, strangersMost int
+	patience            time.Duration
+	refused             *refusals
+
+	mu   sync.Mutex
+	open int
+	// strangers are in the order of their coming; large are those of them that have a turn,
+	// waiting those that wait for one.
+	strangers, large, waiting []*conn
+}
+
+// Accept returns the next connection that there is room for.
+func (g *gate) Accept() (net.Conn, error) {
+	for {
+		inner, err := g.Listener.Accept()
+		if err != nil {
+			return nil, err
+		}
+		c := &conn{Conn: inner, gate: g, peer: peerOf(inner.RemoteAddr()), gone: make(chan struct{})}
+		if g.admits(c) {
+			return c, nil
+		}
+		_ = inner.Close()
+	}
+}
+
+// admits takes a connection in, unless there are too many that are no strangers.
+func (g *gate) admits(c *conn) bool {
+	g.mu.Lock()
+	var evicted *conn
+	if g.open >= g.most || len(g.strangers) >= g.strangersMost {
+		if evicted = g.oldestOfMost(); evicted == nil {
+			g.mu.Unlock()
+			g.refused.note("connections", c.peer.String(), "", "there are too many connections already")
+			return false
+		}
+		g.forget(evicted)
+	}
+	g.open++
+	g.strangers = append(g.strangers, c)
+	c.deadline = time.AfterFunc(g.patience, func() { c.expire("no node came in time") })
+	g.mu.Unlock()
+	if evicted != nil {
+		evicted.expire("there are too many connections that have not said who they are")
+	}
+	return true
+}
+
+// oldestOfMost returns the oldest stranger of the peer that has most of them, or nil.
+func (g *gate) oldestOfMost() *conn {
+	count, most := map[netip.Addr]int{}, 0
+	for _, c := range g.strangers {
+		count[c.peer]++
+		most = max(most, count[c.peer])
+	}
+	if i := slices.IndexFunc(g.strangers, func(c *conn) bool { return count[c.peer] == most }); i >= 0 {
+		return g.strangers[i]
+	}
+	return nil
+}
+
+// forget takes a connection out of those that are open; the lock is held.
+func (g *gate) forget(c *conn) {
+	if !c.forgotten {
+		c.forgotten = true
+		g.open--
+		g.known(c)
+	}
+}
+
+// known takes a connection out of the strangers, and gives its turn on; the lock is held.
+func (g *gate) known(c *conn) {
+	is := func(other *conn) bool { return other == c }
+	c.deadline.Stop()
+	if slices.Contains(g.waiting, c) {
+		close(c.turn) // its reader goes on, or finds that there is nothing to read
+	}
+	g.strangers = slices.DeleteFunc(g.strangers, is)
+	g.large, g.waiting = slices.DeleteFunc(g.large, is), slices.DeleteFunc(g.waiting, is)
+	g.next()
+}
+
+// next gives free turns to those who wait; the lock is held.
+func (g *gate) next() {
+	g.waiting = slices.DeleteFunc(g.waiting, func(c *conn) bool {
+		same := 0
+		for _, other := range g.large {
+			if other.peer == c.peer {
+				same++
+			}
+		}
+		if len(g.large) >= largeTurns || same >= largePerPeer {
+			return false
+		}
+		g.large = append(g.large, c)
+		close(c.turn)
+		return true
+	})
+}
+
+// conn is one connection.
+type conn struct {
+	net.Conn
+	gate *gate
+	peer netip.Addr
+	// admitted says that it is no stranger.
+	admitted atomic.Bool
+	// read counts the bytes while it is one; only the reader uses it.
+	read  int
+	asked bool
+	// turn is closed when it is its turn to send much, gone when the connection is closed.
+	turn, gone chan struct{}
+	once       sync.Once
+	// deadline closes a stranger; it and forgotten are guarded by gate.mu.
+	deadline  *time.Timer
+	forgotten bool
+}
+
+// Read reads, and holds up a stranger who sends much until it is his turn.
+func (c *conn) Read(p []byte) (int, error) {
+	if !c.admitted.Load() && c.read > freeBytes {
+		if c.read > strangerBytes {
+			return 0, errStranger
+		}
+		c.await()
+	}
+	n, err := c.Conn.Read(p)
+	c.read += n
+	return n, err
+}
+
+// await waits for the turn of the connection, its admission being one too, or for its end.
+func (c *conn) await() {
+	c.gate.mu.Lock()
+	if c.forgotten || c.admitted.Load() {
+		c.gate.mu.Unlock()
+		return
+	}
+	if c.turn == nil {
+		c.turn = make(chan struct{})
+		c.gate.waiting = append(c.gate.waiting, c)
+		c.gate.next()
+	}
+	turn := c.turn
+	c.gate.mu.Unlock()
+	select {
+	case <-turn:
+	case <-c.gone:
+	}
+}
+
+// refused gives the turn of a connection on: what it sent has been read in vain, and for more it
+// has to wait again.
+func (c *conn) refused() {
+	c.gate.mu.Lock()
+	defer c.gate.mu.Unlock()
+	if i := slices.Index(c.gate.large, c); i >= 0 {
+		c.gate.large, c.turn = slices.Delete(c.gate.large, i, i+1), nil
+		c.gate.next()
+	}
+}
+
+// admit makes the connection one of a gateway that said who it is.
+func (c *conn) admit() {
+	if c.admitted.Swap(true) {
+		return
+	}
+	c.gate.mu.Lock()
+	c.gate.known(c)
+	c.gate.mu.Unlock()
+}
+
+// expire closes a stranger.
+func (c *conn) expire(reason string) {
+	if !c.admitted.Load() {
+		c.gate.refused.note("strangers", c.peer.String(), "", reason)
+		_ = c.Close()
+	}
+}
+
+// Close closes the connection and makes room for another.
+func (c *conn) Close() error {
+	c.once.Do(func() {
+		close(c.gone)
+		c.gate.mu.Lock()
+		c.gate.forget(c)
+		c.gate.mu.Unlock()
+	})
+	return c.Conn.Close()
+}
+
+// RemoteAddr is the peer's address, which leads a stream to its connection.
+func (c *conn) RemoteAddr() net.Addr { return address{c.Conn.RemoteAddr(), c} }
+
+type address struct {
+	net.Addr
+	conn *conn
+}
+
+// peerOf is whose connection it is, for fairness: the address, of IPv6 the network that one
+// site has at least. What is no IP address is one peer.
+func peerOf(a net.Addr) netip.Addr {
+	at, err := netip.ParseAddrPort(a.String())
+	if err != nil {
+		return netip.Addr{}
+	}
+	ip := at.Addr().WithZone("").Unmap()
+	if ip.Is6() {
+		const site = 64
+		if network, err := ip.Prefix(site); err == nil {
+			return network.Addr()
+		}
+	}
+	return ip
+}
