@@ -20,6 +20,7 @@ import (
 	"github.com/portreeve/portreeve/internal/input"
 	"github.com/portreeve/portreeve/internal/jwks"
 	"github.com/portreeve/portreeve/internal/reload"
+	"github.com/portreeve/portreeve/internal/state"
 	"github.com/portreeve/portreeve/internal/watch"
 	"github.com/portreeve/portreeve/translate/model"
 	"github.com/portreeve/portreeve/translate/source"
@@ -55,6 +56,7 @@ type App struct {
 	options    Options
 	files      *input.Reader
 	reloader   *reload.Reloader
+	state      *state.Dir // nil keeps nothing
 	xds        *server.Server
 	acks       *ack.Store
 	watcher    *watch.Watcher
@@ -67,22 +69,24 @@ type App struct {
 
 // New checks the options, opens the listeners and starts watching the directories. An
 // error is I/O: a directory or an address that cannot be had.
-func New(o Options) (*App, error) {
+func New(o Options) (_ *App, err error) {
 	a := &App{options: o, registry: prometheus.NewRegistry(), refused: refusedSecrets{due: map[string]map[string]bool{}, told: map[[2]string]string{}}}
 	if o.Settings.KeyFetch == model.FetchByGateway && (o.KeyCAFile != "" || len(o.KeyBlockCIDRs) > 0) {
 		o.Logger.Warn("--jwks-ca-file and --jwks-block-cidr do not count where gateways fetch keys: they hold for the discovery of issuers only",
 			"hint", "gateways trust their own authorities, and their network decides where they can connect")
 	}
 	a.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	var state *reload.State
-	var err error
-	if o.StateDir != "" {
-		if state, err = reload.OpenState(o.StateDir); err != nil {
-			return nil, err
-		}
+	keysDir, err := a.openState()
+	if err != nil {
+		return nil, err
 	}
+	defer func() { // a process that tries again finds the directory free
+		if err != nil && a.state != nil {
+			err = errors.Join(err, a.state.Close())
+		}
+	}()
 	a.keys, err = jwks.New(jwks.Options{
-		StateDir: o.StateDir, CAFile: o.KeyCAFile, BlockCIDRs: o.KeyBlockCIDRs, Logger: o.Logger, Registerer: a.registry, Now: time.Now,
+		StateDir: keysDir, CAFile: o.KeyCAFile, BlockCIDRs: o.KeyBlockCIDRs, Logger: o.Logger, Registerer: a.registry, Now: time.Now,
 	})
 	if err != nil {
 		return nil, err
@@ -91,7 +95,7 @@ func New(o Options) (*App, error) {
 		Dirs: o.Dirs, SecretsDirs: o.Settings.SecretsDirs, MeshFile: o.Settings.MeshFile, Quiet: quiet, Logger: o.Logger, Now: time.Now,
 	})
 	a.reloader, err = reload.New(reload.Options{
-		Files: a.files, Settings: o.Settings, Keyring: a.keys, State: state, Logger: o.Logger, Metrics: reload.NewMetrics(a.registry), Now: time.Now,
+		Files: a.files, Settings: o.Settings, Keyring: a.keys, State: a.state, Logger: o.Logger, Metrics: reload.NewMetrics(a.registry), Now: time.Now,
 	})
 	if err != nil {
 		return nil, err
@@ -111,6 +115,30 @@ func New(o Options) (*App, error) {
 		return nil, fmt.Errorf("watch: %w", err)
 	}
 	return a, a.listen()
+}
+
+// openState opens the state directory, where there is one, and returns where keys are kept: not
+// at all where the disk does not answer, since nothing may wait for it.
+func (a *App) openState() (keysDir string, err error) {
+	if a.options.StateDir == "" {
+		return "", nil
+	}
+	a.state, err = state.Open(state.Options{Dir: a.options.StateDir, Logger: a.options.Logger, Registerer: a.registry, Now: time.Now})
+	if err != nil || !a.state.Answered() {
+		return "", err
+	}
+	return a.options.StateDir, nil
+}
+
+// closeState keeps what there is to keep, and gives the state directory to the next process.
+func (a *App) closeState() {
+	a.reloader.Close()
+	if a.state == nil {
+		return
+	}
+	if err := a.state.Close(); err != nil {
+		a.options.Logger.Warn("the state directory is not given free before the process ends", "error", err)
+	}
 }
 
 // relevant reports a file that counts, of policy or of a secret. One that counts in the other
@@ -136,6 +164,7 @@ func (a *App) AdminAddress() string { return a.adminServe.Addr().String() }
 // Run serves until ctx ends, then closes every stream and returns nil. The policy is read
 // once before the first gateway is answered.
 func (a *App) Run(ctx context.Context) error {
+	defer a.closeState()
 	a.awaitQuiet(ctx)
 	a.reload(ctx, input.Change{})
 	g, ctx := errgroup.WithContext(ctx)
@@ -204,11 +233,10 @@ func (a *App) reload(ctx context.Context, change input.Change) {
 	a.reloader.WarnOfCertificates()
 }
 
-// publishing logs a failure to publish or to write the state. It is no reason to stop
-// serving what is served.
+// publishing logs a failure to publish. It is no reason to stop serving what is served.
 func (a *App) publishing(err error) {
 	if err != nil {
-		a.options.Logger.Error("cannot publish policy or keep its state", "error", err)
+		a.options.Logger.Error("cannot publish policy", "error", err)
 	}
 }
 

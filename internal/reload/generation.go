@@ -32,6 +32,8 @@ type Generation struct {
 	// served are the fingerprints of the certificates that were being served when it was
 	// read: that one of them has expired does not refuse it.
 	served map[string]bool
+	// lost are the directories that were lost when it was read.
+	lost []string
 	// unreadable are findings about files that could not be read; they refuse it everywhere.
 	unreadable diag.List
 }

@@ -17,6 +17,7 @@ import (
 
 	"github.com/portreeve/portreeve/internal/input"
 	"github.com/portreeve/portreeve/internal/reload"
+	"github.com/portreeve/portreeve/internal/state"
 	"github.com/portreeve/portreeve/translate/model"
 	"github.com/portreeve/portreeve/xds/node"
 )
@@ -38,16 +39,25 @@ func (p *publisher) Set(_ context.Context, group string, s *cachev3.Snapshot) er
 	return nil
 }
 
-func newReloader(t *testing.T, state *reload.State, dirs ...string) (*reload.Reloader, *publisher) {
+func newReloader(t *testing.T, kept *state.Dir, dirs ...string) (*reload.Reloader, *publisher) {
 	t.Helper()
 	r, err := reload.New(reload.Options{
-		Files: files(input.Options{Dirs: dirs}), Settings: model.DefaultSettings(), Keyring: &keyring{}, State: state, Logger: slog.New(slog.DiscardHandler),
+		Files: files(input.Options{Dirs: dirs}), Settings: model.DefaultSettings(), Keyring: &keyring{}, State: kept, Logger: slog.New(slog.DiscardHandler),
 		Metrics: reload.NewMetrics(prometheus.NewRegistry()), Now: func() time.Time { return time.Now().Add(time.Hour) }, // every file is settled
 	})
 	must(t, err)
 	p := &publisher{sent: map[string][]map[string]string{}}
 	r.PublishTo(p)
 	return r, p
+}
+
+// openState uses a state directory until the test ends.
+func openState(t *testing.T, dir string) *state.Dir {
+	t.Helper()
+	d, err := state.Open(state.Options{Dir: dir})
+	must(t, err)
+	t.Cleanup(func() { must(t, d.Close()) })
+	return d
 }
 
 // files reads directories, every file of which is settled unless the clock says otherwise.
@@ -228,8 +238,7 @@ func TestAnUnreadableFileRefusesTheGeneration(t *testing.T) {
 
 func TestTheStateServesGroupsThatNeverConnectedBefore(t *testing.T) {
 	dir, stateDir := t.TempDir(), t.TempDir()
-	state, err := reload.OpenState(stateDir)
-	must(t, err)
+	state := openState(t, stateDir)
 	write(t, dir, "gateway.yaml", listener)
 	write(t, dir, "a.yaml", policy("a", "/a"))
 	r, p := newReloader(t, state, dir)
@@ -254,8 +263,7 @@ func TestTheStateServesGroupsThatNeverConnectedBefore(t *testing.T) {
 // gateway only: an error for others stood in the same generation.
 func TestAGatewayThatComesBackFindsItsLastGoodPolicy(t *testing.T) {
 	dir, stateDir := t.TempDir(), t.TempDir()
-	state, err := reload.OpenState(stateDir)
-	must(t, err)
+	state := openState(t, stateDir)
 	other := "apiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\nmetadata: {name: other, namespace: elsewhere}\nspec: {action: DENNY}\n"
 	r, p := newReloader(t, state, dir)
 	write(t, dir, "gateway.yaml", listener)
