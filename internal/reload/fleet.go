@@ -107,18 +107,21 @@ const maxDeparted = 1024
 // The others are remembered, with the generation that is theirs: a gateway that comes back must
 // not find an older policy.
 func (r *Reloader) forget() {
-	beyond := -maxDeparted
-	for _, g := range r.groups {
-		if !g.connected {
-			beyond++
+	for {
+		departed, worst := 0, ""
+		for key, g := range r.groups {
+			if g.connected {
+				continue
+			}
+			if departed == 0 || g.tenure.compare(r.groups[worst].tenure) < 0 {
+				worst = key
+			}
+			departed++
 		}
-	}
-	if beyond <= 0 {
-		return
-	}
-	departed := slices.DeleteFunc(r.ranked(), func(key string) bool { return r.groups[key].connected })
-	for _, key := range departed[:beyond] {
-		delete(r.groups, key)
+		if departed <= maxDeparted {
+			return
+		}
+		delete(r.groups, worst)
 	}
 }
 

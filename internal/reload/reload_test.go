@@ -39,6 +39,28 @@ func (p *publisher) Set(_ context.Context, group string, s *cachev3.Snapshot) er
 	return nil
 }
 
+// of returns what a group was given.
+func (p *publisher) of(g node.Group) []map[string]string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.sent[g.Key])
+}
+
+// eventually waits, asking again and again, until something holds.
+func eventually(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	deadline := time.After(20 * time.Second)
+	for !holds() {
+		select {
+		case <-tick.C:
+		case <-deadline:
+			t.Fatalf("waited too long: %s", what)
+		}
+	}
+}
+
 func newReloader(t *testing.T, kept *state.Dir, dirs ...string) (*reload.Reloader, *publisher) {
 	t.Helper()
 	r, err := reload.New(reload.Options{
