@@ -124,10 +124,15 @@ func (a *App) openState() (keysDir string, err error) {
 		return "", nil
 	}
 	a.state, err = state.Open(state.Options{Dir: a.options.StateDir, Logger: a.options.Logger, Registerer: a.registry, Now: time.Now})
-	if err != nil || !a.state.Answered() {
+	switch {
+	case err != nil:
 		return "", err
+	case !a.state.Answered():
+		a.options.Logger.Warn("fetched keys are not kept before the next start")
+		return "", nil
+	default:
+		return a.options.StateDir, nil
 	}
-	return a.options.StateDir, nil
 }
 
 // closeState keeps what there is to keep, and gives the state directory to the next process.

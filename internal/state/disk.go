@@ -48,15 +48,25 @@ func (localDisk) Open(dir string, now time.Time) (io.Closer, error) {
 	case err != nil: // a file system without locks, or one that is full: no reason to serve nobody
 		return unlocked{}, err
 	}
-	rest, _ := filepath.Glob(filepath.Join(dir, unfinished)) // a directory that is a bad pattern keeps them
-	for _, path := range rest {
-		_ = os.Remove(path) // half a file of a process that was killed
-	}
+	RemoveUnfinished(dir)
 	return held, nil
 }
 
-// Read never waits for a file that is none: a pipe, or a device.
-func (localDisk) Read(path string, most int64) ([]byte, error) {
+func (localDisk) Read(path string, most int64) ([]byte, error) { return ReadFile(path, most) }
+
+func (localDisk) Replace(path string, text []byte) error { return ReplaceFile(path, text) }
+
+// RemoveUnfinished removes from a directory what ReplaceFile left when the process was killed.
+func RemoveUnfinished(dir string) {
+	rest, _ := filepath.Glob(filepath.Join(dir, unfinished)) // a directory that is a bad pattern keeps them
+	for _, path := range rest {
+		_ = os.Remove(path)
+	}
+}
+
+// ReadFile returns what a regular file holds, which is at most so many bytes. It never waits for
+// what is none, such as a pipe or a device.
+func ReadFile(path string, most int64) ([]byte, error) {
 	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, err
@@ -77,9 +87,10 @@ func (localDisk) Read(path string, most int64) ([]byte, error) {
 	return text, err
 }
 
-// Replace has the file on disk before it is renamed, so that the rename cannot put an empty
-// file in place of a good one, and its name before it returns.
-func (localDisk) Replace(path string, text []byte) error {
+// ReplaceFile puts a file, readable by its owner only, in place of the one that is there. After
+// a crash there is the old one or the new one, whole: it is on disk before it is renamed, and its
+// name is before ReplaceFile returns.
+func ReplaceFile(path string, text []byte) error {
 	file, err := os.CreateTemp(filepath.Dir(path), unfinished) // 0600: policy directories hold keys
 	if err != nil {
 		return err

@@ -124,8 +124,8 @@ func TestAStateIsWrittenByTheHour(t *testing.T) {
 func TestAFailedWriteLeavesTheOldFile(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, fileName)
-	must(t, localDisk{}.Replace(path, []byte("old")))
-	err := limited(t, 1<<10, func() error { return localDisk{}.Replace(path, bytes.Repeat([]byte("x"), 1<<20)) })
+	must(t, ReplaceFile(path, []byte("old")))
+	err := limited(t, 1<<10, func() error { return ReplaceFile(path, bytes.Repeat([]byte("x"), 1<<20)) })
 	if !errors.Is(err, syscall.EFBIG) {
 		t.Errorf("writing without room: %v", err)
 	}
