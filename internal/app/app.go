@@ -21,6 +21,7 @@ import (
 	"github.com/portreeve/portreeve/internal/input"
 	"github.com/portreeve/portreeve/internal/jwks"
 	"github.com/portreeve/portreeve/internal/reload"
+	"github.com/portreeve/portreeve/internal/state"
 	"github.com/portreeve/portreeve/internal/watch"
 	"github.com/portreeve/portreeve/translate/model"
 	"github.com/portreeve/portreeve/translate/source"
@@ -75,6 +76,7 @@ type App struct {
 	disk       *disk.Disk
 	files      *input.Reader
 	reloader   *reload.Reloader
+	state      *state.Dir // nil keeps nothing
 	xds        *server.Server
 	acks       *ack.Store
 	watcher    *watch.Watcher
@@ -87,22 +89,24 @@ type App struct {
 
 // New checks the options, opens the listeners and starts watching the directories. An
 // error is I/O: a directory or an address that cannot be had.
-func New(o Options) (*App, error) {
+func New(o Options) (_ *App, err error) {
 	a := &App{options: o, registry: prometheus.NewRegistry(), disk: disk.New(disk.Options{}), refused: refusedSecrets{due: map[string]map[string]bool{}, told: map[[2]string]string{}}}
 	if o.Settings.KeyFetch == model.FetchByGateway && (o.KeyCAFile != "" || len(o.KeyBlockCIDRs) > 0) {
 		o.Logger.Warn("--jwks-ca-file and --jwks-block-cidr do not count where gateways fetch keys: they hold for the discovery of issuers only",
 			"hint", "gateways trust their own authorities, and their network decides where they can connect")
 	}
 	a.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	var state *reload.State
-	var err error
-	if o.StateDir != "" {
-		if state, err = reload.OpenState(o.StateDir); err != nil {
-			return nil, err
-		}
+	keysDir, err := a.openState()
+	if err != nil {
+		return nil, err
 	}
+	defer func() { // a process that tries again finds the directory free
+		if err != nil && a.state != nil {
+			err = errors.Join(err, a.state.Close())
+		}
+	}()
 	a.keys, err = jwks.New(jwks.Options{
-		StateDir: o.StateDir, CAFile: o.KeyCAFile, BlockCIDRs: o.KeyBlockCIDRs, Logger: o.Logger, Registerer: a.registry, Now: time.Now,
+		StateDir: keysDir, CAFile: o.KeyCAFile, BlockCIDRs: o.KeyBlockCIDRs, Logger: o.Logger, Registerer: a.registry, Now: time.Now,
 	})
 	if err != nil {
 		return nil, err
@@ -112,11 +116,12 @@ func New(o Options) (*App, error) {
 		Quiet: quiet, RemoteQuiet: remoteQuiet, Disk: a.disk, Logger: o.Logger, Now: time.Now,
 	})
 	a.reloader, err = reload.New(reload.Options{
-		Files: a.files, Settings: o.Settings, Keyring: a.keys, State: state, Logger: o.Logger, Metrics: reload.NewMetrics(a.registry), Now: time.Now,
+		Files: a.files, Settings: o.Settings, Keyring: a.keys, State: a.state, Logger: o.Logger, Metrics: reload.NewMetrics(a.registry), Now: time.Now,
 	})
 	if err != nil {
 		return nil, err
 	}
+	a.files.ExpectMounts(a.reloader.Mounts())
 	if a.acks, err = ack.New(ack.Options{Clock: time.Now, Registerer: a.registry, Observe: a.observe}); err != nil {
 		return nil, err
 	}
@@ -134,6 +139,35 @@ func New(o Options) (*App, error) {
 		return nil, fmt.Errorf("watch: %w", err)
 	}
 	return a, a.listen()
+}
+
+// openState opens the state directory, where there is one, and returns where keys are kept: not
+// at all where the disk does not answer, since nothing may wait for it.
+func (a *App) openState() (keysDir string, err error) {
+	if a.options.StateDir == "" {
+		return "", nil
+	}
+	a.state, err = state.Open(state.Options{Dir: a.options.StateDir, Logger: a.options.Logger, Registerer: a.registry, Now: time.Now})
+	switch {
+	case err != nil:
+		return "", err
+	case !a.state.Answered():
+		a.options.Logger.Warn("fetched keys are not kept before the next start")
+		return "", nil
+	default:
+		return a.options.StateDir, nil
+	}
+}
+
+// closeState keeps what there is to keep, and gives the state directory to the next process.
+func (a *App) closeState() {
+	a.reloader.Close()
+	if a.state == nil {
+		return
+	}
+	if err := a.state.Close(); err != nil {
+		a.options.Logger.Warn("the state directory is not given free before the process ends", "error", err)
+	}
 }
 
 // relevant reports a file that counts, of policy or of a secret. One that counts in the other
@@ -164,6 +198,8 @@ const leave = 4 * time.Second
 // admin interface answers from the beginning; the policy is read once, for a bounded time, before
 // the first gateway is answered.
 func (a *App) Run(ctx context.Context) error {
+	defer a.closeState()
+	a.warnOfPlainText()
 	g, running := errgroup.WithContext(ctx)
 	read := make(chan struct{})
 	g.Go(func() error { return a.serveAdmin(running) })
@@ -201,7 +237,6 @@ func (a *App) serveGateways(ctx context.Context, read <-chan struct{}) error {
 	case <-ctx.Done():
 		return a.xdsListen.Close()
 	}
-	a.warnOfPlainText()
 	a.options.Logger.Info("serving", "xds", a.XDSAddress(), "admin", a.AdminAddress())
 	return a.xds.Serve(ctx, a.xdsListen)
 }
@@ -265,11 +300,10 @@ func (a *App) reload(ctx context.Context, change input.Change) {
 	a.reloader.WarnOfCertificates()
 }
 
-// publishing logs a failure to publish or to write the state. It is no reason to stop
-// serving what is served.
+// publishing logs a failure to publish. It is no reason to stop serving what is served.
 func (a *App) publishing(err error) {
 	if err != nil {
-		a.options.Logger.Error("cannot publish policy or keep its state", "error", err)
+		a.options.Logger.Error("cannot publish policy", "error", err)
 	}
 }
 

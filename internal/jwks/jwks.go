@@ -112,7 +112,7 @@ type Fetcher struct {
 }
 
 // New returns a fetcher that knows the keys kept in the state directory. An entry there
-// that cannot be read is logged and ignored. The error says that the CA file or the state
+// that cannot be read is logged and set aside. The error says that the CA file or the state
 // directory cannot be used, or that the metrics are registered already.
 func New(o Options) (*Fetcher, error) {
 	o = o.completed()
@@ -128,10 +128,11 @@ func New(o Options) (*Fetcher, error) {
 		published: model.Keys{}, dirty: map[model.KeySource]bool{},
 	}
 	if o.StateDir != "" {
-		if f.store, err = openStore(o.StateDir, o.Logger); err != nil {
+		var entries []saved
+		if f.store, entries, err = recall(o); err != nil {
 			return nil, fmt.Errorf("open the state directory of keys: %w", err)
 		}
-		f.remember(f.store.load())
+		f.remember(entries)
 	}
 	if err := f.register(o.Registerer); err != nil {
 		return nil, fmt.Errorf("register the metrics of keys: %w", err)
@@ -259,7 +260,7 @@ func (f *Fetcher) Awaited() map[model.KeySource]string {
 func (f *Fetcher) Changes() <-chan struct{} { return f.changes }
 
 // Run fetches until the context ends, and returns nil then. Nothing that it started
-// outlives it. It runs once.
+// outlives it, unless it is a write to a disk that hangs. It runs once.
 func (f *Fetcher) Run(ctx context.Context) error {
 	f.run(ctx)
 	return nil

@@ -43,12 +43,29 @@ func (f *Fetcher) run(ctx context.Context) {
 		timer.Reset(f.start(ctx, &tasks))
 		select {
 		case <-ctx.Done():
-			tasks.Wait()
-			f.save() // what the last attempts brought
+			f.end(&tasks)
 			return
 		case <-f.wake:
 		case <-timer.C:
 		}
+	}
+}
+
+// end waits until nothing runs any more, and what the last attempts brought is on disk. It does
+// not wait for a disk that hangs.
+func (f *Fetcher) end(tasks *sync.WaitGroup) {
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		tasks.Wait()
+		f.save()
+	}()
+	timer := time.NewTimer(lastWrite)
+	defer timer.Stop()
+	select {
+	case <-ended:
+	case <-timer.C:
+		f.options.Logger.Error("keys are not kept in time, the end does not wait for the disk")
 	}
 }
 

@@ -12,8 +12,7 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/hashicorp/go-multierror"
-
+	"github.com/portreeve/portreeve/internal/state"
 	"github.com/portreeve/portreeve/translate/model"
 	"github.com/portreeve/portreeve/translate/resource"
 )
@@ -30,14 +29,49 @@ type store struct {
 	folder  string
 	logger  *slog.Logger
 	failing error
+	// replace is state.ReplaceFile.
+	replace func(path string, text []byte) error
 }
 
-// unfinished is how files are called until they are whole.
-const unfinished = ".new-*"
+const (
+	// maxEntry bounds the bytes of an entry: an answer has 1 MiB at most, and JSON may write a
+	// character in six.
+	maxEntry = 8 << 20
+	// diskPatience is how long the start waits for the disk, and lastWrite is how long the end does.
+	diskPatience, lastWrite = 5 * time.Second, 2 * time.Second
+)
 
 func openStore(stateDir string, logger *slog.Logger) (*store, error) {
-	s := &store{folder: filepath.Join(stateDir, "jwks"), logger: logger}
+	s := &store{folder: filepath.Join(stateDir, "jwks"), logger: logger, replace: state.ReplaceFile}
 	return s, os.MkdirAll(s.folder, 0o700)
+}
+
+// recall opens the store and returns what it keeps. Where the disk does not answer in time there
+// is no store, and nothing is kept: the start does not wait for it.
+func recall(o Options) (*store, []saved, error) {
+	type opened struct {
+		store   *store
+		entries []saved
+		err     error
+	}
+	answer := make(chan opened, 1)
+	go func() {
+		s, err := openStore(o.StateDir, o.Logger)
+		if err != nil {
+			answer <- opened{nil, nil, err}
+			return
+		}
+		answer <- opened{s, s.load(o.Now()), nil}
+	}()
+	timer := time.NewTimer(diskPatience)
+	defer timer.Stop()
+	select {
+	case a := <-answer:
+		return a.store, a.entries, a.err
+	case <-timer.C:
+		o.Logger.Error("the state directory of keys does not answer: kept keys do not count, and none are kept until the next start", "directory", o.StateDir, "waited", diskPatience)
+		return nil, nil, nil
+	}
 }
 
 // path is the file of a source. Its name tells nothing and is never too long.
@@ -46,13 +80,9 @@ func (s *store) path(key model.KeySource) string {
 	return filepath.Join(s.folder, hex.EncodeToString(hash[:16])+".json")
 }
 
-// load returns the entries that can be read. The others are logged.
-func (s *store) load() []saved {
-	if rest, err := filepath.Glob(filepath.Join(s.folder, unfinished)); err == nil {
-		for _, path := range rest {
-			_ = os.Remove(path) // half a file of a run that was killed
-		}
-	}
+// load returns the entries that can be read. The others are set aside and logged.
+func (s *store) load(now time.Time) []saved {
+	state.RemoveUnfinished(s.folder)
 	files, err := os.ReadDir(s.folder)
 	if err != nil {
 		s.logger.Warn("kept keys cannot be read", "reason", err)
@@ -65,7 +95,8 @@ func (s *store) load() []saved {
 		}
 		entry, err := s.get(path)
 		if err != nil {
-			s.logger.Warn("kept keys are ignored", "file", path, "reason", err)
+			aside, failed := state.SetAside(path, now)
+			s.logger.Warn("kept keys are ignored", "file", path, "reason", err, "setAside", aside, "failed", failed)
 			continue
 		}
 		out = append(out, entry)
@@ -75,7 +106,7 @@ func (s *store) load() []saved {
 
 // get reads an entry. What it says is believed as little as what an issuer says.
 func (s *store) get(path string) (saved, error) {
-	text, err := os.ReadFile(path)
+	text, err := state.ReadFile(path, maxEntry)
 	if err != nil {
 		return saved{}, err
 	}
@@ -106,34 +137,7 @@ func (s *store) put(key model.KeySource, entry *saved) error {
 	if err != nil {
 		return err
 	}
-	file, err := os.CreateTemp(s.folder, unfinished) // 0600
-	if err != nil {
-		return err
-	}
-	_, err = file.Write(text)
-	if err == nil {
-		err = file.Sync()
-	}
-	if failed := file.Close(); err == nil {
-		err = failed
-	}
-	if err == nil {
-		err = os.Rename(file.Name(), path)
-	}
-	if err != nil {
-		return multierror.Append(err, os.Remove(file.Name())).ErrorOrNil()
-	}
-	return s.sync()
-}
-
-// sync makes the new name last.
-func (s *store) sync() error {
-	folder, err := os.Open(s.folder)
-	if err != nil {
-		return err
-	}
-	defer folder.Close()
-	return folder.Sync()
+	return s.replace(path, text)
 }
 
 // report logs when writing begins to fail, and when it succeeds again.

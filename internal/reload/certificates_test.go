@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -21,6 +22,7 @@ import (
 	"github.com/portreeve/portreeve/internal/diag"
 	"github.com/portreeve/portreeve/internal/input"
 	"github.com/portreeve/portreeve/internal/reload"
+	"github.com/portreeve/portreeve/internal/state"
 	"github.com/portreeve/portreeve/translate/model"
 )
 
@@ -28,9 +30,20 @@ import (
 const secure = "apiVersion: networking.istio.io/v1\nkind: Gateway\nmetadata: {name: g}\nspec: {selector: {istio: ingressgateway}, servers: [{port: {number: 8443, name: https, protocol: HTTPS}, hosts: [a.example], tls: {mode: SIMPLE, credentialName: web}}]}\n"
 
 // clock is a time that a test sets. It begins late enough for every file to be settled.
-type clock struct{ now time.Time }
+type clock struct{ at atomic.Pointer[time.Time] }
 
-func (c *clock) pass(d time.Duration) { c.now = c.now.Add(d) }
+func newClock(at time.Time) *clock {
+	c := &clock{}
+	c.at.Store(&at)
+	return c
+}
+
+func (c *clock) now() time.Time { return *c.at.Load() }
+
+func (c *clock) pass(d time.Duration) {
+	at := c.now().Add(d)
+	c.at.Store(&at)
+}
 
 // certificateScene is a reloader with a policy directory and one for secrets.
 type certificateScene struct {
@@ -41,11 +54,12 @@ type certificateScene struct {
 	clock         *clock
 	settings      model.Settings
 	stateLocation string
+	state         *state.Dir
 }
 
 func newCertificateScene(t *testing.T) *certificateScene {
 	t.Helper()
-	s := &certificateScene{dir: t.TempDir(), secrets: t.TempDir(), clock: &clock{time.Now().Add(time.Hour)}, settings: model.DefaultSettings(), stateLocation: t.TempDir()}
+	s := &certificateScene{dir: t.TempDir(), secrets: t.TempDir(), clock: newClock(time.Now().Add(time.Hour)), settings: model.DefaultSettings(), stateLocation: t.TempDir()}
 	s.settings.SecretsDirs = []string{s.secrets}
 	write(t, s.dir, "gateway.yaml", secure)
 	write(t, s.dir, "policy.yaml", policy("a", "/a"))
@@ -57,12 +71,16 @@ func newCertificateScene(t *testing.T) *certificateScene {
 // start makes a reloader, as a new process would.
 func (s *certificateScene) start(t *testing.T) {
 	t.Helper()
-	state, err := reload.OpenState(s.stateLocation)
-	must(t, err)
+	if s.state != nil {
+		s.Close()
+		must(t, s.state.Close())
+	}
+	s.state = openState(t, s.stateLocation)
+	var err error
 	s.Reloader, err = reload.New(reload.Options{
-		Files:    files(input.Options{Dirs: []string{s.dir}, SecretsDirs: s.settings.SecretsDirs, Now: func() time.Time { return s.clock.now }}),
-		Settings: s.settings, Keyring: &keyring{}, State: state, Logger: slog.New(slog.NewTextHandler(&s.log, nil)),
-		Metrics: reload.NewMetrics(prometheus.NewRegistry()), Now: func() time.Time { return s.clock.now },
+		Files:    files(input.Options{Dirs: []string{s.dir}, SecretsDirs: s.settings.SecretsDirs, Now: s.clock.now}),
+		Settings: s.settings, Keyring: &keyring{}, State: s.state, Logger: slog.New(slog.NewTextHandler(&s.log, nil)),
+		Metrics: reload.NewMetrics(prometheus.NewRegistry()), Now: s.clock.now,
 	})
 	must(t, err)
 	s.published = &publisher{sent: map[string][]map[string]string{}}
@@ -80,7 +98,7 @@ func (s *certificateScene) issueTo(t *testing.T, name string, good time.Duration
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	must(t, err)
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), DNSNames: []string{"a.example", "b.example"}, NotBefore: s.clock.now.Add(-48 * time.Hour), NotAfter: s.clock.now.Add(good)}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), DNSNames: []string{"a.example", "b.example"}, NotBefore: s.clock.now().Add(-48 * time.Hour), NotAfter: s.clock.now().Add(good)}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	must(t, err)
 	private, err := x509.MarshalPKCS8PrivateKey(key)
@@ -209,7 +227,7 @@ func TestCertificateMetric(t *testing.T) {
 	s := newCertificateScene(t)
 	s.issue(t, 24*time.Hour)
 	must(t, s.Reload(t.Context(), input.Change{}))
-	s.clock.now = s.Status().Certificates[0].NotAfter.Add(-time.Minute)
+	s.clock.pass(s.Status().Certificates[0].NotAfter.Add(-time.Minute).Sub(s.clock.now()))
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(s.CertificateMetrics())
 	got, err := registry.Gather()

@@ -34,3 +34,13 @@ func (r *Reloader) withFilesIn(dir string) *Generation {
 	}
 	return r.kept[i]
 }
+
+// Mounts returns the directories that were mounts with files in what an earlier process kept.
+func (r *Reloader) Mounts() []string {
+	var out []string
+	for _, g := range r.shown.Load().kept {
+		out = append(out, g.mounts...)
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}

@@ -8,7 +8,6 @@ import (
 
 	"github.com/portreeve/portreeve/internal/diag"
 	"github.com/portreeve/portreeve/internal/input"
-	"github.com/portreeve/portreeve/internal/reload"
 	"github.com/portreeve/portreeve/translate/model"
 	"github.com/portreeve/portreeve/xds/node"
 )
@@ -74,14 +73,13 @@ func TestADirectoryThatIsLostAtTheStart(t *testing.T) {
 		t.Errorf("served %v, ready %v although a directory may be missing", p.sent, r.Status().Ready)
 	}
 
-	state, err := reload.OpenState(t.TempDir())
-	must(t, err)
-	r, p = newReloader(t, state, dir)
+	kept := openState(t, t.TempDir())
+	r, p = newReloader(t, kept, dir)
 	must(t, r.Reload(t.Context(), input.Change{}))
 	r.Join(group())
 	must(t, os.Remove(filepath.Join(dir, "a.yaml")))
 	for range 2 { // the second start must not take what the first one saw for a good policy
-		again, q := newReloader(t, state, dir)
+		again, q := newReloader(t, kept, dir)
 		must(t, again.Reload(t.Context(), input.Change{}))
 		again.Join(group())
 		if len(q.sent[group().Key]) != 1 || q.sent[group().Key][0]["type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig"] != p.sent[group().Key][0]["type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig"] {

@@ -15,9 +15,9 @@ import (
 
 	"github.com/portreeve/portreeve/internal/diag"
 	"github.com/portreeve/portreeve/internal/input"
+	"github.com/portreeve/portreeve/internal/state"
 	"github.com/portreeve/portreeve/translate"
 	"github.com/portreeve/portreeve/translate/model"
-	"github.com/portreeve/portreeve/xds/node"
 	"github.com/portreeve/portreeve/xds/snapshot"
 )
 
@@ -49,7 +49,7 @@ type Options struct {
 	Settings model.Settings
 	Keyring  Keyring
 	// State keeps the last good generations; nil keeps nothing.
-	State   *State
+	State   *state.Dir
 	Logger  *slog.Logger
 	Metrics *Metrics
 	Now     func() time.Time
@@ -57,20 +57,20 @@ type Options struct {
 
 // Reloader owns the generations. It is safe for concurrent use.
 //
-// Locks are taken in this order: turn, saving, mu. Reading, compiling and writing the state hold
-// turn or saving and never mu, so that a gateway that joins waits for none of them; what an
+// Locks are taken in this order: turn, mu. Reading and compiling hold turn and never mu, and
+// writing the state holds neither, so that a gateway that joins waits for none of them; what an
 // operator asks is answered from shown, which waits for nothing at all.
 type Reloader struct {
 	options   Options
 	publisher Publisher
+	// saver is nil where nothing is kept.
+	saver *state.Saver
 
 	// turn is held by who makes a generation or gives the generations other keys.
 	turn sync.Mutex
 	// inventory is what was written when it was last read, here or by an earlier process. It
 	// is guarded by turn.
 	inventory *translate.Inventory
-	// saving is held by who writes the state.
-	saving sync.Mutex
 	// shown is the state after the last change of it.
 	shown atomic.Pointer[view]
 
@@ -89,7 +89,7 @@ type Reloader struct {
 	held  diag.List
 	// warned is, by certificate, how many days it had left when the log last said so.
 	warned map[string]int
-	// unsaved says that the state on disk is not that of kept and groups.
+	// unsaved says that the saver was not asked yet to write what kept and groups are now.
 	unsaved bool
 
 	// nodes has a lock of its own.
@@ -114,43 +114,44 @@ type group struct {
 	respelled map[string]bool
 	// waiting names the sources of keys that keep the latest generation from the group.
 	waiting []string
+	tenure  tenure
 }
 
 // New returns a reloader that has read nothing yet. With a state directory it knows the
-// generations that an earlier process kept there.
+// generations that an earlier process kept there. Close ends it.
 func New(o Options) (*Reloader, error) {
 	r := &Reloader{options: o, groups: map[string]*group{}}
+	r.turn.Lock() // what the disk tells later waits until the reloader is whole
+	defer r.turn.Unlock()
 	if o.State != nil {
-		kept, gateways, err := o.State.load(o.Settings)
-		if err != nil {
-			return nil, fmt.Errorf("load state: %w", err)
-		}
-		r.kept = kept
-		for _, g := range slices.Backward(kept) {
+		r.saver = state.NewSaver(o.State, r.content)
+		r.kept, r.groups = r.recall(o.State.Load(r.adopt))
+		for _, g := range slices.Backward(r.kept) {
 			r.inventory, _ = r.inventory.Next(g.Program, nil)
 		}
 		r.turnKeys()
-		for _, g := range gateways {
-			r.groups[node.Of(g).Key] = &group{gateway: g, serving: lastGood(kept, g)}
-		}
 	}
 	r.show()
 	return r, nil
 }
 
 // PublishTo names the publisher. It is called once, before the first Reload or Join.
-func (r *Reloader) PublishTo(p Publisher) { r.publisher = p }
+func (r *Reloader) PublishTo(p Publisher) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.publisher = p
+}
 
 // Reload reads the files, compiles them, and publishes the result to every group of
 // gateways that no error reaches. Files that are still being written keep what they last held.
-// The error is about publishing or the state directory; users' mistakes are findings.
+// The state is on disk when it returns, unless the disk takes longer than two seconds.
+// The error is about publishing; users' mistakes are findings.
 func (r *Reloader) Reload(ctx context.Context, change input.Change) error {
+	defer r.save()
 	r.turn.Lock()
 	defer r.turn.Unlock()
 	reading := r.options.Files.Read(change)
-	made := r.compile(reading)
-	err := r.take(ctx, reading, made)
-	return multierror.Append(nil, err, r.save()).ErrorOrNil()
+	return r.take(ctx, reading, r.compile(reading))
 }
 
 // compile makes a generation of a reading, or nil where it reads as the latest does. turn is held.
@@ -189,12 +190,9 @@ func (r *Reloader) take(ctx context.Context, reading input.Reading, made *Genera
 // Rekey publishes, to every group, what it is served with the keys that there are now. It
 // is called whenever these, or the keys that are awaited, have changed.
 func (r *Reloader) Rekey(ctx context.Context) error {
+	defer r.save()
 	r.turn.Lock()
 	defer r.turn.Unlock()
-	return multierror.Append(nil, r.rekey(ctx), r.save()).ErrorOrNil()
-}
-
-func (r *Reloader) rekey(ctx context.Context) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	waited := r.latest != nil && r.latest.waits(r.awaited)
@@ -274,29 +272,6 @@ func (r *Reloader) hold(held diag.List) {
 	r.show()
 }
 
-// save writes the state where it has changed or could not be written before.
-func (r *Reloader) save() error {
-	if r.options.State == nil {
-		return nil
-	}
-	r.saving.Lock()
-	defer r.saving.Unlock()
-	r.mu.Lock()
-	unsaved, content := r.unsaved, storedOf(r.kept, r.groups)
-	r.unsaved = false
-	r.mu.Unlock()
-	if !unsaved {
-		return nil
-	}
-	err := r.options.State.save(content)
-	if err != nil {
-		r.mu.Lock()
-		r.unsaved = true
-		r.mu.Unlock()
-	}
-	return err
-}
-
 // publish gives a group the newest generation that is clean for it and that waits for no
 // keys of its policy: what was served before is better than what would refuse every token
 // until they come. Without any it is given nothing: its listeners stay as they are, or do
@@ -373,66 +348,4 @@ func (r *Reloader) prune() {
 	}
 	r.kept, r.unsaved = kept, true
 	r.want()
-}
-
-// Join implements server.Fleet: a group of gateways has connected.
-func (r *Reloader) Join(n node.Group) {
-	r.join(n)
-	if err := r.save(); err != nil {
-		r.options.Logger.Error("cannot write state", "error", err)
-	}
-}
-
-func (r *Reloader) join(n node.Group) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	defer r.show()
-	g := &group{gateway: n.Gateway, connected: true}
-	if known := r.groups[n.Key]; known != nil {
-		g.serving, g.effect = known.serving, known.effect
-	}
-	r.groups[n.Key] = g
-	r.unsaved = true
-	if err := r.publish(context.Background(), n.Key, g); err != nil {
-		r.options.Logger.Error("cannot serve gateway", "group", n.Key, "error", err)
-	}
-	_, published := r.served.Load(n.Key)
-	switch {
-	case published:
-		r.reportGroups(n.Key)
-	case len(g.waiting) > 0:
-		r.options.Logger.Info("policy for gateway waits for keys, its listeners open then", "group", n.Key, "sources", g.waiting)
-	default:
-		r.options.Logger.Error("no good policy for gateway, its listeners do not open", "group", n.Key, "findings", g.refused.Brief(maxTold))
-	}
-}
-
-// Leave implements server.Fleet: the last gateway of a group has gone.
-func (r *Reloader) Leave(n node.Group) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	defer r.show()
-	r.served.Delete(n.Key)
-	if g, ok := r.groups[n.Key]; ok {
-		g.connected = false
-	}
-	r.forget()
-}
-
-// maxDeparted bounds how many groups without a gateway are remembered.
-const maxDeparted = 256
-
-// forget drops groups without a gateway beyond the bound. The others are remembered, with
-// the generation that is theirs: a gateway that comes back must not find an older policy.
-func (r *Reloader) forget() {
-	var departed []string
-	for key, g := range r.groups {
-		if !g.connected {
-			departed = append(departed, key)
-		}
-	}
-	for len(departed) > maxDeparted {
-		delete(r.groups, departed[0])
-		departed = departed[1:]
-	}
 }

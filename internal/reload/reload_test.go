@@ -18,6 +18,7 @@ import (
 	"github.com/portreeve/portreeve/internal/disk"
 	"github.com/portreeve/portreeve/internal/input"
 	"github.com/portreeve/portreeve/internal/reload"
+	"github.com/portreeve/portreeve/internal/state"
 	"github.com/portreeve/portreeve/translate/model"
 	"github.com/portreeve/portreeve/xds/node"
 )
@@ -39,16 +40,47 @@ func (p *publisher) Set(_ context.Context, group string, s *cachev3.Snapshot) er
 	return nil
 }
 
-func newReloader(t *testing.T, state *reload.State, dirs ...string) (*reload.Reloader, *publisher) {
+// of returns what a group was given.
+func (p *publisher) of(g node.Group) []map[string]string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.sent[g.Key])
+}
+
+// eventually waits, asking again and again, until something holds.
+func eventually(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	deadline := time.After(20 * time.Second)
+	for !holds() {
+		select {
+		case <-tick.C:
+		case <-deadline:
+			t.Fatalf("waited too long: %s", what)
+		}
+	}
+}
+
+func newReloader(t *testing.T, kept *state.Dir, dirs ...string) (*reload.Reloader, *publisher) {
 	t.Helper()
 	r, err := reload.New(reload.Options{
-		Files: files(input.Options{Dirs: dirs}), Settings: model.DefaultSettings(), Keyring: &keyring{}, State: state, Logger: slog.New(slog.DiscardHandler),
+		Files: files(input.Options{Dirs: dirs}), Settings: model.DefaultSettings(), Keyring: &keyring{}, State: kept, Logger: slog.New(slog.DiscardHandler),
 		Metrics: reload.NewMetrics(prometheus.NewRegistry()), Now: func() time.Time { return time.Now().Add(time.Hour) }, // every file is settled
 	})
 	must(t, err)
 	p := &publisher{sent: map[string][]map[string]string{}}
 	r.PublishTo(p)
 	return r, p
+}
+
+// openState uses a state directory until the test ends.
+func openState(t *testing.T, dir string) *state.Dir {
+	t.Helper()
+	d, err := state.Open(state.Options{Dir: dir})
+	must(t, err)
+	t.Cleanup(func() { must(t, d.Close()) })
+	return d
 }
 
 // files reads directories, every file of which is settled unless the clock says otherwise.
@@ -229,8 +261,7 @@ func TestAnUnreadableFileRefusesTheGeneration(t *testing.T) {
 
 func TestTheStateServesGroupsThatNeverConnectedBefore(t *testing.T) {
 	dir, stateDir := t.TempDir(), t.TempDir()
-	state, err := reload.OpenState(stateDir)
-	must(t, err)
+	state := openState(t, stateDir)
 	write(t, dir, "gateway.yaml", listener)
 	write(t, dir, "a.yaml", policy("a", "/a"))
 	r, p := newReloader(t, state, dir)
@@ -255,8 +286,7 @@ func TestTheStateServesGroupsThatNeverConnectedBefore(t *testing.T) {
 // gateway only: an error for others stood in the same generation.
 func TestAGatewayThatComesBackFindsItsLastGoodPolicy(t *testing.T) {
 	dir, stateDir := t.TempDir(), t.TempDir()
-	state, err := reload.OpenState(stateDir)
-	must(t, err)
+	state := openState(t, stateDir)
 	other := "apiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\nmetadata: {name: other, namespace: elsewhere}\nspec: {action: DENNY}\n"
 	r, p := newReloader(t, state, dir)
 	write(t, dir, "gateway.yaml", listener)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/portreeve/portreeve/internal/state"
 	"github.com/portreeve/portreeve/translate/model"
 	"github.com/portreeve/portreeve/translate/resource"
 )
@@ -23,11 +24,24 @@ func flagsOf(s model.Settings) flags {
 	return flags{RootNamespace: s.RootNamespace, MeshFile: s.MeshFile, SecretsDirs: s.SecretsDirs, Ignored: s.Ignored}
 }
 
-// in returns the settings with those of a generation. A generation of an older version has
+// stored returns the flags as they are kept on disk.
+func (f flags) stored() *state.Flags {
+	out := &state.Flags{RootNamespace: f.RootNamespace, MeshFile: f.MeshFile, SecretsDirs: f.SecretsDirs}
+	for _, kind := range f.Ignored {
+		out.Ignored = append(out.Ignored, string(kind))
+	}
+	return out
+}
+
+// in returns settings with the flags of a kept generation. One of an older version has
 // none (nil); it is taken to have been read with the present ones.
-func (f *flags) in(s model.Settings) model.Settings {
-	if f != nil {
-		s.RootNamespace, s.MeshFile, s.SecretsDirs, s.Ignored = f.RootNamespace, f.MeshFile, f.SecretsDirs, f.Ignored
+func in(s model.Settings, f *state.Flags) model.Settings {
+	if f == nil {
+		return s
+	}
+	s.RootNamespace, s.MeshFile, s.SecretsDirs, s.Ignored = f.RootNamespace, f.MeshFile, f.SecretsDirs, nil
+	for _, kind := range f.Ignored {
+		s.Ignored = append(s.Ignored, resource.Kind(kind))
 	}
 	return s
 }

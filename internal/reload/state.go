@@ -1,125 +1,162 @@
 package reload
 
 import (
-	"encoding/json"
-	"errors"
-	"fmt"
-	"io/fs"
+	"context"
 	"maps"
-	"os"
-	"path/filepath"
 	"slices"
-	"time"
 
 	"github.com/portreeve/portreeve/internal/input"
+	"github.com/portreeve/portreeve/internal/state"
 	"github.com/portreeve/portreeve/translate"
 	"github.com/portreeve/portreeve/translate/model"
 	"github.com/portreeve/portreeve/translate/source"
+	"github.com/portreeve/portreeve/xds/node"
 )
 
-// State keeps, in a directory, the files of the generations that gateways may have to be
-// served after a restart with broken policy files.
-type State struct{ path string }
+// maxStored bounds how many groups of gateways are kept on disk. Those that are worth the least
+// are left out.
+const maxStored = 4 * maxDeparted
 
-// stored is the form on disk.
-type stored struct {
-	Generations []storedGeneration `json:"generations"`
-	// Gateways are the groups that have been connected: for each, one of the generations is its last good one.
-	Gateways []model.Gateway `json:"gateways"`
+// save has the state written where it has changed, and waits for that as long as the saver does.
+func (r *Reloader) save() {
+	if r.changed() {
+		r.saver.Save()
+	}
 }
 
-type storedGeneration struct {
-	At    time.Time     `json:"at"`
-	Files []source.File `json:"files"`
-	// Served are the fingerprints of certificates that count although they have expired.
-	Served []string `json:"served,omitempty"`
-	// Flags are what it was read with; nil where an older version kept it.
-	Flags *flags `json:"flags,omitempty"`
+// saveSoon is save for who must not wait for a disk.
+func (r *Reloader) saveSoon() {
+	if r.changed() {
+		r.saver.Ask()
+	}
 }
 
-// OpenState uses a directory, which is made where it is missing. It is readable by its
-// owner only, since policy directories may hold keys.
-func OpenState(dir string) (*State, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("make state directory: %w", err)
-	}
-	return &State{path: filepath.Join(dir, "generations.json")}, nil
+// changed reports whether the state is to be written, and takes it that it will be.
+func (r *Reloader) changed() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	changed := r.unsaved && r.saver != nil
+	r.unsaved = false
+	return changed
 }
 
-// load returns the generations of an earlier process, newest first. They are compiled
-// anew, so this program's checks hold for them too.
-func (s *State) load(settings model.Settings) ([]*Generation, []model.Gateway, error) {
-	content, err := os.ReadFile(s.path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil, nil
+// Close writes the state for the last time. It takes two seconds at most.
+func (r *Reloader) Close() {
+	if r.saver != nil {
+		r.saver.Close()
 	}
-	if err != nil {
-		return nil, nil, fmt.Errorf("read state: %w", err)
-	}
-	var in stored
-	if err := json.Unmarshal(content, &in); err != nil {
-		return nil, nil, fmt.Errorf("read state %s: %w", s.path, err)
-	}
-	var out []*Generation
-	for _, g := range in.Generations {
-		before := &translate.Program{}
-		if len(out) > 0 {
-			before = out[len(out)-1].Program
+}
+
+// content returns what is to be kept on disk.
+func (r *Reloader) content() state.Content {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	out := state.Content{At: r.options.Now()}
+	served := map[string]bool{}
+	ranked := r.ranked()
+	for _, key := range ranked[max(0, len(ranked)-maxStored):] {
+		g := r.groups[key]
+		stored := state.Group{Namespace: g.gateway.Namespace, Labels: g.gateway.Labels, Locality: g.gateway.Locality}
+		if g.serving != nil {
+			stored.Serving = g.serving.Hash
+			served[stored.Serving] = true
 		}
-		served := map[string]bool{}
-		for _, fingerprint := range g.Served {
-			served[fingerprint] = true
-		}
-		out = append(out, newGeneration(0, g.At, input.Reading{Files: g.Files}, g.Flags.in(settings), before, served))
+		t := r.tenureOf(key, g)
+		stored.Standing, stored.Connected, stored.Seen = t.standing, t.connected, t.seen
+		out.Groups = append(out.Groups, stored)
 	}
-	return out, in.Gateways, nil
-}
-
-// storedOf returns what is to be kept on disk. Generations that could not be read in full
-// are left out: they are good for nobody.
-func storedOf(kept []*Generation, groups map[string]*group) stored {
-	var out stored
-	for _, key := range slices.Sorted(maps.Keys(groups)) {
-		out.Gateways = append(out.Gateways, groups[key].gateway)
-	}
-	for _, g := range kept {
-		if len(g.unreadable) == 0 {
-			out.Generations = append(out.Generations, storedGeneration{At: g.At, Files: g.files, Served: slices.Sorted(maps.Keys(g.served)), Flags: &g.flags})
+	for _, g := range r.kept {
+		// What is refused for everybody and served to nobody is no use after a restart, and can be large.
+		if len(g.unreadable) == 0 && (served[g.Hash] || g.clean()) {
+			out.Generations = append(out.Generations, g.stored())
 		}
 	}
 	return out
 }
 
-// save replaces what is stored, all or nothing.
-func (s *State) save(out stored) error {
-	content, err := json.Marshal(out)
-	if err != nil {
-		return fmt.Errorf("write state: %w", err)
+func (g *Generation) stored() state.Generation {
+	out := state.Generation{Hash: g.Hash, At: g.At, Served: slices.Sorted(maps.Keys(g.served)), Lost: g.lost, Mounts: g.mounts, Flags: g.flags.stored()}
+	for _, f := range g.files {
+		out.Files = append(out.Files, state.File{Path: f.Path, Content: f.Content})
 	}
-	temporary := s.path + ".new"
-	if err := writeSynced(temporary, content); err != nil {
-		return fmt.Errorf("write state: %w", err)
-	}
-	if err := os.Rename(temporary, s.path); err != nil {
-		return fmt.Errorf("write state: %w", err)
-	}
-	dir, err := os.Open(filepath.Dir(s.path))
-	if err != nil {
-		return fmt.Errorf("write state: %w", err)
-	}
-	return errors.Join(dir.Sync(), dir.Close())
+	return out
 }
 
-// writeSynced writes a file and has it on disk before it returns, so that the rename that
-// follows cannot put an empty file in place of a good one.
-func writeSynced(path string, content []byte) (err error) {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return err
+// recall returns the generations that an earlier process kept, the newest first, and the groups
+// that it served, none of which is connected. The generations are compiled anew, so this program's
+// checks hold for them too. A group is served exactly what it was: what is newer may have been
+// refused for it for a reason that the files alone do not tell.
+func (r *Reloader) recall(c state.Content) ([]*Generation, map[string]*group) {
+	var kept []*Generation
+	byHash := map[string]*Generation{}
+	before := &translate.Program{}
+	for _, stored := range c.Generations {
+		g := r.recompiled(stored, before)
+		before = g.Program
+		kept = append(kept, g)
+		byHash[stored.Hash] = g
 	}
-	defer func() { err = errors.Join(err, f.Close()) }()
-	if _, err := f.Write(content); err != nil {
-		return err
+	groups := map[string]*group{}
+	for _, stored := range c.Groups {
+		n := node.Of(model.Gateway{Namespace: stored.Namespace, Labels: stored.Labels, Locality: stored.Locality})
+		g := &group{gateway: n.Gateway, serving: byHash[stored.Serving], tenure: tenure{standing: stored.Standing, connected: stored.Connected, seen: stored.Seen}}
+		// Where it is not told, or there was no room for it, what stands there is not older than that.
+		if g.serving == nil && (stored.Unsaid || stored.Serving != "") {
+			g.serving = lastGood(kept, n.Gateway)
+		}
+		groups[n.Key] = g
 	}
-	return f.Sync()
+	return kept, groups
+}
+
+func (r *Reloader) recompiled(stored state.Generation, before *translate.Program) *Generation {
+	reading := input.Reading{Mounts: stored.Mounts}
+	for _, f := range stored.Files {
+		reading.Files = append(reading.Files, source.File{Path: f.Path, Content: f.Content})
+	}
+	served := map[string]bool{}
+	for _, fingerprint := range stored.Served {
+		served[fingerprint] = true
+	}
+	g := newGeneration(0, stored.At, reading, in(r.options.Settings, stored.Flags), before, served)
+	if g.lost = stored.Lost; stored.Hash != "" {
+		// What was found of the directories is part of it, and kept by their names only.
+		g.Hash = stored.Hash
+	}
+	return g
+}
+
+// adopt takes up what an earlier process kept where the disk answered too late for New. What has
+// been read since is newer; groups that have nothing good yet are served what they had.
+func (r *Reloader) adopt(c state.Content) {
+	defer r.saveSoon()
+	r.turn.Lock()
+	defer r.turn.Unlock()
+	kept, groups := r.recall(c)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	known := map[string]bool{}
+	for _, g := range r.kept {
+		known[g.Hash] = true
+	}
+	for _, g := range kept {
+		if !known[g.Hash] {
+			r.kept = append(r.kept, g)
+		}
+	}
+	for key, g := range groups {
+		if now := r.groups[key]; now != nil {
+			now.tenure = now.tenure.after(g.tenure)
+			continue
+		}
+		r.groups[key] = g
+	}
+	r.turnKeys()
+	if err := r.publishAll(context.Background()); err != nil {
+		r.options.Logger.Error("cannot serve what was kept", "error", err)
+	}
+	r.prune()
+	r.show()
+	r.unsaved = true
+	r.options.Logger.Info("the state directory answers: what it kept is taken up", "generations", len(kept), "groups", len(groups))
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/portreeve/portreeve/internal/diag"
+	"github.com/portreeve/portreeve/internal/state"
 	"github.com/portreeve/portreeve/translate"
 	"github.com/portreeve/portreeve/translate/envoy"
 )
@@ -29,6 +30,8 @@ type Status struct {
 	Moved []Moved `json:"moved,omitempty"`
 	// Certificates are those of the Secrets that Gateways name.
 	Certificates []CertificateStatus `json:"certificates"`
+	// State is nil where nothing is kept on disk.
+	State *state.Status `json:"state,omitempty"`
 }
 
 // Reading names a generation.
@@ -88,6 +91,10 @@ func (s Status) RefusedAlone() []string {
 func (r *Reloader) Status() Status {
 	v := r.shown.Load()
 	out := Status{Ready: v.ready(), Latest: reading(v.latest), Findings: diag.List{}, Groups: []GroupStatus{}, Certificates: v.certificates(r.options.Now())}
+	if r.saver != nil {
+		kept := r.saver.Status()
+		out.State = &kept
+	}
 	if v.latest == nil {
 		return out
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/portreeve/portreeve/internal/diag"
 	"github.com/portreeve/portreeve/internal/input"
 	"github.com/portreeve/portreeve/internal/reload"
+	"github.com/portreeve/portreeve/internal/state"
 	"github.com/portreeve/portreeve/translate/model"
 	"github.com/portreeve/portreeve/xds/node"
 )
@@ -34,7 +35,7 @@ type fixture struct {
 	t        *testing.T
 	dir      string
 	settings model.Settings
-	state    *reload.State
+	state    *state.Dir
 	log      *bytes.Buffer
 	metrics  *prometheus.Registry
 }
@@ -42,9 +43,7 @@ type fixture struct {
 func newFixture(t *testing.T, policies map[string]string) *fixture {
 	t.Helper()
 	f := &fixture{t: t, dir: t.TempDir(), settings: model.DefaultSettings()}
-	var err error
-	f.state, err = reload.OpenState(t.TempDir())
-	must(t, err)
+	f.state = openState(t, t.TempDir())
 	write(t, f.dir, "gateway.yaml", listener)
 	for name, content := range policies {
 		write(t, f.dir, name, content)
@@ -52,9 +51,12 @@ func newFixture(t *testing.T, policies map[string]string) *fixture {
 	return f
 }
 
-// start reads everything as a process does that begins.
+// start reads everything as a process does that begins, after the one before has ended.
 func (f *fixture) start() {
 	f.t.Helper()
+	if f.Reloader != nil {
+		f.Close()
+	}
 	f.log, f.metrics = &bytes.Buffer{}, prometheus.NewRegistry()
 	logger := slog.New(slog.NewTextHandler(f.log, nil))
 	r, err := reload.New(reload.Options{

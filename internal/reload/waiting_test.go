@@ -160,8 +160,7 @@ func TestTheFirstPolicyWaitsForItsKeys(t *testing.T) {
 // later one waits longer or is refused.
 func TestWhatCanBeServedIsKept(t *testing.T) {
 	dir, ring := t.TempDir(), &keyring{}
-	state, err := reload.OpenState(t.TempDir())
-	must(t, err)
+	state := openState(t, t.TempDir())
 	open := func() *reload.Reloader {
 		r, err := reload.New(reload.Options{
 			Files: files(input.Options{Dirs: []string{dir}}), Settings: model.DefaultSettings(), Keyring: ring, State: state, Logger: slog.New(slog.DiscardHandler),

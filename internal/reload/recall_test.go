@@ -1,0 +1,86 @@
+package reload
+
+import (
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/portreeve/portreeve/internal/state"
+	"github.com/portreeve/portreeve/translate/model"
+	"github.com/portreeve/portreeve/xds/node"
+)
+
+// TestAGroupIsRecalledWithWhatItWasServed holds that a generation which is newer, and not refused
+// by what the files alone tell, does not take the place of the one that a group was served.
+func TestAGroupIsRecalledWithWhatItWasServed(t *testing.T) {
+	r := &Reloader{options: Options{Settings: model.DefaultSettings(), Logger: slog.New(slog.DiscardHandler), Now: time.Now}}
+	group := func(name string) state.Group {
+		return state.Group{Namespace: "istio-system", Labels: map[string]string{"app": name}}
+	}
+	told, none, gone, unsaid := group("told"), group("none"), group("gone"), group("unsaid")
+	told.Serving, gone.Serving, unsaid.Unsaid = "old", "left out", true
+	told.Standing, told.Connected, told.Seen = state.Listening, time.Hour, time.Unix(7, 0)
+	const service = "kind: ServiceEntry\napiVersion: networking.istio.io/v1\nmetadata: {name: a, namespace: edge}\nspec: {hosts: [a.example], ports: [{number: 80, name: http, protocol: HTTP}], resolution: DNS}\n"
+	file := func(text string) []state.File { return []state.File{{Path: "a.yaml", Content: []byte(text + service)}} }
+	kept, groups := r.recall(state.Content{
+		Generations: []state.Generation{{Hash: "new", Files: file("# new\n"), Lost: []string{"p"}}, {Hash: "old", Files: file("# old\n")}},
+		Groups:      []state.Group{told, none, gone, unsaid},
+	})
+	got := map[string]string{}
+	for _, g := range groups {
+		got[g.gateway.Labels["app"]] = "nothing"
+		if g.serving != nil {
+			got[g.gateway.Labels["app"]] = strings.TrimSuffix(string(g.serving.files[0].Content), service)
+		}
+	}
+	// What is not told, and what there was no room for, is the newest that is good, as ever.
+	want := map[string]string{"told": "# old\n", "none": "nothing", "gone": "# new\n", "unsaid": "# new\n"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("served (-want +got):\n%s", diff)
+	}
+	r.kept, r.groups = kept, groups
+	again := r.content()
+	if diff := cmp.Diff([]string{"p"}, again.Generations[0].Lost); diff != "" {
+		t.Errorf("lost directories (-want +got):\n%s", diff)
+	}
+	for _, g := range again.Groups {
+		if g.Labels["app"] == "told" && (g.Serving != kept[1].Hash || g.Standing != told.Standing || g.Connected != told.Connected || !g.Seen.Equal(told.Seen)) {
+			t.Errorf("kept again: %+v", g)
+		}
+	}
+}
+
+// TestWhatATenureIsWorth holds the order in which groups are forgotten.
+func TestWhatATenureIsWorth(t *testing.T) {
+	at := func(n int64) time.Time { return time.Unix(n, 0) }
+	order := []tenure{
+		{connected: 9 * time.Hour, seen: at(9)},
+		{standing: state.Idle, connected: 5 * time.Hour, seen: at(9)},
+		{standing: state.Listening, connected: time.Second, seen: at(9)},
+		{standing: state.Listening, connected: time.Hour, seen: at(1)},
+		{standing: state.Listening, connected: time.Hour, seen: at(2)},
+	}
+	for i := range order[1:] {
+		if order[i].compare(order[i+1]) >= 0 || order[i+1].compare(order[i]) <= 0 {
+			t.Errorf("%+v is worth no less than %+v", order[i], order[i+1])
+		}
+	}
+	both := order[2].after(order[3])
+	if want := (tenure{standing: state.Listening, connected: time.Hour + time.Second, seen: at(9)}); both != want {
+		t.Errorf("added: %+v, want %+v", both, want)
+	}
+}
+
+// TestAClockThatIsSetBack holds that nobody loses time by it.
+func TestAClockThatIsSetBack(t *testing.T) {
+	now := time.Unix(1000, 0)
+	r := &Reloader{options: Options{Now: func() time.Time { return now }}}
+	g := &group{gateway: node.Of(model.Gateway{}).Gateway, connected: true, tenure: tenure{connected: time.Hour, since: now}}
+	now = now.Add(-time.Minute)
+	if got := r.tenureOf("", g).connected; got != time.Hour {
+		t.Errorf("connected for %v, want an hour", got)
+	}
+}
