@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/portreeve/portreeve/internal/admin"
+	"github.com/portreeve/portreeve/internal/disk"
 	"github.com/portreeve/portreeve/internal/jwks"
 	"github.com/portreeve/portreeve/internal/reload"
 	"github.com/portreeve/portreeve/internal/watch"
@@ -32,6 +33,8 @@ const (
 	quiet  = 50 * time.Millisecond
 	most   = 500 * time.Millisecond
 	rescan = 10 * time.Second
+	// remoteQuiet stands for quiet where the system does not tell who writes to a file.
+	remoteQuiet = 10 * time.Second
 )
 
 // Options are what a control plane is started with.
@@ -101,7 +104,7 @@ func New(o Options) (*App, error) {
 	if o.Settings.MeshFile != "" {
 		single = []string{o.Settings.MeshFile}
 	}
-	a.watcher, err = watch.New(watch.Options{Dirs: slices.Concat(o.Dirs, o.Settings.SecretsDirs), Files: single, Relevant: relevant, Quiet: quiet, Max: most, Rescan: rescan, Logger: o.Logger})
+	a.watcher, err = watch.New(watch.Options{Dirs: slices.Concat(o.Dirs, o.Settings.SecretsDirs), Files: single, Relevant: relevant, Quiet: quiet, Max: most, Rescan: rescan, RemoteQuiet: remoteQuiet, Disk: disk.New(disk.Options{}), Logger: o.Logger})
 	if err != nil {
 		return nil, fmt.Errorf("watch: %w", err)
 	}
