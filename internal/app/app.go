@@ -111,10 +111,9 @@ func New(o Options) (_ *App, err error) {
 	if err != nil {
 		return nil, err
 	}
-	a.files = input.New(input.Options{
-		Dirs: o.Dirs, SecretsDirs: o.Settings.SecretsDirs, MeshFile: o.Settings.MeshFile, AllowEmpty: o.AllowEmpty, Limits: o.Limits,
-		Quiet: quiet, RemoteQuiet: remoteQuiet, Disk: a.disk, Logger: o.Logger, Now: time.Now,
-	})
+	if err := a.openFiles(); err != nil {
+		return nil, err
+	}
 	a.reloader, err = reload.New(reload.Options{
 		Files: a.files, Settings: o.Settings, Keyring: a.keys, State: a.state, Logger: o.Logger, Metrics: reload.NewMetrics(a.registry), Now: time.Now,
 	})
@@ -130,15 +129,28 @@ func New(o Options) (_ *App, err error) {
 		Fleet: a.reloader, Acks: a.acks, Logger: o.Logger, Registerer: a.registry, MaxConnections: o.MaxConnections, NewGroups: o.NewGroups,
 	})
 	a.reloader.PublishTo(a.xds)
+	return a, a.listen()
+}
+
+// openFiles starts watching the files, and makes what reads them.
+func (a *App) openFiles() (err error) {
+	o := a.options
 	var single []string
 	if o.Settings.MeshFile != "" {
 		single = []string{o.Settings.MeshFile}
 	}
-	a.watcher, err = watch.New(watch.Options{Dirs: slices.Concat(o.Dirs, o.Settings.SecretsDirs), Files: single, Relevant: relevant, Quiet: quiet, Max: most, Rescan: rescan, Logger: o.Logger})
+	a.watcher, err = watch.New(watch.Options{
+		Dirs: slices.Concat(o.Dirs, o.Settings.SecretsDirs), Files: single, Relevant: relevant,
+		Quiet: quiet, Max: most, Rescan: rescan, RemoteQuiet: remoteQuiet, Disk: a.disk, Logger: o.Logger,
+	})
 	if err != nil {
-		return nil, fmt.Errorf("watch: %w", err)
+		return fmt.Errorf("watch: %w", err)
 	}
-	return a, a.listen()
+	a.files = input.New(input.Options{
+		Dirs: o.Dirs, SecretsDirs: o.Settings.SecretsDirs, MeshFile: o.Settings.MeshFile, AllowEmpty: o.AllowEmpty, Limits: o.Limits,
+		Quiet: quiet, RemoteQuiet: remoteQuiet, Writing: a.watcher.Writing, Disk: a.disk, Logger: o.Logger, Now: time.Now,
+	})
+	return nil
 }
 
 // openState opens the state directory, where there is one, and returns where keys are kept: not

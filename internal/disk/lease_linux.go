@@ -13,16 +13,13 @@ import (
 type lease struct {
 	file *os.File
 	held bool
-	// writer is what is known without it, or since it was given back.
+	// writer is what is known without it, or since it was given back: nothing, for a lease that
+	// was not asked for.
 	writer Writer
 }
 
 // hold asks for a lease. Files of others need CAP_LEASE, and some file systems have none.
-func hold(f *os.File, remote bool) *lease {
-	if remote {
-		// It would be granted by this kernel, which knows nothing of the others' writers.
-		return &lease{writer: WriterUnknown}
-	}
+func hold(f *os.File) *lease {
 	_, err := fcntl(f, unix.F_SETLEASE, unix.F_RDLCK)
 	switch {
 	case err == nil:

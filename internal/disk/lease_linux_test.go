@@ -67,6 +67,24 @@ func TestWhatIsNotRegularDoesNotBlock(t *testing.T) {
 	}
 }
 
+// TestASpecialFileIsNotOpened holds because opening a device may do something.
+func TestASpecialFileIsNotOpened(t *testing.T) {
+	dir := t.TempDir()
+	pipe := filepath.Join(dir, "pipe")
+	must(t, unix.Mkfifo(pipe, 0o600))
+	fd, err := unix.InotifyInit1(unix.IN_CLOEXEC | unix.IN_NONBLOCK)
+	must(t, err)
+	defer func() { must(t, unix.Close(fd)) }()
+	_, err = unix.InotifyAddWatch(fd, dir, unix.IN_OPEN)
+	must(t, err)
+	if _, err := disk.New(disk.Options{Patience: bound}).Read(pipe, 10); !errors.Is(err, disk.ErrNotRegular) {
+		t.Errorf("got %v, want ErrNotRegular", err)
+	}
+	if n, err := unix.Read(fd, make([]byte, 4096)); !errors.Is(err, unix.EAGAIN) {
+		t.Errorf("it was opened: %d bytes of events, %v", n, err)
+	}
+}
+
 func TestAWriteLeaseOfAnotherDoesNotBlock(t *testing.T) {
 	d := disk.New(disk.Options{Patience: bound})
 	path := filepath.Join(t.TempDir(), "a")

@@ -24,7 +24,7 @@ func TestAWriterThatComesDuringTheReadDoesNotWait(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = f.Close() }()
-	l := hold(f, false)
+	l := hold(f)
 	if !l.held {
 		t.Fatalf("no lease: %v", l.writer)
 	}
@@ -98,7 +98,7 @@ func (d *during) Read(p []byte) (int, error) {
 
 // TestAFileThatGrowsIsBounded holds for one that grows as fast as it is read.
 func TestAFileThatGrowsIsBounded(t *testing.T) {
-	got, err := readAll(endless{}, 5, 3*chunk, hold(nil, true))
+	got, err := readAll(endless{}, 5, 3*chunk, &lease{})
 	if err != nil || len(got) != 3*chunk+1 {
 		t.Errorf("%d bytes, %v, want one more than the limit", len(got), err)
 	}
@@ -135,7 +135,7 @@ func TestOtherMachinesWritersAreNotConcluded(t *testing.T) {
 			t.Errorf("%s is taken for remote", name)
 		}
 	}
-	if got := hold(nil, true).release(); got != WriterUnknown {
+	if got := (Content{Remote: true}).hold(nil).release(); got != WriterUnknown {
 		t.Errorf("remote: writer %v, want unknown", got)
 	}
 }

@@ -58,6 +58,8 @@ func (r *Reader) look(change Change) *pass {
 			r.failed(p, mesh, err)
 		}
 	}
+	// Asked again: what was written while it was read counts as being written.
+	p.change.Unsettled = append(p.change.Unsettled, r.options.Writing()...)
 	return p
 }
 

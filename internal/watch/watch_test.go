@@ -13,6 +13,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/portreeve/portreeve/internal/disk"
 	"github.com/portreeve/portreeve/internal/watch"
 )
 
@@ -23,11 +24,16 @@ const bound = 10 * time.Second
 // watched runs a watcher on a new directory until the test ends.
 func watched(t *testing.T, quiet, rescan time.Duration) (string, *watch.Watcher) {
 	t.Helper()
+	return watchedUpTo(t, quiet, 10*quiet, rescan)
+}
+
+func watchedUpTo(t *testing.T, quiet, most, rescan time.Duration) (string, *watch.Watcher) {
+	t.Helper()
 	dir := filepath.Join(t.TempDir(), "policy")
 	must(t, os.Mkdir(dir, 0o700))
 	w, err := watch.New(watch.Options{
 		Dirs: []string{dir}, Relevant: func(name string) bool { return strings.HasSuffix(name, ".yaml") && !strings.HasPrefix(name, ".") },
-		Quiet: quiet, Max: 10 * quiet, Rescan: rescan, Logger: slog.New(slog.DiscardHandler),
+		Quiet: quiet, Max: most, Rescan: rescan, RemoteQuiet: 2 * quiet, Disk: disk.New(disk.Options{Patience: bound}), Logger: slog.New(slog.DiscardHandler),
 	})
 	must(t, err)
 	run(t, w)
@@ -118,7 +124,7 @@ func TestEachWayOfEditingIsToldOnce(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			dir, w := watched(t, 200*time.Millisecond, time.Hour)
+			dir, w := watchedUpTo(t, 200*time.Millisecond, bound, time.Hour) // a busy machine takes long to write a thousand
 			write(t, filepath.Join(dir, "a.yaml"), "x")
 			next(t, w)
 			edit(t, dir)
@@ -149,6 +155,51 @@ func TestASymlinkSwapIsToldAtOnce(t *testing.T) {
 	next(t, w)
 }
 
+// TestADirectorySwapIsToldAtOnce holds for a watched directory that is a symlink; what is in its
+// new target is watched.
+func TestADirectorySwapIsToldAtOnce(t *testing.T) {
+	root := t.TempDir()
+	link := filepath.Join(root, "policy")
+	for _, name := range []string{"one", "two"} {
+		must(t, os.Mkdir(filepath.Join(root, name), 0o700))
+		write(t, filepath.Join(root, name, "a.yaml"), name)
+	}
+	must(t, os.Symlink("one", link))
+	w, err := watch.New(watch.Options{
+		Dirs: []string{link}, Relevant: func(name string) bool { return strings.HasSuffix(name, ".yaml") },
+		Quiet: time.Hour, Max: time.Hour, Rescan: time.Hour, Disk: disk.New(disk.Options{Patience: bound}), Logger: slog.New(slog.DiscardHandler),
+	})
+	must(t, err)
+	run(t, w)
+	must(t, os.Symlink("two", link+".new"))
+	must(t, os.Rename(link+".new", link))
+	if c := next(t, w); !slices.Equal(c.Complete, []string{link}) {
+		t.Errorf("told %+v, want %s complete", c, link)
+	}
+	write(t, filepath.Join(root, "two", ".new"), "x")
+	must(t, os.Rename(filepath.Join(root, "two", ".new"), filepath.Join(root, "two", "a.yaml")))
+	if c := next(t, w); !slices.Equal(c.Complete, []string{filepath.Join(link, "a.yaml")}) {
+		t.Errorf("told %+v, want the file in the new target", c)
+	}
+}
+
+func TestWhatCannotBeWatchedIsAnError(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "file")
+	write(t, file, "x")
+	for name, o := range map[string]watch.Options{
+		"missing":                        {Dirs: []string{filepath.Join(dir, "missing")}},
+		"a file":                         {Dirs: []string{dir, file}},
+		"a file in a missing directory":  {Files: []string{filepath.Join(dir, "missing", "mesh")}},
+		"a file in what is no directory": {Files: []string{filepath.Join(file, "mesh")}},
+	} {
+		o.Relevant, o.Disk, o.Logger = func(string) bool { return true }, disk.New(disk.Options{Patience: bound}), slog.New(slog.DiscardHandler)
+		if _, err := watch.New(o); err == nil || !strings.Contains(err.Error(), "watch "+dir) {
+			t.Errorf("%s: %v, want an error", name, err)
+		}
+	}
+}
+
 func TestWhatIsNotRelevantIsNotTold(t *testing.T) {
 	dir, w := watched(t, 20*time.Millisecond, time.Hour)
 	for _, name := range []string{"README.md", ".hidden.yaml", "a.yaml~", ".a.yaml.swp"} {
@@ -158,7 +209,7 @@ func TestWhatIsNotRelevantIsNotTold(t *testing.T) {
 }
 
 func TestAFileThatIsWrittenWithoutEndDoesNotHoldUpOthers(t *testing.T) {
-	dir, w := watched(t, 30*time.Millisecond, time.Hour)
+	dir, w := watched(t, 200*time.Millisecond, time.Hour) // long beside what a busy machine holds up the writer
 	busy := filepath.Join(dir, "busy.yaml")
 	stop, stopped := make(chan struct{}), make(chan struct{})
 	go func() {
@@ -196,16 +247,23 @@ func TestWhatNoEventToldIsFoundByTheRescan(t *testing.T) {
 	next(t, w)
 }
 
+// single runs a watcher on a file of its own until the test ends.
+func single(t *testing.T, file string) *watch.Watcher {
+	t.Helper()
+	w, err := watch.New(watch.Options{
+		Files: []string{file}, Relevant: func(string) bool { return false },
+		Quiet: 20 * time.Millisecond, Max: 200 * time.Millisecond, Rescan: time.Hour, Disk: disk.New(disk.Options{Patience: bound}), Logger: slog.New(slog.DiscardHandler),
+	})
+	must(t, err)
+	run(t, w)
+	return w
+}
+
 // TestASingleFileIsWatched holds for a file outside the directories, and for each way of editing it.
 func TestASingleFileIsWatched(t *testing.T) {
 	dir := t.TempDir()
 	file := filepath.Join(dir, "mesh")
-	w, err := watch.New(watch.Options{
-		Files: []string{file}, Relevant: func(string) bool { return false },
-		Quiet: 20 * time.Millisecond, Max: 200 * time.Millisecond, Rescan: time.Hour, Logger: slog.New(slog.DiscardHandler),
-	})
-	must(t, err)
-	run(t, w)
+	w := single(t, file)
 	edits := []func(){
 		func() { write(t, file, "a") },
 		func() {

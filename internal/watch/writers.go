@@ -1,0 +1,143 @@
+package watch
+
+import (
+	"cmp"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+)
+
+// maxMarks bounds the files that are known to have an open writer.
+const maxMarks = 4096
+
+// writers are the files that were modified and that their writer has not closed since: half
+// of such a file may be valid, and open. It is told of what happens, and knows no files.
+//
+// With several writers the first one that closes ends the mark; what another writes after
+// that makes it anew. A name that appears makes none: a hard link or a symlink is never closed.
+type writers struct {
+	most     int
+	relevant func(path string) bool
+	marks    map[string]mark
+	// moving are marks of names that are gone and may be a rename's, by its cookie. A file that
+	// was moved out of sight leaves its mark here until later ones push it out.
+	moving []moving
+}
+
+// mark is of one file. Asked is when it was last looked into, or the time of its making.
+type mark struct{ modified, asked time.Time }
+
+type moving struct {
+	cookie uint32
+	from   string
+	marks  map[string]mark
+}
+
+// modified marks a file. Where there are too many it returns the one that was given up for
+// it: an irrelevant one, else the one that has rested for longest.
+func (w *writers) modified(path string, now time.Time) (givenUp string) {
+	if m, ok := w.marks[path]; ok {
+		w.marks[path] = mark{now, m.asked}
+		return ""
+	}
+	if len(w.marks) >= w.most {
+		givenUp = w.last()
+		delete(w.marks, givenUp)
+	}
+	w.marks[path] = mark{now, now}
+	return givenUp
+}
+
+func (w *writers) last() string {
+	return slices.MinFunc(slices.Collect(maps.Keys(w.marks)), func(a, b string) int {
+		if ra, rb := w.relevant(a), w.relevant(b); ra != rb {
+			if rb {
+				return -1
+			}
+			return 1
+		}
+		return w.marks[a].modified.Compare(w.marks[b].modified)
+	})
+}
+
+// finished ends the mark of a file that was closed or removed.
+func (w *writers) finished(path string) { delete(w.marks, path) }
+
+// take ends the marks of a path and of all that is below it, and returns them.
+func (w *writers) take(path string) map[string]mark {
+	var out map[string]mark
+	for marked, m := range w.marks {
+		if below(marked, path) {
+			if out == nil {
+				out = map[string]mark{}
+			}
+			out[marked] = m
+			delete(w.marks, marked)
+		}
+	}
+	return out
+}
+
+// movedFrom and movedTo carry marks along with a rename of a file or a directory.
+func (w *writers) movedFrom(cookie uint32, path string) {
+	if marks := w.take(path); marks != nil {
+		w.moving = append(w.moving, moving{cookie, path, marks})
+		w.moving = w.moving[max(0, len(w.moving)-16):]
+	}
+}
+
+func (w *writers) movedTo(cookie uint32, path string) {
+	w.take(path) // of what stood there before
+	i := slices.IndexFunc(w.moving, func(m moving) bool { return m.cookie == cookie })
+	if i < 0 {
+		return
+	}
+	for marked, m := range w.moving[i].marks {
+		w.marks[path+strings.TrimPrefix(marked, w.moving[i].from)] = m
+	}
+	w.moving = slices.Delete(w.moving, i, i+1)
+}
+
+// doubt has every mark looked into at once, because something may have been missed.
+func (w *writers) doubt() {
+	for path, m := range w.marks {
+		w.marks[path] = mark{modified: m.modified}
+	}
+}
+
+// due returns up to n relevant marks that were neither made nor looked into since a time, the
+// longest first, and notes that they are looked into now.
+func (w *writers) due(since, now time.Time, n int) []string {
+	var out []string
+	for path, m := range w.marks {
+		if m.asked.Before(since) && w.relevant(path) {
+			out = append(out, path)
+		}
+	}
+	slices.SortFunc(out, func(a, b string) int {
+		return cmp.Or(w.marks[a].asked.Compare(w.marks[b].asked), strings.Compare(a, b))
+	})
+	out = out[:min(n, len(out))]
+	for _, path := range out {
+		w.marks[path] = mark{w.marks[path].modified, now}
+	}
+	return out
+}
+
+// sweep gives up the irrelevant marks that have rested since a time.
+func (w *writers) sweep(since time.Time) {
+	maps.DeleteFunc(w.marks, func(path string, m mark) bool { return m.modified.Before(since) && !w.relevant(path) })
+}
+
+// below reports whether a path is another one or is below it.
+func below(path, top string) bool {
+	if top == "." {
+		return !filepath.IsAbs(path)
+	}
+	rest, ok := strings.CutPrefix(path, strings.TrimSuffix(top, separator))
+	return ok && (rest == "" || strings.HasPrefix(rest, separator))
+}
+
+const separator = string(filepath.Separator)
