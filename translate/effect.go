@@ -21,7 +21,7 @@ type Effect struct {
 	By []Written
 	// AsksForToken says that some of it asks for a token.
 	AsksForToken bool
-	// Findings are warnings about that gateway alone.
+	// Findings are warnings about that gateway alone, the first ten.
 	Findings diag.List
 }
 
@@ -32,7 +32,7 @@ func (p *Program) Enforces(g model.Gateway) bool { return p.model.Enforces(g) }
 func (p *Program) EffectOn(g model.Gateway) Effect {
 	effect := p.model.Effect(g)
 	objects := p.written.sources(effect.Enforcing)
-	out := Effect{Enforcing: len(objects), AsksForToken: effect.AsksForToken, Findings: effect.Findings}
+	out := Effect{Enforcing: len(objects), AsksForToken: effect.AsksForToken, Findings: effect.Findings[:min(len(effect.Findings), maxNamed)]}
 	for _, object := range objects[:min(len(objects), maxNamed)] {
 		out.By = append(out.By, Written{object.Key.String(), object.Origin.At(resource.Path{"metadata", "name"})})
 	}

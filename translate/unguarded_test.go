@@ -120,6 +120,13 @@ func TestWhatIsLostIsNamedWithinABound(t *testing.T) {
 	if len(got) != 10 || !strings.Contains(got[0].Message, "guard-000 (one of 500) is enforced") {
 		t.Errorf("%d findings: %v", len(got), got.Lines())
 	}
+	var optional strings.Builder
+	for i := range 20 {
+		optional.WriteString(strings.Replace(tokens, "name: tokens", fmt.Sprintf("name: tokens-%02d", i), 1) + "---\n")
+	}
+	if effect := translate.Compile(beside(t, "policy.yaml", optional.String()), model.DefaultSettings()).EffectOn(ingress()); len(effect.Findings) != 10 {
+		t.Errorf("%d findings of 20", len(effect.Findings))
+	}
 	if effect := served.EffectOn(ingress()); effect.Enforcing != 500 || len(effect.By) != 10 {
 		t.Errorf("%d enforce something, %d of them named", effect.Enforcing, len(effect.By))
 	}

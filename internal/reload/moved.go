@@ -138,19 +138,19 @@ func (v *view) strayed(e *nodeEntry) []string {
 	return out
 }
 
-func (v *view) group(key string) *groupView {
-	i := slices.IndexFunc(v.groups, func(g groupView) bool { return g.key == key })
-	if i < 0 {
-		return nil
-	}
-	return &v.groups[i]
-}
+func (v *view) group(key string) *groupView { return v.byKey()[key] }
 
 // guards reports whether something is enforced on a group, by what it is served or, where it
 // has gone, would be.
 func (v *view) guards(key string) bool {
-	g := v.group(key)
-	return g != nil && g.serving != nil && g.serving.Program.Enforces(g.gateway)
+	switch g := v.group(key); {
+	case g == nil || g.serving == nil:
+		return false
+	case g.connected:
+		return g.effect.Enforcing > 0
+	default:
+		return g.serving.Program.Enforces(g.gateway)
+	}
 }
 
 // moved returns the gateways that came back where nothing is enforced, the first fifty by id.

@@ -287,8 +287,8 @@ func TestWhatIsFoundForManyGroupsIsToldOnce(t *testing.T) {
 	}
 	must(t, os.Remove(filepath.Join(f.dir, "guard.yaml")))
 	f.read()
-	if n := strings.Count(f.log.String(), "policy refused for groups of gateways"); n != 1 || !strings.Contains(f.log.String(), "count=1000") {
-		t.Errorf("%d lines:\n%s", n, f.log)
+	if n := strings.Count(f.log.String(), "policy refused for groups of gateways"); n != 1 || !strings.Contains(f.log.String(), "count=1000") || strings.Count(f.lineOf("policy refused for groups"), `{\"n\"`) != 10 {
+		t.Errorf("%d lines, want one that names ten groups:\n%s", n, f.log)
 	}
 	if n := len(f.Status().RefusedAlone()); n != 1 {
 		t.Errorf("%d lines", n)
@@ -376,5 +376,43 @@ func TestTheMemoryOfNodesIsBounded(t *testing.T) {
 	}
 	if got := f.Status().Moved; len(got) != 1 || got[0].Node != "second" {
 		t.Errorf("moved: %+v, want the second alone", got)
+	}
+}
+
+// TestWhatIsToldOfGroupsIsBounded holds where something else is found for each of sixty groups:
+// twenty lines of the log, fifty of what /readyz says, and fifty gateways that moved.
+func TestWhatIsToldOfGroupsIsBounded(t *testing.T) {
+	policies := map[string]string{}
+	labelled := func(i int, istio string) node.Group {
+		return node.Of(model.Gateway{Namespace: "istio-system", Labels: map[string]string{"istio": istio, "n": "n" + strconv.Itoa(i)}})
+	}
+	for i := range 60 {
+		name := "n" + strconv.Itoa(i)
+		policies[name+".yaml"] = strings.Replace(policy(name, "/guarded"), "spec: {", "spec: {selector: {matchLabels: {istio: ingressgateway, n: "+name+"}}, ", 1)
+	}
+	f := newFixture(t, policies)
+	f.state = nil
+	f.start()
+	for i := range 60 {
+		home, typo := labelled(i, "ingressgateway"), labelled(i, "ingresgateway")
+		f.Join(home)
+		f.Connected("gateway-"+strconv.Itoa(i), home.Key)
+		f.Join(typo)
+		f.Connected("gateway-"+strconv.Itoa(i), typo.Key)
+		f.Disconnected("gateway-"+strconv.Itoa(i), home.Key)
+	}
+	for name := range policies {
+		must(t, os.Remove(filepath.Join(f.dir, name)))
+	}
+	f.read()
+	status := f.Status()
+	if n := strings.Count(f.log.String(), "policy refused for groups of gateways"); n != 20 {
+		t.Errorf("%d lines of the log, want 20", n)
+	}
+	if n := len(status.RefusedAlone()); n != 50 {
+		t.Errorf("%d lines of what is refused, want 50", n)
+	}
+	if n := len(status.Moved); n != 50 {
+		t.Errorf("%d gateways that moved, want 50", n)
 	}
 }

@@ -2,6 +2,7 @@ package reload
 
 import (
 	"slices"
+	"sync"
 
 	"github.com/portreeve/portreeve/internal/diag"
 	"github.com/portreeve/portreeve/translate"
@@ -17,6 +18,8 @@ type view struct {
 	groups  []groupView
 	// held are findings about files that keep what they last held.
 	held diag.List
+	// byKey finds a group; it is made when it is first asked for.
+	byKey func() map[string]*groupView
 }
 
 // groupView is a group of gateways in a view.
@@ -43,6 +46,13 @@ func (r *Reloader) show() {
 		}
 		v.groups = append(v.groups, shown)
 	}
+	v.byKey = sync.OnceValue(func() map[string]*groupView {
+		out := make(map[string]*groupView, len(v.groups))
+		for i := range v.groups {
+			out[v.groups[i].key] = &v.groups[i]
+		}
+		return out
+	})
 	r.shown.Store(v)
 }
 

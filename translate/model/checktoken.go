@@ -40,7 +40,7 @@ func (c *checks) newTokenSide() tokenSide {
 		}
 	}
 	for _, policy := range c.authorizations {
-		if decides(policy) && len(tokenUses(policy.Spec.(*securityv1beta1.AuthorizationPolicy))) > 0 {
+		if asksForToken(policy) {
 			out.requiring.add(policy, c.reachOf(policy)...)
 		}
 	}

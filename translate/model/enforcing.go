@@ -3,6 +3,7 @@ package model
 import (
 	"iter"
 	"slices"
+	"strings"
 
 	securityv1beta1 "istio.io/api/security/v1beta1"
 
@@ -85,10 +86,17 @@ func asksForToken(policy *resource.Resource) bool {
 	case *securityv1beta1.RequestAuthentication:
 		return requiresToken(spec.GetJwtRules())
 	case *securityv1beta1.AuthorizationPolicy:
-		return decides(policy) && len(tokenUses(spec)) > 0
+		return decides(policy) && slices.ContainsFunc(spec.GetRules(), aboutTokens)
 	default:
 		return false
 	}
+}
+
+// aboutTokens reports a rule for which tokenUses returns something.
+func aboutTokens(rule *securityv1beta1.Rule) bool {
+	return slices.ContainsFunc(rule.GetFrom(), func(f *securityv1beta1.Rule_From) bool {
+		return len(f.GetSource().GetRequestPrincipals())+len(f.GetSource().GetNotRequestPrincipals()) > 0
+	}) || slices.ContainsFunc(rule.GetWhen(), func(c *securityv1beta1.Condition) bool { return strings.HasPrefix(c.GetKey(), authKeys) })
 }
 
 func requiresToken(rules []*securityv1beta1.JWTRule) bool {

@@ -203,3 +203,26 @@ func TestAnInvalidTokenIsRefusedInBothModes(t *testing.T) {
 		}
 	}
 }
+
+// TestWhatIsSwitchedOffLeavesAMark holds that a JWTPolicy with enabled: false becomes nothing
+// that is served, and a mark with its name and selector; and that no other one leaves any.
+func TestWhatIsSwitchedOffLeavesAMark(t *testing.T) {
+	off := strings.Replace(form, "spec:\n", "spec:\n  enabled: false\n", 1)
+	marks := wizard.Disabled(decode(t, off))
+	if len(marks) != 1 || marks[0].Kind != resource.JWTPolicy {
+		t.Fatalf("marks: %v", marks)
+	}
+	written := decode(t, off)[0]
+	spec := marks[0].Spec.(*securityv1beta1.RequestAuthentication)
+	if marks[0].Key != written.Key || len(spec.GetJwtRules()) > 0 || len(spec.GetSelector().GetMatchLabels()) == 0 {
+		t.Errorf("mark %v with %v, want the name and the selector of %v and no rules", marks[0].Key, spec, written.Key)
+	}
+	if made, _ := wizard.Expand(decode(t, off)); len(made) > 0 {
+		t.Errorf("it becomes %v", made)
+	}
+	for _, on := range []string{form, strings.Replace(form, "spec:\n", "spec:\n  enabled: true\n", 1)} {
+		if marks := wizard.Disabled(decode(t, on)); len(marks) > 0 {
+			t.Errorf("what is enforced leaves the marks %v", marks)
+		}
+	}
+}
