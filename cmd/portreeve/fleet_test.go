@@ -142,10 +142,10 @@ func counters(t *testing.T, gateway *envoytest.Envoy) map[string]uint64 {
 }
 
 // startProcess runs the program as a process of its own and returns what kills it.
-func (p *plane) startProcess(t *testing.T) (kill func()) {
+func (p *plane) startProcess(t *testing.T, flags ...string) (kill func()) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
-	c := exec.CommandContext(ctx, os.Args[0], "serve", "--config", p.dir, "--xds-address", p.xds, "--admin-address", p.admin)
+	c := exec.CommandContext(ctx, os.Args[0], append([]string{"serve", "--config", p.dir, "--xds-address", p.xds, "--admin-address", p.admin}, flags...)...)
 	c.Env = append(os.Environ(), "PORTREEVE_TEST_RUN_MAIN=1")
 	c.Stderr = p.log
 	must(t, c.Start())

@@ -30,6 +30,11 @@ type envelope struct {
 	State    json.RawMessage `json:"state"`
 }
 
+// version is what every file of a numbered format has, whatever else there is.
+type version struct {
+	Version *int `json:"version"`
+}
+
 type storedState struct {
 	Written time.Time `json:"written"`
 	// Contents are what the files of all generations held, each once, by its SHA-256.
@@ -155,9 +160,7 @@ func checksum(body []byte) string { return "sha256:" + keyOf(body) }
 // decode reads a file of the current format or of the one before. Whatever is not exactly that
 // is an error, and nothing of it counts.
 func decode(text []byte) (Content, error) {
-	var head struct {
-		Version *int `json:"version"`
-	}
+	var head version
 	if err := json.Unmarshal(text, &head); err != nil {
 		return Content{}, err
 	}
