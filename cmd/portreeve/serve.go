@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -9,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -77,11 +79,34 @@ func (s *serve) run(c *cobra.Command, _ []string) error {
 	signal.Notify(again, syscall.SIGHUP)
 	defer signal.Stop(again)
 	s.options.Reload = again
-	a, err := app.New(s.options)
-	if err != nil {
+	return ending(c.Context(), leave, func() error {
+		a, err := app.New(s.options)
+		if err != nil {
+			return err
+		}
+		return a.Run(c.Context())
+	})
+}
+
+// leave is how long the program goes on after it was told to end.
+const leave = 4500 * time.Millisecond
+
+// ending returns what a function does, or nil where the context has ended and the function has
+// not for some time: whatever it waits for must not keep the process.
+func ending(ctx context.Context, after time.Duration, what func() error) error {
+	ended := make(chan error, 1)
+	go func() { ended <- what() }()
+	select {
+	case err := <-ended:
 		return err
+	case <-ctx.Done():
 	}
-	return a.Run(c.Context())
+	select {
+	case err := <-ended:
+		return err
+	case <-time.After(after):
+		return nil
+	}
 }
 
 func newLogger(w io.Writer, format string) (*slog.Logger, error) {

@@ -10,11 +10,12 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"os"
 	"strings"
 	"time"
 
 	"golang.org/x/net/http/httpproxy"
+
+	"github.com/portreeve/portreeve/internal/disk"
 )
 
 const (
@@ -104,6 +105,9 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	return response, nil
 }
 
+// maxAuthorities bounds the bytes of a CA file: the roots of a system are a quarter of that.
+const maxAuthorities = 1 << 20
+
 // roots returns the system's roots and those of a file.
 func roots(file string) (*x509.CertPool, error) {
 	pool, err := x509.SystemCertPool()
@@ -113,11 +117,11 @@ func roots(file string) (*x509.CertPool, error) {
 	if file == "" {
 		return pool, nil
 	}
-	pem, err := os.ReadFile(file)
+	read, err := disk.New(disk.Options{Patience: diskPatience}).Read(file, maxAuthorities)
 	if err != nil {
 		return nil, fmt.Errorf("read the CA file: %w", err)
 	}
-	if !pool.AppendCertsFromPEM(pem) {
+	if !pool.AppendCertsFromPEM(read.Bytes) {
 		return nil, fmt.Errorf("read the CA file %s: it has no certificate in PEM", file)
 	}
 	return pool, nil
