@@ -12,6 +12,7 @@ import (
 	"github.com/portreeve/portreeve/translate"
 	"github.com/portreeve/portreeve/translate/manifest"
 	"github.com/portreeve/portreeve/translate/model"
+	"github.com/portreeve/portreeve/translate/resource"
 	"github.com/portreeve/portreeve/xds/bootstrap"
 )
 
@@ -126,9 +127,9 @@ func (r *renderEnvoy) run(c *cobra.Command, args []string) error {
 func (r *renderEnvoy) noteKeys(w io.Writer, missing []model.KeyRequest) {
 	addressed := false
 	for _, m := range missing {
-		source := m.URI
+		source := resource.ShownAddress(m.URI)
 		if addressed = addressed || source != ""; source == "" {
-			source = "issuer " + m.Issuer
+			source = "issuer " + resource.ShownAddress(m.Issuer)
 		}
 		fmt.Fprintf(w, "note: the keys of %s are not in this output; the tokens that need them are refused until they are fetched\n", source)
 	}

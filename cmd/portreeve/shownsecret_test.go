@@ -85,10 +85,13 @@ func TestNoSecretIsShown(t *testing.T) {
 		"validate": false, "render istio": true, "render envoy": false, "render envoy --no-optimize": false, "render envoy --static": true, "render envoy -o json": false,
 	} {
 		var out bytes.Buffer
-		if code := run(t.Context(), append(strings.Fields(verb), "--jwks-fetch", "envoy", dir), &out, &out); code != exitClean {
-			t.Fatalf("%s: exit %d: %s", verb, code, &out)
+		for _, fetch := range []string{"control-plane", "envoy"} {
+			out.Reset()
+			if code := run(t.Context(), append(strings.Fields(verb), "--jwks-fetch", fetch, dir), &out, &out); code != exitClean {
+				t.Fatalf("%s: exit %d: %s", verb, code, &out)
+			}
+			silent(verb+" by "+fetch, out.String())
 		}
-		silent(verb, out.String())
 		if strings.Contains(out.String(), "note: secrets are not in this output") != notes {
 			t.Errorf("%s: whether it shows all that there is should be said: %v", verb, notes)
 		}
@@ -132,4 +135,11 @@ func TestNoSecretIsShown(t *testing.T) {
 	_, text := p.get("/debug/status")
 	silent("status of a mistake", text)
 	silent("the log", p.log.String())
+	fetching := startPlane(t, newPolicyDir(t, map[string]string{"policy.yaml": policy}))
+	eventually(t, "a fetch fails", func() bool { return strings.Contains(fetching.log.String(), "keys cannot be fetched") })
+	for _, page := range []string{"/debug/status", "/metrics", "/readyz"} {
+		_, text := fetching.get(page)
+		silent(page+" of who fetches", text)
+	}
+	silent("the log of who fetches", fetching.log.String())
 }

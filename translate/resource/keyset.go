@@ -176,7 +176,7 @@ func named(v any) string {
 
 // cut shortens what a message quotes.
 func cut(s string) string {
-	const most = 64
+	const most = 40
 	if len(s) <= most {
 		return s
 	}

@@ -131,6 +131,7 @@ func (g *gate) next() {
 			return false
 		}
 		g.large = append(g.large, c)
+		c.deadline.Reset(g.patience)
 		close(c.turn)
 		return true
 	})
@@ -144,8 +145,7 @@ type conn struct {
 	// admitted says that it is no stranger.
 	admitted atomic.Bool
 	// read counts the bytes while it is one; only the reader uses it.
-	read  int
-	asked bool
+	read int
 	// turn is closed when it is its turn to send much, gone when the connection is closed.
 	turn, gone chan struct{}
 	once       sync.Once
@@ -176,6 +176,7 @@ func (c *conn) await() {
 	}
 	if c.turn == nil {
 		c.turn = make(chan struct{})
+		c.deadline.Stop() // that others take their time is not its fault
 		c.gate.waiting = append(c.gate.waiting, c)
 		c.gate.next()
 	}

@@ -297,6 +297,23 @@ func TestAStrangerWhoWaitsCanBeAdmitted(t *testing.T) {
 	}
 }
 
+// TestWaitingIsNotCounted holds that who waits for others has his own time after that, and that
+// those who take theirs without an end do not keep him waiting for ever.
+func TestWaitingIsNotCounted(t *testing.T) {
+	o := open(t, 100, 100, 300*time.Millisecond)
+	var reads []<-chan int
+	for i := range largePerPeer + 1 {
+		client, server := o.dial(t)
+		go func() { _, _ = client.Write(make([]byte, freeBytes+64<<10)) }()
+		reads = append(reads, reading(server))
+		reach(t, reads[i], freeBytes+1)
+	}
+	// The first ones never send more, and are closed for it.
+	if !reach(t, reads[largePerPeer], freeBytes+64<<10) {
+		t.Error("it was closed while it waited")
+	}
+}
+
 // TestAStrangerWhoWaitsCanBeClosed holds that waiting ends with the connection.
 func TestAStrangerWhoWaitsCanBeClosed(t *testing.T) {
 	o := open(t, 100, 100, time.Hour)

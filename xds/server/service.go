@@ -3,7 +3,6 @@ package server
 import (
 	"context"
 	"net"
-	"time"
 
 	discoveryv3 "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
 	resourcev3 "github.com/envoyproxy/go-control-plane/pkg/resource/v3"
@@ -62,11 +61,7 @@ func (s *service) session(ctx context.Context, p ack.Protocol) *session {
 	if a, ok := from.Addr.(address); ok {
 		out.conn = a.conn
 	}
-	// A stream that does not say who it is ends.
 	out.serving, out.end = context.WithCancel(s.serving)
-	out.silent = time.AfterFunc(s.server.options.FirstRequest, func() {
-		s.server.refused.note("strangers", out.address, "", "no node came in time")
-		out.end()
-	})
+	out.hurry()
 	return out
 }

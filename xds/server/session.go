@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net/netip"
+	"sync/atomic"
 	"time"
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
@@ -31,10 +32,10 @@ type session struct {
 	// peer is whose connection it is, and conn the connection; it is nil where the server did not accept it.
 	peer netip.Addr
 	conn *conn
-	// serving ends when the stream shall, and end ends it; silent does so where no node comes.
+	// serving ends when the stream shall, and end ends it. said is that its node was accepted.
 	serving context.Context
 	end     context.CancelFunc
-	silent  *time.Timer
+	said    atomic.Bool
 	demand  demand
 
 	// node is what the first request said; identity and record are set with it.
@@ -95,10 +96,25 @@ func (s *session) admit(n *corev3.Node) error {
 
 // accept notes that the peer has said who it is.
 func (s *session) accept() {
-	s.silent.Stop()
+	s.said.Store(true)
 	if s.conn != nil {
 		s.conn.admit()
 	}
+}
+
+// hurry ends the stream where no node comes in time. On a connection of which no node was
+// accepted yet, its own deadline counts, which knows of waiting.
+func (s *session) hurry() {
+	time.AfterFunc(s.server.options.FirstRequest, func() {
+		switch {
+		case s.said.Load() || s.serving.Err() != nil:
+		case s.conn != nil && !s.conn.admitted.Load():
+			s.hurry()
+		default:
+			s.server.refused.note("strangers", s.address, "", "no node came in time")
+			s.end()
+		}
+	})
 }
 
 func (s *session) refuse(kind string, code codes.Code, n *corev3.Node, reason string) error {
@@ -127,7 +143,6 @@ func (s *session) subscribes(url string, sub cachev3.Subscription) error {
 
 // close ends the session; its watches are cancelled already.
 func (s *session) close() {
-	s.silent.Stop()
 	if s.record == nil {
 		return
 	}
