@@ -198,3 +198,25 @@ func TestAFloodOfMadeUpGatewaysForgetsNoRealOne(t *testing.T) {
 	}
 	end()
 }
+
+// TestKnownGroups holds that a group counts as known that was here before, also in the time of an
+// earlier process, so that a fleet that comes back is not taken for a flood.
+func TestKnownGroups(t *testing.T) {
+	dir, location := t.TempDir(), t.TempDir()
+	write(t, dir, "gateway.yaml", listener)
+	kept := openState(t, location)
+	r, _ := newReloader(t, kept, dir)
+	must(t, r.Reload(t.Context(), input.Change{}))
+	if r.Known(group().Key) {
+		t.Error("a group is known that was never here")
+	}
+	r.Join(group())
+	r.Leave(group())
+	if !r.Known(group().Key) {
+		t.Error("a group is not known that has left")
+	}
+	r.Close()
+	if again, _ := newReloader(t, kept, dir); !again.Known(group().Key) || again.Known("another") {
+		t.Error("after a restart the group is not known, or another is")
+	}
+}

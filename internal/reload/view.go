@@ -63,3 +63,7 @@ func (v *view) before() *translate.Program {
 	}
 	return v.kept[0].Program
 }
+
+// Known reports whether a group of gateways is remembered: it is connected, was, or was with an
+// earlier process whose state was kept.
+func (r *Reloader) Known(key string) bool { return r.shown.Load().group(key) != nil }
