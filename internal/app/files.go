@@ -1,0 +1,36 @@
+package app
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/portreeve/portreeve/internal/input"
+	"github.com/portreeve/portreeve/internal/watch"
+	"github.com/portreeve/portreeve/translate/source"
+)
+
+// openFiles starts watching the files, and makes what reads them.
+func (a *App) openFiles() (err error) {
+	o := a.options
+	var single []string
+	if o.Settings.MeshFile != "" {
+		single = []string{o.Settings.MeshFile}
+	}
+	a.watcher, err = watch.New(watch.Options{
+		Dirs: slices.Concat(o.Dirs, o.Settings.SecretsDirs), Files: single, Relevant: relevant,
+		Quiet: quiet, Max: most, Rescan: rescan, RemoteQuiet: remoteQuiet, Disk: a.disk, Logger: o.Logger,
+	})
+	if err != nil {
+		return fmt.Errorf("watch: %w", err)
+	}
+	a.files = input.New(input.Options{
+		Dirs: o.Dirs, SecretsDirs: o.Settings.SecretsDirs, MeshFile: o.Settings.MeshFile, AllowEmpty: o.AllowEmpty, Limits: o.Limits,
+		Quiet: quiet, RemoteQuiet: remoteQuiet, Writing: a.watcher.Writing, Disk: a.disk, Logger: o.Logger, Now: time.Now,
+	})
+	return nil
+}
+
+// relevant reports a file that counts, of policy or of a secret. One that counts in the other
+// kind of directory only is read in vain.
+func relevant(name string) bool { return source.Relevant(name) || source.SecretFile(name) }

@@ -1,0 +1,36 @@
+package app
+
+import (
+	"time"
+
+	"github.com/portreeve/portreeve/internal/state"
+)
+
+// openState opens the state directory, where there is one, and returns where keys are kept: not
+// at all where the disk does not answer, since nothing may wait for it.
+func (a *App) openState() (keysDir string, err error) {
+	if a.options.StateDir == "" {
+		return "", nil
+	}
+	a.state, err = state.Open(state.Options{Dir: a.options.StateDir, Logger: a.options.Logger, Registerer: a.registry, Now: time.Now})
+	switch {
+	case err != nil:
+		return "", err
+	case !a.state.Answered():
+		a.options.Logger.Warn("fetched keys are not kept before the next start")
+		return "", nil
+	default:
+		return a.options.StateDir, nil
+	}
+}
+
+// closeState keeps what there is to keep, and gives the state directory to the next process.
+func (a *App) closeState() {
+	a.reloader.Close()
+	if a.state == nil {
+		return
+	}
+	if err := a.state.Close(); err != nil {
+		a.options.Logger.Warn("the state directory is not given free before the process ends", "error", err)
+	}
+}
