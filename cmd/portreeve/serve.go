@@ -31,7 +31,7 @@ func serveCommand() *cobra.Command {
 	f.StringArrayVar(&s.options.Dirs, "config", nil, "Directory of policy files; may be given several times.")
 	f.StringVar(&s.options.XDSAddress, "xds-address", "127.0.0.1:18000", "Address that gateways connect to.")
 	f.StringVar(&s.options.AdminAddress, "admin-address", "127.0.0.1:18001", "Address of /metrics, /healthz, /readyz and /debug.")
-	f.StringVar(&s.options.StateDir, "state-dir", "", "Directory that keeps the last good policy across restarts.")
+	f.StringVar(&s.options.StateDir, "state-dir", "", "Directory that keeps the last good policy and keys across restarts; one control plane uses it at a time.")
 	f.StringVar(&s.options.KeyCAFile, "jwks-ca-file", "", "PEM file with certificate authorities to trust, beside the system's, when fetching keys.")
 	f.StringArrayVar(&s.blockCIDRs, "jwks-block-cidr", nil, "Addresses from which no keys are fetched, beside link-local and metadata addresses; may be given several times.")
 	f.StringVar(&s.logFormat, "log-format", "text", "Log format: text or json.")

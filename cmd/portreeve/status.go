@@ -103,6 +103,7 @@ func printStatus(w io.Writer, s admin.Status) error {
 			}
 		}
 	}
+	printState(w, s.Status.State)
 	for _, k := range s.Keys {
 		printKeys(w, k)
 	}
@@ -113,6 +114,19 @@ func printStatus(w io.Writer, s admin.Status) error {
 		printGateway(w, g)
 	}
 	return nil
+}
+
+// printState says what of the state is not on disk. Where all is it says nothing.
+func printState(w io.Writer, s *admin.State) {
+	if s == nil {
+		return
+	}
+	if s.Error != "" {
+		fmt.Fprintf(w, "state %s: not on disk since %s: %s\n", s.Directory, s.UnwrittenSince.Format(time.RFC3339), s.Error)
+	}
+	if s.LeftOut > 0 {
+		fmt.Fprintf(w, "state %s: no room for %d generations\n", s.Directory, s.LeftOut)
+	}
 }
 
 // printCertificate says how long a certificate is still good.

@@ -12,6 +12,7 @@ import (
 	"github.com/portreeve/portreeve/internal/jwks"
 	"github.com/portreeve/portreeve/internal/output"
 	"github.com/portreeve/portreeve/internal/reload"
+	"github.com/portreeve/portreeve/internal/state"
 	"github.com/portreeve/portreeve/translate/envoy"
 	"github.com/portreeve/portreeve/xds/ack"
 )
@@ -44,6 +45,9 @@ type Certificate = reload.CertificateStatus
 
 // Group is what Status says of a group of gateways.
 type Group = reload.GroupStatus
+
+// State is what Status says of the state directory.
+type State = state.Status
 
 // Handler returns the admin interface.
 func Handler(policy Policy, gateways Gateways, keys Keys, metrics prometheus.Gatherer) http.Handler {
