@@ -116,22 +116,21 @@ func TestAStormOfKills(t *testing.T) {
 	for i := range kills() {
 		<-time.After(time.Duration(random.IntN(300)) * time.Millisecond)
 		kill()
-		broken := i%3 == 0
-		if broken {
-			storm.mu.Lock()
-			write(t, storm.path, brokenGuards()[i/3%len(brokenGuards())])
-		}
-		kill = p.startProcess(t, "--state-dir", state)
-		eventually(t, "the gateway is connected again", func() bool {
-			status, err := p.status(t)
-			return err == nil && len(status.Gateways) > 0
-		})
-		if i%5 == 0 {
-			fresh()
-		}
-		if broken {
-			storm.mu.Unlock()
-		}
+		func() {
+			if i%3 == 0 { // the storm rests, so that nothing but the broken files is there
+				storm.mu.Lock()
+				defer storm.mu.Unlock()
+				write(t, storm.path, brokenGuards()[i/3%len(brokenGuards())])
+			}
+			kill = p.startProcess(t, "--state-dir", state)
+			eventually(t, "the gateway is connected again", func() bool {
+				status, err := p.status(t)
+				return err == nil && len(status.Gateways) > 0
+			})
+			if i%5 == 0 {
+				fresh()
+			}
+		}()
 	}
 	storm.stop()
 	write(t, storm.path, guards("/last"))

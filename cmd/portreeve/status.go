@@ -118,6 +118,7 @@ func printStatus(w io.Writer, s admin.Status) error {
 	for _, m := range s.Moved {
 		fmt.Fprintf(w, "gateway %s was in the group %s and is in %s, where nothing is enforced\n", m.Node, m.From, m.To)
 	}
+	printState(w, s.Status.State)
 	for _, k := range s.Keys {
 		printKeys(w, k)
 	}
@@ -143,6 +144,19 @@ func printChanges(w io.Writer, c translate.Changes) {
 		for _, object := range kind.of.Named {
 			fmt.Fprintf(w, "    %s: %s\n", object.Pos, object.Object)
 		}
+	}
+}
+
+// printState says what of the state is not on disk. Where all is it says nothing.
+func printState(w io.Writer, s *admin.State) {
+	if s == nil {
+		return
+	}
+	if s.Error != "" {
+		fmt.Fprintf(w, "state %s: not on disk since %s: %s\n", s.Directory, s.UnwrittenSince.Format(time.RFC3339), s.Error)
+	}
+	if s.LeftOut > 0 {
+		fmt.Fprintf(w, "state %s: no room for %d generations\n", s.Directory, s.LeftOut)
 	}
 }
 

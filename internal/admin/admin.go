@@ -12,6 +12,7 @@ import (
 	"github.com/portreeve/portreeve/internal/jwks"
 	"github.com/portreeve/portreeve/internal/output"
 	"github.com/portreeve/portreeve/internal/reload"
+	"github.com/portreeve/portreeve/internal/state"
 	"github.com/portreeve/portreeve/translate/envoy"
 	"github.com/portreeve/portreeve/xds/ack"
 )
@@ -45,6 +46,9 @@ type Certificate = reload.CertificateStatus
 // Group is what Status says of a group of gateways.
 type Group = reload.GroupStatus
 
+// State is what Status says of the state directory.
+type State = state.Status
+
 // Handler returns the admin interface. What shows policy answers only those who call it by a
 // name of its own; to others /readyz says whether, and not what is wrong. Probes and scrapers
 // call by all kinds of names, so /healthz and /metrics, which show none of it, do not ask.
@@ -56,7 +60,7 @@ func Handler(policy Policy, gateways Gateways, keys Keys, metrics prometheus.Gat
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
 		status := policy.Status()
 		if !hosts.known(r) {
-			status = reload.Status{Ready: status.Ready}
+			status = reload.Status{Ready: status.Ready, Latest: status.Latest}
 		}
 		ready(w, status)
 	})

@@ -38,7 +38,7 @@ const (
 	// character in six.
 	maxEntry = 8 << 20
 	// diskPatience is how long the start waits for the disk, and lastWrite is how long the end does.
-	diskPatience, lastWrite = 5 * time.Second, 2 * time.Second
+	diskPatience, lastWrite = 5 * time.Second, time.Second
 )
 
 func openStore(stateDir string, logger *slog.Logger) (*store, error) {

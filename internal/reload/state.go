@@ -40,7 +40,7 @@ func (r *Reloader) changed() bool {
 	return changed
 }
 
-// Close writes the state for the last time. It takes two seconds at most.
+// Close writes the state for the last time. It takes a second at most.
 func (r *Reloader) Close() {
 	if r.saver != nil {
 		r.saver.Close()

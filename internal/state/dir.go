@@ -211,12 +211,12 @@ func (d *Dir) write(content func() Content) (leftOut int, err error) {
 }
 
 // Close gives the directory to other processes. Where the disk hangs in the midst of something
-// for longer than two seconds, it stays this one's until the process ends.
+// for longer than a second, it stays this one's until the process ends.
 func (d *Dir) Close() error {
 	if !d.Answered() {
 		return nil
 	}
-	timer := time.NewTimer(patience)
+	timer := time.NewTimer(lastPatience)
 	defer timer.Stop()
 	select {
 	case <-timer.C:

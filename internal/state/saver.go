@@ -10,6 +10,8 @@ const (
 	// patience is how long whoever saves waits for the write, and how long a write takes before
 	// it counts as late. A disk that is well takes some milliseconds.
 	patience = 2 * time.Second
+	// lastPatience is how long the end waits for the last write, so that the program ends in time.
+	lastPatience = time.Second
 	// retry is how long after a write that failed the next is tried.
 	retry = 10 * time.Second
 	// refresh is how long after a write the next comes of itself: how long gateways have been
@@ -51,12 +53,12 @@ func (s *Saver) Ask() { s.ask() }
 // a write is overdue already.
 func (s *Saver) Save() {
 	if asked := s.ask(); !s.overdue() {
-		asked.wait()
+		asked.wait(patience)
 	}
 }
 
-func (w *write) wait() {
-	timer := time.NewTimer(patience)
+func (w *write) wait(most time.Duration) {
+	timer := time.NewTimer(most)
 	defer timer.Stop()
 	select {
 	case <-w.done:
@@ -160,10 +162,10 @@ func (s *Saver) tell(w *write) {
 		slog.String("directory", s.dir.options.Dir), slog.Duration("waited", patience))
 }
 
-// Close writes the state once more and ends, after two seconds at most. A write that hangs is
+// Close writes the state once more and ends, after a second at most. A write that hangs is
 // left to itself.
 func (s *Saver) Close() {
-	s.ask().wait()
+	s.ask().wait(lastPatience)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.closed = true
