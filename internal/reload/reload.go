@@ -22,6 +22,8 @@ import (
 // Publisher takes what a group of gateways is to be served.
 type Publisher interface {
 	Set(ctx context.Context, group string, snapshot *cachev3.Snapshot) error
+	// Resume says, before the first Set of a group, what its gateways may come back with.
+	Resume(group string, snapshot *cachev3.Snapshot)
 }
 
 // Keyring holds the keys that policies name and do not hold themselves. No method waits.
@@ -90,7 +92,9 @@ type group struct {
 	gateway   model.Gateway
 	connected bool
 	serving   *Generation
-	refused   diag.List
+	// left are the hashes of what its last gateway may have gone with.
+	left    []string
+	refused diag.List
 	// respelled says of which secrets the paths are written in another way; see Reread.
 	respelled map[string]bool
 	// waiting names the sources of keys that keep the latest generation from the group.
@@ -109,7 +113,7 @@ func New(o Options) (*Reloader, error) {
 		r.kept = kept
 		r.turnKeys()
 		for _, g := range gateways {
-			r.groups[node.Of(g).Key] = &group{gateway: g, serving: lastGood(kept, g)}
+			r.groups[node.Of(g).Key] = &group{gateway: g, serving: lastGood(kept, g), left: hashes(kept...)}
 		}
 	}
 	return r, nil
@@ -276,6 +280,7 @@ func (r *Reloader) prune() {
 			served[g.serving.Hash] = true
 		}
 	}
+	maps.Copy(served, r.left())
 	needed := map[*Generation]bool{r.latest: true}
 	for _, g := range r.kept {
 		if served[g.Hash] {
@@ -347,6 +352,7 @@ func (r *Reloader) Join(n node.Group) {
 	g := &group{gateway: n.Gateway, connected: true}
 	r.groups[n.Key] = g
 	r.unsaved = true
+	r.resume(n.Key, g)
 	if err := r.publish(context.Background(), n.Key, g); err != nil {
 		r.options.Logger.Error("cannot serve gateway", "group", n.Key, "error", err)
 	}
@@ -368,7 +374,7 @@ func (r *Reloader) Leave(n node.Group) {
 	defer r.mu.Unlock()
 	r.served.Delete(n.Key)
 	if g, ok := r.groups[n.Key]; ok {
-		g.connected = false
+		g.connected, g.left = false, hashes(g.serving)
 	}
 	r.forget()
 }

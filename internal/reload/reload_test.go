@@ -24,6 +24,8 @@ import (
 type publisher struct {
 	mu   sync.Mutex
 	sent map[string][]map[string]string
+	// resumed are the versions of policy that a group may come back with.
+	resumed map[string][]string
 }
 
 func (p *publisher) Set(_ context.Context, group string, s *cachev3.Snapshot) error {
@@ -35,6 +37,16 @@ func (p *publisher) Set(_ context.Context, group string, s *cachev3.Snapshot) er
 	defer p.mu.Unlock()
 	p.sent[group] = append(p.sent[group], versions)
 	return nil
+}
+
+// Resume implements reload.Publisher.
+func (p *publisher) Resume(group string, s *cachev3.Snapshot) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.resumed == nil {
+		p.resumed = map[string][]string{}
+	}
+	p.resumed[group] = append(p.resumed[group], s.GetVersion(resourcev3.ExtensionConfigType))
 }
 
 func newReloader(t *testing.T, state *reload.State, dirs ...string) (*reload.Reloader, *publisher) {

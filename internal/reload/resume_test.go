@@ -1,0 +1,58 @@
+package reload_test
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+
+	resourcev3 "github.com/envoyproxy/go-control-plane/pkg/resource/v3"
+
+	"github.com/portreeve/portreeve/internal/reload"
+	"github.com/portreeve/portreeve/translate/model"
+	"github.com/portreeve/portreeve/xds/node"
+)
+
+// TestWhatAGatewayComesBackWith holds that a gateway which comes back after edits, also over restarts
+// of the control plane, finds what it was served, and that nothing is handed over where nothing changed.
+func TestWhatAGatewayComesBackWith(t *testing.T) {
+	dir, stateDir := t.TempDir(), t.TempDir()
+	write(t, dir, "gateway.yaml", listener)
+	var served []string
+	for i, path := range []string{"/a", "/a", "/b", "/c"} {
+		state, err := reload.OpenState(stateDir)
+		must(t, err)
+		write(t, dir, "policy.yaml", policy("a", path))
+		r, p := newReloader(t, state, dir)
+		must(t, r.Reload(t.Context(), reload.Change{}))
+		if i == 2 {
+			continue // it goes before a gateway has come
+		}
+		r.Join(group())
+		got := p.resumed[group().Key]
+		if want := served; len(got) > 2 || i == 1 && len(got) > 0 || i == 3 && !slices.Contains(got, want[0]) {
+			t.Errorf("start %d: it may come back with %v, was served %v", i, got, want)
+		}
+		served = append(served, p.sent[group().Key][0][resourcev3.ExtensionConfigType])
+	}
+}
+
+// TestWhatDepartedGatewaysHadIsBounded holds that of many generations with which groups went only
+// the newest are kept.
+func TestWhatDepartedGatewaysHadIsBounded(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, "gateway.yaml", listener)
+	r, p := newReloader(t, nil, dir)
+	for i := range 6 {
+		write(t, dir, "policy.yaml", policy("a", fmt.Sprintf("/%d", i)))
+		must(t, r.Reload(t.Context(), reload.Change{}))
+		g := node.Of(model.Gateway{Namespace: fmt.Sprintf("n%d", i)})
+		r.Join(g)
+		r.Leave(g)
+	}
+	write(t, dir, "policy.yaml", policy("a", "/last"))
+	must(t, r.Reload(t.Context(), reload.Change{}))
+	r.Join(group())
+	if got := len(p.resumed[group().Key]); got != 2 {
+		t.Errorf("%d generations are kept beside the latest, want 2", got)
+	}
+}
