@@ -92,8 +92,8 @@ type group struct {
 	gateway   model.Gateway
 	connected bool
 	serving   *Generation
-	// left are the hashes of what its last gateway may have gone with.
-	left    []string
+	// awaited says that an earlier process served it, and no gateway has come back since.
+	awaited bool
 	refused diag.List
 	// respelled says of which secrets the paths are written in another way; see Reread.
 	respelled map[string]bool
@@ -113,7 +113,7 @@ func New(o Options) (*Reloader, error) {
 		r.kept = kept
 		r.turnKeys()
 		for _, g := range gateways {
-			r.groups[node.Of(g).Key] = &group{gateway: g, serving: lastGood(kept, g), left: hashes(kept...)}
+			r.groups[node.Of(g).Key] = &group{gateway: g, serving: lastGood(kept, g), awaited: true}
 		}
 	}
 	return r, nil
@@ -280,7 +280,7 @@ func (r *Reloader) prune() {
 			served[g.serving.Hash] = true
 		}
 	}
-	maps.Copy(served, r.left())
+	maps.Copy(served, r.returning())
 	needed := map[*Generation]bool{r.latest: true}
 	for _, g := range r.kept {
 		if served[g.Hash] {
@@ -350,9 +350,9 @@ func (r *Reloader) Join(n node.Group) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	g := &group{gateway: n.Gateway, connected: true}
+	r.resume(n.Key, g)
 	r.groups[n.Key] = g
 	r.unsaved = true
-	r.resume(n.Key, g)
 	if err := r.publish(context.Background(), n.Key, g); err != nil {
 		r.options.Logger.Error("cannot serve gateway", "group", n.Key, "error", err)
 	}
@@ -374,7 +374,7 @@ func (r *Reloader) Leave(n node.Group) {
 	defer r.mu.Unlock()
 	r.served.Delete(n.Key)
 	if g, ok := r.groups[n.Key]; ok {
-		g.connected, g.left = false, hashes(g.serving)
+		g.connected = false
 	}
 	r.forget()
 }

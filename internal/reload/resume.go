@@ -9,10 +9,13 @@ import (
 // maxLeft bounds the generations that are kept only because a gateway may come back with them.
 const maxLeft = 2
 
-// resume hands over what the gateways of a group may come back with: any kept generation that is
-// not the one that they will be served. Which one it is the version tells that they name. Without
-// it nothing is lost but that clusters go before the routes to them, in state-of-the-world.
+// resume hands over what the gateways of a group may come back with from an earlier process: any kept
+// generation that is not the one that they will be served. Which one it is the version tells that
+// they name. Without it clusters may go before the routes to them, in state-of-the-world.
 func (r *Reloader) resume(key string, g *group) {
+	if before := r.groups[key]; before == nil || !before.awaited {
+		return
+	}
 	serving := r.servable(g)
 	for i, generation := range r.kept {
 		if generation == serving || i > maxLeft {
@@ -43,29 +46,20 @@ func (r *Reloader) servable(g *group) *Generation {
 	return r.kept[i]
 }
 
-// left returns, by hash, the newest generations with which groups without a gateway may have gone.
-func (r *Reloader) left() map[string]bool {
-	went := map[string]bool{}
-	for _, g := range r.groups {
-		for _, hash := range g.left {
-			went[hash] = true
-		}
-	}
+// returning returns, by hash, the newest generations with which the gateways of an earlier process may
+// come back; none when all of its groups are there again.
+func (r *Reloader) returning() map[string]bool {
 	out := map[string]bool{}
-	for _, generation := range r.kept {
-		if went[generation.Hash] && generation != r.latest && len(out) < maxLeft {
-			out[generation.Hash] = true
+	for _, g := range r.groups {
+		if !g.awaited {
+			continue
 		}
-	}
-	return out
-}
-
-func hashes(list ...*Generation) []string {
-	var out []string
-	for _, g := range list {
-		if g != nil {
-			out = append(out, g.Hash)
+		for _, generation := range r.kept {
+			if generation.Seq == 0 && len(out) < maxLeft {
+				out[generation.Hash] = true
+			}
 		}
+		break
 	}
 	return out
 }

@@ -36,23 +36,38 @@ func TestWhatAGatewayComesBackWith(t *testing.T) {
 	}
 }
 
-// TestWhatDepartedGatewaysHadIsBounded holds that of many generations with which groups went only
-// the newest are kept.
-func TestWhatDepartedGatewaysHadIsBounded(t *testing.T) {
-	dir := t.TempDir()
+// TestWhatGatewaysComeBackWithIsBounded holds that of what earlier processes served only the newest is
+// kept, for each group until it is back.
+func TestWhatGatewaysComeBackWithIsBounded(t *testing.T) {
+	dir, stateDir := t.TempDir(), t.TempDir()
 	write(t, dir, "gateway.yaml", listener)
-	r, p := newReloader(t, nil, dir)
+	other := node.Of(model.Gateway{Namespace: "other"})
 	for i := range 6 {
+		state, err := reload.OpenState(stateDir)
+		must(t, err)
 		write(t, dir, "policy.yaml", policy("a", fmt.Sprintf("/%d", i)))
+		r, p := newReloader(t, state, dir)
 		must(t, r.Reload(t.Context(), reload.Change{}))
-		g := node.Of(model.Gateway{Namespace: fmt.Sprintf("n%d", i)})
-		r.Join(g)
-		r.Leave(g)
-	}
-	write(t, dir, "policy.yaml", policy("a", "/last"))
-	must(t, r.Reload(t.Context(), reload.Change{}))
-	r.Join(group())
-	if got := len(p.resumed[group().Key]); got != 2 {
-		t.Errorf("%d generations are kept beside the latest, want 2", got)
+		if i == 0 {
+			r.Join(group())
+			r.Join(other)
+			continue
+		}
+		if i < 5 {
+			continue
+		}
+		r.Join(group())
+		if got := len(p.resumed[group().Key]); got != 2 {
+			t.Errorf("it may come back with %d generations, want 2", got)
+		}
+		r.Leave(group())
+		r.Join(group())
+		if got := len(p.resumed[group().Key]); got != 2 {
+			t.Error("within one process it is asked for again")
+		}
+		r.Join(other)
+		if len(p.resumed[other.Key]) != 2 {
+			t.Errorf("the other may come back with %d generations, want 2", len(p.resumed[other.Key]))
+		}
 	}
 }

@@ -39,11 +39,13 @@ func (q question) work() bool {
 		if q.place.has(name) && q.place.versions[name] == version {
 			continue
 		}
-		before := q.place.names(name, cold)
-		for cluster := range q.next.names(name, cold) {
-			if !before[cluster] {
-				return true
-			}
+		named := q.next.names(name, cold)
+		if len(named) == 0 {
+			continue
+		}
+		before := q.place.names(name, named)
+		if len(before) < len(named) {
+			return true
 		}
 	}
 	return false

@@ -12,8 +12,11 @@
 // Listeners and routes are held only where one that changes names a cluster that is not warm and that
 // the one in its place does not name. A hold ends after Hold at the latest. One generation is held at
 // a time, so that edits in a storm cannot put each other off for ever; a newer one overtakes it where
-// it has nothing to wait for. Endpoints, secrets and policy of the newest generation never wait: a
-// tightened policy is in force before the route that was held, and so is one that was loosened.
+// it has nothing to wait for. Endpoints, secrets and policy of the newest generation wait for none of
+// this: a tightened policy is in force before the route that was held, and so is one that was loosened.
+// Only a policy that newly names a cluster which is not warm, as one that brings its authorizer does,
+// waits for that, for PolicyHold at most: the old policy is in force meanwhile, where the new one would
+// refuse every request that it asks about, or let them pass where the authorizer may be passed by.
 //
 // It is pure: what happened, and when, is told to it; what is to be served is asked of it.
 package rollout
@@ -22,39 +25,25 @@ import (
 	"time"
 
 	resourcev3 "github.com/envoyproxy/go-control-plane/pkg/resource/v3"
-
-	"github.com/portreeve/portreeve/xds/snapshot"
 )
 
 const (
 	// Hold is how long listeners and routes wait for clusters at most. It is a little more than Envoy
-	// itself waits for a DNS server that never answers.
-	Hold = 15 * time.Second
+	// itself waits for a DNS server that never answers. For each cluster that there is HoldEach is
+	// added, as a busy gateway takes milliseconds to look at one; MostHold is the bound of both.
+	Hold     = 15 * time.Second
+	HoldEach = 5 * time.Millisecond
+	MostHold = time.Minute
+	// PolicyHold is how long policy waits for clusters that it names itself at most. It is short, since
+	// the next edit of policy, which may be urgent, waits with it.
+	PolicyHold = time.Second
 	// Linger is how long what is not needed any more is kept at least; at most it is twice that.
 	Linger = time.Second
 	// maxKept bounds how many clusters are kept beside those of the newest generation, while a gateway
-	// refuses listeners or routes at every edit. Beyond it only those stay that it had when it last
+	// refuses what leads to clusters at every edit. Beyond it only those stay that it had when it last
 	// accepted all, and those of the generation before.
 	maxKept = 1000
 )
-
-// Order returns the types in the order in which they are put: what is referred to first.
-func Order() []string {
-	out := make([]string, 0, len(snapshot.Types()))
-	for _, t := range snapshot.Types() {
-		out = append(out, t.URL)
-	}
-	return out
-}
-
-// Answers tells how a gateway stands to what it is served.
-type Answers interface {
-	// Answered reports that nothing of the type is on its way: the gateway took or refused all that
-	// there is, or has never asked for it.
-	Answered(url string) bool
-	// Refused reports that the gateway's last answer of the type was a refusal.
-	Refused(url string) bool
-}
 
 // stage is how far a generation has come.
 type stage int
@@ -76,6 +65,8 @@ type Rollout struct {
 	newest, target *Generation
 	// front are the listeners and routes that stay while those of the target are held.
 	front map[string]*Part
+	// policy is the policy that is in place. That of the newest generation is another while it waits.
+	policy *Part
 	// kept is what the gateway may still lead requests to, beside the target. When it does not any
 	// more, kept becomes recent, recent becomes aging, and aging goes.
 	kept, recent, aging *Generation
@@ -84,8 +75,9 @@ type Rollout struct {
 	// warm are the clusters that were answered last; floor, where it is not nil, is the smallest list
 	// of clusters since: a cluster that was taken away and has come back must become warm anew.
 	warm, floor *Part
-	// deadline ends a hold; turn is when what lingers is taken another step away. Zero is never.
-	deadline, turn time.Time
+	// deadline ends a hold, and policyDeadline one of policy; turn is when what lingers is taken another
+	// step away. Zero is never.
+	deadline, policyDeadline, turn time.Time
 }
 
 // New returns a rollout of a gateway that has been served nothing.
@@ -102,12 +94,15 @@ func (r *Rollout) Has(p *Part, now time.Time) {
 			r.front = map[string]*Part{}
 		}
 		r.front[p.url] = p
+	case resourcev3.ExtensionConfigType:
+		r.policy = p
 	}
 	if p.url != resourcev3.ListenerType {
 		r.kept = r.memo.over(r.kept, only(p))
 	}
 	if r.target != nil {
 		r.weigh(now)
+		r.weighPolicy(now)
 	}
 }
 
@@ -124,6 +119,7 @@ func (r *Rollout) Offer(g *Generation, now time.Time) {
 		r.target = g
 		r.weigh(now)
 	}
+	r.weighPolicy(now)
 }
 
 // begin lets the newest generation take the place of the one whose listeners and routes are there.
@@ -151,120 +147,28 @@ func (r *Rollout) weigh(now time.Time) {
 	case !r.waits(r.target):
 		r.stage, r.front = switching, nil
 	case r.stage != making:
-		r.stage, r.deadline = making, now.Add(Hold)
+		r.stage, r.deadline = making, now.Add(r.hold())
 	}
+}
+
+// hold returns how long to wait for the clusters of the target at most.
+func (r *Rollout) hold() time.Duration {
+	return min(Hold+time.Duration(r.target.Part(resourcev3.ClusterType).size())*HoldEach, MostHold)
 }
 
 // waits reports whether a generation has to wait for clusters before its listeners and routes can
 // take the place of those that are there.
 func (r *Rollout) waits(g *Generation) bool {
-	clusters := g.Part(resourcev3.ClusterType)
 	for _, url := range held() {
-		place, next := r.front[url], g.Part(url)
-		if place == nil || next == nil || clusters == nil || next.Same(place) {
-			continue
-		}
-		if r.memo.answer(question{next: next, place: place, clusters: clusters, warm: r.warm, floor: r.floor}) {
+		if place, next := r.front[url], g.Part(url); place != nil && !next.Same(place) && r.lacks(g, next, place) {
 			return true
 		}
 	}
 	return false
 }
 
-// Step goes on where the answers or the time allow it, and reports whether it did: what is to be
-// served may be other then, and Step is to be called again when that is put.
-func (r *Rollout) Step(a Answers, now time.Time) bool {
-	if r.target == nil {
-		return false
-	}
-	warm := a.Answered(resourcev3.ClusterType)
-	if warm {
-		r.warm, r.floor = r.Want(resourcev3.ClusterType), nil
-	}
-	switch {
-	case r.stage == making && (warm || !now.Before(r.deadline)):
-		r.stage, r.front = switching, nil
-		if r.newest != r.target {
-			r.begin(now)
-		}
-	case r.stage == switching && through(a):
-		r.settle(now)
-	case !r.turn.IsZero() && !now.Before(r.turn):
-		r.fade(now)
-	default:
-		return false
-	}
-	return true
-}
-
-// through reports whether the gateway has taken all that it is served. While a refusal stands it may
-// use anything that it had before.
-func through(a Answers) bool {
-	for _, url := range Order() {
-		if !a.Answered(url) || a.Refused(url) && url != resourcev3.ClusterType && url != resourcev3.EndpointType {
-			return false
-		}
-	}
-	return true
-}
-
-func (r *Rollout) settle(now time.Time) {
-	r.stage, r.accepted = settled, r.target
-	if r.kept != nil && r.memo.over(r.target, r.kept) != r.target {
-		r.recent = r.memo.over(r.kept, r.recent)
-		if r.turn.IsZero() {
-			r.turn = now.Add(Linger)
-		}
-	}
-	r.kept = nil
-}
-
-// fade takes what lingers another step away. What came just before the turn stays for the next.
-func (r *Rollout) fade(now time.Time) {
-	before := r.Want(resourcev3.ClusterType)
-	r.aging, r.recent, r.turn = r.recent, nil, time.Time{}
-	if r.aging != nil {
-		r.turn = now.Add(Linger)
-	}
-	after := r.Want(resourcev3.ClusterType)
-	switch {
-	case after == before:
-	case r.floor == nil:
-		r.floor = after
-	default:
-		// Two removals that may both be on their way: nothing is certain before the answer.
-		r.floor = &Part{url: resourcev3.ClusterType}
-	}
-}
-
-// Want returns what is to be served of a type, or nil where nothing was offered.
-func (r *Rollout) Want(url string) *Part {
-	if r.target == nil {
-		return nil
-	}
-	p := r.target.Part(url)
-	switch url {
-	case resourcev3.ListenerType, resourcev3.RouteType:
-		if front := r.front[url]; r.stage == making && front != nil {
-			p = front
-		}
-	case resourcev3.ClusterType:
-	default:
-		p = r.memo.union(r.newest.Part(url), p)
-	}
-	if url == resourcev3.ListenerType {
-		return p
-	}
-	for _, older := range []*Generation{r.kept, r.recent, r.aging} {
-		p = r.memo.union(p, older.Part(url))
-	}
-	return p
-}
-
-// Next returns when Step is to be called again although nothing has happened; zero is never.
-func (r *Rollout) Next() time.Time {
-	if r.stage == making && (r.turn.IsZero() || r.deadline.Before(r.turn)) {
-		return r.deadline
-	}
-	return r.turn
+// lacks reports whether a part of a generation names clusters that are not warm and that what is in
+// its place does not name.
+func (r *Rollout) lacks(g *Generation, next, place *Part) bool {
+	return r.memo.answer(question{next: next, place: place, clusters: g.Part(resourcev3.ClusterType), warm: r.warm, floor: r.floor})
 }

@@ -9,6 +9,7 @@ import (
 
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	endpointv3 "github.com/envoyproxy/go-control-plane/envoy/config/endpoint/v3"
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 	rbachttpv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/rbac/v3"
@@ -25,6 +26,7 @@ import (
 
 const (
 	cds  = resourcev3.ClusterType
+	eds  = resourcev3.EndpointType
 	ecds = resourcev3.ExtensionConfigType
 	lds  = resourcev3.ListenerType
 	rds  = resourcev3.RouteType
@@ -36,6 +38,9 @@ type config struct {
 	routes   []*routev3.Route
 	tcp      string
 	policy   int
+	// authorizer is a cluster that the policy asks, and endpoint a number of all endpoints.
+	authorizer string
+	endpoint   uint32
 }
 
 // simple has clusters and a route to the first of them.
@@ -60,7 +65,7 @@ func (c config) generation(t *testing.T) *rollout.Generation {
 		Listeners: []*listenerv3.Listener{listener("http", envoy.Any(hcm))},
 		Routes:    []*routev3.RouteConfiguration{{Name: "route", VirtualHosts: []*routev3.VirtualHost{{Name: "v", Routes: c.routes}}}},
 		ExtensionConfigs: []*corev3.TypedExtensionConfig{{
-			Name: "policy", TypedConfig: envoy.Any(&rbachttpv3.RBAC{RulesStatPrefix: fmt.Sprint(c.policy)}),
+			Name: "policy", TypedConfig: envoy.Any(&rbachttpv3.RBAC{RulesStatPrefix: fmt.Sprint(c.policy), ShadowRulesStatPrefix: c.authorizer}),
 		}},
 	}
 	if c.tcp != "" {
@@ -69,7 +74,12 @@ func (c config) generation(t *testing.T) *rollout.Generation {
 		})))
 	}
 	for _, name := range c.clusters {
-		r.Clusters = append(r.Clusters, &clusterv3.Cluster{Name: name})
+		r.Clusters = append(r.Clusters, &clusterv3.Cluster{
+			Name: name, ClusterDiscoveryType: &clusterv3.Cluster_Type{Type: clusterv3.Cluster_EDS}, EdsClusterConfig: &clusterv3.Cluster_EdsClusterConfig{},
+		})
+		r.Endpoints = append(r.Endpoints, &endpointv3.ClusterLoadAssignment{
+			ClusterName: name, Endpoints: []*endpointv3.LocalityLbEndpoints{{Priority: c.endpoint}},
+		})
 	}
 	s, err := snapshot.New(r)
 	if err != nil {
@@ -232,7 +242,7 @@ func TestAHoldEnds(t *testing.T) {
 	dead := config{clusters: []string{"a", "dead"}, routes: []*routev3.Route{route("a"), route("dead")}}
 	s.offers(t, dead)
 	s.answers(lds, rds)
-	s.now = s.now.Add(rollout.Hold - time.Millisecond)
+	s.now = s.now.Add(rollout.Hold + 2*rollout.HoldEach - time.Millisecond)
 	s.goes()
 	if s.serves(t, dead) {
 		t.Error("it is not held")
@@ -243,6 +253,19 @@ func TestAHoldEnds(t *testing.T) {
 	further := config{clusters: dead.clusters, routes: []*routev3.Route{route("dead"), route("a")}}
 	s.offers(t, further)
 	s.want(t, further, "a", "dead")
+}
+
+// A gateway of very many clusters is given longer, up to a bound.
+func TestAHoldOfManyClusters(t *testing.T) {
+	for many, want := range map[int]time.Duration{1: rollout.Hold + rollout.HoldEach, 1000: rollout.Hold + 1000*rollout.HoldEach, 20000: rollout.MostHold} {
+		s := newStream()
+		s.offers(t, simple("a"))
+		s.settles()
+		s.offers(t, simple(numbered("b", many)...))
+		if got := s.Next().Sub(s.now); got != want {
+			t.Errorf("%d clusters are waited for %v, want %v", many, got, want)
+		}
+	}
 }
 
 // Generations that are held follow each other; one that waits for nothing overtakes, and policy
@@ -275,6 +298,59 @@ func TestOneGenerationAtATime(t *testing.T) {
 	}
 }
 
+// Policy that newly names a cluster waits for that, and for nothing else, and not for long.
+func TestPolicyWaitsForWhatItNames(t *testing.T) {
+	a, b := simple("a"), config{clusters: []string{"a", "authorizer"}, routes: simple("a").routes, authorizer: "authorizer"}
+	policyOf := func(c config) *rollout.Part { return c.generation(t).Part(ecds) }
+	s := newStream()
+	s.offers(t, a)
+	s.settles()
+	s.offers(t, b)
+	if !s.Want(ecds).Same(policyOf(a)) || s.Next().Sub(s.now) != rollout.PolicyHold {
+		t.Error("policy does not wait")
+	}
+	s.answers(cds)
+	if !s.Want(ecds).Same(policyOf(b)) || !s.Next().IsZero() {
+		t.Error("policy waits on")
+	}
+	s.settles()
+	s.offers(t, a)
+	s.settles()
+
+	s.offers(t, b)
+	s.now = s.now.Add(rollout.PolicyHold / 2)
+	b.policy = 1
+	s.offers(t, b)
+	s.now = s.Next()
+	s.goes()
+	if !s.Want(ecds).Same(policyOf(b)) {
+		t.Error("policy waits on and on")
+	}
+	b.policy = 2
+	s.offers(t, b)
+	if !s.Want(ecds).Same(policyOf(b)) {
+		t.Error("policy waits for what the policy in place names already")
+	}
+}
+
+// Endpoints of the newest generation are there at once, also while another one is held.
+func TestEndpointsDoNotWait(t *testing.T) {
+	s, b := newStream(), simple("b")
+	s.offers(t, simple("a"))
+	s.settles()
+	s.offers(t, b)
+	b = config{clusters: []string{"c", "b"}, routes: simple("c").routes, endpoint: 1}
+	s.offers(t, b)
+	for name, version := range b.generation(t).Part(eds).GetVersionMap(eds) {
+		if got := s.Want(eds).GetVersionMap(eds)[name]; got != version {
+			t.Errorf("endpoints of %s wait: %q", name, got)
+		}
+	}
+	if s.serves(t, b) {
+		t.Error("the routes do not wait")
+	}
+}
+
 // A cluster that was taken away and comes back is not taken for warm before it was answered.
 func TestBackAgain(t *testing.T) {
 	a, b := simple("a"), simple("b")
@@ -295,28 +371,44 @@ func TestBackAgain(t *testing.T) {
 	s.want(t, a, "a", "b")
 }
 
-// While a gateway refuses listeners at every edit, what it may use stays, up to a bound.
+// While a gateway refuses what leads to clusters at every edit, what it may use stays, up to a bound.
 func TestRefusalsPileUpToABound(t *testing.T) {
-	s := newStream()
-	s.offers(t, simple("a"))
-	s.settles()
-	s.refusing[lds] = true
-	for i := range 1200 {
-		c := simple(fmt.Sprint("b", i))
-		c.tcp = fmt.Sprint("b", i)
-		s.offers(t, c)
-		s.answers(cds)
-		s.answers()
+	for url, piles := range map[string]bool{lds: true, rds: true, ecds: true, resourcev3.SecretType: false, cds: false} {
+		s := newStream()
+		s.offers(t, simple("a"))
+		s.settles()
+		s.refusing[url] = true
+		most := 0
+		for i := range 6 {
+			s.offers(t, simple(numbered(fmt.Sprintf("b%d-", i), 300)...))
+			s.answers(cds)
+			s.answers()
+			got := s.clusters()
+			most = max(most, len(got))
+			if !slices.Contains(got, "a") && piles || i > 0 && !slices.Contains(got, fmt.Sprintf("b%d-7", i-1)) {
+				t.Errorf("%s, edit %d: what may be used is not among %d clusters", url, i, len(got))
+			}
+			if !piles {
+				s.settles()
+			}
+		}
+		if piles && (most < 1000 || most > 1300) {
+			t.Errorf("%s: %d clusters", url, most)
+		}
+		s.refusing[url] = false
+		s.settles()
+		if got := s.clusters(); len(got) != 300 {
+			t.Errorf("%s, when it is made good: %d clusters", url, len(got))
+		}
 	}
-	got := s.clusters()
-	if len(got) > 1003 || !slices.Contains(got, "a") || !slices.Contains(got, "b1198") {
-		t.Errorf("%d clusters", len(got))
+}
+
+func numbered(prefix string, n int) []string {
+	out := make([]string, n)
+	for i := range out {
+		out[i] = fmt.Sprint(prefix, i)
 	}
-	s.refusing[lds] = false
-	s.settles()
-	if got := s.clusters(); !slices.Equal(got, []string{"b1199"}) {
-		t.Errorf("when it is made good: %d clusters, %v", len(got), got[:min(len(got), 5)])
-	}
+	return out
 }
 
 // A gateway that comes back keeps what it has until it has what takes the place of it.
@@ -357,6 +449,20 @@ func TestAGatewayThatComesBack(t *testing.T) {
 			})
 		}
 	}
+}
+
+// A gateway that comes back with the routes that it is to have waits for no cluster of theirs.
+func TestAGatewayThatComesBackWithWhatItIsToHave(t *testing.T) {
+	a := config{clusters: []string{"a", "dead"}, routes: []*routev3.Route{route("dead")}}
+	g := a.generation(t)
+	s := newStream()
+	s.offers(t, a)
+	s.Has(rollout.Announced(cds, map[string]string{"a": g.Part(cds).GetVersionMap(cds)["a"]}), s.now)
+	s.due[cds] = true
+	for _, url := range []string{lds, rds} {
+		s.Has(rollout.Announced(url, g.Part(url).GetVersionMap(url)), s.now)
+	}
+	s.want(t, a, "a", "dead")
 }
 
 // What a gateway has announced, and nobody knows the content of, can never be sent.

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"slices"
 	"sync"
 
 	resourcev3 "github.com/envoyproxy/go-control-plane/pkg/resource/v3"
@@ -17,6 +18,39 @@ import (
 type roster struct {
 	mu      sync.Mutex
 	members map[string]*member
+	// departed are the groups that were left last, the latest first, with what their gateways may
+	// come back with.
+	departed []departure
+}
+
+type departure struct {
+	group   string
+	earlier []*rollout.Generation
+}
+
+// maxDeparted bounds how many groups without a stream are remembered, so that nodes that come once
+// cannot fill memory.
+const maxDeparted = 64
+
+// depart remembers, and forgets, what a group that is left was served; mu is held.
+func (r *roster) depart(group string, m *member) {
+	if m.newest == nil {
+		return
+	}
+	m.remember(m.newest)
+	r.departed = append([]departure{{group, m.earlier}}, r.departed[:min(len(r.departed), maxDeparted-1)]...)
+	m.newest, m.earlier = nil, nil
+}
+
+// returned takes what a group was served when it was left; mu is held.
+func (r *roster) returned(group string) []*rollout.Generation {
+	i := slices.IndexFunc(r.departed, func(d departure) bool { return d.group == group })
+	if i < 0 {
+		return nil
+	}
+	out := r.departed[i].earlier
+	r.departed = slices.Delete(r.departed, i, i+1)
+	return out
 }
 
 // member is one group.
@@ -73,6 +107,9 @@ func (s *Server) join(g node.Group) (*delivery, []*rollout.Generation, error) {
 	r.mu.Lock()
 	m.streams++
 	first := m.streams == 1
+	if first {
+		m.earlier = r.returned(g.Key)
+	}
 	r.mu.Unlock()
 	if first {
 		s.options.Fleet.Join(g)
@@ -110,7 +147,7 @@ func (s *Server) leave(g node.Group, d *delivery) {
 	m.streams--
 	if m.streams == 0 {
 		// From here on Set keeps nothing, so nothing can come back after the clearing.
-		m.newest, m.earlier = nil, nil
+		r.depart(g.Key, m)
 	}
 	m.pins--
 	if m.pins == 0 {
