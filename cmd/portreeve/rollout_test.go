@@ -29,7 +29,7 @@ type floor struct {
 }
 
 // openFloor serves the file that content makes of the floor.
-func openFloor(t *testing.T, protocol string, content func(*floor) string, change func([]byte) []byte, flags ...string) *floor {
+func openFloor(t testing.TB, protocol string, content func(*floor) string, change func([]byte) []byte, flags ...string) *floor {
 	t.Helper()
 	f := &floor{shop: &shop{}, port: envoytest.FreePort(t), protocol: protocol, backends: map[string]string{}}
 	for _, name := range []string{"a", "b", "c"} {
@@ -81,7 +81,7 @@ func (s scheme) turn(f *floor, i int) (content, backend string) {
 }
 
 // answers waits until a backend answers at a path.
-func (f *floor) answers(t *testing.T, what, path, backend string) {
+func (f *floor) answers(t testing.TB, what, path, backend string) {
 	t.Helper()
 	eventually(t, what, func() bool { return ask(t, f.address, path).Header.Get("Backend") == backend })
 }
@@ -186,6 +186,23 @@ func TestAnEditWhileItIsDownLosesNoRequest(t *testing.T) {
 				f.answers(t, "the edit counts", "/", backend)
 			}
 			l.ended(t)
+		})
+	}
+}
+
+// BenchmarkAServiceEdit tells how long it takes from the write of a file that swaps a service until
+// requests reach the new one.
+func BenchmarkAServiceEdit(b *testing.B) {
+	envoytest.Require(b)
+	plain := scheme(func(f *floor, host, backend string) string { return f.service(host, backend) })
+	for form, protocol := range protocols() {
+		b.Run(form, func(b *testing.B) {
+			f := openFloor(b, protocol, func(f *floor) string { content, _ := plain.turn(f, 0); return content }, nil)
+			for i := 2; b.Loop(); i += 2 {
+				content, backend := plain.turn(f, i)
+				replace(b, f.services, content)
+				f.answers(b, "the edit counts", "/", backend)
+			}
 		})
 	}
 }
