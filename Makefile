@@ -4,10 +4,11 @@
 GOLANGCI_LINT_VERSION := 2.15.0
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
-# What `make demo ONCE=1`, `make fuzz FUZZTIME=5m` and `make bench BENCH=Compile` set.
+# What `make demo ONCE=1`, `make fuzz FUZZTIME=5m`, `make bench BENCH=Compile` and `make soak SOAK=Authorizer` set.
 ONCE ?=
 FUZZTIME ?= 30s
 BENCH ?= .
+SOAK ?= LosesNo|IsNotLost|BringsItsAuthorizer|AmongManyServices|Kill
 TESTFLAGS ?=
 
 GOLANGCI_LINT := .tools/golangci-lint-$(GOLANGCI_LINT_VERSION)/golangci-lint
@@ -37,6 +38,10 @@ race: ## Run all Go tests under the race detector, with the real Envoy.
 .PHONY: scale
 scale: ## Hold how long an edit among 1,000 VirtualServices may take, with the real Envoy and without the race detector.
 	@sh tools/test.sh -count 1 -run '^TestAThousandVirtualServices$$' ./cmd/portreeve
+
+.PHONY: soak
+soak: ## Run, on the real Envoy, the tests that match SOAK at their full length: 200 edits, 100 kills.
+	@PORTREEVE_SOAK=1 sh tools/test.sh -count 1 -timeout 60m -run '$(SOAK)' ./cmd/portreeve
 
 .PHONY: vet
 vet: ## Run go vet.

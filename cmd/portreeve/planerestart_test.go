@@ -10,12 +10,12 @@ import (
 
 // restart stops the control plane, does what is to be done meanwhile, starts it again, and
 // waits until the gateway has subscribed anew.
-func (s *shop) restart(t *testing.T, meanwhile func()) {
+func (s *shop) restart(t *testing.T, meanwhile func(), flags ...string) {
 	t.Helper()
 	s.stop()
 	eventually(t, "the gateway has lost its control plane", func() bool { return s.gateway.MustCounter(t, "control_plane.connected_state") == 0 })
 	meanwhile()
-	s.start(t)
+	s.start(t, flags...)
 	eventually(t, "the gateway has subscribed again", func() bool {
 		status, err := s.status(t)
 		return err == nil && len(status.Gateways) == 1 && len(status.Gateways[0].Types) >= 5

@@ -52,6 +52,7 @@ func (r *Reloader) join(n node.Group) {
 		g.tenure, g.serving, g.effect = before.tenure, before.serving, before.effect
 	}
 	g.tenure.since = r.options.Now()
+	r.resume(n.Key, g)
 	r.groups[n.Key] = g
 	if err := r.publish(context.Background(), n.Key, g); err != nil {
 		r.options.Logger.Error("cannot serve gateway", "group", n.Key, "error", err)

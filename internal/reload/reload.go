@@ -24,6 +24,8 @@ import (
 // Publisher takes what a group of gateways is to be served.
 type Publisher interface {
 	Set(ctx context.Context, group string, snapshot *cachev3.Snapshot) error
+	// Resume says, before the first Set of a group, what its gateways may come back with.
+	Resume(group string, snapshot *cachev3.Snapshot)
 }
 
 // Keyring holds the keys that policies name and do not hold themselves. No method waits.
@@ -108,7 +110,9 @@ type group struct {
 	// yet, what it was served before. Nothing of it is taken away by a slip: see offer.
 	serving *Generation
 	// effect is what the policy in it comes to; nil where it was never published.
-	effect  *translate.Effect
+	effect *translate.Effect
+	// awaited says that an earlier process served it, and no gateway has come back since.
+	awaited bool
 	refused diag.List
 	// respelled says of which secrets the paths are written in another way; see Reread.
 	respelled map[string]bool
@@ -327,6 +331,7 @@ func (r *Reloader) prune() {
 			served[g.serving.Hash] = true
 		}
 	}
+	maps.Copy(served, r.returning())
 	needed := map[*Generation]bool{r.latest: true}
 	for _, g := range r.kept {
 		if served[g.Hash] {

@@ -27,6 +27,8 @@ import (
 type publisher struct {
 	mu   sync.Mutex
 	sent map[string][]map[string]string
+	// resumed are the versions of policy that a group may come back with.
+	resumed map[string][]string
 }
 
 func (p *publisher) Set(_ context.Context, group string, s *cachev3.Snapshot) error {
@@ -60,6 +62,16 @@ func eventually(t *testing.T, what string, holds func() bool) {
 			t.Fatalf("waited too long: %s", what)
 		}
 	}
+}
+
+// Resume implements reload.Publisher.
+func (p *publisher) Resume(group string, s *cachev3.Snapshot) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.resumed == nil {
+		p.resumed = map[string][]string{}
+	}
+	p.resumed[group] = append(p.resumed[group], s.GetVersion(resourcev3.ExtensionConfigType))
 }
 
 func newReloader(t *testing.T, kept *state.Dir, dirs ...string) (*reload.Reloader, *publisher) {

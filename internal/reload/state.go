@@ -99,7 +99,7 @@ func (r *Reloader) recall(c state.Content) ([]*Generation, map[string]*group) {
 	groups := map[string]*group{}
 	for _, stored := range c.Groups {
 		n := node.Of(model.Gateway{Namespace: stored.Namespace, Labels: stored.Labels, Locality: stored.Locality})
-		g := &group{gateway: n.Gateway, serving: byHash[stored.Serving], tenure: tenure{standing: stored.Standing, connected: stored.Connected, seen: stored.Seen}}
+		g := &group{gateway: n.Gateway, serving: byHash[stored.Serving], awaited: true, tenure: tenure{standing: stored.Standing, connected: stored.Connected, seen: stored.Seen}}
 		// Where it is not told, or there was no room for it, what stands there is not older than that.
 		if g.serving == nil && (stored.Unsaid || stored.Serving != "") {
 			g.serving = lastGood(kept, n.Gateway)

@@ -246,11 +246,11 @@ func TestGatewaysAreSortedCopies(t *testing.T) {
 	if d := cmp.Diff([]string{"a", "a", "b", "c"}, nodes); d != "" || !got[0].Since.Before(got[1].Since) {
 		t.Errorf("nodes (-want +got):\n%s", d)
 	}
-	if d := cmp.Diff([]string{"CDS", "ECDS", "SDS"}, types); d != "" {
+	if d := cmp.Diff([]string{"CDS", "SDS", "ECDS"}, types); d != "" {
 		t.Errorf("types (-want +got):\n%s", d)
 	}
-	got[0].Types[1].Resources[0].Sent = "changed"
-	if s.Gateways()[0].Types[1].Resources[0].Sent != "1" {
+	got[0].Types[2].Resources[0].Sent = "changed"
+	if s.Gateways()[0].Types[2].Resources[0].Sent != "1" {
 		t.Error("a value leads back into the store")
 	}
 }

@@ -6,9 +6,6 @@ import (
 	"strconv"
 	"strings"
 
-	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
-	cachev3 "github.com/envoyproxy/go-control-plane/pkg/cache/v3"
-
 	"github.com/portreeve/portreeve/translate/model"
 )
 
@@ -49,19 +46,4 @@ func Of(g model.Gateway) Group {
 		key.WriteString(strconv.Quote(g.Locality))
 	}
 	return Group{Key: key.String(), Gateway: g}
-}
-
-// Hash gives the snapshot cache the group key of a node.
-type Hash struct{}
-
-var _ cachev3.NodeHash = Hash{}
-
-// ID returns the key of the node's group. A node that cannot be parsed gets the empty key,
-// which no group has and under which therefore no snapshot is ever found: it is served nothing.
-func (Hash) ID(n *corev3.Node) string {
-	id, err := Parse(n)
-	if err != nil {
-		return ""
-	}
-	return id.Group.Key
 }

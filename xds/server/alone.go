@@ -65,8 +65,8 @@ func (a *alone) before(d ack.Delivery) []string {
 
 // nextDelta returns a delta response with the next secret, or nil where there is none.
 func (s *session) nextDelta(r *cachev3.DeltaRequest, sub cachev3.Subscription) (cachev3.DeltaResponse, error) {
-	snap, err := s.server.caches.snapshot(resourcev3.SecretType, s.identity.Group.Key)
-	for err == nil && len(s.alone.names) > 0 {
+	snap, ok := s.delivery.part(resourcev3.SecretType)
+	for ok && len(s.alone.names) > 0 {
 		name := s.alone.names[0]
 		s.alone.names = s.alone.names[1:]
 		secret, there := snap.GetResources(resourcev3.SecretType)[name]
@@ -110,9 +110,9 @@ func (a *alone) sent() bool {
 // nextAlone returns a response with the next secret, in state-of-the-world, or nil where there is
 // none or where a newer version is to be sent anyway.
 func (s *session) nextAlone(r *cachev3.Request, sub cachev3.Subscription) (cachev3.Response, error) {
-	snap, err := s.server.caches.snapshot(resourcev3.SecretType, s.identity.Group.Key)
-	if err != nil || snap.GetVersion(resourcev3.SecretType) != s.alone.version {
-		return nil, nil //nolint:nilerr,nilnil // nothing to send is no error
+	snap, ok := s.delivery.part(resourcev3.SecretType)
+	if !ok || snap.GetVersion(resourcev3.SecretType) != s.alone.version {
+		return nil, nil //nolint:nilnil // nothing to send is no error
 	}
 	for ; len(s.alone.names) > 0; s.alone.names = s.alone.names[1:] {
 		name := s.alone.names[0]

@@ -2,52 +2,53 @@ package server
 
 import (
 	"context"
+	"fmt"
 
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	cachev3 "github.com/envoyproxy/go-control-plane/pkg/cache/v3"
 	"github.com/envoyproxy/go-control-plane/pkg/log"
-	resourcev3 "github.com/envoyproxy/go-control-plane/pkg/resource/v3"
 
-	"github.com/portreeve/portreeve/xds/node"
+	"github.com/portreeve/portreeve/xds/rollout"
 	"github.com/portreeve/portreeve/xds/snapshot"
 )
 
-// caches hold the snapshots of the groups, and the watches of one type each, by type.
+// caches hold what one stream is served and the watches that wait for more, by type.
 //
-// One cache for all would have to be told that it serves ADS, for the order of an update. It then
+// One cache for all types would have to be told that it serves ADS, for the order of an update. It then
 // answers, in state-of-the-world, only a gateway that asks for every resource of a type, and an
 // edit is lost on the others: one listener that is refused, whose routes and filters are never
 // asked for, would keep every later policy from all other listeners.
 type caches map[string]cachev3.SnapshotCache
 
+// single is the key of the only entry of a cache, which is the stream's.
+type single struct{}
+
+func (single) ID(*corev3.Node) string { return "" }
+
 func newCaches(logger log.Logger) caches {
 	out := caches{}
 	for _, t := range snapshot.Types() {
-		out[t.URL] = cachev3.NewSnapshotCache(false, node.Hash{}, logger)
+		out[t.URL] = cachev3.NewSnapshotCache(false, single{}, logger)
 	}
 	return out
 }
 
-// set answers the watches that wait for what the snapshot changes, type by type. Policy comes
-// last, as the secrets do not wait for it.
-func (c caches) set(ctx context.Context, group string, snap *cachev3.Snapshot) error {
-	for _, t := range snapshot.Types() {
-		if t.URL == resourcev3.ExtensionConfigType {
-			continue
-		}
-		if err := c[t.URL].SetSnapshot(ctx, group, snap); err != nil {
-			return err
-		}
+// put answers the watch of a type, if one waits and the part differs from what was sent.
+func (c caches) put(url string, p *rollout.Part) error {
+	if err := c[url].SetSnapshot(context.Background(), single{}.ID(nil), p); err != nil {
+		return fmt.Errorf("put %s: %w", url, err)
 	}
-	return c[resourcev3.ExtensionConfigType].SetSnapshot(ctx, group, snap)
+	return nil
 }
 
-func (c caches) clear(group string) {
-	for _, cache := range c {
-		cache.ClearSnapshot(group)
-	}
+// part returns what a type is served from, or false where there is nothing yet.
+func (c caches) part(url string) (cachev3.ResourceSnapshot, bool) {
+	p, err := c[url].GetSnapshot(single{}.ID(nil))
+	return p, err == nil
 }
 
-// snapshot returns what a type of a group is served from.
-func (c caches) snapshot(url, group string) (cachev3.ResourceSnapshot, error) {
-	return c[url].GetSnapshot(group)
+// waits reports whether a watch of a type is open: all that there is was sent, and answered.
+func (c caches) waits(url string) bool {
+	info := c[url].GetStatusInfo(single{}.ID(nil))
+	return info != nil && info.GetNumWatches()+info.GetNumDeltaWatches() > 0
 }

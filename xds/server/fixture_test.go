@@ -55,6 +55,7 @@ type fleet struct {
 	server *server.Server
 	mu     sync.Mutex
 	serve  map[string]*cachev3.Snapshot
+	resume map[string][]*cachev3.Snapshot
 	joined map[string]bool
 	faults []string
 	calls  chan string
@@ -66,8 +67,11 @@ func (f *fleet) Join(g node.Group) {
 		f.faults = append(f.faults, "joined twice: "+g.Key)
 	}
 	f.joined[g.Key] = true
-	snap := f.serve[g.Key]
+	snap, earlier := f.serve[g.Key], f.resume[g.Key]
 	f.mu.Unlock()
+	for _, s := range earlier {
+		f.server.Resume(g.Key, s)
+	}
 	if snap != nil {
 		if err := f.server.Set(context.Background(), g.Key, snap); err != nil {
 			f.mu.Lock()

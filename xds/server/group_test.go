@@ -117,23 +117,6 @@ func TestJoinAndLeave(t *testing.T) {
 	})
 }
 
-// Clear must neither take away what a connected gateway is served nor cut it off from updates.
-func TestClearKeepsConnected(t *testing.T) {
-	protocols(t, func(t *testing.T, p ack.Protocol) {
-		n, g := envoyNode(t, "edge")
-		r := start(t, map[string]*cachev3.Snapshot{g.Key: config{}.snapshot(t)})
-		c := r.dial(p, n)
-		settle(c)
-		r.server.Clear(g.Key)
-		r.server.Clear("nobody")
-		edited := config{extension: 1}.snapshot(t)
-		r.set(g.Key, edited)
-		if resp := c.next(); resp.version != edited.GetVersion(ecds) {
-			t.Errorf("got %s %s, want the edit", resp.short, resp.version)
-		}
-	})
-}
-
 func TestGroupsAreIsolated(t *testing.T) {
 	protocols(t, func(t *testing.T, p ack.Protocol) {
 		one, g1 := envoyNode(t, "one")

@@ -50,9 +50,9 @@ func (s *session) hands(url string, names map[string]string) {
 // standIns returns, in state-of-the-world, the endpoints that a gateway has asked for together
 // with what stands in for those that are gone, or nil where none are.
 func (s *session) standIns(r *cachev3.Request, sub cachev3.Subscription) (cachev3.Response, error) {
-	snap, err := s.server.caches.snapshot(resourcev3.EndpointType, s.identity.Group.Key)
-	if err != nil {
-		return nil, nil //nolint:nilerr,nilnil // nothing to send is no error
+	snap, ok := s.delivery.part(resourcev3.EndpointType)
+	if !ok {
+		return nil, nil //nolint:nilnil // nothing to send is no error
 	}
 	gone := s.overtaken(snap, resourcev3.EndpointType, sub)
 	if len(gone) == 0 {
@@ -78,9 +78,9 @@ func (s *session) standIns(r *cachev3.Request, sub cachev3.Subscription) (cachev
 // connects with it. Each is sent alone, as those
 // beside it would be refused too, and is not recorded, being no fault of the gateway's or the policy's.
 func (s *session) refusable(r *cachev3.Request, sub cachev3.Subscription) (cachev3.Response, error) {
-	snap, err := s.server.caches.snapshot(resourcev3.SecretType, s.identity.Group.Key)
-	if err != nil {
-		return nil, nil //nolint:nilerr,nilnil // nothing to send is no error
+	snap, ok := s.delivery.part(resourcev3.SecretType)
+	if !ok {
+		return nil, nil //nolint:nilnil // nothing to send is no error
 	}
 	gone := s.overtaken(snap, resourcev3.SecretType, sub)
 	if len(gone) == 0 {
@@ -106,9 +106,9 @@ func (s *session) ofSecrets(r *cachev3.Request, sub cachev3.Subscription) (cache
 // could stand in for it: the gateway is told that it is gone, and fails to connect without.
 func (s *session) standInsDelta(r *cachev3.DeltaRequest, sub cachev3.Subscription) (cachev3.DeltaResponse, error) {
 	url := r.GetTypeUrl()
-	snap, err := s.server.caches.snapshot(url, s.identity.Group.Key)
-	if err != nil {
-		return nil, nil //nolint:nilerr,nilnil // nothing to send is no error
+	snap, ok := s.delivery.part(url)
+	if !ok {
+		return nil, nil //nolint:nilnil // nothing to send is no error
 	}
 	gone := s.overtaken(snap, url, sub)
 	if len(gone) == 0 {

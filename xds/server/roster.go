@@ -1,18 +1,56 @@
 package server
 
 import (
+	"slices"
 	"sync"
 
+	resourcev3 "github.com/envoyproxy/go-control-plane/pkg/resource/v3"
+	"github.com/hashicorp/go-multierror"
+
 	"github.com/portreeve/portreeve/xds/node"
+	"github.com/portreeve/portreeve/xds/rollout"
 )
 
-// roster knows how many streams each group has.
+// roster knows the streams of each group, and what the group is served.
 //
-// Locks are taken in this order: member.turn, whatever the fleet locks, roster.mu, the cache's
-// own. turn is held while the fleet is called, so that its calls for one group alternate; mu is not, so that the fleet may Set.
+// Locks are taken in this order: member.turn, whatever the fleet locks, roster.mu,
+// delivery.mu, the cache's own. turn is held while the fleet is called, so that its calls for one group alternate; mu is not, so that the fleet may Set.
 type roster struct {
 	mu      sync.Mutex
 	members map[string]*member
+	// departed are the groups that were left last, the latest first, with what their gateways may
+	// come back with.
+	departed []departure
+}
+
+type departure struct {
+	group   string
+	earlier []*rollout.Generation
+}
+
+// maxDeparted bounds how many groups without a stream are remembered, so that nodes that come once
+// cannot fill memory.
+const maxDeparted = 64
+
+// depart remembers, and forgets, what a group that is left was served; mu is held.
+func (r *roster) depart(group string, m *member) {
+	if m.newest == nil {
+		return
+	}
+	m.remember(m.newest)
+	r.departed = append([]departure{{group, m.earlier}}, r.departed[:min(len(r.departed), maxDeparted-1)]...)
+	m.newest, m.earlier = nil, nil
+}
+
+// returned takes what a group was served when it was left; mu is held.
+func (r *roster) returned(group string) []*rollout.Generation {
+	i := slices.IndexFunc(r.departed, func(d departure) bool { return d.group == group })
+	if i < 0 {
+		return nil
+	}
+	out := r.departed[i].earlier
+	r.departed = slices.Delete(r.departed, i, i+1)
+	return out
 }
 
 // member is one group.
@@ -20,15 +58,45 @@ type member struct {
 	turn sync.Mutex
 	// streams counts the open streams and pins who holds or waits for turn; both are guarded by roster.mu.
 	streams, pins int
+	// deliveries are those of the open streams. newest is what they are offered, and earlier what was
+	// served before it, by which gateways that come back are recognised. All are guarded by roster.mu.
+	deliveries map[*delivery]struct{}
+	newest     *rollout.Generation
+	earlier    []*rollout.Generation
+	memo       *rollout.Memo
 }
 
-// join counts a stream in and returns when the fleet knows its group.
-func (s *Server) join(g node.Group) {
+// maxEarlier bounds by how many earlier generations a gateway that comes back may be recognised.
+const maxEarlier = 3
+
+// remember notes what a gateway may come back with; roster.mu is held.
+func (m *member) remember(g *rollout.Generation) {
+	m.earlier = append([]*rollout.Generation{g.Base()}, m.earlier[:min(len(m.earlier), maxEarlier-1)]...)
+}
+
+// offer makes a generation what the streams are served; roster.mu is held.
+func (m *member) offer(g *rollout.Generation) error {
+	clusters := resourcev3.ClusterType
+	if m.newest != nil && !g.Part(clusters).Same(m.newest.Part(clusters)) {
+		m.remember(m.newest)
+	}
+	m.newest = g
+	m.memo.Forget()
+	var failed *multierror.Error
+	for d := range m.deliveries {
+		failed = multierror.Append(failed, d.offer(g))
+	}
+	return failed.ErrorOrNil()
+}
+
+// join counts a stream in and returns, when the fleet knows its group, what the stream is served and
+// the generations of which the gateway may have something.
+func (s *Server) join(g node.Group) (*delivery, []*rollout.Generation, error) {
 	r := &s.roster
 	r.mu.Lock()
 	m, ok := r.members[g.Key]
 	if !ok {
-		m = &member{}
+		m = &member{deliveries: map[*delivery]struct{}{}, memo: rollout.NewMemo()}
 		r.members[g.Key] = m
 	}
 	m.pins++
@@ -39,15 +107,27 @@ func (s *Server) join(g node.Group) {
 	r.mu.Lock()
 	m.streams++
 	first := m.streams == 1
+	if first {
+		m.earlier = r.returned(g.Key)
+	}
 	r.mu.Unlock()
 	if first {
 		s.options.Fleet.Join(g)
 	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	d := newDelivery(m.memo, s.options.Logger)
+	m.deliveries[d] = struct{}{}
+	if m.newest == nil {
+		return d, nil, nil
+	}
+	return d, append([]*rollout.Generation{m.newest}, m.earlier...), d.offer(m.newest)
 }
 
 // leave counts a stream out. With the last one the group and its snapshot are forgotten, so that
 // nodes that come once cannot fill memory. The stream's watches must be cancelled before.
-func (s *Server) leave(g node.Group) {
+func (s *Server) leave(g node.Group, d *delivery) {
+	d.close()
 	r := &s.roster
 	r.mu.Lock()
 	m := r.members[g.Key]
@@ -57,6 +137,7 @@ func (s *Server) leave(g node.Group) {
 	defer m.turn.Unlock()
 	r.mu.Lock()
 	last := m.streams == 1
+	delete(m.deliveries, d)
 	r.mu.Unlock()
 	if last {
 		s.options.Fleet.Leave(g)
@@ -66,7 +147,7 @@ func (s *Server) leave(g node.Group) {
 	m.streams--
 	if m.streams == 0 {
 		// From here on Set keeps nothing, so nothing can come back after the clearing.
-		s.caches.clear(g.Key)
+		r.depart(g.Key, m)
 	}
 	m.pins--
 	if m.pins == 0 {

@@ -1,9 +1,9 @@
 // Package server streams snapshots to gateways over ADS, in state-of-the-world and in delta.
 //
-// Order of an update: when several types change at once, a stream is sent them in the order of
-// snapshot.Types, policy last: CDS, EDS, LDS, RDS, SDS, ECDS. That holds in both protocols for the types
+// Order of an update: make before break, for each stream by itself and in both protocols; the package
+// rollout has it. Within one step the types follow each other in the order of rollout.Order, for those
 // whose last response has been answered; a type that still waits for its answer follows when the
-// answer comes. So an addition is make before break; a removal is not: a cluster goes before the route to it.
+// answer comes.
 //
 // A refused response is recorded and not sent again: the gateway stays on what it had until
 // the content changes. What was in a refused delta response beside the bad resource is sent again after
@@ -33,6 +33,7 @@ import (
 
 	"github.com/portreeve/portreeve/xds/ack"
 	"github.com/portreeve/portreeve/xds/node"
+	"github.com/portreeve/portreeve/xds/rollout"
 )
 
 // grace is how long Serve waits for streams to end by themselves.
@@ -43,7 +44,8 @@ const grace = 2 * time.Second
 type Fleet interface {
 	// Join is called when the first stream of a group has presented its node and before
 	// anything is looked up for it: what Join hands to Set is the first thing that is served.
-	// The stream waits for Join, so it must not wait for a gateway.
+	// The stream waits for Join, so it must not wait for a gateway. What it hands to Resume before is
+	// what the group was served when it was here last.
 	Join(node.Group)
 	// Leave is called when the last stream of a group has closed. The group's snapshot is cleared afterwards.
 	Leave(node.Group)
@@ -72,7 +74,6 @@ type Options struct {
 // Server serves the snapshots that it was Set. It is safe for concurrent use.
 type Server struct {
 	options   Options
-	caches    caches
 	roster    roster
 	refused   *refusals
 	newcomers *newcomers
@@ -90,18 +91,18 @@ func New(o Options) *Server {
 		o.FirstRequest = firstRequest
 	}
 	s := &Server{
-		options: o, caches: newCaches(bridge{o.Logger}),
+		options: o, roster: roster{members: map[string]*member{}},
 		refused: newRefusals(o.Logger, time.Now), newcomers: newNewcomers(o.NewGroups, time.Now, o.Known),
 	}
 	if o.Registerer != nil {
 		o.Registerer.MustRegister(s.refused.count)
 	}
-	s.roster.members = map[string]*member{}
 	return s
 }
 
 // Set makes snap what the streams of a group are served, and sends each what differs from what
-// it has. A snapshot with equal content sends nothing. The snapshot must not change afterwards.
+// it has, in the order of make before break. A snapshot with equal content sends nothing. The
+// snapshot must not change afterwards.
 //
 // A group without an open stream keeps nothing, and Set returns nil: its next Join asks anew.
 // With ctx already ended nothing is set; once begun, an update is never cut short.
@@ -114,23 +115,25 @@ func (s *Server) Set(ctx context.Context, group string, snap *cachev3.Snapshot) 
 	}
 	s.roster.mu.Lock()
 	defer s.roster.mu.Unlock()
-	if m, ok := s.roster.members[group]; !ok || m.streams == 0 {
+	m, ok := s.roster.members[group]
+	if !ok || m.streams == 0 {
 		return nil
 	}
-	if err := s.caches.set(context.WithoutCancel(ctx), group, snap); err != nil {
+	if err := m.offer(rollout.Of(snap)); err != nil {
 		return fmt.Errorf("set snapshot of %s: %w", group, err)
 	}
 	return nil
 }
 
-// Clear forgets the snapshot of a group that has no open stream. A group with one keeps being
-// served: taking a configuration away is never what protects a gateway, and the cache would
-// forget together with the snapshot who waits for the next one.
-func (s *Server) Clear(group string) {
+// Resume says what the streams of a group were served before, by an earlier process or while another
+// stream of the group was open. A gateway that comes back with it keeps the clusters that its routes
+// lead to until it has the new routes. In state-of-the-world a gateway does not say what it has, only
+// the version of it, so without Resume the clusters go first. It is called by Join, before Set.
+func (s *Server) Resume(group string, snap *cachev3.Snapshot) {
 	s.roster.mu.Lock()
 	defer s.roster.mu.Unlock()
-	if m, ok := s.roster.members[group]; !ok || m.streams == 0 {
-		s.caches.clear(group)
+	if m, ok := s.roster.members[group]; ok {
+		m.remember(rollout.Of(snap))
 	}
 }
 

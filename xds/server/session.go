@@ -20,6 +20,7 @@ import (
 
 	"github.com/portreeve/portreeve/xds/ack"
 	"github.com/portreeve/portreeve/xds/node"
+	"github.com/portreeve/portreeve/xds/rollout"
 	"github.com/portreeve/portreeve/xds/snapshot"
 )
 
@@ -42,6 +43,9 @@ type session struct {
 	node     *corev3.Node
 	identity node.Identity
 	record   *ack.Stream
+	delivery *delivery
+	// before are the generations of which the gateway may have something.
+	before []*rollout.Generation
 	// sent is the last response of each type, in state-of-the-world.
 	sent map[string]version
 	// had are the names of endpoints and secrets that were sent and are still asked for, by type.
@@ -85,7 +89,10 @@ func (s *session) admit(n *corev3.Node) error {
 		// What the binary can do is most of a node, and nobody asks for it.
 		n.Extensions = nil
 		s.node, s.identity = n, id
-		s.server.join(id.Group)
+		if s.delivery, s.before, err = s.server.join(id.Group); err != nil {
+			// The stream was counted in, and close counts it out.
+			s.logger.Error("cannot serve gateway", "node", id.ID, "error", err)
+		}
 		s.record = s.server.options.Acks.Open(ack.Peer{Node: id.ID, Group: id.Group.Key, Address: s.address, Protocol: s.protocol})
 		s.logger.Info("gateway connected", "node", id.ID, "group", id.Group.Key)
 	case id.ID != s.identity.ID || id.Group.Key != s.identity.Group.Key:
@@ -147,7 +154,7 @@ func (s *session) close() {
 		return
 	}
 	s.record.Close()
-	s.server.leave(s.identity.Group)
+	s.server.leave(s.identity.Group, s.delivery)
 	s.logger.Info("gateway disconnected", "node", s.identity.ID, "group", s.identity.Group.Key)
 }
 
@@ -157,10 +164,12 @@ func (s *session) answer(url, nonce string, refusal *status.Status) {
 	case !served || nonce == "":
 	case refusal != nil:
 		if d, ok := s.record.Refused(url, nonce, s.plain(refusal.GetMessage())); ok {
+			s.delivery.answers(url, true)
 			s.notTaken(d)
 		}
 	default:
 		if d, ok := s.record.Accepted(url, nonce); ok {
+			s.delivery.answers(url, false)
 			s.doubt(url).accepted(d)
 		}
 	}

@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"maps"
+	"slices"
 	"testing"
 	"time"
 
@@ -102,6 +103,7 @@ func TestOrderOfAnUpdate(t *testing.T) {
 		r := start(t, map[string]*cachev3.Snapshot{g.Key: config{}.snapshot(t)})
 		c := r.dial(p, n)
 		settle(c)
+		r.barrier(c)
 		for i := 1; i < 20; i++ {
 			r.set(g.Key, config{i, i, i, i, i, i}.snapshot(t))
 			var got []string
@@ -111,7 +113,7 @@ func TestOrderOfAnUpdate(t *testing.T) {
 				got = append(got, resp.short)
 				responses = append(responses, resp)
 			}
-			if d := cmp.Diff([]string{"CDS", "EDS", "LDS", "RDS", "SDS", "ECDS"}, got); d != "" {
+			if d := cmp.Diff([]string{"CDS", "EDS", "SDS", "ECDS", "LDS", "RDS"}, got); d != "" {
 				t.Fatalf("update %d, order (-want +got):\n%s", i, d)
 			}
 			for _, resp := range responses {
@@ -122,15 +124,15 @@ func TestOrderOfAnUpdate(t *testing.T) {
 	})
 }
 
-// barrier waits until the server has handled all that c sent: it asks for the policy once more,
-// to which the response must be the next thing that comes. The policy is last in the order, so
+// barrier waits until the server has handled all that c sent: it asks for the routes once more,
+// to which the response must be the next thing that comes. The routes are last in the order, so
 // that its answer, which is still on its way afterwards, cannot change the order of an update.
 func (r *rig) barrier(c client) {
 	r.t.Helper()
-	c.again(ecds, "deny")
+	c.again(rds, "route")
 	resp := c.next()
-	if resp.short != "ECDS" {
-		r.t.Fatalf("got %s %s, want the policy that was asked for again", resp.short, resp.version)
+	if resp.short != "RDS" {
+		r.t.Fatalf("got %s %s, want the routes that were asked for again", resp.short, resp.version)
 	}
 	c.accept(resp)
 }
@@ -273,12 +275,18 @@ func TestRestartSendsTheDifference(t *testing.T) {
 		ecds: {"deny": "old"},
 	}
 	c.ask(cds)
-	if resp := c.next(); len(resp.names) != 0 || len(resp.removed) != 1 || resp.removed[0] != "gone" {
-		t.Errorf("clusters: %+v", resp)
+	resp := c.next()
+	if len(resp.names)+len(resp.removed) != 0 {
+		t.Errorf("clusters, before the routes are there: %+v", resp)
 	}
+	c.accept(resp)
 	c.ask(ecds, "deny")
-	if resp := c.next(); resp.short != "ECDS" || len(resp.names) != 1 {
+	if resp = c.next(); resp.short != "ECDS" || len(resp.names) != 1 {
 		t.Errorf("policy: %+v", resp)
+	}
+	c.accept(resp)
+	if resp = c.next(); resp.short != "CDS" || len(resp.names) != 0 || !slices.Equal(resp.removed, []string{"gone"}) {
+		t.Errorf("clusters: %+v", resp)
 	}
 }
 

@@ -1,10 +1,13 @@
 package server
 
 import (
+	"maps"
+
 	cachev3 "github.com/envoyproxy/go-control-plane/pkg/cache/v3"
 	resourcev3 "github.com/envoyproxy/go-control-plane/pkg/resource/v3"
 	"google.golang.org/protobuf/encoding/protowire"
 
+	"github.com/portreeve/portreeve/xds/rollout"
 	"github.com/portreeve/portreeve/xds/snapshot"
 )
 
@@ -21,6 +24,24 @@ func (s *session) CreateWatch(r *cachev3.Request, sub cachev3.Subscription, out 
 		s.logger.Debug("type is not delivered", "type", r.GetTypeUrl())
 		return func() {}, nil
 	}
+	return s.delivery.watch(r.GetTypeUrl(), s.has(r), func() (func(), error) { return s.sotwWatch(r, sub, out) })
+}
+
+// has returns what a gateway that was here before has of a type, or nil where that is not known: in
+// state-of-the-world it says nothing but the version.
+func (s *session) has(r *cachev3.Request) *rollout.Part {
+	if r.GetResponseNonce() != "" {
+		return nil
+	}
+	for _, g := range s.before {
+		if p := g.Part(r.GetTypeUrl()); p.Holds(r.GetVersionInfo()) {
+			return p
+		}
+	}
+	return nil
+}
+
+func (s *session) sotwWatch(r *cachev3.Request, sub cachev3.Subscription, out chan cachev3.Response) (func(), error) {
 	own := map[string]func(*cachev3.Request, cachev3.Subscription) (cachev3.Response, error){
 		resourcev3.SecretType: s.ofSecrets, resourcev3.EndpointType: s.standIns,
 	}
@@ -35,7 +56,7 @@ func (s *session) CreateWatch(r *cachev3.Request, sub cachev3.Subscription, out 
 			return func() {}, nil
 		}
 	}
-	return s.server.caches[r.GetTypeUrl()].CreateWatch(r, sub, out)
+	return s.delivery.caches[r.GetTypeUrl()].CreateWatch(r, sub, out)
 }
 
 // CreateDeltaWatch implements cachev3.ConfigWatcher for delta. A type that is not delivered is
@@ -44,7 +65,7 @@ func (s *session) CreateWatch(r *cachev3.Request, sub cachev3.Subscription, out 
 // When the first request of a type needs no response, the gateway has what is in the snapshot,
 // which is how it is after a restart; that is recorded, as no answer will tell.
 func (s *session) CreateDeltaWatch(r *cachev3.DeltaRequest, sub cachev3.Subscription, out chan cachev3.DeltaResponse) (func(), error) {
-	url, group := r.GetTypeUrl(), s.identity.Group.Key
+	url := r.GetTypeUrl()
 	if err := s.subscribes(url, sub); err != nil {
 		return nil, err
 	}
@@ -52,6 +73,16 @@ func (s *session) CreateDeltaWatch(r *cachev3.DeltaRequest, sub cachev3.Subscrip
 		s.logger.Debug("type is not delivered", "type", url)
 		return func() {}, nil
 	}
+	var has *rollout.Part
+	// Envoy passes by that endpoints are gone, so none need be kept that nobody knows.
+	if versions := r.GetInitialResourceVersions(); r.GetResponseNonce() == "" && len(versions) > 0 && url != resourcev3.EndpointType {
+		has = rollout.Announced(url, maps.Clone(versions))
+	}
+	return s.delivery.watch(url, has, func() (func(), error) { return s.deltaWatch(r, sub, out) })
+}
+
+func (s *session) deltaWatch(r *cachev3.DeltaRequest, sub cachev3.Subscription, out chan cachev3.DeltaResponse) (func(), error) {
+	url := r.GetTypeUrl()
 	s.doubt(url).resend(sub)
 	if url == resourcev3.SecretType || url == resourcev3.EndpointType {
 		response, err := s.standInsDelta(r, sub)
@@ -67,19 +98,15 @@ func (s *session) CreateDeltaWatch(r *cachev3.DeltaRequest, sub cachev3.Subscrip
 			return func() {}, nil
 		}
 	}
-	if r.GetResponseNonce() != "" {
-		return s.server.caches[url].CreateDeltaWatch(r, sub, out)
+	cancel, err := s.delivery.caches[url].CreateDeltaWatch(r, sub, out)
+	if r.GetResponseNonce() != "" || err != nil {
+		return cancel, err
 	}
 	s.record.Has(url, r.GetInitialResourceVersions())
-	before, _ := s.server.caches.snapshot(url, group)
-	cancel, err := s.server.caches[url].CreateDeltaWatch(r, sub, out)
-	after, _ := s.server.caches.snapshot(url, group)
-	// A watch that stays open found nothing to send. What it compared with is known only where the
-	// type was the same before and after: an edit of another type may have come in between.
-	if err == nil && cancel != nil && before != nil && after != nil && before.GetVersion(url) == after.GetVersion(url) {
-		s.record.Current(url, after.GetVersion(url))
+	if part, ok := s.delivery.part(url); ok && cancel != nil {
+		s.record.Current(url, part.GetVersion(url))
 	}
-	return cancel, err
+	return cancel, nil
 }
 
 // nameIn reads the name out of a packed resource. It is the first field of every delivered type:

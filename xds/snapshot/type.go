@@ -18,10 +18,10 @@ func Types() []Type {
 	return []Type{
 		{resourcev3.ClusterType, "CDS"},
 		{resourcev3.EndpointType, "EDS"},
+		{resourcev3.SecretType, "SDS"},
+		{resourcev3.ExtensionConfigType, "ECDS"},
 		{resourcev3.ListenerType, "LDS"},
 		{resourcev3.RouteType, "RDS"},
-		{resourcev3.ExtensionConfigType, "ECDS"},
-		{resourcev3.SecretType, "SDS"},
 	}
 }
 

@@ -1,0 +1,65 @@
+package reload
+
+import (
+	"slices"
+
+	"github.com/portreeve/portreeve/xds/snapshot"
+)
+
+// maxLeft bounds the generations that are kept only because a gateway may come back with them.
+const maxLeft = 2
+
+// resume hands over what the gateways of a group may come back with from an earlier process: any kept
+// generation that is not the one that they will be served. Which one it is the version tells that
+// they name. Without it clusters may go before the routes to them, in state-of-the-world.
+func (r *Reloader) resume(key string, g *group) {
+	if before := r.groups[key]; before == nil || !before.awaited {
+		return
+	}
+	serving := r.servable(g)
+	for i, generation := range r.kept {
+		if generation == serving || i > maxLeft {
+			continue
+		}
+		resources, refused := generation.resources(g.gateway)
+		if len(refused) > 0 {
+			continue
+		}
+		s, err := snapshot.New(resources)
+		if err != nil {
+			r.options.Logger.Warn("cannot tell what gateways come back with", "generation", generation.Hash, "group", key, "error", err)
+			continue
+		}
+		r.publisher.Resume(key, s)
+	}
+}
+
+// servable returns the newest generation that is clean for a group and waits for no keys, or nil.
+func (r *Reloader) servable(g *group) *Generation {
+	i := slices.IndexFunc(r.kept, func(k *Generation) bool {
+		_, refused := r.offer(k, g)
+		return len(refused) == 0 && len(k.waitsFor(g.gateway, r.awaited)) == 0
+	})
+	if i < 0 {
+		return nil
+	}
+	return r.kept[i]
+}
+
+// returning returns, by hash, the newest generations with which the gateways of an earlier process may
+// come back; none when all of its groups are there again.
+func (r *Reloader) returning() map[string]bool {
+	out := map[string]bool{}
+	for _, g := range r.groups {
+		if !g.awaited {
+			continue
+		}
+		for _, generation := range r.kept {
+			if generation.Seq == 0 && len(out) < maxLeft {
+				out[generation.Hash] = true
+			}
+		}
+		break
+	}
+	return out
+}

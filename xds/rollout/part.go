@@ -1,0 +1,134 @@
+package rollout
+
+import (
+	"maps"
+
+	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
+	"github.com/envoyproxy/go-control-plane/pkg/cache/types"
+	cachev3 "github.com/envoyproxy/go-control-plane/pkg/cache/v3"
+	resourcev3 "github.com/envoyproxy/go-control-plane/pkg/resource/v3"
+
+	"github.com/portreeve/portreeve/xds/snapshot"
+)
+
+// Part is the resources of one type. It is immutable, so any number of streams may share it. A nil
+// Part has none.
+type Part struct {
+	url, version string
+	items        map[string]types.ResourceWithTTL
+	resources    map[string]types.Resource
+	versions     map[string]string
+}
+
+var _ cachev3.ResourceSnapshot = (*Part)(nil)
+
+// GetVersion implements cachev3.ResourceSnapshot; of other types it has nothing.
+func (p *Part) GetVersion(url string) string {
+	if p == nil || url != p.url {
+		return ""
+	}
+	return p.version
+}
+
+// GetResourcesAndTTL implements cachev3.ResourceSnapshot. The map must not be written to.
+func (p *Part) GetResourcesAndTTL(url string) map[string]types.ResourceWithTTL {
+	if p == nil || url != p.url {
+		return nil
+	}
+	return p.items
+}
+
+// GetResources implements cachev3.ResourceSnapshot. The map must not be written to.
+func (p *Part) GetResources(url string) map[string]types.Resource {
+	if p == nil || url != p.url {
+		return nil
+	}
+	return p.resources
+}
+
+// ConstructVersionMap implements cachev3.ResourceSnapshot: there is one from the start.
+func (p *Part) ConstructVersionMap() error { return nil }
+
+// GetVersionMap implements cachev3.ResourceSnapshot. The map must not be written to.
+func (p *Part) GetVersionMap(url string) map[string]string {
+	if p == nil || url != p.url {
+		return nil
+	}
+	return p.versions
+}
+
+// has reports whether there is a resource of that name.
+func (p *Part) has(name string) bool {
+	if p == nil {
+		return false
+	}
+	_, ok := p.versions[name]
+	return ok
+}
+
+func (p *Part) size() int {
+	if p == nil {
+		return 0
+	}
+	return len(p.versions)
+}
+
+// Same reports whether two parts have the same content, which equal versions tell.
+func (p *Part) Same(other *Part) bool {
+	return p == other || p != nil && other != nil && p.version != "" && p.version == other.version
+}
+
+func newPart(url, version string, items map[string]types.ResourceWithTTL, versions map[string]string) *Part {
+	p := &Part{url: url, version: version, items: items, versions: versions, resources: make(map[string]types.Resource, len(items))}
+	for name, item := range items {
+		p.resources[name] = item.Resource
+	}
+	return p
+}
+
+// Announced returns the part of which a gateway has said, on connecting, which resources it has in
+// which versions. What they hold is not known, so they can be left with the gateway and never sent:
+// each stands for itself as a message that cannot be marshalled, so that sending one ends the
+// stream instead of giving the gateway an empty cluster or a secret that verifies nobody.
+func Announced(url string, versions map[string]string) *Part {
+	items := make(map[string]types.ResourceWithTTL, len(versions))
+	for name := range versions {
+		items[name] = types.ResourceWithTTL{Resource: &clusterv3.Cluster{Name: "\xff"}}
+	}
+	return newPart(url, "", items, versions)
+}
+
+// Generation is what a gateway is served of every type. It is immutable and shared like its parts. A
+// nil Generation has none.
+type Generation struct{ parts map[string]*Part }
+
+// Of returns the generation that a snapshot holds. The snapshot must have versions of its resources.
+func Of(s *cachev3.Snapshot) *Generation {
+	g := &Generation{parts: map[string]*Part{}}
+	for _, t := range snapshot.Types() {
+		g.parts[t.URL] = newPart(t.URL, s.GetVersion(t.URL), s.GetResourcesAndTTL(t.URL), s.GetVersionMap(t.URL))
+	}
+	return g
+}
+
+// Part returns what the generation has of a type, or nil.
+func (g *Generation) Part(url string) *Part {
+	if g == nil {
+		return nil
+	}
+	return g.parts[url]
+}
+
+// Base returns what is needed of the generation to recognise a gateway that comes back with it: all but
+// the policy, which is the largest and is never held back.
+func (g *Generation) Base() *Generation {
+	if g == nil {
+		return nil
+	}
+	out := &Generation{parts: maps.Clone(g.parts)}
+	delete(out.parts, resourcev3.ExtensionConfigType)
+	return out
+}
+
+// only returns a generation of a single part.
+func only(p *Part) *Generation { return &Generation{parts: map[string]*Part{p.url: p}} }

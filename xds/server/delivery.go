@@ -1,0 +1,134 @@
+package server
+
+import (
+	"log/slog"
+	"sync"
+	"time"
+
+	cachev3 "github.com/envoyproxy/go-control-plane/pkg/cache/v3"
+
+	"github.com/portreeve/portreeve/xds/rollout"
+)
+
+// delivery is what one stream is served: it puts into the stream's caches what the rollout wants, in
+// order, and tells the rollout what was answered.
+//
+// mu is held while something is put and while a watch is created, so that no request is answered
+// from between two puts: endpoints would be missing of a cluster that is there already.
+type delivery struct {
+	logger *slog.Logger
+	caches caches
+
+	mu      sync.Mutex
+	rollout *rollout.Rollout
+	// put is what each type was served last. asked are the types that were asked for, and refused
+	// those whose last answer was a refusal.
+	put            map[string]*rollout.Part
+	asked, refused map[string]bool
+	timer          *time.Timer
+	closed         bool
+}
+
+var _ rollout.Answers = (*delivery)(nil)
+
+func newDelivery(m *rollout.Memo, logger *slog.Logger) *delivery {
+	return &delivery{
+		logger: logger, caches: newCaches(bridge{logger}), rollout: rollout.New(m),
+		put: map[string]*rollout.Part{}, asked: map[string]bool{}, refused: map[string]bool{},
+	}
+}
+
+// Answered implements rollout.Answers.
+func (d *delivery) Answered(url string) bool { return !d.asked[url] || d.caches.waits(url) }
+
+// Refused implements rollout.Answers.
+func (d *delivery) Refused(url string) bool { return d.refused[url] }
+
+// offer makes a generation the newest.
+func (d *delivery) offer(g *rollout.Generation) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.rollout.Offer(g, time.Now())
+	return d.advance()
+}
+
+// answers notes whether the gateway took the last response of a type.
+func (d *delivery) answers(url string, refusal bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.refused[url] = refusal
+}
+
+// watch creates a watch and goes on with what it answers. With the first of a type comes what the
+// gateway has of it already, or nil.
+func (d *delivery) watch(url string, has *rollout.Part, create func() (func(), error)) (func(), error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if has != nil && !d.asked[url] {
+		d.rollout.Has(has, time.Now())
+		if err := d.serve(); err != nil {
+			return nil, err
+		}
+	}
+	d.asked[url] = true
+	cancel, err := create()
+	if err != nil {
+		return nil, err
+	}
+	return cancel, d.advance()
+}
+
+// advance serves what is to be served until nothing goes on any more. d.mu is held.
+func (d *delivery) advance() error {
+	for more := !d.closed; more; more = d.rollout.Step(d, time.Now()) {
+		if err := d.serve(); err != nil {
+			return err
+		}
+	}
+	d.wake()
+	return nil
+}
+
+// serve puts what has become another. A part of equal version has equal content.
+func (d *delivery) serve() error {
+	for _, url := range rollout.Order() {
+		want := d.rollout.Want(url)
+		if want == nil || want.Same(d.put[url]) {
+			continue
+		}
+		d.put[url] = want
+		if err := d.caches.put(url, want); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// wake sets the timer for what goes on by itself.
+func (d *delivery) wake() {
+	if d.timer != nil {
+		d.timer.Stop()
+	}
+	next := d.rollout.Next()
+	if d.closed || next.IsZero() {
+		return
+	}
+	d.timer = time.AfterFunc(time.Until(next), func() {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		if err := d.advance(); err != nil {
+			d.logger.Error("cannot go on with an update", "error", err)
+		}
+	})
+}
+
+// close ends what goes on by itself. The stream's watches are cancelled already.
+func (d *delivery) close() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.closed = true
+	d.wake()
+}
+
+// part returns what a type is served from. d.mu is held, by whoever creates a watch.
+func (d *delivery) part(url string) (cachev3.ResourceSnapshot, bool) { return d.caches.part(url) }
