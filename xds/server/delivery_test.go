@@ -268,10 +268,10 @@ func TestWhatAStreamKeeps(t *testing.T) {
 	first := r.dial(ack.Delta, n)
 	first.ask(ecds, "deny")
 	first.accept(first.next())
-	const streams = 6 // one connection has no more than eight
+	const streams = 50
 	before := measure()
 	for range streams {
-		c := r.dial(ack.Delta, n)
+		c := dial(r.ctx, t, r.another(), ack.Delta, n) // a connection has eight streams at most
 		c.ask(ecds, "deny")
 		c.accept(c.next())
 	}

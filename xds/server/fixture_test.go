@@ -173,6 +173,17 @@ func (r *rig) dial(p ack.Protocol, n *corev3.Node) client {
 	return dial(r.ctx, r.t, r.conn, p, n)
 }
 
+// another returns a connection beside the one that dial uses.
+func (r *rig) another() *grpc.ClientConn {
+	r.t.Helper()
+	c, err := grpc.NewClient(r.conn.Target(), grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(64<<20)))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.t.Cleanup(func() { _ = c.Close() })
+	return c
+}
+
 func (r *rig) set(group string, s *cachev3.Snapshot) {
 	r.t.Helper()
 	if err := r.server.Set(r.ctx, group, s); err != nil {
