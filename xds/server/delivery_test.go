@@ -259,11 +259,12 @@ func TestWhatAStreamKeeps(t *testing.T) {
 		many[i] = fmt.Sprint("cluster-", i)
 	}
 	r := start(t, map[string]*cachev3.Snapshot{g.Key: to(many...).snapshot(t)})
-	measure := func() uint64 {
+	measure := func() int64 {
 		var m runtime.MemStats
 		runtime.GC()
+		runtime.GC() // what earlier tests left may take two
 		runtime.ReadMemStats(&m)
-		return m.HeapAlloc
+		return int64(m.HeapAlloc)
 	}
 	first := r.dial(ack.Delta, n)
 	first.ask(ecds, "deny")
@@ -277,8 +278,9 @@ func TestWhatAStreamKeeps(t *testing.T) {
 	}
 	r.set(g.Key, to(append([]string{"new"}, many[:4000]...)...).snapshot(t))
 	after := measure()
-	// The library and gRPC keep some 60 KiB of a stream; a copy of the names alone were 400.
-	if each := (after - before) / streams; each > 200<<10 {
+	// The libraries keep some 170 KiB of a connection and its stream at both ends; a copy of the
+	// names alone were 400.
+	if each := (after - before) / streams; each > 300<<10 {
 		t.Errorf("%d bytes a stream", each)
 	} else {
 		t.Logf("%d bytes a stream", each)
