@@ -146,7 +146,7 @@ func Codes() []Info { //nolint:funlen // one table
 		{CodeHeaderElsewhere, Warning, "Two objects for one gateway write the same header from a token.", "A header for each output."},
 		{CodeTokenOptional, Warning, "Tokens are verified where they come, but nothing asks for one; requests without a token pass.", "An AuthorizationPolicy about requestPrincipals, or presence: REQUIRED."},
 		{CodeIgnoredCase, Warning, "A rule about paths guards routes that ignore upper and lower case; it does not.", "Routes that do not ignore case, or an ALLOW policy."},
-		{CodePathForm, Warning, "The mesh configuration lets paths through that are written another way than rules about paths.", "DECODE_AND_MERGE_SLASHES."},
+		{CodePathForm, Warning, "The mesh configuration lets paths through that are written another way than rules about paths.", "No mode of path normalization, or DECODE_AND_MERGE_SLASHES."},
 		{CodeRemoteAddress, Warning, "A policy is about the address before trusted proxies and no proxy is trusted; it is the connection's address.", "gatewayTopology.numTrustedProxies, or ipBlocks."},
 		{CodeUnknownDelegate, Warning, "A route delegates to a VirtualService that is not there, has hosts, or is not exported to its namespace; the route is left out.", "The name of a VirtualService without hosts."},
 		{CodeDelegateConflict, Warning, "A match of a delegate's route contradicts the match of the route that delegates; the delegate's route is left out.", "A match within the other."},

@@ -26,8 +26,10 @@ const (
 	// BoundFilter has the route chosen again after authorizers, which may overwrite the host. It is
 	// there where routes resolve hosts.
 	BoundFilter = "portreeve.choose_route.resolved"
-	// HostFilter denies a host that is none. It is there where a policy decides by hosts.
+	// HostFilter and PathFilter deny a host or a path that a backend may read otherwise than rules
+	// do. Each is there where a policy decides by that part.
 	HostFilter = "envoy.filters.http.rbac.host"
+	PathFilter = "envoy.filters.http.rbac.path"
 	// JWTFilter verifies tokens.
 	JWTFilter = "envoy.filters.http.jwt_authn"
 	// AuditFilter, DenyFilter and AllowFilter enforce the AuthorizationPolicies of an action.
@@ -70,8 +72,8 @@ func policyFilters(v model.View) []policyFilter {
 	},
 		// Envoy has chosen a route before, by what the client sent.
 		routeFilter(v.RequestAuthentications),
-		// Before all that decide by the host, authorizers among them.
-		hostFilter(v),
+		// Before all that decide by these parts, authorizers among them.
+		formFilters(v),
 		// Before tokens, as under Istio: an authorizer sees them, verified or not.
 		customFilters(v), boundFilter(v), []policyFilter{
 			// Writes the claims that the authorization filters read.

@@ -149,16 +149,16 @@ func remoteFields(s *securityv1beta1.Source) []field {
 // and a rule about paths can thereby be got by.
 func (c *checks) normalization() diag.List {
 	mesh := c.settings.Mesh
-	mode := mesh.Config.GetPathNormalization().GetNormalization()
-	switch mode {
-	case meshv1alpha1.MeshConfig_ProxyPathNormalization_DEFAULT, meshv1alpha1.MeshConfig_ProxyPathNormalization_DECODE_AND_MERGE_SLASHES:
+	chosen := mesh.Config.GetPathNormalization()
+	mode := chosen.GetNormalization()
+	if chosen == nil || mode == meshv1alpha1.MeshConfig_ProxyPathNormalization_DECODE_AND_MERGE_SLASHES {
 		return nil
 	}
 	if !slices.ContainsFunc(c.authorizations, opensByPath) {
 		return nil
 	}
 	path := resource.Path{"pathNormalization", "normalization"}
-	d := diag.New(diag.CodePathForm, mesh.At(path), "with the path normalization %s a policy that denies or excepts /admin does not see /%%2fadmin as such a path", mode).WithHint("DECODE_AND_MERGE_SLASHES, which is the default here")
+	d := diag.New(diag.CodePathForm, mesh.At(path), "with the path normalization %s a policy that denies or excepts /admin does not see /%%2fadmin as such a path", mode).WithHint("leave the mode out: the default here is DECODE_AND_MERGE_SLASHES, and refuses other forms that backends resolve")
 	d.Field, d.Reach = path.String(), diag.Limited()
 	return diag.List{d}
 }
