@@ -26,10 +26,11 @@ const (
 	// BoundFilter has the route chosen again after authorizers, which may overwrite the host. It is
 	// there where routes resolve hosts.
 	BoundFilter = "portreeve.choose_route.resolved"
-	// HostFilter and PathFilter deny a host or a path that a backend may read otherwise than rules
-	// do. Each is there where a policy decides by that part.
-	HostFilter = "envoy.filters.http.rbac.host"
-	PathFilter = "envoy.filters.http.rbac.path"
+	// HostFilter, MethodFilter and PathFilter deny a host, a method or a path that a backend may
+	// read otherwise than rules do. Each is there where a policy decides by that part.
+	HostFilter   = "envoy.filters.http.rbac.host"
+	MethodFilter = "envoy.filters.http.rbac.method"
+	PathFilter   = "envoy.filters.http.rbac.path"
 	// JWTFilter verifies tokens.
 	JWTFilter = "envoy.filters.http.jwt_authn"
 	// AuditFilter, DenyFilter and AllowFilter enforce the AuthorizationPolicies of an action.

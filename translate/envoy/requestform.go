@@ -26,11 +26,11 @@ type requestForm struct {
 	header func(name string) bool
 }
 
-// formFilters deny requests whose host or path is none, each wherever a policy decides
+// formFilters deny requests whose host, method or path is none, each wherever a policy decides
 // by that part, before any policy does: written so, a request would pass by the policy that is
 // about it. They only ever deny, so whatever they match too much stays shut.
 func formFilters(v model.View) []policyFilter {
-	forms := []requestForm{hostForm()}
+	forms := []requestForm{hostForm(), methodForm()}
 	if meshConfig(v).GetPathNormalization() == nil {
 		// Whoever chooses one of Istio's modes gets the paths of that mode, all of them.
 		forms = append(forms, pathForm())
