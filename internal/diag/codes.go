@@ -156,6 +156,7 @@ const (
 	CodeTunnelUnused       Code = "PR0937"
 	CodeDynamicUnbounded   Code = "PR0938"
 	CodeMeshOnly           Code = "PR0946"
+	CodeHostPortRefused    Code = "PR0950"
 	CodeCertificateEvaded  Code = "PR0960"
 	CodeRuleScopes         Code = "PR0961"
 	CodeSocketAddress      Code = "PR0962"

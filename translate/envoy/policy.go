@@ -5,6 +5,7 @@ import (
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	filterchainv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/filter_chain/v3"
+	rbachttpv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/rbac/v3"
 	setfilterstatev3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/set_filter_state/v3"
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
 	"google.golang.org/protobuf/proto"
@@ -112,9 +113,12 @@ func boundFilter(v model.View) []policyFilter {
 }
 
 func rbacPolicy(name string, v model.View, action securityv1beta1.AuthorizationPolicy_Action) policyFilter {
-	config, from := rbacFilter(v.AuthorizationPolicies, action)
-	forEachToken(config, payloadKeys(jwtRules(v.RequestAuthentications)))
-	return policyFilter{name: name, istio: rbacName, config: config, trace: from}
+	config, from := rbacFilter(v.AuthorizationPolicies, action, strictly())
+	istio, _ := rbacFilter(v.AuthorizationPolicies, action, asIstioReads())
+	for _, c := range []*rbachttpv3.RBAC{config, istio} {
+		forEachToken(c, payloadKeys(jwtRules(v.RequestAuthentications)))
+	}
+	return policyFilter{name: name, istio: rbacName, config: config, istioConfig: istio, trace: from}
 }
 
 // policyChain packs the filters into the one extension config of policy. It always has a
