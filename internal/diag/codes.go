@@ -55,6 +55,8 @@ const (
 	CodeJWKSAddress        Code = "PR0314"
 	CodeDiscovery          Code = "PR0315"
 	CodeClaimHeader        Code = "PR0316"
+	CodeJWKSWeak           Code = "PR0320"
+	CodeJWKSShort          Code = "PR0321"
 	CodeRulesMissing       Code = "PR0401"
 	CodeProvider           Code = "PR0402"
 	CodeEmptyRule          Code = "PR0403"

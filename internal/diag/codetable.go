@@ -62,6 +62,8 @@ func Codes() []Info { //nolint:funlen // one table
 		{CodeJWKSAddress, Error, "Keys would be fetched from a link-local or metadata address.", "The issuer's own address."},
 		{CodeDiscovery, Warning, "A rule names no keys, and its issuer is not an address at which they could be found; every token of it is refused.", "jwks, jwksUri, or an issuer that is an http or https URL."},
 		{CodeClaimHeader, Error, "Claims are written to a header that tokens are read from.", "A header of their own."},
+		{CodeJWKSWeak, Error, "A key set has an RSA key below 1,024 bits; others can make tokens with it.", "A key of at least 2,048 bits."},
+		{CodeJWKSShort, Warning, "A key set has an RSA key below 2,048 bits.", "A key of at least 2,048 bits."},
 		{CodeRulesMissing, Error, "A DENY policy has no rules.", "rules: [{}] to deny everything."},
 		{CodeProvider, Error, "A provider is set although the action is not CUSTOM.", "No provider."},
 		{CodeEmptyRule, Error, "A source or operation has no field, or a list of them no entry.", "At least one field, or no list."},
