@@ -136,7 +136,7 @@ func policyChain(filters []policyFilter) *corev3.TypedExtensionConfig {
 // inline in every listener.
 func RenderIstio(v model.View) Resources {
 	out, d := Render(v), delivery{}
-	out.Listeners, out.ExtensionConfigs, out.Routes = nil, nil, routeConfigs(v)
+	out.Listeners, out.ExtensionConfigs, out.Routes = nil, nil, routeConfigs(v, inIstiosRoutes(routedPorts(v)))
 	out.Clusters = slices.DeleteFunc(out.Clusters, isKeyCluster)
 	d.policy = []*hcmv3.HttpFilter{}
 	for _, f := range policyFilters(v) {
