@@ -101,6 +101,68 @@ func outcome(t *testing.T, address, target string, header ...string) string {
 	return strconv.Itoa(status)
 }
 
+// TestTheSpellingsOfAPath holds that what a rule keeps shut it also keeps shut where the path has
+// parameters behind its segments, or escapes for what need not be escaped, and that what is allowed
+// or excepted from a refusal is what is written. In Istio's shape only what is written counts.
+func TestTheSpellingsOfAPath(t *testing.T) {
+	const shut, open = "403", "200"
+	for name, c := range map[string]struct {
+		policy string
+		rows   map[string][2]string // in our shape and in Istio's
+	}{
+		"DENY": {ruled("DENY", `[{to: [{operation: {paths: [/a/b, /pre/fix*, "*.php", "/t/{*}/u", /user@home, "/caf%C3%A9"]}}]}]`), map[string][2]string{
+			"/a/b": {shut, shut}, "/a/b;x=y": {shut, open}, "/a;x/b": {shut, open}, "/a/b%3bx": {shut, open}, "/a/b%3Bx=%2f": {open, open},
+			"/a/b/c;x": {open, open}, "/a/bc;x": {open, open}, "/a/;b": {open, open},
+			"/pre;x/fixed": {shut, open}, "/pre/fix;x": {shut, shut}, "/x.php;y": {shut, open}, "/x.phpy;z": {open, open},
+			"/t/1/u": {shut, shut}, "/t;x/1/u;y": {shut, open}, "/t/1/2/u;y": {open, open},
+			"/user%40home": {shut, open}, "/user@home": {shut, shut}, "/caf%c3%a9": {shut, open}, "/caf%C3%A9;x": {shut, open},
+		}},
+		"ALLOW notPaths": {ruled("ALLOW", `[{to: [{operation: {notPaths: [/a/b]}}]}]`), map[string][2]string{
+			"/a/b": {shut, shut}, "/a/b;x": {shut, open}, "/a/c;x": {open, open},
+		}},
+		"ALLOW": {ruled("ALLOW", `[{to: [{operation: {paths: [/a/b]}}]}]`), map[string][2]string{
+			"/a/b": {open, open}, "/a/b;x": {shut, shut}, "/a/b%3bx": {shut, shut},
+		}},
+		"DENY notPaths": {ruled("DENY", `[{to: [{operation: {notPaths: [/a/b]}}]}]`), map[string][2]string{
+			"/a/b": {open, open}, "/a/b;x": {shut, shut},
+		}},
+		"AUTH_IF_MATCHED": {tutorial(t, "AUTH_IF_MATCHED", "/a/b"), map[string][2]string{
+			"/a/b": {shut, shut}, "/a/b;x": {shut, open}, "/a;x/b": {shut, open},
+		}},
+		"BYPASS_AUTH_IF_MATCHED": {tutorial(t, "BYPASS_AUTH_IF_MATCHED", "/a/b"), map[string][2]string{
+			"/a/b": {open, open}, "/a/b;x": {shut, shut},
+		}},
+	} {
+		for shape, run := range shapes() {
+			t.Run(name+", "+shape, func(t *testing.T) {
+				address := run(t, c.policy)
+				for target, want := range c.rows {
+					status, _ := raw(t, address, "", target)
+					if got := strconv.Itoa(status); got != want[map[bool]int{true: 0, false: 1}[shape == "ours"]] {
+						t.Errorf("%s: %s, want %v", target, got, want)
+					}
+				}
+			})
+		}
+	}
+}
+
+// TestALongPathIsAccepted holds that Envoy takes the longest expressions for the spellings of a
+// path, and paths that are too long for one.
+func TestALongPathIsAccepted(t *testing.T) {
+	for name, path := range map[string]string{
+		"slashes": strings.Repeat("/a", 340), "more slashes": strings.Repeat("/a", 4000),
+		"marks": "/" + strings.Repeat("@", 480), "bytes": strings.Repeat("/é", 250), "plain": "/" + strings.Repeat("a", 8000),
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, address := meshGateway(t, "{}\n", ruled("DENY", `[{to: [{operation: {paths: ["`+path+`"]}}]}]`))
+			if status, _ := raw(t, address, "", "/other;x"); status != http.StatusOK {
+				t.Errorf("another path: %d", status)
+			}
+		})
+	}
+}
+
 // TestWhoseFormOfAPathCounts holds where the rule stands: with any policy that decides by path,
 // and not where none does, nor where the mesh configuration chooses a mode of Istio.
 func TestWhoseFormOfAPathCounts(t *testing.T) {

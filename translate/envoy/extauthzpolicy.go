@@ -20,7 +20,7 @@ import (
 func customFilters(v model.View) []policyFilter {
 	var out []policyFilter
 	for _, name := range v.ProviderNames() {
-		rules, trace := customRules(v, name, strictly())
+		rules, trace := customRules(v, name, strictly(v))
 		istio, _ := customRules(v, name, asIstioReads())
 		rbac := policyFilter{name: CustomFilter + name, istio: rbacName, trace: trace}
 		p, ok := v.Provider(name)

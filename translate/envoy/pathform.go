@@ -1,8 +1,6 @@
 package envoy
 
 import (
-	rbacv3 "github.com/envoyproxy/go-control-plane/envoy/config/rbac/v3"
-	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
 	securityv1beta1 "istio.io/api/security/v1beta1"
 
 	"github.com/portreeve/portreeve/translate/envoy/match"
@@ -39,8 +37,7 @@ func pathForm() requestForm {
 		header: pseudoHeader(":path"),
 	}
 	for _, expression := range malformedPaths() {
-		path := &matcherv3.PathMatcher{Rule: &matcherv3.PathMatcher_Path{Path: match.Regex(expression)}}
-		out.malformed = append(out.malformed, &rbacv3.Permission{Rule: &rbacv3.Permission_UrlPath{UrlPath: path}})
+		out.malformed = append(out.malformed, urlPath(match.Regex(expression)))
 	}
 	return out
 }

@@ -113,7 +113,7 @@ func boundFilter(v model.View) []policyFilter {
 }
 
 func rbacPolicy(name string, v model.View, action securityv1beta1.AuthorizationPolicy_Action) policyFilter {
-	config, from := rbacFilter(v.AuthorizationPolicies, action, strictly())
+	config, from := rbacFilter(v.AuthorizationPolicies, action, strictly(v))
 	istio, _ := rbacFilter(v.AuthorizationPolicies, action, asIstioReads())
 	for _, c := range []*rbachttpv3.RBAC{config, istio} {
 		forEachToken(c, payloadKeys(jwtRules(v.RequestAuthentications)))

@@ -141,7 +141,8 @@ func (c *ruleClauses) operation(o *securityv1beta1.Operation, as spelling) {
 	c.field(as.hosts, o.GetHosts(), nil)
 	c.field(eachRule(hostRule), nil, o.GetNotHosts())
 	c.field(eachRule(methodRule), o.GetMethods(), o.GetNotMethods())
-	c.field(eachRule(pathRule), o.GetPaths(), o.GetNotPaths())
+	c.field(as.paths, o.GetPaths(), nil)
+	c.field(as.notPaths, nil, o.GetNotPaths())
 	c.field(eachRule(portRule), o.GetPorts(), o.GetNotPorts())
 }
 
