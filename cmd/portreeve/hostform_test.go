@@ -92,13 +92,13 @@ func TestNoFormOfAHostIsUnguarded(t *testing.T) {
 	})
 	for host, want := range map[string][2]int{
 		"x.wide.test":             {200, 200},
-		"admin.wide.test":         {404, 404},
-		"admin.wide.test.":        {404, 404},
-		"ADMIN.wide.test.:443":    {404, 404},
-		"admin.wide.test..":       {404, 400},
-		"admin.wide.test:443:443": {404, 400},
+		"admin.wide.test":         {421, 421},
+		"admin.wide.test.":        {421, 421},
+		"ADMIN.wide.test.:443":    {421, 421},
+		"admin.wide.test..":       {421, 400},
+		"admin.wide.test:443:443": {421, 400},
 		"x@admin.wide.test":       {400, 400},
-		"admin.wide.test,x":       {404, 400},
+		"admin.wide.test,x":       {421, 400},
 		"x,admin.wide.test":       {400, 400},
 	} {
 		for i, name := range []string{"x.wide.test", "x.any.test"} {

@@ -54,8 +54,8 @@ func TestHTTPSBySNI(t *testing.T) {
 		t.Errorf("the protocol is %q, want h2", got)
 	}
 	// A host of the other server is not to be had here, whatever name the handshake had.
-	if got := s.secureStatus(t, "one.test", "a.two.test", nil); got != 404 {
-		t.Errorf("another server's host: %d, want 404", got)
+	if got := s.secureStatus(t, "one.test", "a.two.test", nil); got != 421 {
+		t.Errorf("another server's host: %d, want 421", got)
 	}
 }
 
@@ -98,8 +98,8 @@ func TestMutualTLS(t *testing.T) {
 		"where none is asked for": {"a.wild.test", nil, 200},
 	})
 	// The name of the handshake and the host of the request are the client's to choose.
-	if got := s.secureStatus(t, "a.wild.test", "admin.wild.test", nil); got != 404 {
-		t.Errorf("a host that wants a certificate, through a server that does not: %d, want 404", got)
+	if got := s.secureStatus(t, "a.wild.test", "admin.wild.test", nil); got != 421 {
+		t.Errorf("a host that wants a certificate, through a server that does not: %d, want 421", got)
 	}
 	c, err := s.handshake(t, "mutual.test", right)
 	must(t, err)

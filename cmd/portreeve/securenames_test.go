@@ -51,7 +51,7 @@ func TestAWiderServerThatAsksForLess(t *testing.T) {
 	if got := s.secureStatus(t, "x.wide.test", "x.wide.test", certificate); got != 200 {
 		t.Errorf("the wider server's own host: %d, want 200", got)
 	}
-	if got := s.secureStatus(t, "x.wide.test", "admin.wide.test", certificate); got != 404 {
-		t.Errorf("the other server's host: %d, want 404", got)
+	if got := s.secureStatus(t, "x.wide.test", "admin.wide.test", certificate); got != 421 {
+		t.Errorf("the other server's host: %d, want 421", got)
 	}
 }

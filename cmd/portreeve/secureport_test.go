@@ -46,8 +46,8 @@ func TestOnePortForAllKindsOfTLS(t *testing.T) {
 		t.Error("a certificate is shown by the wrong one of gateway and backend")
 	}
 	// A host of the passthrough server is not to be had in requests, whatever name the handshake had.
-	if got := s.secureStatus(t, "http.test", "pass.test", nil); got != 404 {
-		t.Errorf("a passthrough host in a request: %d, want 404", got)
+	if got := s.secureStatus(t, "http.test", "pass.test", nil); got != 421 {
+		t.Errorf("a passthrough host in a request: %d, want 421", got)
 	}
 	replace(t, s.policy, ruled("DENY", `[{to: [{operation: {paths: [/admin]}}]}]`))
 	eventually(t, "connections are closed by a rule about paths", func() bool { return say("tcp.test") == "" && say("pass.test") == "" && say("raw.test") == "" })

@@ -41,7 +41,7 @@ type content struct {
 	validators
 	// Set is the key set, canonical; of a discovery page the address of the keys.
 	Set string `json:"keys"`
-	// Dropped says which published keys are not used.
+	// Dropped says which published keys are not used, or are shorter than is advised.
 	Dropped []string `json:"dropped,omitempty"`
 }
 

@@ -23,6 +23,10 @@ func TestGuard(t *testing.T) {
 		"169.254.169.254": true, "169.254.0.1": true, "fe80::1": true, "fe80::1%eth0": true, "febf::1": true,
 		"fd00:ec2::254": true, "fd20:ce::254": true, "100.100.100.200": true, "168.63.129.16": true, "192.0.0.192": true,
 		"::ffff:169.254.169.254": true, "::169.254.169.254": true, "64:ff9b::a9fe:a9fe": true, "2002:a9fe:a9fe::1": true,
+		"::ffff:0:a9fe:a9fe": true, "::ffff:0:169.254.169.254": true, "::ffff:0:8.8.8.8": false, "64:ff9b::808:808": false, "2002:808:808::1": false,
+		"64:ff9b:1:a9fe:a9:fe00::": true, "64:ff9b:1::a9fe:a9fe": true, "64:ff9b:1:808:8:800:808:808": false,
+		"2001:0:808:808::5601:5601": true, "2001:0:808:808::f7f7:f7f7": false, "2001:db9::5efe:a9fe:a9fe": true, "2001:db9::200:5efe:a9fe:a9fe": true, "2001:db9::5efe:808:808": false,
+		"::ffff:0:10.0.0.1": true, "64:ff9b::a00:1": true, "2002:a00:1::": true, "64:ff9b:1::a00:1": true, "2002:b00:1::": false,
 		"10.255.0.1": true, "192.168.0.9": true, "192.169.0.1": false, "2001:db8::1": true, "::ffff:10.0.0.1": true,
 	} {
 		a := netip.MustParseAddr(address)

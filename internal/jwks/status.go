@@ -34,7 +34,7 @@ type SourceStatus struct {
 	// Keys is how many keys there are, KeyIDs the names of those that have one.
 	Keys   int      `json:"keys"`
 	KeyIDs []string `json:"keyIds,omitempty"`
-	// Dropped says which published keys are not used, and why.
+	// Dropped says which published keys are not used, and why, and which are shorter than is advised.
 	Dropped []string `json:"dropped,omitempty"`
 	// FetchedAt is when the keys were last fetched or confirmed.
 	FetchedAt time.Time `json:"fetchedAt,omitzero"`

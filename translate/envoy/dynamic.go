@@ -89,7 +89,7 @@ func dnsCache(s model.Service) *dfpcommonv3.DnsCacheConfig {
 // wildcard says its address: it must not be one of the gateway's own machine, of the services
 // that clouds offer to their machines, or, where the service is outside, of the network inside.
 func refusedRanges(s model.Service) []*xdscorev3.CidrRange {
-	ranges := []string{"0.0.0.0/8", "169.254.0.0/16", "224.0.0.0/3", "::/128", "::ffff:0:0/96", "64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "fe80::/10", "ff00::/8"}
+	ranges := []string{"0.0.0.0/8", "169.254.0.0/16", "224.0.0.0/3", "::/128", "::ffff:0:0/96", "::ffff:0:0:0/96", "64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "fe80::/10", "ff00::/8"}
 	for _, a := range resource.MetadataAddresses() {
 		ranges = append(ranges, netip.PrefixFrom(a, a.BitLen()).String())
 	}

@@ -20,17 +20,19 @@ import (
 func customFilters(v model.View) []policyFilter {
 	var out []policyFilter
 	for _, name := range v.ProviderNames() {
-		rules, trace := customRules(v, name, wholeRule)
+		rules, trace := customRules(v, name, strictly(v))
+		istio, _ := customRules(v, name, asIstioReads())
 		rbac := policyFilter{name: CustomFilter + name, istio: rbacName, trace: trace}
 		p, ok := v.Provider(name)
 		if !ok {
 			// Nobody can be asked, so everything that would be asked about is refused.
 			// Compiling has reported it; no gateway is served this.
-			rbac.config = &rbachttpv3.RBAC{Rules: refused(rules)}
+			rbac.config, rbac.istioConfig = &rbachttpv3.RBAC{Rules: refused(rules)}, &rbachttpv3.RBAC{Rules: refused(istio)}
 			out = append(out, rbac)
 			continue
 		}
 		rbac.config = &rbachttpv3.RBAC{ShadowRules: rules, ShadowRulesStatPrefix: customStatPrefix}
+		rbac.istioConfig = &rbachttpv3.RBAC{ShadowRules: istio, ShadowRulesStatPrefix: customStatPrefix}
 		out = append(out, rbac, policyFilter{
 			name: ExtAuthzFilter + name, istio: extAuthzName, trace: trace,
 			config: extAuthz(p), istioConfig: istioExtAuthz(p),
@@ -39,9 +41,9 @@ func customFilters(v model.View) []policyFilter {
 	return out
 }
 
-// customRules renders the rules of the policies that ask a provider, as a layer sees them,
-// and where each of them comes from.
-func customRules(v model.View, provider string, layer ruleLayer) (*rbacv3.RBAC, map[string]diag.Position) {
+// customRules renders the rules of the policies that ask a provider, as they are read, and
+// where each of them comes from.
+func customRules(v model.View, provider string, as reading) (*rbacv3.RBAC, map[string]diag.Position) {
 	rules, trace := map[string]*rbacv3.Policy{}, map[string]diag.Position{}
 	for _, p := range v.AuthorizationPolicies {
 		spec := p.Spec.(*securityv1beta1.AuthorizationPolicy)
@@ -49,7 +51,7 @@ func customRules(v model.View, provider string, layer ruleLayer) (*rbacv3.RBAC, 
 			continue
 		}
 		own, from := map[string]*rbacv3.Policy{}, map[string]diag.Position{}
-		addRules(own, from, p, spec, layer)
+		addRules(own, from, p, spec, as)
 		for key, rule := range own {
 			rules[customPrefix+provider+"-"+key] = rule
 			trace[customPrefix+provider+"-"+key] = from[key]

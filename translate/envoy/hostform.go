@@ -1,17 +1,11 @@
 package envoy
 
 import (
-	"slices"
-	"strings"
-
 	rbacv3 "github.com/envoyproxy/go-control-plane/envoy/config/rbac/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
-	rbachttpv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/rbac/v3"
 	securityv1beta1 "istio.io/api/security/v1beta1"
 
-	"github.com/portreeve/portreeve/internal/diag"
 	"github.com/portreeve/portreeve/translate/envoy/match"
-	"github.com/portreeve/portreeve/translate/model"
 	"github.com/portreeve/portreeve/translate/resource"
 )
 
@@ -45,43 +39,11 @@ func malformedHosts() *routev3.Route {
 	}
 }
 
-// hostFilter denies a host that is none wherever a policy decides by hosts, before any policy
-// does: written so, a host would pass by the policy that is about it.
-func hostFilter(v model.View) []policyFilter {
-	for _, p := range v.AuthorizationPolicies {
-		at, asks := asksForHost(p)
-		if !asks {
-			continue
-		}
-		rule := &rbacv3.Policy{
-			Permissions: []*rbacv3.Permission{{Rule: &rbacv3.Permission_Header{Header: malformedHost()}}},
-			Principals:  []*rbacv3.Principal{{Identifier: &rbacv3.Principal_Any{Any: true}}},
-		}
-		return []policyFilter{{
-			name:   HostFilter,
-			config: &rbachttpv3.RBAC{Rules: &rbacv3.RBAC{Action: rbacv3.RBAC_DENY, Policies: map[string]*rbacv3.Policy{MalformedHost: rule}}},
-			trace:  map[string]diag.Position{MalformedHost: at},
-		}}
+func hostForm() requestForm {
+	return requestForm{
+		filter: HostFilter, rule: MalformedHost,
+		malformed: []*rbacv3.Permission{{Rule: &rbacv3.Permission_Header{Header: malformedHost()}}},
+		fields:    func(o *securityv1beta1.Operation) [][]string { return [][]string{o.GetHosts(), o.GetNotHosts()} },
+		header:    resource.IsAuthority,
 	}
-	return nil
-}
-
-// asksForHost returns where a policy that decides first asks for a request's host, if it does.
-func asksForHost(p *resource.Resource) (diag.Position, bool) {
-	spec := p.Spec.(*securityv1beta1.AuthorizationPolicy)
-	if p.DryRun() || spec.GetAction() == securityv1beta1.AuthorizationPolicy_AUDIT {
-		return diag.Position{}, false
-	}
-	i := slices.IndexFunc(spec.GetRules(), func(r *securityv1beta1.Rule) bool {
-		return slices.ContainsFunc(r.GetTo(), func(to *securityv1beta1.Rule_To) bool {
-			return len(to.GetOperation().GetHosts())+len(to.GetOperation().GetNotHosts()) > 0
-		}) || slices.ContainsFunc(r.GetWhen(), func(c *securityv1beta1.Condition) bool {
-			header, ok := strings.CutPrefix(c.GetKey(), "request.headers[")
-			return ok && resource.IsAuthority(strings.TrimSuffix(header, "]"))
-		})
-	})
-	if i < 0 {
-		return diag.Position{}, false
-	}
-	return p.Origin.At(resource.Path{"spec", "rules", i}), true
 }

@@ -27,7 +27,7 @@ func networkCustom(v model.View) []policyFilter {
 		if ok && p.GRPC != nil {
 			continue
 		}
-		rules, trace := customRules(v, name, networkRule)
+		rules, trace := customRules(v, name, ofConnections())
 		denied := refused(rules)
 		maps.Copy(closed.Policies, denied.GetPolicies())
 		for key := range denied.GetPolicies() {
@@ -55,7 +55,7 @@ func networkCustom(v model.View) []policyFilter {
 // let everything pass.
 func networkPair(v model.View, p model.Provider) []policyFilter {
 	find, ask := emptyNetworkRBAC(), policyFilter{name: NetworkExtAuthzFilter + p.Name, istio: networkExtAuthzName, config: emptyNetworkRBAC()}
-	rules, trace := customRules(v, p.Name, networkRule)
+	rules, trace := customRules(v, p.Name, ofConnections())
 	if len(rules.GetPolicies()) > 0 {
 		find.ShadowRules, find.ShadowRulesStatPrefix = rules, customStatPrefix
 		ask.config, ask.istioConfig, ask.trace = networkExtAuthz(p), istioNetworkExtAuthz(p), trace

@@ -5,6 +5,7 @@ import (
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	filterchainv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/filter_chain/v3"
+	rbachttpv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/rbac/v3"
 	setfilterstatev3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/set_filter_state/v3"
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
 	"google.golang.org/protobuf/proto"
@@ -26,8 +27,11 @@ const (
 	// BoundFilter has the route chosen again after authorizers, which may overwrite the host. It is
 	// there where routes resolve hosts.
 	BoundFilter = "portreeve.choose_route.resolved"
-	// HostFilter denies a host that is none. It is there where a policy decides by hosts.
-	HostFilter = "envoy.filters.http.rbac.host"
+	// HostFilter, MethodFilter and PathFilter deny a host, a method or a path that a backend may
+	// read otherwise than rules do. Each is there where a policy decides by that part.
+	HostFilter   = "envoy.filters.http.rbac.host"
+	MethodFilter = "envoy.filters.http.rbac.method"
+	PathFilter   = "envoy.filters.http.rbac.path"
 	// JWTFilter verifies tokens.
 	JWTFilter = "envoy.filters.http.jwt_authn"
 	// AuditFilter, DenyFilter and AllowFilter enforce the AuthorizationPolicies of an action.
@@ -70,8 +74,8 @@ func policyFilters(v model.View) []policyFilter {
 	},
 		// Envoy has chosen a route before, by what the client sent.
 		routeFilter(v.RequestAuthentications),
-		// Before all that decide by the host, authorizers among them.
-		hostFilter(v),
+		// Before all that decide by these parts, authorizers among them.
+		formFilters(v),
 		// Before tokens, as under Istio: an authorizer sees them, verified or not.
 		customFilters(v), boundFilter(v), []policyFilter{
 			// Writes the claims that the authorization filters read.
@@ -109,9 +113,12 @@ func boundFilter(v model.View) []policyFilter {
 }
 
 func rbacPolicy(name string, v model.View, action securityv1beta1.AuthorizationPolicy_Action) policyFilter {
-	config, from := rbacFilter(v.AuthorizationPolicies, action)
-	forEachToken(config, payloadKeys(jwtRules(v.RequestAuthentications)))
-	return policyFilter{name: name, istio: rbacName, config: config, trace: from}
+	config, from := rbacFilter(v.AuthorizationPolicies, action, strictly(v))
+	istio, _ := rbacFilter(v.AuthorizationPolicies, action, asIstioReads())
+	for _, c := range []*rbachttpv3.RBAC{config, istio} {
+		forEachToken(c, payloadKeys(jwtRules(v.RequestAuthentications)))
+	}
+	return policyFilter{name: name, istio: rbacName, config: config, istioConfig: istio, trace: from}
 }
 
 // policyChain packs the filters into the one extension config of policy. It always has a
@@ -129,7 +136,7 @@ func policyChain(filters []policyFilter) *corev3.TypedExtensionConfig {
 // inline in every listener.
 func RenderIstio(v model.View) Resources {
 	out, d := Render(v), delivery{}
-	out.Listeners, out.ExtensionConfigs, out.Routes = nil, nil, routeConfigs(v)
+	out.Listeners, out.ExtensionConfigs, out.Routes = nil, nil, routeConfigs(v, inIstiosRoutes(routedPorts(v)))
 	out.Clusters = slices.DeleteFunc(out.Clusters, isKeyCluster)
 	d.policy = []*hcmv3.HttpFilter{}
 	for _, f := range policyFilters(v) {

@@ -14,8 +14,8 @@ import (
 // rbacFilter renders the policies of one action for HTTP, merged into one filter as Istio
 // does, and where each of its rules comes from. Without a policy of the action the filter is
 // empty and lets everything pass.
-func rbacFilter(policies []*resource.Resource, action securityv1beta1.AuthorizationPolicy_Action) (*rbachttpv3.RBAC, map[string]diag.Position) {
-	s, trace := ruleSetsOf(policies, action, wholeRule)
+func rbacFilter(policies []*resource.Resource, action securityv1beta1.AuthorizationPolicy_Action, as reading) (*rbachttpv3.RBAC, map[string]diag.Position) {
+	s, trace := ruleSetsOf(policies, action, as)
 	return &rbachttpv3.RBAC{Rules: s.enforced, ShadowRules: s.shadow, ShadowRulesStatPrefix: s.prefix}, trace
 }
 
@@ -26,21 +26,12 @@ type ruleSets struct {
 	prefix           string
 }
 
-// ruleLayer returns what of a rule counts where a filter works, and false where nothing may
-// be made of the rule.
-type ruleLayer func(*securityv1beta1.Rule, securityv1beta1.AuthorizationPolicy_Action) (*securityv1beta1.Rule, bool)
-
-// wholeRule is the layer of HTTP, where all of a rule counts.
-func wholeRule(rule *securityv1beta1.Rule, _ securityv1beta1.AuthorizationPolicy_Action) (*securityv1beta1.Rule, bool) {
-	return rule, true
-}
-
 // ruleSetsOf renders the policies of one action, and where each of the rules comes from.
 //
-// Nothing is left out but what the layer says: policies have been validated, and what
+// Nothing is left out but what the reading says: policies have been validated, and what
 // validation should have refused renders as something that matches nobody in ALLOW and
 // everybody otherwise.
-func ruleSetsOf(policies []*resource.Resource, action securityv1beta1.AuthorizationPolicy_Action, layer ruleLayer) (ruleSets, map[string]diag.Position) {
+func ruleSetsOf(policies []*resource.Resource, action securityv1beta1.AuthorizationPolicy_Action, as reading) (ruleSets, map[string]diag.Position) {
 	trace := map[string]diag.Position{}
 	var enforced, shadow map[string]*rbacv3.Policy
 	for _, p := range policies {
@@ -55,7 +46,7 @@ func ruleSetsOf(policies []*resource.Resource, action securityv1beta1.Authorizat
 		if *into == nil {
 			*into = map[string]*rbacv3.Policy{}
 		}
-		addRules(*into, trace, p, spec, layer)
+		addRules(*into, trace, p, spec, as)
 	}
 	var out ruleSets
 	if enforced == nil && shadow == nil {
@@ -87,7 +78,7 @@ func rbacAction(action securityv1beta1.AuthorizationPolicy_Action) rbacv3.RBAC_A
 	}
 }
 
-func addRules(into map[string]*rbacv3.Policy, trace map[string]diag.Position, p *resource.Resource, spec *securityv1beta1.AuthorizationPolicy, layer ruleLayer) {
+func addRules(into map[string]*rbacv3.Policy, trace map[string]diag.Position, p *resource.Resource, spec *securityv1beta1.AuthorizationPolicy, as reading) {
 	if len(spec.GetRules()) == 0 {
 		// An ALLOW policy without rules allows nothing: it matches nobody, and by being
 		// there it denies whatever no other ALLOW policy allows.
@@ -101,11 +92,11 @@ func addRules(into map[string]*rbacv3.Policy, trace map[string]diag.Position, p 
 			into[key], trace[key] = failClosed(spec.GetAction()), p.Origin.At(resource.Path{"spec", "rules", i})
 			continue
 		}
-		rule, ok := layer(written, spec.GetAction())
+		rule, ok := as.layer(written, spec.GetAction())
 		if !ok {
 			continue
 		}
-		into[key] = ruleOf(rule, p.Namespace, spec.GetAction())
+		into[key] = ruleOf(rule, p.Namespace, spec.GetAction(), as)
 		trace[key] = p.Origin.At(resource.Path{"spec", "rules", i})
 	}
 }

@@ -9,6 +9,7 @@ import (
 	securityv1beta1 "istio.io/api/security/v1beta1"
 
 	"github.com/portreeve/portreeve/translate/envoy/match"
+	"github.com/portreeve/portreeve/translate/model"
 	"github.com/portreeve/portreeve/translate/resource"
 )
 
@@ -52,7 +53,7 @@ func TestRuleSets(t *testing.T) {
 		"what is not true, enforces": {[]*resource.Resource{authz(deny, "yes")}, deny, enforced(rbacv3.RBAC_DENY), set{}, "istio_dry_run_allow_"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			filter, _ := rbacFilter(c.policies, c.action)
+			filter, _ := rbacFilter(c.policies, c.action, strictly(model.View{}))
 			if got := (set{filter.GetRules() != nil, filter.GetRules().GetAction()}); got != c.rules {
 				t.Errorf("rules are %v, want %v", got, c.rules)
 			}
@@ -77,7 +78,7 @@ func TestEmptyPolicies(t *testing.T) {
 		"an empty rule matches everybody": {[]*securityv1beta1.Rule{{}}, all},
 	} {
 		t.Run(name, func(t *testing.T) {
-			filter, trace := rbacFilter([]*resource.Resource{authorization(&securityv1beta1.AuthorizationPolicy{Rules: c.rules})}, allow)
+			filter, trace := rbacFilter([]*resource.Resource{authorization(&securityv1beta1.AuthorizationPolicy{Rules: c.rules})}, allow, strictly(model.View{}))
 			const key = "ns[foo]-policy[p]-rule[0]"
 			equal(t, &rbacv3.RBAC{Action: rbacv3.RBAC_ALLOW, Policies: map[string]*rbacv3.Policy{key: c.want}}, filter.GetRules())
 			if _, ok := trace[key]; !ok || len(trace) != 1 {

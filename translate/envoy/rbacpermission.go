@@ -111,7 +111,7 @@ func (c ruleClauses) all() *rbacv3.Permission {
 
 // permissions renders the to entries of a rule, each with the rule's conditions on what is
 // asked. The rule matches when any of them does. One that cannot be compiled is nil.
-func permissions(rule *securityv1beta1.Rule) []*rbacv3.Permission {
+func permissions(rule *securityv1beta1.Rule, as spelling) []*rbacv3.Permission {
 	operations := []*securityv1beta1.Operation{nil}
 	if to := rule.GetTo(); len(to) > 0 {
 		operations = nil
@@ -121,14 +121,14 @@ func permissions(rule *securityv1beta1.Rule) []*rbacv3.Permission {
 	}
 	out := make([]*rbacv3.Permission, 0, len(operations))
 	for _, o := range operations {
-		out = append(out, permission(o, rule.GetWhen()))
+		out = append(out, permission(o, rule.GetWhen(), as))
 	}
 	return out
 }
 
-func permission(o *securityv1beta1.Operation, when []*securityv1beta1.Condition) *rbacv3.Permission {
+func permission(o *securityv1beta1.Operation, when []*securityv1beta1.Condition, as spelling) *rbacv3.Permission {
 	var c ruleClauses
-	c.operation(o)
+	c.operation(o, as)
 	for _, w := range when {
 		if rule := conditionRule(w.GetKey()); rule != nil {
 			c.field(rule, w.GetValues(), w.GetNotValues())
@@ -137,10 +137,12 @@ func permission(o *securityv1beta1.Operation, when []*securityv1beta1.Condition)
 	return c.all()
 }
 
-func (c *ruleClauses) operation(o *securityv1beta1.Operation) {
-	c.field(eachRule(hostRule), o.GetHosts(), o.GetNotHosts())
+func (c *ruleClauses) operation(o *securityv1beta1.Operation, as spelling) {
+	c.field(as.hosts, o.GetHosts(), nil)
+	c.field(eachRule(hostRule), nil, o.GetNotHosts())
 	c.field(eachRule(methodRule), o.GetMethods(), o.GetNotMethods())
-	c.field(eachRule(pathRule), o.GetPaths(), o.GetNotPaths())
+	c.field(as.paths, o.GetPaths(), nil)
+	c.field(as.notPaths, nil, o.GetNotPaths())
 	c.field(eachRule(portRule), o.GetPorts(), o.GetNotPorts())
 }
 

@@ -11,8 +11,8 @@ import (
 // ruleOf renders one compilable rule of a policy. A rule of which anything cannot be compiled, which
 // validation should have refused, allows nobody and denies (or reports, or asks about)
 // everybody: leaving out the part that is wrong would open what the rule keeps shut.
-func ruleOf(rule *securityv1beta1.Rule, namespace string, action securityv1beta1.AuthorizationPolicy_Action) *rbacv3.Policy {
-	out := &rbacv3.Policy{Permissions: permissions(rule), Principals: principals(rule, namespace)}
+func ruleOf(rule *securityv1beta1.Rule, namespace string, action securityv1beta1.AuthorizationPolicy_Action, as reading) *rbacv3.Policy {
+	out := &rbacv3.Policy{Permissions: permissions(rule, as.operation(action)), Principals: principals(rule, namespace)}
 	if slices.Contains(out.GetPermissions(), nil) || slices.Contains(out.GetPrincipals(), nil) {
 		return failClosed(action)
 	}
@@ -56,7 +56,7 @@ func compilable(rule *securityv1beta1.Rule) bool {
 	}
 	for _, t := range rule.GetTo() {
 		var c ruleClauses
-		if c.operation(t.GetOperation()); len(c) == 0 {
+		if c.operation(t.GetOperation(), asWritten(0)); len(c) == 0 {
 			return false
 		}
 	}

@@ -17,10 +17,10 @@ func compiledRule(action securityv1beta1.AuthorizationPolicy_Action, rule *secur
 	spec := &securityv1beta1.AuthorizationPolicy{Action: action, Rules: []*securityv1beta1.Rule{rule}}
 	if action == custom {
 		spec.ActionDetail = &securityv1beta1.AuthorizationPolicy_Provider{Provider: &securityv1beta1.AuthorizationPolicy_ExtensionProvider{Name: "a"}}
-		rules, _ := customRules(model.View{AuthorizationPolicies: []*resource.Resource{authorization(spec)}}, "a", wholeRule)
+		rules, _ := customRules(model.View{AuthorizationPolicies: []*resource.Resource{authorization(spec)}}, "a", strictly(model.View{}))
 		return rules.GetPolicies()["istio-ext-authz-a-ns[foo]-policy[p]-rule[0]"]
 	}
-	filter, _ := rbacFilter([]*resource.Resource{authorization(spec)}, action)
+	filter, _ := rbacFilter([]*resource.Resource{authorization(spec)}, action, strictly(model.View{}))
 	return filter.GetRules().GetPolicies()["ns[foo]-policy[p]-rule[0]"]
 }
 

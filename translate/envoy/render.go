@@ -16,7 +16,7 @@ import (
 // policy filters are always all there, empty where nothing applies, so that the first
 // policy changes no listener either.
 func Render(v model.View) Resources {
-	out := Resources{Trace: Trace{}, Listeners: listeners(v, delivery{}), Routes: routeConfigs(v)}
+	out := Resources{Trace: Trace{}, Listeners: listeners(v, delivery{}), Routes: routeConfigs(v, routedPorts(v))}
 	for _, r := range out.Routes {
 		shareRetries(r, retries(meshConfig(v).GetDefaultHttpRetryPolicy()))
 	}
@@ -47,10 +47,10 @@ func Render(v model.View) Resources {
 // routeConfigs renders the routes of every HTTP port and HTTPS server. Where the names of
 // Gateways, with dots in them, make one name of two servers, both answer 404: one would serve
 // what is the other's, and to whom it may not.
-func routeConfigs(v model.View) []*routev3.RouteConfiguration {
+func routeConfigs(v model.View, ports []model.Port) []*routev3.RouteConfiguration {
 	var out []*routev3.RouteConfiguration
 	byName := map[string]*routev3.RouteConfiguration{}
-	for _, p := range routedPorts(v) {
+	for _, p := range ports {
 		c := routeConfig(v, p)
 		if first, taken := byName[c.GetName()]; taken {
 			first.VirtualHosts = blackhole(p)

@@ -3,6 +3,7 @@ package envoy
 import (
 	"cmp"
 	"fmt"
+	"slices"
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
@@ -24,8 +25,9 @@ func routeConfig(v model.View, p model.Port) *routev3.RouteConfiguration {
 		MaxDirectResponseBodySizeBytes: wrapperspb.UInt32(1 << 20),
 	}
 	keys := payloadKeys(jwtRules(v.RequestAuthentications))
-	out.VirtualHosts = make([]*routev3.VirtualHost, 0, len(p.Hosts))
-	for _, h := range p.Hosts {
+	hosts := slices.Concat(p.Hosts, p.Misdirected)
+	out.VirtualHosts = make([]*routev3.VirtualHost, 0, len(hosts))
+	for _, h := range hosts {
 		out.VirtualHosts = append(out.VirtualHosts, virtualHost(v, p, h, keys))
 	}
 	if len(out.VirtualHosts) == 0 {
@@ -37,6 +39,32 @@ func routeConfig(v model.View, p model.Port) *routev3.RouteConfiguration {
 // blackhole answers every request with 404.
 func blackhole(p model.Port) []*routev3.VirtualHost {
 	return []*routev3.VirtualHost{{Name: fmt.Sprintf("blackhole:%d", p.Number), Domains: []string{"*"}}}
+}
+
+// MisdirectedHost is the name of the route that answers for another server's host.
+const MisdirectedHost = "misdirected-host"
+
+// misdirected answers 421 to a request whose host another server of the port serves: browsers
+// then ask again on a connection of their own. Policy has had its word before.
+func misdirected() *routev3.Route {
+	return &routev3.Route{
+		Name:   MisdirectedHost,
+		Match:  &routev3.RouteMatch{PathSpecifier: &routev3.RouteMatch_Prefix{Prefix: "/"}},
+		Action: &routev3.Route_DirectResponse{DirectResponse: &routev3.DirectResponseAction{Status: 421}},
+	}
+}
+
+// inIstiosRoutes returns ports without what Istio does not do for requests that belong to
+// another server: it answers 404.
+func inIstiosRoutes(ports []model.Port) []model.Port {
+	out := slices.Clone(ports)
+	for i := range out {
+		out[i].Misdirected, out[i].Hosts = nil, slices.Clone(out[i].Hosts)
+		for k := range out[i].Hosts {
+			out[i].Hosts[k].Elsewhere = false
+		}
+	}
+	return out
 }
 
 // virtualHost renders a host; keys are those of the payloads of the gateway's tokens.
@@ -53,6 +81,9 @@ func virtualHost(v model.View, p model.Port, h model.VirtualHost, keys []string)
 	}
 	if h.Surrounds && len(h.Routes) > 0 {
 		out.Routes = append(out.Routes, malformedHosts())
+	}
+	if h.Elsewhere {
+		out.Routes = append(out.Routes, misdirected())
 	}
 	for _, r := range h.Routes {
 		out.Routes = append(out.Routes, routesPerToken(route(v, p, r), keys)...)

@@ -117,7 +117,7 @@ func TestPathNormalization(t *testing.T) {
 		text string
 		want bool
 	}{
-		"our default":            {meshv1alpha1.MeshConfig_ProxyPathNormalization_DEFAULT, deny, false},
+		"Istio's default":        {meshv1alpha1.MeshConfig_ProxyPathNormalization_DEFAULT, deny, true},
 		"everything":             {meshv1alpha1.MeshConfig_ProxyPathNormalization_DECODE_AND_MERGE_SLASHES, deny, false},
 		"slashes only":           {meshv1alpha1.MeshConfig_ProxyPathNormalization_MERGE_SLASHES, deny, true},
 		"nothing":                {meshv1alpha1.MeshConfig_ProxyPathNormalization_NONE, deny, true},

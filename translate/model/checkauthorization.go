@@ -2,7 +2,6 @@ package model
 
 import (
 	"slices"
-	"strconv"
 	"strings"
 	"unicode"
 
@@ -79,7 +78,7 @@ func (c *checks) operations(policy *resource.Resource, spec *securityv1beta1.Aut
 			path, o := resource.Path{"spec", "rules", i, "to", j, "operation"}, to.GetOperation()
 			out = append(out, c.hostsServed(policy, path.Field("hosts"), o.GetHosts())...)
 			out = append(out, c.hostsServed(policy, path.Field("notHosts"), o.GetNotHosts())...)
-			out = append(out, portForms(policy, path.Field(opening(spec, "hosts", "notHosts")), opening(spec, o.GetHosts(), o.GetNotHosts()))...)
+			out = append(out, c.allowedHosts(policy, spec, path, o)...)
 			paths := opening(spec, o.GetPaths(), o.GetNotPaths())
 			if n := slices.IndexFunc(paths, hasLetter); n >= 0 && folding != nil {
 				out = append(out, finding(diag.CodeIgnoredCase, policy, path.Field(opening(spec, "paths", "notPaths"), n), "%q is compared with regard to case, but routes of %s ignore it: %q gets by this rule", paths[n], folding.Key, swapCase(paths[n])).
@@ -91,12 +90,14 @@ func (c *checks) operations(policy *resource.Resource, spec *securityv1beta1.Aut
 }
 
 // opening returns which of a field and its negation lets a request through that it does not
-// recognise: what a DENY rule names, and what any other rule excepts.
+// recognise: what a DENY or CUSTOM rule names, and what any other rule excepts.
 func opening[T any](spec *securityv1beta1.AuthorizationPolicy, field, not T) T {
-	if spec.GetAction() == securityv1beta1.AuthorizationPolicy_DENY {
+	switch spec.GetAction() {
+	case securityv1beta1.AuthorizationPolicy_DENY, securityv1beta1.AuthorizationPolicy_CUSTOM:
 		return field
+	default:
+		return not
 	}
-	return not
 }
 
 func hasLetter(path string) bool { return strings.ContainsFunc(path, unicode.IsLetter) }
@@ -107,24 +108,6 @@ func swapCase(path string) string {
 		return upper
 	}
 	return strings.ToLower(path)
-}
-
-// portForms warns of a host that does not match when the client writes a port behind it,
-// where that opens something. A route takes the host with any port.
-func portForms(policy *resource.Resource, path resource.Path, hosts []string) diag.List {
-	var out diag.List
-	for i, h := range hosts {
-		if strings.HasSuffix(h, "*") || strings.Contains(h, ":") || slices.ContainsFunc(hosts, func(o string) bool { return o != h && strings.HasPrefix(strings.ToLower(o), strings.ToLower(h)+":") }) {
-			continue
-		}
-		hint := "add " + strconv.Quote(h+":*")
-		if strings.HasPrefix(h, "*") {
-			hint = "add " + strconv.Quote(h+":443") + " and every other port that clients can write"
-		}
-		out = append(out, finding(diag.CodeHostPortForm, policy, path.Field(i), "%q does not match a request for %s, which the routes take all the same", h, strings.Replace(h, "*", "a", 1)+":443").
-			WithHint("%s", hint))
-	}
-	return out
 }
 
 // addresses warns of the client's address behind proxies where no proxy is trusted.
@@ -149,16 +132,16 @@ func remoteFields(s *securityv1beta1.Source) []field {
 // and a rule about paths can thereby be got by.
 func (c *checks) normalization() diag.List {
 	mesh := c.settings.Mesh
-	mode := mesh.Config.GetPathNormalization().GetNormalization()
-	switch mode {
-	case meshv1alpha1.MeshConfig_ProxyPathNormalization_DEFAULT, meshv1alpha1.MeshConfig_ProxyPathNormalization_DECODE_AND_MERGE_SLASHES:
+	chosen := mesh.Config.GetPathNormalization()
+	mode := chosen.GetNormalization()
+	if chosen == nil || mode == meshv1alpha1.MeshConfig_ProxyPathNormalization_DECODE_AND_MERGE_SLASHES {
 		return nil
 	}
 	if !slices.ContainsFunc(c.authorizations, opensByPath) {
 		return nil
 	}
 	path := resource.Path{"pathNormalization", "normalization"}
-	d := diag.New(diag.CodePathForm, mesh.At(path), "with the path normalization %s a policy that denies or excepts /admin does not see /%%2fadmin as such a path", mode).WithHint("DECODE_AND_MERGE_SLASHES, which is the default here")
+	d := diag.New(diag.CodePathForm, mesh.At(path), "with the path normalization %s a policy that denies or excepts /admin does not see /%%2fadmin as such a path", mode).WithHint("leave the mode out: the default here is DECODE_AND_MERGE_SLASHES, and refuses other forms that backends resolve")
 	d.Field, d.Reach = path.String(), diag.Limited()
 	return diag.List{d}
 }

@@ -2,9 +2,11 @@ package model
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 
 	networkingv1alpha3 "istio.io/api/networking/v1alpha3"
+	securityv1beta1 "istio.io/api/security/v1beta1"
 
 	"github.com/portreeve/portreeve/internal/diag"
 	"github.com/portreeve/portreeve/translate/resource"
@@ -104,4 +106,59 @@ func (c *checks) hostsServed(policy *resource.Resource, path resource.Path, host
 			WithHint("%s", c.meant(slip{"host", withoutPort(h)}, c.hosts.exact, "write a host that a Gateway serves, or add it to one")))
 	}
 	return out
+}
+
+// allowedHosts warns of hosts that an ALLOW rule knows, or excepts, without a port only: routes
+// take a host with any port. DENY and CUSTOM rules see hosts with ports by themselves.
+func (c *checks) allowedHosts(policy *resource.Resource, spec *securityv1beta1.AuthorizationPolicy, path resource.Path, o *securityv1beta1.Operation) diag.List {
+	if spec.GetAction() != securityv1beta1.AuthorizationPolicy_ALLOW {
+		return nil
+	}
+	var out diag.List
+	for _, i := range withoutPorts(o.GetHosts()) {
+		h := o.GetHosts()[i]
+		if !c.hosts.serves(h) {
+			continue // which says more
+		}
+		out = append(out, finding(diag.CodeHostPortRefused, policy, path.Field("hosts", i), "%q does not allow a request for %s, which clients send that write the port", h, example(h)).
+			WithHint("%s", withPorts(h)))
+	}
+	for _, i := range withoutPorts(o.GetNotHosts()) {
+		h := o.GetNotHosts()[i]
+		out = append(out, finding(diag.CodeHostPortForm, policy, path.Field("notHosts", i), "%q does not match a request for %s, which the routes take all the same", h, example(h)).
+			WithHint("%s", withPorts(h)))
+	}
+	return out
+}
+
+// withoutPorts returns which of the hosts match no request that writes a port.
+func withoutPorts(hosts []string) []int {
+	var out []int
+	for i, h := range hosts {
+		with := strings.ToLower(h) + ":"
+		companion := func(o string) bool {
+			before, prefix := strings.CutSuffix(strings.ToLower(o), "*")
+			return strings.HasPrefix(before, with) || prefix && strings.HasPrefix(with, before)
+		}
+		if !strings.HasSuffix(h, "*") && !strings.Contains(h, ":") && !slices.ContainsFunc(hosts, companion) {
+			out = append(out, i)
+		}
+	}
+	return out
+}
+
+// example is a host that the value does not match because of its port.
+func example(host string) string {
+	if suffix, wild := strings.CutPrefix(host, "*"); wild {
+		host = "a" + suffix
+	}
+	return host + ":443"
+}
+
+// withPorts says what to write beside a host.
+func withPorts(host string) string {
+	if strings.HasPrefix(host, "*") {
+		return "add " + strconv.Quote(host+":443") + " and every other port that clients can write"
+	}
+	return "add " + strconv.Quote(host+":*")
 }

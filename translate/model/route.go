@@ -22,6 +22,9 @@ type VirtualHost struct {
 	// Surrounds says that hosts are kept out of this wildcard which another server demands a
 	// certificate for. What is no host at all must not have the routes either.
 	Surrounds bool
+	// Elsewhere says that another server of the port serves the hosts and this one does not.
+	// There are no routes then.
+	Elsewhere bool
 	// origins tells what the routes come from; hosts of equal origins can be one. It is empty
 	// where there are no routes.
 	origins string

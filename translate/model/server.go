@@ -26,6 +26,9 @@ type Port struct {
 	// Hosts are the virtual hosts of an HTTP port or HTTPS server, ordered by name. Without
 	// any, it answers 404.
 	Hosts []VirtualHost
+	// Misdirected are those of an HTTPS server for requests that belong to another server of
+	// the port, beside Hosts.
+	Misdirected []VirtualHost
 	// Chains are the ways of a TCP or TLS port, ordered by server name. Without any, the port
 	// stays closed.
 	Chains []Chain

@@ -125,9 +125,10 @@ func beside(a, b server) bool {
 func (m *Model) chains(g Gateway, p Port, all []server, secrets map[string]Secret) []Chain {
 	var out []Chain
 	servers, taken := m.together(all), map[Host]bool{}
+	beside := neighbours{all: all, served: servers}
 	for _, s := range servers {
 		if s.traffic().ended() {
-			c, ok := m.endedChain(g, p, s, all, secrets)
+			c, ok := m.endedChain(g, p, s, beside, secrets)
 			if ok {
 				out = append(out, c)
 			}

@@ -11,7 +11,7 @@ import (
 
 // endedChain returns the chain of a server at which TLS ends. There is none where a secret
 // is not there, or a TLS server has no route: the connections are then closed.
-func (m *Model) endedChain(g Gateway, p Port, s server, beside []server, secrets map[string]Secret) (Chain, bool) {
+func (m *Model) endedChain(g Gateway, p Port, s server, beside neighbours, secrets map[string]Secret) (Chain, bool) {
 	tls, needed, ok := m.secrets(s, g.Namespace)
 	if !ok {
 		return Chain{}, false
@@ -41,11 +41,12 @@ func (m *Model) endedChain(g Gateway, p Port, s server, beside []server, secrets
 
 // httpsPort returns the routes of an HTTPS server. It has its own, whatever other servers
 // are on the port.
-func (m *Model) httpsPort(g Gateway, p Port, s server, beside []server) *Port {
+func (m *Model) httpsPort(g Gateway, p Port, s server, beside neighbours) *Port {
 	name := s.name()
+	hosts := collapsed(m.guarded(s, beside, m.virtualHosts(g, []server{s})))
 	return &Port{
 		Bind: p.Bind, Number: p.Number, Gateways: gatewaysOf([]server{s}), Traffic: HTTPS,
-		Hosts:  collapsed(m.guarded(s, beside, m.virtualHosts(g, []server{s}))),
+		Hosts: hosts, Misdirected: m.misdirected(s, beside.served, hosts),
 		Server: &name,
 	}
 }
@@ -71,16 +72,17 @@ func (s server) serverNames() []Host {
 // asks for a client certificate and this one does not, or for another. The client chooses the name that it
 // asks for by TLS and the host of its requests by itself: without this, *.example would let
 // requests for admin.example through that admin.example wants a certificate for. Istio lets
-// them through. Such requests are answered with 404.
-func (m *Model) guarded(s server, beside []server, hosts []VirtualHost) []VirtualHost {
+// them through. Such requests are answered with 421, or with 404 where the other server is left out.
+func (m *Model) guarded(s server, beside neighbours, hosts []VirtualHost) []VirtualHost {
 	own := s.hosts(m.settings)
-	for _, other := range beside {
+	for _, other := range beside.all {
 		if !demandsCertificate(other) || demandsCertificate(s) && s.demand() == other.demand() {
 			continue
 		}
 		for _, h := range other.hosts(m.settings) {
 			if slices.ContainsFunc(own, func(o serverHost) bool { return o.host != h.host && h.host.within(o.host) }) {
-				hosts = withoutHost(hosts, own, h.host)
+				empty := VirtualHost{Host: h.host, Domains: []Host{h.host}, Elsewhere: slices.Contains(beside.served, other)}
+				hosts = withoutHost(hosts, own, empty)
 			}
 		}
 	}
@@ -105,15 +107,16 @@ func (s server) demand() string {
 }
 
 // withoutHost empties the virtual hosts of a guarded host, except those that the server
-// itself names more closely.
-func withoutHost(hosts []VirtualHost, own []serverHost, guarded Host) []VirtualHost {
+// itself names more closely. There is one afterwards, empty as is given.
+func withoutHost(hosts []VirtualHost, own []serverHost, empty VirtualHost) []VirtualHost {
+	guarded := empty.Host
 	closer := func(h Host) bool {
 		return slices.ContainsFunc(own, func(o serverHost) bool { return o.host != guarded && o.host.within(guarded) && h.within(o.host) })
 	}
 	found := false
 	for i, h := range hosts {
 		if h.Host.within(guarded) && !closer(h.Host) {
-			hosts[i].Routes, hosts[i].origins = nil, ""
+			hosts[i].Routes, hosts[i].origins, hosts[i].Elsewhere = nil, "", h.Elsewhere || empty.Elsewhere
 		}
 		if h.Host != guarded && guarded.within(h.Host) {
 			hosts[i].Surrounds = true
@@ -121,7 +124,7 @@ func withoutHost(hosts []VirtualHost, own []serverHost, guarded Host) []VirtualH
 		found = found || h.Host == guarded
 	}
 	if !found {
-		hosts = append(hosts, VirtualHost{Host: guarded, Domains: []Host{guarded}})
+		hosts = append(hosts, empty)
 	}
 	return hosts
 }

@@ -17,7 +17,8 @@ import (
 // and content, so that equal keys give equal text in whatever order and form they are
 // published. Members that verification does not read are left out, private ones among them.
 //
-// Dropped says which keys, or parts of keys, are left out and why. The error says why there
+// Dropped says which keys, or parts of keys, are left out and why, and which are shorter than is
+// advised. RSA keys below 1,024 bits are left out: others can make tokens with them. The error says why there
 // is no key at all: Envoy refuses a whole policy over a set without one.
 func UsableKeys(body []byte) (set string, dropped []string, err error) {
 	if !utf8.Valid(body) {
@@ -40,6 +41,9 @@ func UsableKeys(body []byte) (set string, dropped []string, err error) {
 		}
 		if info.secret {
 			dropped = append(dropped, info.name+": its private half is published too and was taken out; whoever reads it can make tokens")
+		}
+		if short := info.short(); short != "" {
+			dropped = append(dropped, info.name+": "+short+"; it is used all the same")
 		}
 		kept = append(kept, key)
 	}
@@ -74,7 +78,7 @@ func rawKeys(body []byte) ([]json.RawMessage, error) {
 
 // usableKey returns the public part of a key, or why it is not used.
 func usableKey(info keyInfo, raw json.RawMessage) (publicKey, string) {
-	if reason := cmp.Or(info.broken, info.unusable); reason != "" {
+	if reason := cmp.Or(info.broken, info.weak(), info.unusable); reason != "" {
 		return publicKey{}, reason
 	}
 	var k map[string]any
@@ -118,7 +122,7 @@ func canonical(keys []publicKey) (string, error) {
 	set := strings.TrimSuffix(out.String(), "\n")
 	read := parseKeySet(set)
 	for _, k := range read.keys {
-		read.problem = cmp.Or(read.problem, k.broken, k.unusable)
+		read.problem = cmp.Or(read.problem, k.broken, k.weak(), k.unusable)
 	}
 	if read.problem != "" {
 		return "", errors.New(read.problem)

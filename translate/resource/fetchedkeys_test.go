@@ -11,6 +11,15 @@ const (
 	edOne  = `{"kty":"OKP","kid":"a","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}`
 )
 
+// The moduli of RSA keys of 512, 1023 and 1024 bits.
+const (
+	n512  = "9jpM0liP5ZPyfsOBEB9ChuwkqubjMwWVhvO7pTBqlH97cvco_gvywFj9FLMLnQSnNhEgcd4Z1XXe4XLio68f6w"
+	n1023 = "W99q4lIFLl3hCwQZmNPSlDkucCXMA0JxYTQnlkzYrVSpRdg8fnnWWGDF02AVHJkEMBqK0Mrr55YNRWxMlxyDFet-E3zA4B6wlWFYXIYSWbcLh8fZCihqK6OMYLFRL88AQveHY_NGKZb5N7JedYFLVTLStXgj2SyGH0gddzXX8U0"
+	n1024 = "3FiL3y4IGmniyyF-BQHWuBQnyaGLy_ngZKzIkn0Byxyvz2CEoZfFUgMtFbk7lb0qGlWGdnWWAlkcALkeuo65Yrz1b73EDd6zNJw5L_zKsqTMoONSi9zILnL2yGHbFGAUgVwr1ktzzaLJYhOTGKjxfWnQD8k4kC5pCAYOFndb6kM"
+)
+
+func rsaOf(n string) string { return `{"kty":"RSA","e":"AQAB","n":"` + n + `"}` }
+
 func TestUsableKeys(t *testing.T) {
 	for name, c := range map[string]struct{ body, set, dropped, problem string }{
 		"in order":           {`{"keys":[` + rsaOne + `,` + edOne + `]}`, `{"keys":[` + edOne + `,{"kid":"b","kty":"RSA","n":"` + rsaN + `","e":"AQAB"}]}`, "", ""},
@@ -18,6 +27,9 @@ func TestUsableKeys(t *testing.T) {
 		"a secret":           {`{"keys":[` + edOne + `,{"kty":"oct","k":"c2VjcmV0"}]}`, `{"keys":[` + edOne + `]}`, "it is a symmetric key", ""},
 		"only a secret":      {`{"keys":[{"kty":"oct","k":"c2VjcmV0"}]}`, "", "", "it is a symmetric key"},
 		"one broken key":     {`{"keys":[{"kty":"RSA","n":"!","e":"AQAB"},` + edOne + `]}`, `{"keys":[` + edOne + `]}`, "keys[0]", ""},
+		"a weak key":         {`{"keys":[` + rsaOf(n1023) + `,` + edOne + `]}`, `{"keys":[` + edOne + `]}`, "its modulus has 1023 bits, so few", ""},
+		"only a weak key":    {`{"keys":[` + rsaOf(n512) + `]}`, "", "", "its modulus has 512 bits, so few"},
+		"a short key":        {`{"keys":[` + rsaOf(n1024) + `]}`, `{"keys":[` + rsaOf(n1024) + `]}`, "its modulus has 1024 bits, and 2048 are advised; it is used all the same", ""},
 		"the same key twice": {`{"keys":[` + edOne + `,` + edOne + `]}`, `{"keys":[` + edOne + `]}`, "", ""},
 		"no key":             {`{"keys":[]}`, "", "", "it has no key"},
 		"a page":             {`<html>`, "", "", "it is not JSON"},
@@ -67,7 +79,7 @@ func FuzzUsableKeys(f *testing.F) {
 			t.Fatalf("%q became %q: %s", body, set, read.problem)
 		}
 		for _, k := range read.keys {
-			if k.broken != "" || k.unusable != "" || k.secret {
+			if k.broken != "" || k.weak() != "" || k.unusable != "" || k.secret {
 				t.Fatalf("%q became %q: %+v", body, set, k)
 			}
 		}

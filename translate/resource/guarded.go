@@ -33,23 +33,40 @@ func MetadataHost(host string) bool {
 }
 
 // AddressForms returns the addresses that one stands for: itself, without a zone, and the
-// IPv4 address that it carries (mapped, compatible, NAT64, 6to4). The unspecified address
-// stands for this machine.
+// IPv4 addresses that it carries: mapped, compatible, translated (RFC 2765), NAT64 with the
+// prefixes that are known (RFC 6052 and 8215), 6to4, Teredo's client, and ISATAP. The unspecified
+// address stands for this machine.
 func AddressForms(a netip.Addr) []netip.Addr {
 	a = a.WithZone("").Unmap()
 	out := []netip.Addr{a}
 	if a.IsUnspecified() {
 		return append(out, netip.AddrFrom4([4]byte{127, 0, 0, 1}), netip.IPv6Loopback())
 	}
-	b := a.As16()
-	switch {
-	case a.Is4():
-	case netip.MustParsePrefix("64:ff9b::/96").Contains(a), netip.MustParsePrefix("::/96").Contains(a):
-		out = append(out, netip.AddrFrom4([4]byte(b[12:16])))
-	case netip.MustParsePrefix("2002::/16").Contains(a):
-		out = append(out, netip.AddrFrom4([4]byte(b[2:6])))
+	if !a.Is4() {
+		out = append(out, carried(a)...)
 	}
 	return out
+}
+
+// carried returns the IPv4 addresses that are written into an IPv6 address.
+func carried(a netip.Addr) []netip.Addr {
+	b := a.As16()
+	within := func(prefix string) bool { return netip.MustParsePrefix(prefix).Contains(a) }
+	four := func(b ...byte) netip.Addr { return netip.AddrFrom4([4]byte(b)) }
+	switch {
+	case within("64:ff9b::/96"), within("::/96"), within("::ffff:0:0:0/96"):
+		return []netip.Addr{four(b[12:]...)}
+	case within("64:ff9b:1::/48"):
+		// The whole prefix, around the byte that is nobody's, or one of 96 bits within it.
+		return []netip.Addr{four(b[6], b[7], b[9], b[10]), four(b[12:]...)}
+	case within("2002::/16"):
+		return []netip.Addr{four(b[2:6]...)}
+	case within("2001::/32"):
+		return []netip.Addr{four(^b[12], ^b[13], ^b[14], ^b[15])}
+	case b[8]&^2 == 0 && b[9] == 0 && b[10] == 0x5e && b[11] == 0xfe:
+		return []netip.Addr{four(b[12:]...)}
+	}
+	return nil
 }
 
 // EndsInNumber reports whether the last part of a name is a number, as in 127.1 or 0xa9fea9fe, which resolvers may read as an address. No top-level domain is one.

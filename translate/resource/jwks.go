@@ -92,6 +92,9 @@ func (c *checker) jwks(path Path, text string) {
 		switch {
 		case k.broken != "":
 			c.add(diag.CodeJWKS, path, "%s: %s", k.name, k.broken).WithHint("copy the key again, whole")
+		case k.weak() != "":
+			c.add(diag.CodeJWKSWeak, path, "%s: %s", k.name, k.weak()).WithHint("take it out, and have the issuer make one of at least %d bits", advisedModulus)
+			usable++ // which is no other finding
 		case k.unusable != "":
 		default:
 			usable++
@@ -100,6 +103,9 @@ func (c *checker) jwks(path Path, text string) {
 	for _, k := range set.keys {
 		if k.unusable != "" && usable > 0 {
 			c.add(diag.CodeJWKSUnused, path, "%s: %s, so Envoy ignores it", k.name, k.unusable).WithHint("take it out")
+		}
+		if k.unusable == "" && k.short() != "" {
+			c.add(diag.CodeJWKSShort, path, "%s: %s", k.name, k.short()).WithHint("have the issuer make a longer one")
 		}
 		if k.secret {
 			c.add(diag.CodeJWKSPrivate, path, "%s holds private or symmetric key material; who reads this file can make tokens", k.name).WithHint("give public keys only")

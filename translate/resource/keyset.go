@@ -28,6 +28,30 @@ type keyInfo struct {
 	broken, unusable string
 	// secret says that it holds a private or symmetric key.
 	secret bool
+	// bits is the size of the modulus of an RSA key that is not broken.
+	bits int
+}
+
+// The sizes of RSA keys. Whoever wants to can factor what is below the first, and make tokens.
+const (
+	leastModulus   = 1024
+	advisedModulus = 2048
+)
+
+// weak says why nobody's tokens should be verified with the key, although Envoy would.
+func (k keyInfo) weak() string {
+	if k.bits == 0 || k.bits >= leastModulus {
+		return ""
+	}
+	return fmt.Sprintf("its modulus has %d bits, so few that others can make tokens with it", k.bits)
+}
+
+// short says that an RSA key which is used is shorter than is advised.
+func (k keyInfo) short() string {
+	if k.bits == 0 || k.bits >= advisedModulus || k.weak() != "" {
+		return ""
+	}
+	return fmt.Sprintf("its modulus has %d bits, and %d are advised", k.bits, advisedModulus)
 }
 
 // parseKeySet reads a key set by the rules of Envoy 1.40, whose verdict counts: each of
@@ -70,7 +94,10 @@ func parseKey(i int, raw json.RawMessage) keyInfo {
 	}
 	switch k["kty"] {
 	case "RSA":
-		info.broken, info.unusable = rsaKey(k)
+		if info.broken, info.unusable = rsaKey(k); info.broken == "" {
+			n, _ := number(k["n"])
+			info.bits = n.BitLen()
+		}
 	case "EC":
 		info.broken, info.unusable = ecKey(k)
 	case "OKP":

@@ -91,6 +91,19 @@ func TestHeaders(t *testing.T) {
 	}
 }
 
+func TestHostsWithPorts(t *testing.T) {
+	for host, want := range map[string]*matcherv3.StringMatcher{
+		"a.example":   {MatchPattern: &matcherv3.StringMatcher_Prefix{Prefix: "a.example:"}, IgnoreCase: true},
+		"[::1]":       {MatchPattern: &matcherv3.StringMatcher_Prefix{Prefix: "[::1]:"}, IgnoreCase: true},
+		"*.a.example": match.Regex(`(?i).*\.a\.example:[0-9]*`),
+		"*":           nil, "a.*": nil, "a.example:80": nil, "a.example:*": nil, "[::1]:80": nil, "*.a.example:80": nil,
+	} {
+		if diff := cmp.Diff(want, match.HostWithPort(host).GetStringMatch(), protocmp.Transform()); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", host, diff)
+		}
+	}
+}
+
 func TestTemplates(t *testing.T) {
 	for path, want := range map[string]string{
 		"/a/{*}/b": "/a/*/b", "/a/{**}": "/a/**", "/{*}/{**}": "/*/**", "/{*}/b/": "/*/b/",

@@ -59,6 +59,19 @@ func Host(v string) *routev3.HeaderMatcher {
 	return out
 }
 
+// HostWithPort matches what Host does with a colon, and mostly a port, behind it. It is nil for a
+// host that is written with one, or that matches whatever follows.
+func HostWithPort(v string) *routev3.HeaderMatcher {
+	m := &matcherv3.StringMatcher{MatchPattern: &matcherv3.StringMatcher_Prefix{Prefix: v + ":"}, IgnoreCase: true}
+	switch {
+	case strings.HasSuffix(v, "*"), strings.Contains(v[strings.LastIndexByte(v, ']')+1:], ":"):
+		return nil
+	case strings.HasPrefix(v, "*"):
+		m = Regex("(?i).*" + regexp.QuoteMeta(v[1:]) + ":[0-9]*")
+	}
+	return &routev3.HeaderMatcher{Name: ":authority", HeaderMatchSpecifier: &routev3.HeaderMatcher_StringMatch{StringMatch: m}}
+}
+
 // Peer matches the SPIFFE identity of the client certificate, written without spiffe://.
 // "*" is any identity.
 func Peer(v string) *matcherv3.StringMatcher {
