@@ -2,8 +2,11 @@ package main
 
 import (
 	"fmt"
+	"net/http"
+	"os"
 	"path/filepath"
 	"slices"
+	"syscall"
 	"testing"
 	"time"
 
@@ -32,4 +35,41 @@ func BenchmarkRenameToEnforcement(b *testing.B) {
 	slices.Sort(took)
 	b.ReportMetric(float64(took[len(took)/2].Microseconds())/1000, "ms/median")
 	b.ReportMetric(float64(took[len(took)-1].Microseconds())/1000, "ms/max")
+}
+
+// hung starts a plane whose mesh configuration has become a pipe that nobody writes to.
+func hung(b *testing.B) *plane {
+	b.Helper()
+	mesh := filepath.Join(b.TempDir(), "mesh.yaml")
+	write(b, mesh, "{}\n")
+	p := startPlane(b, newPolicyDir(b, map[string]string{"policy.yaml": denial("guard", "ingressgateway", "/guarded")}), "--mesh-config", mesh)
+	if err := syscall.Mkfifo(mesh+".new", 0o600); err != nil {
+		b.Fatal(err)
+	}
+	if err := os.Rename(mesh+".new", mesh); err != nil {
+		b.Fatal(err)
+	}
+	eventually(b, "the file cannot be read", func() bool { status, _ := p.get("/readyz"); return status == http.StatusServiceUnavailable })
+	return p
+}
+
+// BenchmarkAnswersWhileAReadHangs measures the slowest endpoint while a file cannot be read.
+func BenchmarkAnswersWhileAReadHangs(b *testing.B) {
+	p := hung(b)
+	for b.Loop() {
+		for _, endpoint := range []string{"/readyz", "/metrics", "/debug/status", "/debug/config"} {
+			p.get(endpoint)
+		}
+	}
+}
+
+// BenchmarkEndWhileAReadHangs measures from the word to end until the plane has ended, while a file
+// cannot be read.
+func BenchmarkEndWhileAReadHangs(b *testing.B) {
+	for b.Loop() {
+		b.StopTimer()
+		p := hung(b)
+		b.StartTimer()
+		p.stop()
+	}
 }
