@@ -245,14 +245,14 @@ func TestALongExpressionIsAccepted(t *testing.T) {
 }
 
 // TestARefusalNamesThePolicy makes Envoy refuse what the compiler let through: its limit on
-// regular expressions is set low. Status and log name the gateway, Envoy's message and the
+// regular expressions is its own, which ordinary policy stays below. Status and log name the gateway, Envoy's message and the
 // policy's line, and the gateway stays on what it had.
 func TestARefusalNamesThePolicy(t *testing.T) {
 	envoytest.Require(t)
 	port, backend := envoytest.FreePort(t), envoytest.RunBackend(t)
 	dir := newPolicyDir(t, map[string]string{"routing.yaml": routing(port, backend.Port()), "policy.yaml": denial("guard", "ingressgateway", "/guarded")})
 	p := startPlane(t, dir)
-	low := bytes.ReplaceAll(p.bootstrap(t), []byte("32768"), []byte("10"))
+	low := bytes.ReplaceAll(p.bootstrap(t), []byte("32768"), []byte("100"))
 	address := envoytest.Run(t, envoytest.Options{Bootstrap: low}).MustListener(t, fmt.Sprintf("127.0.0.1_%d", port))
 	long := strings.Replace(denial("guard", "ingressgateway", "/long"), "  rules:\n", "  rules:\n  - from: [{source: {namespaces: [\""+strings.Repeat("n", 200)+"*\"]}}]\n", 1)
 	replace(t, filepath.Join(dir, "policy.yaml"), long)
