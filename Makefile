@@ -33,11 +33,11 @@ test: check-generate vet lint compose-check race scale fuzz ## Run everything th
 
 .PHONY: race
 race: ## Run all Go tests under the race detector, with the real Envoy.
-	@sh tools/test.sh -race $(TESTFLAGS) ./...
+	@sh tools/test.sh -race -timeout 25m $(TESTFLAGS) ./...
 
 .PHONY: scale
-scale: ## Hold how long an edit among 1,000 VirtualServices may take, with the real Envoy and without the race detector.
-	@sh tools/test.sh -count 1 -run '^TestAThousandVirtualServices$$' ./cmd/portreeve
+scale: ## Hold what an edit among 1,000 VirtualServices and a refused input may take, without the race detector.
+	@sh tools/test.sh -count 1 -run '^(TestAThousandVirtualServices|TestRefusedInputTakesLittleMemory)$$' ./cmd/portreeve
 
 .PHONY: soak
 soak: ## Run, on the real Envoy, the tests that match SOAK at their full length: 200 edits, 100 kills.
