@@ -51,7 +51,6 @@ func (p *Program) Recompile(files []source.File, settings model.Settings) *Progr
 	inFiles, files := resource.SecretsIn(files, settings.SecretsDirs)
 	decoded := p.decoded.again(files, resource.Options{Ignored: settings.Ignored})
 	objects, diags := decoded.join()
-	diags = append(diags, missing...)
 	settings.Refused = decoded.refused()
 	settings.Secrets = slices.Concat(decoded.secrets(), inFiles)
 	settings.Disabled = wizard.Disabled(objects)
@@ -60,11 +59,10 @@ func (p *Program) Recompile(files []source.File, settings model.Settings) *Progr
 	written := newWritten(objects, decoded)
 	written.secrets, written.mesh, written.meshBroken = settings.Secrets, mesh, missing.HasErrors()
 	m, found := model.Build(resources, settings)
-	diags = append(diags, found...)
-	if missing.HasErrors() {
-		// What a broken mesh configuration would define is not known, so that it is missing
-		// is no news. Every gateway is refused already.
-		diags = slices.DeleteFunc(diags, func(d diag.Diagnostic) bool { return d.Code == diag.CodeUnknownProvider })
+	diags = slices.Concat(missing, diags, uncaused(found, diags, missing.HasErrors(), m.RootNamespace()))
+	if knowsServers(resources, settings.Refused) {
+		// Of every server that a policy reaches it is said by itself what is denied there.
+		diags = slices.DeleteFunc(diags, func(d diag.Diagnostic) bool { return d.Code == diag.CodeDenyTCP })
 	}
 	if mesh.Config.GetDefaultTrafficPolicy().GetOutlierDetection() != nil {
 		// What a DestinationRule lacks the mesh has.

@@ -178,9 +178,9 @@ func readDir(path string, read func(fs.FS) ([]source.File, error)) ([]source.Fil
 	return files, nil
 }
 
-// printFindings prints one line a finding.
+// printFindings prints one line a finding, errors first.
 func printFindings(w io.Writer, findings diag.List) {
-	for _, f := range findings {
+	for _, f := range findings.ErrorsFirst() {
 		fmt.Fprintln(w, f)
 	}
 }

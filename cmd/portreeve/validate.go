@@ -19,7 +19,7 @@ func validateCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "validate PATH...",
 		Short: "Check policy files",
-		Long: "Check policy files and directories as serve would. Findings are printed as file:line:col: severity CODE: message; on a terminal the line of the file follows. " +
+		Long: "Check policy files and directories as serve would. Findings are printed as file:line:col: severity CODE: message, errors first; on a terminal the line of the file follows. " +
 			"The exit code is 1 when one of them is an error. --list-codes explains every code instead.",
 		Args: func(_ *cobra.Command, args []string) error {
 			switch {
@@ -49,7 +49,7 @@ func validate(w io.Writer, paths []string, flags compileFlags, format formatFlag
 	if err != nil {
 		return err
 	}
-	findings := append(diag.List{}, program.Diags...)
+	findings := append(diag.List{}, program.Diags.ErrorsFirst()...)
 	err = format.print(w, findings, func(w io.Writer) error {
 		if isTerminal(w) {
 			return findings.WriteText(w, readSource)

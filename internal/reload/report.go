@@ -23,9 +23,9 @@ func (r *Reloader) report() {
 	}
 	switch {
 	case findings.HasErrors():
-		log.Error("policy refused, the last good one stays where the errors reach", "findings", findings.Brief(maxTold))
+		log.Error("policy refused, the last good one stays where the errors reach", "findings", findings.ErrorsFirst().Brief(maxTold))
 	case len(findings) > 0:
-		log.Warn("policy compiled with warnings", "findings", findings.Brief(maxTold))
+		log.Warn("policy compiled with warnings", "findings", findings.ErrorsFirst().Brief(maxTold))
 	default:
 		log.Info("policy compiled")
 	}
