@@ -37,7 +37,7 @@ func (f *compileFlags) register(c *cobra.Command) {
 	c.Flags().StringVar(&f.meshConfig, "mesh-config", "", "File with Istio's MeshConfig.")
 	c.Flags().StringArrayVar(&f.secretsDirs, "secrets-dir", nil, "Directory with certificates as NAME/tls.crt, NAME/tls.key and NAME/ca.crt; may be given several times.")
 	c.Flags().StringVar(&f.keyFetch, "jwks-fetch", fetchByControlPlane, "Who fetches the keys behind a jwksUri: "+fetchByControlPlane+" or "+fetchByGateway+".")
-	c.Flags().StringArrayVar(&f.ignored, "ignore", nil, "Kind whose objects are left out with a warning instead of an error: EnvoyFilter; may be given several times.")
+	c.Flags().StringArrayVar(&f.ignored, "ignore", nil, "Kind whose objects are left out with a warning instead of an error: EnvoyFilter, WasmPlugin or TrafficExtension; may be given several times.")
 }
 
 func (f *compileFlags) settings() (model.Settings, error) {
@@ -48,7 +48,7 @@ func (f *compileFlags) settings() (model.Settings, error) {
 	}
 	for _, kind := range f.ignored {
 		if !slices.Contains(resource.Ignorable(), resource.Kind(kind)) {
-			return s, fmt.Errorf("--ignore %q: only objects of the kind %s can be ignored so; those of other kinds count, or are ignored with a warning", kind, resource.EnvoyFilter)
+			return s, fmt.Errorf("--ignore %q: only objects of the kinds %v can be ignored so; those of other kinds count, or are ignored with a warning", kind, resource.Ignorable())
 		}
 		s.Ignored = append(s.Ignored, resource.Kind(kind))
 	}
