@@ -43,7 +43,11 @@ func TestMistakes(t *testing.T) {
 				}
 			}
 			slices.Sort(got)
-			if diff := cmp.Diff(wantedIn(text), got); diff != "" {
+			want := wantedIn(text, "")
+			if mesh, err := os.ReadFile(meshOf(path)); err == nil {
+				want = append(want, wantedIn(string(mesh), "mesh:")...)
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
 				t.Errorf("(-want +got):\n%s\n%s", diff, findings(compiledMistake(t, path, text).Diags))
 			}
 		})
@@ -52,7 +56,7 @@ func TestMistakes(t *testing.T) {
 
 func place(d diag.Diagnostic) string {
 	if d.Pos.File != "mistake.yaml" {
-		return fmt.Sprintf("%s:%d %s", d.Pos.File, d.Pos.Line, d.Code)
+		return fmt.Sprintf("%s:%04d %s", d.Pos.File, d.Pos.Line, d.Code)
 	}
 	return fmt.Sprintf("%04d %s", d.Pos.Line, d.Code)
 }
@@ -68,21 +72,24 @@ func compiledMistake(t testing.TB, path, text string) *translate.Program {
 		files = append(files, source.File{Path: "base.yaml", Content: base})
 	}
 	settings := model.DefaultSettings()
-	if mesh, err := os.ReadFile(strings.TrimSuffix(path, ".yaml") + ".mesh"); err == nil {
+	if mesh, err := os.ReadFile(meshOf(path)); err == nil {
 		settings.MeshFile = "mesh"
 		files = append(files, source.File{Path: "mesh", Content: mesh})
 	}
 	return translate.Compile(files, settings)
 }
 
+// meshOf is the mesh configuration beside a file of mistakes, which need not be there.
+func meshOf(path string) string { return strings.TrimSuffix(path, ".yaml") + ".mesh" }
+
 // wantedIn returns the lines and codes that a file of mistakes names.
-func wantedIn(text string) []string {
+func wantedIn(text, file string) []string {
 	var out []string
 	lines := bufio.NewScanner(strings.NewReader(text))
 	for n := 1; lines.Scan(); n++ {
 		if m := wanted.FindStringSubmatch(lines.Text()); m != nil {
 			for code := range strings.FieldsSeq(m[1]) {
-				out = append(out, fmt.Sprintf("%04d %s", n, code))
+				out = append(out, fmt.Sprintf("%s%04d %s", file, n, code))
 			}
 		}
 	}
@@ -95,7 +102,7 @@ func codesOfMistakes(t *testing.T) map[string]bool {
 	t.Helper()
 	out := map[string]bool{}
 	for _, path := range goldenFiles(t, mistakes) {
-		for _, want := range wantedIn(content(t, path)) {
+		for _, want := range wantedIn(content(t, path), "") {
 			out[want[5:]] = true
 		}
 	}

@@ -19,6 +19,7 @@ func (m *Model) check() diag.List {
 	out = append(out, m.checkCredentials()...)
 	c := m.newChecks()
 	out = append(out, m.checkRoutes()...)
+	out = append(out, m.checkRoutePaths()...)
 	out = append(out, m.checkMesh()...)
 	out = append(out, m.delegates.found...)
 	out = append(out, m.checkServices()...)

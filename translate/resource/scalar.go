@@ -105,7 +105,7 @@ func (c *checker) aboutClaim(path Path) bool {
 			}
 		}
 		key := child(node, "key")
-		return key != nil && strings.HasPrefix(key.Value, "request.auth.claims[")
+		return key != nil && strings.HasPrefix(key.Value, claimKey)
 	}
 	return false
 }
