@@ -101,9 +101,10 @@ func wantedIn(text, file string) []string {
 func codesOfMistakes(t *testing.T) map[string]bool {
 	t.Helper()
 	out := map[string]bool{}
-	for _, path := range goldenFiles(t, mistakes) {
+	for _, path := range append(goldenFiles(t, mistakes), goldenFiles(t, "testdata/mistakes/*/*.mesh")...) {
 		for _, want := range wantedIn(content(t, path), "") {
-			out[want[5:]] = true
+			_, code, _ := strings.Cut(want, " ")
+			out[code] = true
 		}
 	}
 	return out

@@ -41,6 +41,7 @@ func (m *Model) check() diag.List {
 	}
 	// After the RequestAuthentications, whose headers are known then.
 	out = append(out, c.virtualServices()...)
+	out = append(append(out, c.claimsAsked()...), c.redirectsRefused()...)
 	out = append(out, c.unverified()...)
 	out = append(out, c.normalization()...)
 	out = append(out, m.checkProviders()...)

@@ -68,6 +68,28 @@ func (p pathText) String() string {
 	}
 }
 
+// meets reports whether some text can be one of both.
+func (p pathText) meets(o pathText) bool {
+	switch {
+	case !p.before && !p.after && !o.before && !o.after:
+		return p.text == o.text
+	case p.after && o.after:
+		return strings.HasPrefix(p.text, o.text) || strings.HasPrefix(o.text, p.text)
+	case p.before && o.before:
+		return strings.HasSuffix(p.text, o.text) || strings.HasSuffix(o.text, p.text)
+	case p.after && o.before, p.before && o.after:
+		return true
+	case p.after:
+		return strings.HasPrefix(o.text, p.text)
+	case o.after:
+		return strings.HasPrefix(p.text, o.text)
+	case p.before:
+		return strings.HasSuffix(o.text, p.text)
+	default:
+		return strings.HasSuffix(p.text, o.text)
+	}
+}
+
 // never says why no path of a request contains the text where it stands, or "". It says so only
 // where that is certain.
 func (f pathForm) never(p pathText) string {
