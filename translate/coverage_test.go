@@ -30,7 +30,6 @@ func TestEveryCodeHasACase(t *testing.T) {
 		diag.CodeLost:       "internal/input: TestALostDirectory",
 		diag.CodeHeld:       "internal/input: TestAFileThatCannotBeRead",
 		diag.CodeComplement: "translate/wizard: the complement of too many rules",
-		diag.CodePathForm:   "translate/model: TestPathNormalization",
 		diag.CodeUnguarded:  "TestAGatewayIsNotLeftWithoutPolicy",
 	}
 	shown, mistaken := all(t, "testdata/*/want.diag")+all(t, "resource/testdata/*.diag"), codesOfMistakes(t)

@@ -46,11 +46,12 @@ func Compile(files []source.File, settings model.Settings) *Program {
 // whatever the receiver is. It only takes less time where the receiver was compiled from
 // many of the same files.
 func (p *Program) Recompile(files []source.File, settings model.Settings) *Program {
-	files, mesh, missing := withoutMesh(files, settings.MeshFile)
+	files, mesh, missing := withoutMesh(files, settings)
 	settings.Mesh = mesh
 	inFiles, files := resource.SecretsIn(files, settings.SecretsDirs)
 	decoded := p.decoded.again(files, resource.Options{Ignored: settings.Ignored})
 	objects, diags := decoded.join()
+	diags = slices.Concat(settings.Unread, diags)
 	settings.Refused = decoded.refused()
 	settings.Secrets = slices.Concat(decoded.secrets(), inFiles)
 	settings.Disabled = wizard.Disabled(objects)
@@ -165,8 +166,13 @@ func (p *Program) render(g model.Gateway, with func(model.View) envoy.Resources)
 	return with(p.model.For(g)), nil
 }
 
-// withoutMesh takes the mesh configuration out of the files and reads it.
-func withoutMesh(files []source.File, path string) ([]source.File, *resource.Mesh, diag.List) {
+// withoutMesh takes the mesh configuration out of the files and reads it. Where it could not be
+// read that has been said, and stands in for what is wrong with it.
+func withoutMesh(files []source.File, settings model.Settings) ([]source.File, *resource.Mesh, diag.List) {
+	path := settings.MeshFile
+	if unread := slices.IndexFunc(settings.Unread, func(d diag.Diagnostic) bool { return d.Pos.File == path }); unread >= 0 && path != "" {
+		return files, resource.DefaultMesh(), settings.Unread[unread : unread+1]
+	}
 	if path == "" {
 		return files, resource.DefaultMesh(), nil
 	}

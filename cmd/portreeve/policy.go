@@ -3,21 +3,16 @@ package main
 import (
 	"fmt"
 	"io"
-	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/portreeve/portreeve/internal/diag"
 	"github.com/portreeve/portreeve/internal/output"
-	"github.com/portreeve/portreeve/translate"
 	"github.com/portreeve/portreeve/translate/model"
 	"github.com/portreeve/portreeve/translate/resource"
-	"github.com/portreeve/portreeve/translate/source"
 )
 
 // compileFlags are the flags of every verb that compiles.
@@ -80,6 +75,15 @@ func (f *gatewayFlags) gateway() model.Gateway {
 	return model.Gateway{Namespace: f.namespace, Labels: f.labels}
 }
 
+// named returns the gateway where one of the flags is given, or nil.
+func (f *gatewayFlags) named(c *cobra.Command) *model.Gateway {
+	if !c.Flags().Changed("namespace") && !c.Flags().Changed("labels") {
+		return nil
+	}
+	g := f.gateway()
+	return &g
+}
+
 // formatFlag chooses how data is printed.
 type formatFlag struct{ format string }
 
@@ -109,73 +113,6 @@ func (f *formatFlag) print(w io.Writer, value any, text func(io.Writer) error) e
 	default:
 		return text(w)
 	}
-}
-
-// compile reads files and directories and compiles them. Unlike the server it takes a
-// named file whatever its name is.
-func compile(paths []string, flags compileFlags) (*translate.Program, error) {
-	settings, err := flags.settings()
-	if err != nil {
-		return nil, err
-	}
-	files, err := readMesh(settings.MeshFile)
-	if err != nil {
-		return nil, err
-	}
-	for _, dir := range settings.SecretsDirs {
-		found, err := readDir(dir, source.ReadSecrets)
-		if err != nil {
-			return nil, err
-		}
-		files = append(files, found...)
-	}
-	for _, path := range paths {
-		found, err := readPath(path)
-		if err != nil {
-			return nil, err
-		}
-		files = append(files, slices.DeleteFunc(found, func(f source.File) bool { return f.Path == settings.MeshFile })...)
-	}
-	return translate.Compile(files, settings).At(time.Now(), nil), nil
-}
-
-// readMesh reads the mesh configuration, where there is one.
-func readMesh(path string) ([]source.File, error) {
-	if path == "" {
-		return nil, nil
-	}
-	content, err := os.ReadFile(path)
-	if err != nil {
-		return nil, fmt.Errorf("read mesh configuration: %w", err)
-	}
-	return []source.File{{Path: path, Content: content}}, nil
-}
-
-func readPath(path string) ([]source.File, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, err
-	}
-	if !info.IsDir() {
-		content, err := os.ReadFile(path)
-		if err != nil {
-			return nil, err
-		}
-		return []source.File{{Path: path, Content: content}}, nil
-	}
-	return readDir(path, source.Read)
-}
-
-// readDir reads what counts in a directory; the paths begin with its own.
-func readDir(path string, read func(fs.FS) ([]source.File, error)) ([]source.File, error) {
-	files, err := read(os.DirFS(path))
-	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", path, err)
-	}
-	for i := range files {
-		files[i].Path = filepath.Join(path, files[i].Path)
-	}
-	return files, nil
 }
 
 // printFindings prints one line a finding, errors first.
