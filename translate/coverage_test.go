@@ -25,12 +25,13 @@ import (
 func TestEveryCodeHasACase(t *testing.T) {
 	// Codes that no golden file can show, with the test that holds them instead.
 	elsewhere := map[diag.Code]string{
-		diag.CodeRead:       "TestAMissingMeshFileIsAnError, and internal/reload for what cannot be read",
-		diag.CodeLimit:      "translate/source: TestTooManyDocuments, TestLimits",
-		diag.CodeLost:       "internal/input: TestALostDirectory",
-		diag.CodeHeld:       "internal/input: TestAFileThatCannotBeRead",
-		diag.CodeComplement: "translate/wizard: the complement of too many rules",
-		diag.CodeUnguarded:  "TestAGatewayIsNotLeftWithoutPolicy",
+		diag.CodeRead:          "TestAMissingMeshFileIsAnError, and internal/reload for what cannot be read",
+		diag.CodeLimit:         "translate/source: TestTooManyDocuments, TestLimits",
+		diag.CodeLost:          "internal/input: TestALostDirectory",
+		diag.CodeHeld:          "internal/input: TestAFileThatCannotBeRead",
+		diag.CodeComplement:    "translate/wizard: the complement of too many rules",
+		diag.CodeNoneConnected: "TestPoliciesOfNoGateway, and internal/reload: TestPoliciesOfNoConnectedGateway",
+		diag.CodeUnguarded:     "TestAGatewayIsNotLeftWithoutPolicy",
 	}
 	shown, mistaken := all(t, "testdata/*/want.diag")+all(t, "resource/testdata/*.diag"), codesOfMistakes(t)
 	for _, info := range diag.Codes() {

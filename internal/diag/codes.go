@@ -173,6 +173,7 @@ const (
 	CodeCertificateTwice   Code = "PR0981"
 	CodeClaimAsked         Code = "PR0982"
 	CodeRedirectRefused    Code = "PR0983"
+	CodeNoneConnected      Code = "PR0984"
 	CodeMesh               Code = "PR1001"
 	CodeMeshName           Code = "PR1002"
 	CodeMeshService        Code = "PR1003"

@@ -32,6 +32,9 @@ func (r *Reloader) report() {
 	if r.latest.waits(r.awaited) {
 		log.Info("policy waits for keys before it is served", "sources", r.latest.waitingNames(r.awaited))
 	}
+	if nowhere := r.shown.Load().unapplied(); len(nowhere) > 0 {
+		log.Warn("policies apply to none of the gateways that are connected", "findings", nowhere.Brief(maxGroupLines))
+	}
 	r.options.Metrics.generation(r.latest, append(findings, r.ofGroups()...).Sorted())
 }
 
