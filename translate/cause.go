@@ -10,7 +10,7 @@ import (
 
 // caused returns, by the code of a warning about something that is not there, the kinds whose
 // objects could be what is missing. A JWTPolicy stands for the two kinds that it becomes.
-func caused() map[diag.Code][]resource.Kind { //nolint:funlen // one table
+func caused() map[diag.Code][]resource.Kind {
 	services := []resource.Kind{resource.ServiceEntry, resource.KubernetesService}
 	endpoints := []resource.Kind{resource.WorkloadEntry, resource.EndpointSlice, resource.Endpoints}
 	gateways := []resource.Kind{resource.Gateway}
@@ -46,8 +46,12 @@ func caused() map[diag.Code][]resource.Kind { //nolint:funlen // one table
 	}
 }
 
-// ofMesh are the warnings about what only the mesh configuration could have said.
-func ofMesh() []diag.Code {
+// ofMesh are what is found about what only the mesh configuration could have said: nothing where
+// it could be read.
+func ofMesh(unread diag.List) []diag.Code {
+	if !unread.HasErrors() {
+		return nil
+	}
 	return []diag.Code{diag.CodeUnknownProvider, diag.CodeRemoteAddress, diag.CodeLogProvider, diag.CodeLogDefault}
 }
 
@@ -56,11 +60,11 @@ func ofMesh() []diag.Code {
 // says what to mend, and is all that there is to mend. An error whose object cannot be read may
 // have defined anything. No error is taken out, except where the mesh configuration is broken:
 // then every gateway is refused already.
-func uncaused(found, broken diag.List, meshBroken bool, root string) diag.List {
+func uncaused(found, broken, mesh diag.List, root string) diag.List {
 	failures := failuresOf(broken)
-	kinds := caused()
+	kinds, unsaid := caused(), ofMesh(mesh)
 	return slices.DeleteFunc(found, func(d diag.Diagnostic) bool {
-		if meshBroken && slices.Contains(ofMesh(), d.Code) {
+		if slices.Contains(unsaid, d.Code) {
 			return true
 		}
 		return d.Severity == diag.Warning && slices.ContainsFunc(kinds[d.Code], func(k resource.Kind) bool { return failures.could(k, d, root) })

@@ -60,7 +60,7 @@ func (p *Program) Recompile(files []source.File, settings model.Settings) *Progr
 	written := newWritten(objects, decoded)
 	written.secrets, written.mesh, written.meshBroken = settings.Secrets, mesh, missing.HasErrors()
 	m, found := model.Build(resources, settings)
-	diags = slices.Concat(missing, diags, uncaused(found, diags, missing.HasErrors(), m.RootNamespace()))
+	diags = slices.Concat(missing, diags, uncaused(found, diags, missing, m.RootNamespace()))
 	if knowsServers(resources, settings.Refused) {
 		// Of every server that a policy reaches it is said by itself what is denied there.
 		diags = slices.DeleteFunc(diags, func(d diag.Diagnostic) bool { return d.Code == diag.CodeDenyTCP })

@@ -55,11 +55,16 @@ func (m *Matches[T]) Taking(later *networkingv1alpha3.HTTPMatchRequest) (T, bool
 	rest := restOf(later)
 	for _, key := range slices.Compact([]string{rest, restOf(&networkingv1alpha3.HTTPMatchRequest{IgnoreUriCase: later.GetIgnoreUriCase()}), restOf(nil)}) {
 		of := m.byRest[key]
-		if of == nil {
+		switch {
+		case of == nil:
+			continue
+		case of.all != nil:
+			return *of.all, true
+		case key == restOf(nil) && later.GetIgnoreUriCase():
+			// Without regard to case a path is more than what an earlier one takes.
 			continue
 		}
-		// Without regard to case a path is more than what an earlier one takes, unless that takes all.
-		if found, ok := of.taking(later, key == rest || !later.GetIgnoreUriCase() || key != restOf(nil)); ok {
+		if found, ok := of.taking(later); ok {
 			return found, true
 		}
 	}
@@ -67,14 +72,9 @@ func (m *Matches[T]) Taking(later *networkingv1alpha3.HTTPMatchRequest) (T, bool
 	return none, false
 }
 
-func (p *pathMatches[T]) taking(later *networkingv1alpha3.HTTPMatchRequest, sameCase bool) (T, bool) {
-	if p.all != nil {
-		return *p.all, true
-	}
+// taking returns the match whose path takes that of a later one.
+func (p *pathMatches[T]) taking(later *networkingv1alpha3.HTTPMatchRequest) (T, bool) {
 	var none T
-	if !sameCase {
-		return none, false
-	}
 	var path string
 	switch uri := later.GetUri().GetMatchType().(type) {
 	case *networkingv1alpha3.StringMatch_Exact:
