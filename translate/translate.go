@@ -46,12 +46,12 @@ func Compile(files []source.File, settings model.Settings) *Program {
 // whatever the receiver is. It only takes less time where the receiver was compiled from
 // many of the same files.
 func (p *Program) Recompile(files []source.File, settings model.Settings) *Program {
-	files, mesh, missing := withoutMesh(files, settings.MeshFile)
+	files, mesh, missing := withoutMesh(files, settings)
 	settings.Mesh = mesh
 	inFiles, files := resource.SecretsIn(files, settings.SecretsDirs)
 	decoded := p.decoded.again(files, resource.Options{Ignored: settings.Ignored})
 	objects, diags := decoded.join()
-	diags = append(diags, missing...)
+	diags = slices.Concat(settings.Unread, diags)
 	settings.Refused = decoded.refused()
 	settings.Secrets = slices.Concat(decoded.secrets(), inFiles)
 	settings.Disabled = wizard.Disabled(objects)
@@ -60,11 +60,10 @@ func (p *Program) Recompile(files []source.File, settings model.Settings) *Progr
 	written := newWritten(objects, decoded)
 	written.secrets, written.mesh, written.meshBroken = settings.Secrets, mesh, missing.HasErrors()
 	m, found := model.Build(resources, settings)
-	diags = append(diags, found...)
-	if missing.HasErrors() {
-		// What a broken mesh configuration would define is not known, so that it is missing
-		// is no news. Every gateway is refused already.
-		diags = slices.DeleteFunc(diags, func(d diag.Diagnostic) bool { return d.Code == diag.CodeUnknownProvider })
+	diags = slices.Concat(missing, diags, uncaused(found, diags, missing, m.RootNamespace()))
+	if knowsServers(resources, settings.Refused) {
+		// Of every server that a policy reaches it is said by itself what is denied there.
+		diags = slices.DeleteFunc(diags, func(d diag.Diagnostic) bool { return d.Code == diag.CodeDenyTCP })
 	}
 	if mesh.Config.GetDefaultTrafficPolicy().GetOutlierDetection() != nil {
 		// What a DestinationRule lacks the mesh has.
@@ -167,8 +166,13 @@ func (p *Program) render(g model.Gateway, with func(model.View) envoy.Resources)
 	return with(p.model.For(g)), nil
 }
 
-// withoutMesh takes the mesh configuration out of the files and reads it.
-func withoutMesh(files []source.File, path string) ([]source.File, *resource.Mesh, diag.List) {
+// withoutMesh takes the mesh configuration out of the files and reads it. Where it could not be
+// read that has been said, and stands in for what is wrong with it.
+func withoutMesh(files []source.File, settings model.Settings) ([]source.File, *resource.Mesh, diag.List) {
+	path := settings.MeshFile
+	if unread := slices.IndexFunc(settings.Unread, func(d diag.Diagnostic) bool { return d.Pos.File == path }); unread >= 0 && path != "" {
+		return files, resource.DefaultMesh(), settings.Unread[unread : unread+1]
+	}
 	if path == "" {
 		return files, resource.DefaultMesh(), nil
 	}

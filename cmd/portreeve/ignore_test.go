@@ -20,21 +20,25 @@ spec:
 // TestIgnore holds that an EnvoyFilter is an error in every verb that compiles, that
 // --ignore makes it a warning there, and that nothing else can be ignored.
 func TestIgnore(t *testing.T) {
+	wasm := newPolicyDir(t, map[string]string{"sign-in.yaml": "apiVersion: extensions.istio.io/v1alpha1\nkind: WasmPlugin\nmetadata: {name: sign-in}\nspec: {phase: AUTHN}\n"})
 	dir := newPolicyDir(t, map[string]string{"filter.yaml": envoyFilter, "denial.yaml": denial("guard", "ingressgateway", "/guarded")})
 	for name, c := range map[string]struct {
 		args []string
 		code int
 		want string
 	}{
-		"validate":                     {[]string{"validate", dir}, exitFindings, "error PR0221"},
-		"validate, ignoring":           {[]string{"validate", "--ignore", "EnvoyFilter", dir}, exitClean, "warning PR0220"},
-		"render envoy":                 {[]string{"render", "envoy", dir}, exitFindings, "error PR0221"},
-		"render envoy, ignoring":       {[]string{"render", "envoy", "--ignore", "EnvoyFilter", dir}, exitClean, "warning PR0220"},
-		"render istio":                 {[]string{"render", "istio", dir}, exitFindings, "error PR0221"},
-		"render istio, ignoring":       {[]string{"render", "istio", "--ignore", "EnvoyFilter", dir}, exitClean, "warning PR0220"},
-		"a policy cannot be ignored":   {[]string{"validate", "--ignore", "AuthorizationPolicy", dir}, exitUsage, "AuthorizationPolicy"},
-		"nor what is a warning anyway": {[]string{"validate", "--ignore", "Sidecar", dir}, exitUsage, "Sidecar"},
-		"serve refuses it too":         {[]string{"serve", "--config", dir, "--ignore", "Gateway"}, exitUsage, "Gateway"},
+		"validate":                                 {[]string{"validate", dir}, exitFindings, "error PR0221"},
+		"validate, ignoring":                       {[]string{"validate", "--ignore", "EnvoyFilter", dir}, exitClean, "warning PR0220"},
+		"render envoy":                             {[]string{"render", "envoy", dir}, exitFindings, "error PR0221"},
+		"render envoy, ignoring":                   {[]string{"render", "envoy", "--ignore", "EnvoyFilter", dir}, exitClean, "warning PR0220"},
+		"render istio":                             {[]string{"render", "istio", dir}, exitFindings, "error PR0221"},
+		"render istio, ignoring":                   {[]string{"render", "istio", "--ignore", "EnvoyFilter", dir}, exitClean, "warning PR0220"},
+		"12: an extension that may guard":          {[]string{"validate", wasm}, exitFindings, "error PR0221"},
+		"12: an extension that may guard, ignored": {[]string{"validate", "--ignore", "WasmPlugin", wasm}, exitClean, "warning PR0220"},
+		"12: another kind ignored is not enough":   {[]string{"validate", "--ignore", "EnvoyFilter", wasm}, exitFindings, "error PR0221"},
+		"a policy cannot be ignored":               {[]string{"validate", "--ignore", "AuthorizationPolicy", dir}, exitUsage, "AuthorizationPolicy"},
+		"nor what is a warning anyway":             {[]string{"validate", "--ignore", "Sidecar", dir}, exitUsage, "Sidecar"},
+		"serve refuses it too":                     {[]string{"serve", "--config", dir, "--ignore", "Gateway"}, exitUsage, "Gateway"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var out bytes.Buffer

@@ -144,7 +144,7 @@ func TestNoUpstreamKeyIsTold(t *testing.T) {
 // validateOnTerminal writes what validate shows a person: findings with lines of the files.
 func validateOnTerminal(t *testing.T, w *strings.Builder, dir string) error {
 	t.Helper()
-	program, err := compile([]string{dir}, compileFlags{keyFetch: fetchByControlPlane})
+	program, err := compile([]string{dir}, compileFlags{keyFetch: fetchByControlPlane}, nil)
 	must(t, err)
 	return program.Diags.WriteText(w, readSource)
 }

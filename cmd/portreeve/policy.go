@@ -3,21 +3,16 @@ package main
 import (
 	"fmt"
 	"io"
-	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/portreeve/portreeve/internal/diag"
 	"github.com/portreeve/portreeve/internal/output"
-	"github.com/portreeve/portreeve/translate"
 	"github.com/portreeve/portreeve/translate/model"
 	"github.com/portreeve/portreeve/translate/resource"
-	"github.com/portreeve/portreeve/translate/source"
 )
 
 // compileFlags are the flags of every verb that compiles.
@@ -37,7 +32,7 @@ func (f *compileFlags) register(c *cobra.Command) {
 	c.Flags().StringVar(&f.meshConfig, "mesh-config", "", "File with Istio's MeshConfig.")
 	c.Flags().StringArrayVar(&f.secretsDirs, "secrets-dir", nil, "Directory with certificates as NAME/tls.crt, NAME/tls.key and NAME/ca.crt; may be given several times.")
 	c.Flags().StringVar(&f.keyFetch, "jwks-fetch", fetchByControlPlane, "Who fetches the keys behind a jwksUri: "+fetchByControlPlane+" or "+fetchByGateway+".")
-	c.Flags().StringArrayVar(&f.ignored, "ignore", nil, "Kind whose objects are left out with a warning instead of an error: EnvoyFilter; may be given several times.")
+	c.Flags().StringArrayVar(&f.ignored, "ignore", nil, "Kind whose objects are left out with a warning instead of an error: EnvoyFilter, WasmPlugin or TrafficExtension; may be given several times.")
 }
 
 func (f *compileFlags) settings() (model.Settings, error) {
@@ -48,7 +43,7 @@ func (f *compileFlags) settings() (model.Settings, error) {
 	}
 	for _, kind := range f.ignored {
 		if !slices.Contains(resource.Ignorable(), resource.Kind(kind)) {
-			return s, fmt.Errorf("--ignore %q: only objects of the kind %s can be ignored so; those of other kinds count, or are ignored with a warning", kind, resource.EnvoyFilter)
+			return s, fmt.Errorf("--ignore %q: only objects of the kinds %v can be ignored so; those of other kinds count, or are ignored with a warning", kind, resource.Ignorable())
 		}
 		s.Ignored = append(s.Ignored, resource.Kind(kind))
 	}
@@ -78,6 +73,15 @@ func (f *gatewayFlags) register(c *cobra.Command) {
 
 func (f *gatewayFlags) gateway() model.Gateway {
 	return model.Gateway{Namespace: f.namespace, Labels: f.labels}
+}
+
+// named returns the gateway where one of the flags is given, or nil.
+func (f *gatewayFlags) named(c *cobra.Command) *model.Gateway {
+	if !c.Flags().Changed("namespace") && !c.Flags().Changed("labels") {
+		return nil
+	}
+	g := f.gateway()
+	return &g
 }
 
 // formatFlag chooses how data is printed.
@@ -111,76 +115,9 @@ func (f *formatFlag) print(w io.Writer, value any, text func(io.Writer) error) e
 	}
 }
 
-// compile reads files and directories and compiles them. Unlike the server it takes a
-// named file whatever its name is.
-func compile(paths []string, flags compileFlags) (*translate.Program, error) {
-	settings, err := flags.settings()
-	if err != nil {
-		return nil, err
-	}
-	files, err := readMesh(settings.MeshFile)
-	if err != nil {
-		return nil, err
-	}
-	for _, dir := range settings.SecretsDirs {
-		found, err := readDir(dir, source.ReadSecrets)
-		if err != nil {
-			return nil, err
-		}
-		files = append(files, found...)
-	}
-	for _, path := range paths {
-		found, err := readPath(path)
-		if err != nil {
-			return nil, err
-		}
-		files = append(files, slices.DeleteFunc(found, func(f source.File) bool { return f.Path == settings.MeshFile })...)
-	}
-	return translate.Compile(files, settings).At(time.Now(), nil), nil
-}
-
-// readMesh reads the mesh configuration, where there is one.
-func readMesh(path string) ([]source.File, error) {
-	if path == "" {
-		return nil, nil
-	}
-	content, err := os.ReadFile(path)
-	if err != nil {
-		return nil, fmt.Errorf("read mesh configuration: %w", err)
-	}
-	return []source.File{{Path: path, Content: content}}, nil
-}
-
-func readPath(path string) ([]source.File, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, err
-	}
-	if !info.IsDir() {
-		content, err := os.ReadFile(path)
-		if err != nil {
-			return nil, err
-		}
-		return []source.File{{Path: path, Content: content}}, nil
-	}
-	return readDir(path, source.Read)
-}
-
-// readDir reads what counts in a directory; the paths begin with its own.
-func readDir(path string, read func(fs.FS) ([]source.File, error)) ([]source.File, error) {
-	files, err := read(os.DirFS(path))
-	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", path, err)
-	}
-	for i := range files {
-		files[i].Path = filepath.Join(path, files[i].Path)
-	}
-	return files, nil
-}
-
-// printFindings prints one line a finding.
+// printFindings prints one line a finding, errors first.
 func printFindings(w io.Writer, findings diag.List) {
-	for _, f := range findings {
+	for _, f := range findings.ErrorsFirst() {
 		fmt.Fprintln(w, f)
 	}
 }

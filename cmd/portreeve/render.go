@@ -51,7 +51,7 @@ func renderIstioCommand() *cobra.Command {
 
 // compiled compiles, and prints findings where an error makes rendering pointless.
 func compiled(c *cobra.Command, args []string, flags compileFlags) (*translate.Program, error) {
-	program, err := compile(args, flags)
+	program, err := compile(args, flags, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -121,7 +121,7 @@ func TestAThousandVirtualServices(t *testing.T) {
 	envoytest.Require(t)
 	s := newLargeScene(t)
 	began := time.Now()
-	program, err := compile([]string{s.dir}, compileFlags{keyFetch: fetchByControlPlane})
+	program, err := compile([]string{s.dir}, compileFlags{keyFetch: fetchByControlPlane}, nil)
 	must(t, err)
 	compiled := time.Since(began)
 	if program.Diags.HasErrors() {

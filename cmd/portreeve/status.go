@@ -195,6 +195,9 @@ func printKeys(w io.Writer, k jwks.SourceStatus) {
 		fmt.Fprintf(w, ", fetched %s", k.FetchedAt.Format(time.RFC3339))
 	}
 	fmt.Fprintln(w)
+	if k.PublishedIssuer != "" {
+		fmt.Fprintf(w, "    the issuer calls itself %s and the rule does not: its tokens are refused with 401; write issuer: %s\n", k.PublishedIssuer, k.PublishedIssuer)
+	}
 	if k.Error != "" {
 		fmt.Fprintf(w, "    failed since %s: %s; next try %s\n", k.FailedSince.Format(time.RFC3339), k.Error, k.NextTry.Format(time.RFC3339))
 	}

@@ -10,17 +10,20 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/portreeve/portreeve/internal/diag"
+	"github.com/portreeve/portreeve/translate/model"
 )
 
 func validateCommand() *cobra.Command {
 	var flags compileFlags
+	var of gatewayFlags
 	var format formatFlag
 	var listCodes bool
 	c := &cobra.Command{
 		Use:   "validate PATH...",
 		Short: "Check policy files",
-		Long: "Check policy files and directories as serve would. Findings are printed as file:line:col: severity CODE: message; on a terminal the line of the file follows. " +
-			"The exit code is 1 when one of them is an error. --list-codes explains every code instead.",
+		Long: "Check policy files and directories as serve would. Findings are printed as file:line:col: severity CODE: message, errors first; on a terminal the line of the file follows. " +
+			"The exit code is 1 when one of them is an error. With --namespace or --labels policies are also held against that gateway, " +
+			"which need not be in the files. --list-codes explains every code instead.",
 		Args: func(_ *cobra.Command, args []string) error {
 			switch {
 			case listCodes && len(args) > 0:
@@ -34,22 +37,23 @@ func validateCommand() *cobra.Command {
 			if listCodes {
 				return format.print(c.OutOrStdout(), diag.Codes(), printCodes)
 			}
-			return validate(c.OutOrStdout(), args, flags, format)
+			return validate(c.OutOrStdout(), args, flags, of.named(c), format)
 		},
 	}
 	c.Flags().BoolVar(&listCodes, "list-codes", false, "List the codes of all findings, with what would be accepted.")
 	flags.register(c)
+	of.register(c)
 	format.register(c, "text", "text", "json", "yaml")
 	return c
 }
 
 // validate prints the findings about the files; errFindings says that one is an error.
-func validate(w io.Writer, paths []string, flags compileFlags, format formatFlag) error {
-	program, err := compile(paths, flags)
+func validate(w io.Writer, paths []string, flags compileFlags, gateway *model.Gateway, format formatFlag) error {
+	program, err := compile(paths, flags, gateway)
 	if err != nil {
 		return err
 	}
-	findings := append(diag.List{}, program.Diags...)
+	findings := append(diag.List{}, program.Diags.ErrorsFirst()...)
 	err = format.print(w, findings, func(w io.Writer) error {
 		if isTerminal(w) {
 			return findings.WriteText(w, readSource)

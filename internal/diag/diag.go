@@ -142,6 +142,14 @@ func (l List) Errors() List {
 	return slices.DeleteFunc(slices.Clone(l), func(d Diagnostic) bool { return d.Severity != Error })
 }
 
+// ErrorsFirst returns the list with the errors before the warnings, each in the order of the
+// list: what has to be mended is read first.
+func (l List) ErrorsFirst() List {
+	out := slices.Clone(l)
+	slices.SortStableFunc(out, func(a, b Diagnostic) int { return cmp.Compare(a.Severity, b.Severity) })
+	return out
+}
+
 // Brief returns the one-line forms of the first findings, at most a number of them, and a line that says how
 // many are left out.
 func (l List) Brief(most int) []string {

@@ -150,3 +150,16 @@ func TestSorted(t *testing.T) {
 		t.Error("errors are not told from warnings, or the list was changed")
 	}
 }
+
+// TestErrorsFirst holds that errors come before warnings, and each stay in their order.
+func TestErrorsFirst(t *testing.T) {
+	at := func(line int) diag.Position { return diag.Position{File: "f", Line: line} }
+	list := diag.List{diag.New(diag.CodeSelectorEmpty, at(1), "a"), diag.New(diag.CodeHost, at(2), "b"), diag.New(diag.CodeForeignKind, at(3), "c"), diag.New(diag.CodePort, at(4), "d")}
+	want := []string{"f:2: error PR0211: b", "f:4: error PR0210: d", "f:1: warning PR0213: a", "f:3: warning PR0202: c"}
+	if diff := cmp.Diff(want, list.ErrorsFirst().Lines()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if list[0].Message != "a" {
+		t.Error("the list itself is another")
+	}
+}

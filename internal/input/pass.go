@@ -135,7 +135,7 @@ func (r *Reader) note(p *pass, f source.File) {
 // and the last content was good. What was never read could be a policy, and refuses.
 func (r *Reader) failed(p *pass, path string, err error) {
 	_, known := r.settled[path]
-	switch d := finding(path, err); {
+	switch d := Unreadable(path, err); {
 	case known && under(path, p.change.Unsettled):
 		// It is on its way in or out; its last content counts.
 	case stuck(err) && r.holds(path):
@@ -162,7 +162,8 @@ func (r *Reader) holds(path string) bool {
 	return false
 }
 
-func finding(path string, err error) diag.Diagnostic {
+// Unreadable returns the finding about a file or directory that could not be read.
+func Unreadable(path string, err error) diag.Diagnostic {
 	at := diag.Position{File: path}
 	if errors.Is(err, source.ErrTooMuch) || errors.Is(err, disk.ErrTooLarge) {
 		return diag.New(diag.CodeLimit, at, "%v", err).WithHint("split or remove it, or raise the limit with --max-file-bytes, --max-bytes or --max-files")

@@ -41,6 +41,8 @@ type content struct {
 	validators
 	// Set is the key set, canonical; of a discovery page the address of the keys.
 	Set string `json:"keys"`
+	// Issuer is how a discovery document spells its issuer, where it says so.
+	Issuer string `json:"-"`
 	// Dropped says which published keys are not used, or are shorter than is advised.
 	Dropped []string `json:"dropped,omitempty"`
 }
@@ -57,7 +59,7 @@ func (f *Fetcher) page(key pageKey) *page {
 
 // fetch makes an attempt.
 func (f *Fetcher) fetch(ctx context.Context, a attempt) result {
-	uri := a.URI
+	uri, issuer := a.URI, ""
 	if uri == "" {
 		discovered, err := f.read(ctx, a, pageKey{discoveryPage, discoveryURL(a.Issuer)}, func(body []byte) (content, error) {
 			return readDiscovery(a.Issuer, body)
@@ -65,13 +67,13 @@ func (f *Fetcher) fetch(ctx context.Context, a attempt) result {
 		if err != nil {
 			return result{err: fmt.Errorf("discover the address of the keys: %w", err)}
 		}
-		uri = discovered.Set
+		uri, issuer = discovered.Set, discovered.Issuer
 	}
 	p, err := f.read(ctx, a, pageKey{keyPage, uri}, readKeys)
 	if err != nil {
-		return result{uri: uri, err: err}
+		return result{uri: uri, issuer: issuer, err: err}
 	}
-	return result{uri: uri, keys: keySet{p.content, uri, p.fetchedAt}, next: p.next}
+	return result{uri: uri, issuer: issuer, keys: keySet{p.content, uri, p.fetchedAt}, next: p.next}
 }
 
 // read returns a page as it is now. Nothing replaces what is known of the page before it
@@ -147,14 +149,15 @@ func discoveryURL(issuer string) string {
 }
 
 // readDiscovery reads a discovery document. One that speaks of another issuer is refused:
-// whoever answers here must not hand out somebody else's keys.
+// whoever answers here must not hand out somebody else's keys. A slash at the end makes no
+// difference for that; for tokens it does, which is told (source.misspelt).
 func readDiscovery(issuer string, body []byte) (content, error) {
 	var document map[string]json.RawMessage
 	if err := json.Unmarshal(body, &document); err != nil {
 		return content{}, errors.New("it is not a JSON object")
 	}
+	var named string
 	if raw, ok := document["issuer"]; ok {
-		var named string
 		if err := json.Unmarshal(raw, &named); err != nil || strings.TrimSuffix(named, "/") != strings.TrimSuffix(issuer, "/") {
 			return content{}, fmt.Errorf("it is of the issuer %s", redacted(named))
 		}
@@ -170,5 +173,5 @@ func readDiscovery(issuer string, body []byte) (content, error) {
 	if err := webAddress(u); err != nil {
 		return content{}, fmt.Errorf(`its "jwks_uri": %w`, err)
 	}
-	return content{Set: uri}, nil
+	return content{Set: uri, Issuer: named}, nil
 }

@@ -218,6 +218,7 @@ func TestMetrics(t *testing.T) {
 	good.next, bad.next = time.Unix(3000, 0), time.Unix(2000, 0)
 	bad.failedSince = time.Unix(500, 0)
 	b := f.sources[model.KeySource{Issuer: "https://b"}]
+	b.published = "https://b/"
 	b.keys.Set, b.next = `{"keys":[{}]}`, time.Unix(4000, 0)
 	want := map[string]float64{
 		"portreeve_jwks_failed_since_timestamp_seconds https://a/k": 500,
@@ -230,6 +231,8 @@ func TestMetrics(t *testing.T) {
 		"portreeve_jwks_next_try_timestamp_seconds https://b":       4000,
 		"portreeve_jwks_last_success_timestamp_seconds https://a/k": 0,
 		"portreeve_jwks_last_success_timestamp_seconds https://b":   0,
+		"portreeve_jwks_issuer_differs https://a/k":                 0,
+		"portreeve_jwks_issuer_differs https://b":                   1,
 		"portreeve_jwks_fetches_total failed":                       0,
 		"portreeve_jwks_fetches_total fetched":                      0,
 		"portreeve_jwks_fetches_total unchanged":                    0,

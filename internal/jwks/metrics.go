@@ -42,7 +42,7 @@ func (f *Fetcher) count(got answer, err error) {
 type collector struct {
 	fetcher *Fetcher
 
-	keys, stale, success, failing, next *prometheus.Desc
+	keys, stale, success, failing, next, misspelt *prometheus.Desc
 }
 
 var _ prometheus.Collector = (*collector)(nil)
@@ -50,12 +50,13 @@ var _ prometheus.Collector = (*collector)(nil)
 func newCollector(f *Fetcher) *collector {
 	label := []string{"source"}
 	return &collector{
-		fetcher: f,
-		keys:    prometheus.NewDesc("portreeve_jwks_keys", "Keys in use by source.", label, nil),
-		success: prometheus.NewDesc("portreeve_jwks_last_success_timestamp_seconds", "When the keys of a source were last fetched or confirmed; 0 is never.", label, nil),
-		stale:   prometheus.NewDesc("portreeve_jwks_stale", "1 where keys are in use that the last fetch did not confirm, else 0.", label, nil),
-		next:    prometheus.NewDesc("portreeve_jwks_next_try_timestamp_seconds", "When a source is asked again.", label, nil),
-		failing: prometheus.NewDesc("portreeve_jwks_failed_since_timestamp_seconds", "Since when fetching from a source fails; 0 is that it does not.", label, nil),
+		fetcher:  f,
+		keys:     prometheus.NewDesc("portreeve_jwks_keys", "Keys in use by source.", label, nil),
+		success:  prometheus.NewDesc("portreeve_jwks_last_success_timestamp_seconds", "When the keys of a source were last fetched or confirmed; 0 is never.", label, nil),
+		stale:    prometheus.NewDesc("portreeve_jwks_stale", "1 where keys are in use that the last fetch did not confirm, else 0.", label, nil),
+		next:     prometheus.NewDesc("portreeve_jwks_next_try_timestamp_seconds", "When a source is asked again.", label, nil),
+		misspelt: prometheus.NewDesc("portreeve_jwks_issuer_differs", "1 where the issuer's discovery document spells the issuer otherwise than the rule, whose tokens are all refused, else 0.", label, nil),
+		failing:  prometheus.NewDesc("portreeve_jwks_failed_since_timestamp_seconds", "Since when fetching from a source fails; 0 is that it does not.", label, nil),
 	}
 }
 
@@ -66,16 +67,20 @@ func (c *collector) Describe(out chan<- *prometheus.Desc) {
 	out <- c.success
 	out <- c.failing
 	out <- c.next
+	out <- c.misspelt
 }
 
 // sourceValues are the values of the sources that share a label: addresses that differ in
 // their query alone do. The worst of them is shown.
-type sourceValues struct{ keys, stale, success, failing, next float64 }
+type sourceValues struct{ keys, stale, success, failing, next, misspelt float64 }
 
 func valuesOf(s SourceStatus) sourceValues {
 	v := sourceValues{keys: float64(s.Keys), success: seconds(s.FetchedAt), failing: seconds(s.FailedSince), next: seconds(s.NextTry)}
 	if s.State == Stale {
 		v.stale = 1
+	}
+	if s.PublishedIssuer != "" {
+		v.misspelt = 1
 	}
 	return v
 }
@@ -94,7 +99,7 @@ func (v sourceValues) worse(w sourceValues) sourceValues {
 		keys: min(v.keys, w.keys), stale: max(v.stale, w.stale), success: min(v.success, w.success),
 		// The earlier failure is the worse one, and 0 is none.
 		failing: cmp.Or(min(v.failing, w.failing), max(v.failing, w.failing)),
-		next:    max(v.next, w.next),
+		next:    max(v.next, w.next), misspelt: max(v.misspelt, w.misspelt),
 	}
 }
 
@@ -109,7 +114,7 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 		values[label] = v
 	}
 	for label, v := range values {
-		for d, value := range map[*prometheus.Desc]float64{c.keys: v.keys, c.stale: v.stale, c.success: v.success, c.failing: v.failing, c.next: v.next} {
+		for d, value := range map[*prometheus.Desc]float64{c.keys: v.keys, c.stale: v.stale, c.success: v.success, c.failing: v.failing, c.next: v.next, c.misspelt: v.misspelt} {
 			out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, label)
 		}
 	}

@@ -25,8 +25,10 @@ type attempt struct {
 // result is what became of an attempt.
 type result struct {
 	// uri is the address of the keys, where it is known.
-	uri  string
-	keys keySet
+	uri string
+	// issuer is how the discovery document spells the issuer, where there is one.
+	issuer string
+	keys   keySet
 	// next is when the issuer wants to be asked again.
 	next time.Time
 	err  error

@@ -29,6 +29,8 @@ type source struct {
 	awaited time.Time
 	// resolved is the address of the keys that the latest attempt found.
 	resolved string
+	// published is how the discovery document spelt the issuer when it was last read.
+	published string
 	// keys are the last good ones; confirmed says that the latest attempt brought them.
 	keys      keySet
 	confirmed bool
@@ -75,6 +77,16 @@ func (k keySet) ids() (count int, ids []string) {
 
 // uri returns the address of the keys as far as it is known.
 func (s *source) uri() string { return cmp.Or(s.URI, s.resolved, s.keys.URI) }
+
+// misspelt returns how the issuer's own document spells the issuer, where the rule spells it
+// otherwise: tokens have the document's spelling, and none of them is the rule's. It is "" where
+// the two are the same, or where there is no document.
+func (s *source) misspelt() string {
+	if s.URI != "" || s.published == s.Issuer {
+		return ""
+	}
+	return s.published
+}
 
 // want says that a policy names the source. It reports whether that is new, or asks for
 // another timeout, or comes from rules that have changed; then the source is fetched at once.
@@ -140,7 +152,7 @@ func (s *source) supersede() {
 // fail takes over a failed attempt. The last good keys stay.
 func (s *source) fail(r result, o Options) event {
 	now, before := o.Now(), s.err
-	s.resolved = cmp.Or(r.uri, s.resolved)
+	s.resolved, s.published = cmp.Or(r.uri, s.resolved), cmp.Or(r.issuer, s.published)
 	s.confirmed, s.err, s.awaited = false, shortened(r.err.Error()), time.Time{}
 	s.next = now.Add(backoff(s.failures, o.FirstBackoff, o.MaxBackoff))
 	s.failures++
@@ -159,7 +171,8 @@ func (s *source) fail(r result, o Options) event {
 
 // succeed takes over fetched keys.
 func (s *source) succeed(r result) event {
-	before, failing := s.keys, !s.failedSince.IsZero()
+	before, misspelt, failing := s.keys, s.misspelt(), !s.failedSince.IsZero()
+	s.published = r.issuer
 	s.resolved, s.keys, s.confirmed, s.next = r.uri, r.keys, true, r.next
 	s.failures, s.failedSince, s.err, s.awaited = 0, time.Time{}, "", time.Time{}
 	message := ""
@@ -172,15 +185,21 @@ func (s *source) succeed(r result) event {
 		message = "keys are fetched again"
 	case !slices.Equal(before.Dropped, r.keys.Dropped):
 		message = "the keys that are not used changed"
+	case misspelt != s.misspelt():
+		message = "the spelling of the issuer changed"
 	default:
 		return event{}
 	}
 	count, ids := s.keys.ids()
 	attributes := []any{"source", s.name(), "uri", redacted(r.uri), "keys", count, "kids", ids}
-	if len(r.keys.Dropped) == 0 {
-		return event{slog.LevelInfo, message, attributes}
+	level := slog.LevelInfo
+	if len(r.keys.Dropped) > 0 {
+		level, attributes = slog.LevelWarn, append(attributes, "unused", r.keys.Dropped)
 	}
-	return event{slog.LevelWarn, message, append(attributes, "unused", r.keys.Dropped)}
+	if other := s.misspelt(); other != "" {
+		level, attributes = slog.LevelWarn, append(attributes, "issuer", redacted(other), "consequence", "the rule spells the issuer otherwise: its tokens are refused with 401 until the rule says "+redacted(other))
+	}
+	return event{level, message, attributes}
 }
 
 // shortened bounds a reason, parts of which can be the issuer's.

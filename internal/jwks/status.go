@@ -41,6 +41,9 @@ type SourceStatus struct {
 	// FailedSince is when the first of the failures since then was, Error the last one.
 	FailedSince time.Time `json:"failedSince,omitzero"`
 	Error       string    `json:"error,omitempty"`
+	// PublishedIssuer is how the issuer's own discovery document spells it, where the rule spells
+	// it otherwise: every token of it is refused until the rule says the same.
+	PublishedIssuer string `json:"publishedIssuer,omitempty"`
 	// NextTry is when the source is asked again.
 	NextTry time.Time `json:"nextTry,omitzero"`
 }
@@ -65,9 +68,9 @@ func (s *source) status() SourceStatus {
 	count, ids := s.keys.ids()
 	return SourceStatus{
 		KeySource:   model.KeySource{Issuer: redacted(s.Issuer), URI: redacted(s.URI)},
-		ResolvedURI: redacted(s.uri()),
-		State:       s.state(),
-		Keys:        count, KeyIDs: ids, Dropped: slices.Clone(s.keys.Dropped),
+		ResolvedURI: redacted(s.uri()), PublishedIssuer: redacted(s.misspelt()),
+		State: s.state(),
+		Keys:  count, KeyIDs: ids, Dropped: slices.Clone(s.keys.Dropped),
 		FetchedAt: s.keys.FetchedAt.UTC(), FailedSince: s.failedSince.UTC(), Error: s.err, NextTry: s.next.UTC(),
 	}
 }

@@ -69,6 +69,52 @@ func TestDiscovery(t *testing.T) {
 	}
 }
 
+// TestTheIssuerOfTheDocument holds that a rule which spells its issuer otherwise than the issuer's
+// own document is told so, with the spelling that tokens have: in the log, where keys are fetched
+// all the same, in the status, and until the two are the same. The metric is in TestMetrics.
+func TestTheIssuerOfTheDocument(t *testing.T) {
+	for name, c := range map[string]struct{ rule, document, want string }{
+		"8: a slash too few":  {"", "/", "/"},
+		"8: a slash too many": {"/", "", ""},
+		"8: the same":         {"", "", "-"},
+		"8: both with slash":  {"/", "/", "-"},
+		"8: unsaid":           {"/", "unsaid", "-"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			i := newIssuer(t, plain)
+			i.serve("/keys", body(set(keyA)))
+			document := discovery(i.URL+c.document, i.URL+"/keys")
+			if c.document == "unsaid" {
+				document = `{"jwks_uri":"` + i.URL + `/keys"}`
+			}
+			i.serve("/.well-known/openid-configuration", body(document))
+			f := run(t, often())
+			source := model.KeySource{Issuer: i.URL + c.rule}
+			f.Want(requests(source))
+			f.await(t, model.Keys{source: set(keyA)})
+			log := f.log.await(t, "keys fetched")
+			want := i.URL + c.want
+			if c.want == "-" {
+				want = ""
+			}
+			if got := f.only(t).PublishedIssuer; got != want {
+				t.Errorf("the status says %q, want %q", got, want)
+			}
+			if said := strings.Contains(log, "the rule spells the issuer otherwise"); said != (want != "") || !strings.Contains(log, want) {
+				t.Errorf("the log says: %s", log)
+			}
+			if want == "" {
+				return
+			}
+			i.serve("/.well-known/openid-configuration", body(discovery(i.URL+c.rule, i.URL+"/keys")))
+			f.log.await(t, "the spelling of the issuer changed")
+			if got := f.only(t).PublishedIssuer; got != "" {
+				t.Errorf("the status still says %q", got)
+			}
+		})
+	}
+}
+
 // TestDiscoveryIsFollowed holds that an issuer may move its keys.
 func TestDiscoveryIsFollowed(t *testing.T) {
 	i := newIssuer(t, plain)

@@ -23,14 +23,17 @@ func (r *Reloader) report() {
 	}
 	switch {
 	case findings.HasErrors():
-		log.Error("policy refused, the last good one stays where the errors reach", "findings", findings.Brief(maxTold))
+		log.Error("policy refused, the last good one stays where the errors reach", "findings", findings.ErrorsFirst().Brief(maxTold))
 	case len(findings) > 0:
-		log.Warn("policy compiled with warnings", "findings", findings.Brief(maxTold))
+		log.Warn("policy compiled with warnings", "findings", findings.ErrorsFirst().Brief(maxTold))
 	default:
 		log.Info("policy compiled")
 	}
 	if r.latest.waits(r.awaited) {
 		log.Info("policy waits for keys before it is served", "sources", r.latest.waitingNames(r.awaited))
+	}
+	if nowhere := r.shown.Load().unapplied(); len(nowhere) > 0 {
+		log.Warn("policies apply to none of the gateways that are connected", "findings", nowhere.Brief(maxGroupLines))
 	}
 	r.options.Metrics.generation(r.latest, append(findings, r.ofGroups()...).Sorted())
 }

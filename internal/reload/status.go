@@ -22,8 +22,9 @@ type Status struct {
 	// Waiting names the sources of keys that the latest waits for before gateways that need
 	// them are served it. It waits for none for longer than fetching them may take.
 	Waiting []string `json:"waiting,omitempty"`
-	// Findings are those of the latest generation, and those about files that cannot be read at
-	// this moment and keep what they last held.
+	// Findings are those of the latest generation, those about files that cannot be read at this
+	// moment and keep what they last held, and those about policies that apply to none of the
+	// gateways that are connected.
 	Findings diag.List     `json:"findings"`
 	Groups   []GroupStatus `json:"groups"`
 	// Moved are gateways that came back in a group on which nothing is enforced.
@@ -99,7 +100,7 @@ func (r *Reloader) Status() Status {
 		return out
 	}
 	out.Moved, out.Changes = r.moved(v), v.latest.changes
-	out.Findings, out.Waiting = append(v.latest.Findings(), v.held...).Sorted(), v.latest.waitingNames(v.awaited)
+	out.Findings, out.Waiting = slices.Concat(v.latest.Findings(), v.held, v.unapplied()).Sorted(), v.latest.waitingNames(v.awaited)
 	for _, g := range v.groups {
 		if !g.connected {
 			continue

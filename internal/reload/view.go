@@ -18,6 +18,9 @@ type view struct {
 	groups  []groupView
 	// held are findings about files that keep what they last held.
 	held diag.List
+	// unapplied are the warnings about what applies to none of the gateways that are connected; they
+	// are found when they are first asked for.
+	unapplied func() diag.List
 	// byKey finds a group; it is made when it is first asked for.
 	byKey func() map[string]*groupView
 }
@@ -46,6 +49,7 @@ func (r *Reloader) show() {
 		}
 		v.groups = append(v.groups, shown)
 	}
+	v.unapplied = sync.OnceValue(v.ofNoGateway)
 	v.byKey = sync.OnceValue(func() map[string]*groupView {
 		out := make(map[string]*groupView, len(v.groups))
 		for i := range v.groups {
@@ -54,6 +58,21 @@ func (r *Reloader) show() {
 		return out
 	})
 	r.shown.Store(v)
+}
+
+// ofNoGateway returns warnings about what of the latest generation applies to none of the gateways
+// that are connected.
+func (v *view) ofNoGateway() diag.List {
+	if v.latest == nil {
+		return nil
+	}
+	var connected []model.Gateway
+	for _, g := range v.groups {
+		if g.connected {
+			connected = append(connected, g.gateway)
+		}
+	}
+	return v.latest.Program.Unapplied(connected)
 }
 
 // before returns the newest program, from which the next can take what has not changed.

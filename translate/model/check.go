@@ -19,10 +19,14 @@ func (m *Model) check() diag.List {
 	out = append(out, m.checkCredentials()...)
 	c := m.newChecks()
 	out = append(out, m.checkRoutes()...)
+	out = append(out, m.checkRoutePaths()...)
+	out = append(append(out, m.shadowed()...), m.checkDoors()...)
+	out = append(append(out, m.unusedDelegates()...), m.sharedCertificates()...)
 	out = append(out, m.checkMesh()...)
 	out = append(out, m.delegates.found...)
 	out = append(out, m.checkServices()...)
 	out = append(out, m.checkDestinations()...)
+	out = append(out, m.checkBackends()...)
 	out = append(out, m.checkTunnels()...)
 	out = append(out, m.checkDynamic()...)
 	out = append(out, m.checkRules()...)
@@ -37,6 +41,7 @@ func (m *Model) check() diag.List {
 	}
 	// After the RequestAuthentications, whose headers are known then.
 	out = append(out, c.virtualServices()...)
+	out = append(append(out, c.claimsAsked()...), c.redirectsRefused()...)
 	out = append(out, c.unverified()...)
 	out = append(out, c.normalization()...)
 	out = append(out, m.checkProviders()...)

@@ -117,11 +117,11 @@ func TestPathNormalization(t *testing.T) {
 		text string
 		want bool
 	}{
-		"Istio's default":        {meshv1alpha1.MeshConfig_ProxyPathNormalization_DEFAULT, deny, true},
-		"everything":             {meshv1alpha1.MeshConfig_ProxyPathNormalization_DECODE_AND_MERGE_SLASHES, deny, false},
-		"slashes only":           {meshv1alpha1.MeshConfig_ProxyPathNormalization_MERGE_SLASHES, deny, true},
-		"nothing":                {meshv1alpha1.MeshConfig_ProxyPathNormalization_NONE, deny, true},
-		"nothing, which refuses": {meshv1alpha1.MeshConfig_ProxyPathNormalization_NONE, allow, false},
+		"Istio's default, chosen": {meshv1alpha1.MeshConfig_ProxyPathNormalization_DEFAULT, deny, true},
+		"everything":              {meshv1alpha1.MeshConfig_ProxyPathNormalization_DECODE_AND_MERGE_SLASHES, deny, false},
+		"slashes only":            {meshv1alpha1.MeshConfig_ProxyPathNormalization_MERGE_SLASHES, deny, true},
+		"nothing":                 {meshv1alpha1.MeshConfig_ProxyPathNormalization_NONE, deny, true},
+		"nothing, which refuses":  {meshv1alpha1.MeshConfig_ProxyPathNormalization_NONE, allow, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := DefaultSettings()
@@ -132,6 +132,14 @@ func TestPathNormalization(t *testing.T) {
 				t.Errorf("warned = %v: %v", got, found)
 			}
 		})
+	}
+}
+
+// TestPathsAreBroughtToOneFormUnlessSaidOtherwise holds that nothing is warned of where nothing is said.
+func TestPathsAreBroughtToOneFormUnlessSaidOtherwise(t *testing.T) {
+	_, found := Build(decode(t, "apiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\nmetadata: {name: p}\nspec: {action: DENY, rules: [{to: [{operation: {ports: [\"80\"], paths: [/a]}}]}]}\n"), DefaultSettings())
+	if has(found, diag.CodePathForm) {
+		t.Errorf("warned: %v", found)
 	}
 }
 

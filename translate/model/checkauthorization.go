@@ -5,7 +5,6 @@ import (
 	"strings"
 	"unicode"
 
-	meshv1alpha1 "istio.io/api/mesh/v1alpha1"
 	securityv1beta1 "istio.io/api/security/v1beta1"
 
 	"github.com/portreeve/portreeve/internal/diag"
@@ -79,6 +78,7 @@ func (c *checks) operations(policy *resource.Resource, spec *securityv1beta1.Aut
 			out = append(out, c.hostsServed(policy, path.Field("hosts"), o.GetHosts())...)
 			out = append(out, c.hostsServed(policy, path.Field("notHosts"), o.GetNotHosts())...)
 			out = append(out, c.allowedHosts(policy, spec, path, o)...)
+			out = append(out, c.pathsNever(policy, path, o)...)
 			paths := opening(spec, o.GetPaths(), o.GetNotPaths())
 			if n := slices.IndexFunc(paths, hasLetter); n >= 0 && folding != nil {
 				out = append(out, finding(diag.CodeIgnoredCase, policy, path.Field(opening(spec, "paths", "notPaths"), n), "%q is compared with regard to case, but routes of %s ignore it: %q gets by this rule", paths[n], folding.Key, swapCase(paths[n])).
@@ -132,9 +132,8 @@ func remoteFields(s *securityv1beta1.Source) []field {
 // and a rule about paths can thereby be got by.
 func (c *checks) normalization() diag.List {
 	mesh := c.settings.Mesh
-	chosen := mesh.Config.GetPathNormalization()
-	mode := chosen.GetNormalization()
-	if chosen == nil || mode == meshv1alpha1.MeshConfig_ProxyPathNormalization_DECODE_AND_MERGE_SLASHES {
+	mode := mesh.Config.GetPathNormalization().GetNormalization()
+	if c.settings.pathForm() == decodedSlashes {
 		return nil
 	}
 	if !slices.ContainsFunc(c.authorizations, opensByPath) {

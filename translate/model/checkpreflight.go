@@ -19,13 +19,18 @@ type preflightSide struct {
 	// allowing finds the ALLOW policies that allow nothing without a token, and others those
 	// that allow something.
 	allowing, others *index
+	// asking are the CUSTOM policies by the Gateway ("namespace/name") that they can apply to, at
+	// most maxAsking of each.
+	asking map[string][]*resource.Resource
 }
 
 func (c *checks) preflightSide() preflightSide {
-	out := preflightSide{newIndex(), newIndex(), newIndex()}
+	out := preflightSide{newIndex(), newIndex(), newIndex(), map[string][]*resource.Resource{}}
 	for _, policy := range c.authorizations {
 		spec := policy.Spec.(*securityv1beta1.AuthorizationPolicy)
 		switch {
+		case spec.GetAction() == securityv1beta1.AuthorizationPolicy_CUSTOM && !policy.DryRun():
+			c.asking(policy, out.asking)
 		case !decides(policy):
 		case spec.GetAction() == securityv1beta1.AuthorizationPolicy_DENY:
 			if slices.ContainsFunc(spec.GetRules(), deniesPreflights) {
@@ -84,5 +89,5 @@ func (c *checks) preflights(vs *resource.Resource, path resource.Path, r *networ
 				WithHint("let the method OPTIONS pass: notMethods: [OPTIONS] in a DENY rule, or methods: [OPTIONS] in an ALLOW rule of its own")}
 		}
 	}
-	return nil
+	return c.askedAboutPreflights(vs, path, r, gateways)
 }

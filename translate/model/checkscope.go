@@ -35,16 +35,19 @@ func (m *Model) gatewaySide() gatewaySide {
 			out.namespaces[key.Namespace], out.names[key.Name] = true, true
 		}
 	}
+	if g := m.settings.Gateway; g != nil {
+		out.namespaces[g.Namespace] = true
+		for k, v := range g.Labels {
+			out.label(k, v)
+		}
+	}
 	folding := m.routesFoldingCase()
 	for _, g := range m.gateways {
 		spec := g.Spec.(*networkingv1alpha3.Gateway)
 		out.namespaces[g.Namespace], out.names[g.Name] = true, true
 		out.everyWorkload = out.everyWorkload || len(spec.GetSelector()) == 0
 		for k, v := range spec.GetSelector() {
-			if out.labels[k] == nil {
-				out.labels[k] = map[string]bool{}
-			}
-			out.labels[k][v] = true
+			out.label(k, v)
 		}
 		if !slices.ContainsFunc(spec.GetServers(), asksForCertificate) {
 			out.anonymous.add(g, reach{labels: spec.GetSelector()})
@@ -55,6 +58,16 @@ func (m *Model) gatewaySide() gatewaySide {
 	}
 	return out
 }
+
+func (s gatewaySide) label(name, value string) {
+	if s.labels[name] == nil {
+		s.labels[name] = map[string]bool{}
+	}
+	s.labels[name][value] = true
+}
+
+// knowsGateways reports whether anything says which gateways there are.
+func (m *Model) knowsGateways() bool { return len(m.gateways) > 0 || m.settings.Gateway != nil }
 
 func asksForCertificate(s *networkingv1alpha3.Server) bool {
 	switch s.GetTls().GetMode() {
@@ -77,9 +90,13 @@ func (c *checks) scope(policy *resource.Resource) diag.List {
 		}
 		out = append(out, c.target(policy, at, t)...)
 	}
-	if len(c.gateways) > 0 && policy.Namespace != c.settings.RootNamespace && !c.namespaces[policy.Namespace] {
+	if c.knowsGateways() && policy.Namespace != c.settings.RootNamespace && !c.namespaces[policy.Namespace] {
+		known := "no Gateway is in the namespace " + policy.Namespace
+		if len(c.gateways) == 0 {
+			known = "the gateway runs in the namespace " + c.settings.Gateway.Namespace + " and not in " + policy.Namespace
+		}
 		out = append(out, finding(diag.CodeNamespaceUnserved, policy, resource.Path{"metadata", "namespace"},
-			"no Gateway is in the namespace %s, and it is not the root namespace: the policy applies only to gateways that run in %s", policy.Namespace, policy.Namespace).
+			"%s, and it is not the root namespace: the policy applies only to gateways that run in %s", known, policy.Namespace).
 			WithHint("%s", c.meant(slip{"namespace", policy.Namespace}, c.namespaces, "put the policy into the gateways' namespace, or into "+c.settings.RootNamespace+" for the gateways of every namespace")))
 	}
 	return out
@@ -87,7 +104,7 @@ func (c *checks) scope(policy *resource.Resource) diag.List {
 
 // selector names each label of a policy's selector that no Gateway selects.
 func (c *checks) selector(policy *resource.Resource) diag.List {
-	if len(c.gateways) == 0 || c.everyWorkload {
+	if !c.knowsGateways() || c.everyWorkload {
 		return nil
 	}
 	var out diag.List
@@ -97,7 +114,7 @@ func (c *checks) selector(policy *resource.Resource) diag.List {
 		if known[labels[k]] {
 			continue
 		}
-		d := finding(diag.CodeSelectorUnknown, policy, resource.Path{"spec", "selector", "matchLabels", k}, "no Gateway selects workloads with the label %s: %s", k, labels[k])
+		d := finding(diag.CodeSelectorUnknown, policy, resource.Path{"spec", "selector", "matchLabels", k}, "%s the label %s: %s", c.whoLacks(), k, labels[k])
 		if ok {
 			d.Hint = c.meant(slip{"label " + k, labels[k]}, known, "write the labels as the gateway has them")
 		} else {
@@ -106,6 +123,14 @@ func (c *checks) selector(policy *resource.Resource) diag.List {
 		out = append(out, d)
 	}
 	return out
+}
+
+// whoLacks begins to say that a label is not known.
+func (c *checks) whoLacks() string {
+	if len(c.gateways) == 0 {
+		return "the gateway does not have"
+	}
+	return "no Gateway selects workloads with"
 }
 
 func keysOf(labels map[string]map[string]bool) map[string]bool {

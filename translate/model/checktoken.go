@@ -194,9 +194,9 @@ func (c *checks) issuersOf(policy *resource.Resource, spec *securityv1beta1.Auth
 		if cut <= 0 || strings.HasPrefix(principal.value, "*") {
 			continue
 		}
-		issuer := principal.value[:cut]
-		// What is cut out of the middle of an address is reported by itself, with another hint.
-		if issuer == "https:/" || issuer == "http:/" || c.knowsIssuer(policy.Namespace, issuer) {
+		issuer, subject := principal.value[:cut], principal.value[cut+1:]
+		// Without a subject, or cut out of the middle of an address, it is reported by itself.
+		if subject == "" || issuer == "https:/" || issuer == "http:/" || c.knowsIssuer(policy.Namespace, issuer) {
 			continue
 		}
 		out = append(out, finding(diag.CodeUnknownIssuer, policy, principal.path, "no RequestAuthentication takes tokens of the issuer %q", issuer).

@@ -152,16 +152,17 @@ func names(servers []server) string {
 // serversOf returns the servers whose workloads a policy selects, as far as labels tell. A
 // policy for all of a namespace counts where the Gateway stands in that namespace.
 func (m *Model) serversOf(p *resource.Resource, servers []server) []server {
-	at := attachmentOf(p)
+	reaches := m.reachOf(p)
 	var out []server
 	for _, s := range servers {
 		selector := selectorOf(s)
-		labels, possible, _ := common(at.labels, selector)
-		elsewhere := len(at.labels) == 0 && p.Namespace != m.settings.RootNamespace && p.Namespace != s.gateway.Namespace
-		if len(at.targets) > 0 || !possible || len(labels) > len(selector) || elsewhere {
-			continue
+		if slices.ContainsFunc(reaches, func(at reach) bool {
+			labels, possible, _ := common(at.labels, selector)
+			elsewhere := len(at.labels) == 0 && at.namespace != "" && at.namespace != s.gateway.Namespace
+			return possible && len(labels) <= len(selector) && !elsewhere
+		}) {
+			out = append(out, s)
 		}
-		out = append(out, s)
 	}
 	return out
 }

@@ -99,7 +99,7 @@ func (m *Model) mergedRoutes(vs *resource.Resource) []Route {
 // delegateOf returns what a route delegates to, or reports why there is nothing.
 func (m *Model) delegateOf(vs *resource.Resource, index int) (*resource.Resource, bool) {
 	d := httpOf(vs)[index].GetDelegate()
-	name := cmp.Or(d.GetNamespace(), vs.Namespace) + "/" + d.GetName()
+	name := delegateName(d, vs.Namespace)
 	to, ok := m.delegates.byName[name]
 	reason := "there is no VirtualService " + name + " without hosts"
 	if ok {
@@ -111,6 +111,11 @@ func (m *Model) delegateOf(vs *resource.Resource, index int) (*resource.Resource
 	m.delegates.found = append(m.delegates.found, finding(diag.CodeUnknownDelegate, vs, resource.Path{"spec", "http", index, "delegate", "name"}, "%s, so this route is left out", reason).
 		WithHint("name a VirtualService without hosts and gateways, in delegate.namespace or else in the same namespace"))
 	return nil, false
+}
+
+// delegateName is "namespace/name" of what a route of a namespace delegates to.
+func delegateName(d *networkingv1alpha3.Delegate, namespace string) string {
+	return cmp.Or(d.GetNamespace(), namespace) + "/" + d.GetName()
 }
 
 // resolvedNames returns a copy of a route in which the short names of hosts and Gateways

@@ -46,6 +46,14 @@ func (m *Model) servedHTTP() iter.Seq2[*resource.Resource, int] {
 type connectionRoute struct {
 	path  resource.Path
 	route []*networkingv1alpha3.RouteDestination
+	// doors are the ports and Gateways of its matches; without any it is for all.
+	doors []door
+}
+
+// door is what a match of a connection says of where it comes in.
+type door struct {
+	port     uint32
+	gateways []string
 }
 
 // servedConnections yields the tls and tcp routes of the VirtualServices that name a Gateway.
@@ -54,15 +62,26 @@ func (m *Model) servedConnections() iter.Seq2[*resource.Resource, connectionRout
 		for vs := range m.bound() {
 			spec := vs.Spec.(*networkingv1alpha3.VirtualService)
 			for i, r := range spec.GetTls() {
-				if !yield(vs, connectionRoute{resource.Path{"spec", "tls", i}, r.GetRoute()}) {
+				if !yield(vs, connectionRoute{resource.Path{"spec", "tls", i}, r.GetRoute(), doorsOf(r.GetMatch())}) {
 					return
 				}
 			}
 			for i, r := range spec.GetTcp() {
-				if !yield(vs, connectionRoute{resource.Path{"spec", "tcp", i}, r.GetRoute()}) {
+				if !yield(vs, connectionRoute{resource.Path{"spec", "tcp", i}, r.GetRoute(), doorsOf(r.GetMatch())}) {
 					return
 				}
 			}
 		}
 	}
+}
+
+func doorsOf[M interface {
+	GetPort() uint32
+	GetGateways() []string
+}](matches []M) []door {
+	out := make([]door, 0, len(matches))
+	for _, m := range matches {
+		out = append(out, door{m.GetPort(), m.GetGateways()})
+	}
+	return out
 }

@@ -1,6 +1,9 @@
 package model
 
-import "github.com/portreeve/portreeve/translate/resource"
+import (
+	"github.com/portreeve/portreeve/internal/diag"
+	"github.com/portreeve/portreeve/translate/resource"
+)
 
 // Settings are the facts that a compilation takes from outside the policy files.
 type Settings struct {
@@ -28,6 +31,12 @@ type Settings struct {
 	// Disabled are marks of what is written and switched off on purpose, one for each such
 	// policy. Compile sets it.
 	Disabled []resource.Resource
+	// Unread are the errors about files that could not be read. What those hold is unknown, so
+	// they reach every gateway.
+	Unread diag.List
+	// Gateway is a gateway that the policy is meant for, where somebody says so; nil where nobody
+	// does. It only makes warnings more exact.
+	Gateway *Gateway
 	// KeyFetch says who fetches keys that a policy does not hold itself.
 	KeyFetch KeyFetch
 	// Keys are the keys that have been fetched. A source that is not among them rejects

@@ -75,27 +75,6 @@ func (c *checker) dryRun(spec *securityv1beta1.AuthorizationPolicy) {
 	}
 }
 
-// splitRules warns of a rule with only from beside one with only to. Rules are
-// alternatives, so each of the two matches without the other; a - too many does that.
-func (c *checker) splitRules(rules []*securityv1beta1.Rule) {
-	from, to := -1, -1
-	for i, rule := range rules {
-		switch {
-		case len(rule.GetWhen()) > 0:
-		case from < 0 && len(rule.GetFrom()) > 0 && len(rule.GetTo()) == 0:
-			from = i
-		case to < 0 && len(rule.GetTo()) > 0 && len(rule.GetFrom()) == 0:
-			to = i
-		}
-	}
-	if from < 0 || to < 0 {
-		return
-	}
-	second := max(from, to)
-	c.add(diag.CodeSplitRule, Path{"spec", "rules", second}, "rules[%d] has only from and rules[%d] only to: a request that satisfies either of them matches", from, to).
-		WithHint("write from and to in one entry of rules if both have to be satisfied")
-}
-
 func (c *checker) rule(path Path, rule *securityv1beta1.Rule) {
 	// Of a list that is written and empty nobody knows whether it stands for anybody or for
 	// nobody. It would be anybody, which is wider.

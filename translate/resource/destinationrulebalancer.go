@@ -90,19 +90,39 @@ func (c *checker) cookie(path Path, cookie *networkingv1alpha3.LoadBalancerSetti
 		c.addMissing(diag.CodeDestinationRule, c.deepest(path, "name"), "%q is not the name of a cookie", cookie.GetName()).WithHint("letters, digits, - and _")
 	}
 	c.notBelowZero(path.Field("ttl"), cookie.GetTtl())
-	for _, part := range append([]namedList{{"path", []string{cookie.GetPath()}}}, attributesOf(cookie)...) {
-		if strings.ContainsAny(strings.Join(part.values, ""), "\r\n\x00;") {
-			c.add(diag.CodeDestinationRule, path.Field(part.name), "%s has a character that a cookie cannot have", path.Field(part.name)).WithHint("no line breaks and no ;")
-		}
+	if strings.ContainsAny(cookie.GetPath(), inNoCookie) {
+		c.add(diag.CodeDestinationRule, path.Field("path"), "%s has a character that a cookie cannot have", path.Field("path")).WithHint("no line breaks and no ;")
 	}
+	c.cookieAttributes(path.Field("attributes"), cookie.GetAttributes())
 }
 
-func attributesOf(cookie *networkingv1alpha3.LoadBalancerSettings_ConsistentHashLB_HTTPCookie) []namedList {
-	out := namedList{name: "attributes"}
-	for _, a := range cookie.GetAttributes() {
-		out.values = append(out.values, a.GetName(), a.GetValue())
+const (
+	// inNoCookie are the characters that would end a cookie's attribute.
+	inNoCookie = "\r\n\x00;"
+	// maxAttribute is the length of an attribute's name, and of its value, that Envoy takes.
+	maxAttribute = 16 << 10
+)
+
+// cookieAttributes checks what a cookie has beside its name: Envoy would refuse the cluster
+// otherwise, or clients choose one of two values as they like.
+func (c *checker) cookieAttributes(path Path, attributes []*networkingv1alpha3.LoadBalancerSettings_ConsistentHashLB_HTTPCookie_Attribute) {
+	first := map[string]int{}
+	for i, a := range attributes {
+		at, name := path.Field(i), strings.ToLower(a.GetName())
+		before, again := first[name]
+		switch {
+		case a.GetName() == "":
+			c.addMissing(diag.CodeDestinationRule, c.deepest(at, "name"), "%s has no name", at).WithHint("for example name: SameSite")
+		case strings.ContainsAny(a.GetName()+a.GetValue(), inNoCookie):
+			c.add(diag.CodeDestinationRule, at, "%s has a character that a cookie cannot have", at).WithHint("no line breaks and no ;")
+		case len(a.GetName()) > maxAttribute || len(a.GetValue()) > maxAttribute:
+			c.add(diag.CodeDestinationRule, at, "%s is longer than Envoy takes", at).WithHint("at most 16 KiB for a name or a value")
+		case again:
+			c.add(diag.CodeDestinationRule, at.Field("name"), "attributes[%d] has the name %s too", before, a.GetName()).WithHint("keep one of them")
+		default:
+			first[name] = i
+		}
 	}
-	return []namedList{out}
 }
 
 // isToken reports whether s can be the name of a header or cookie.

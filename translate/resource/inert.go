@@ -8,13 +8,18 @@ import (
 	"github.com/portreeve/portreeve/translate/source"
 )
 
-// EnvoyFilter is the one kind whose objects are an error only because they would be ignored.
-const EnvoyFilter Kind = "EnvoyFilter"
+// The kinds whose objects can be an error only because they would be ignored: an EnvoyFilter
+// always, extensions where they say that they authenticate or authorize.
+const (
+	EnvoyFilter      Kind = "EnvoyFilter"
+	WasmPlugin       Kind = "WasmPlugin"
+	TrafficExtension Kind = "TrafficExtension"
+)
 
 // Ignorable returns the kinds that Options.Ignored may name: those whose objects are an
 // error only because they would have no effect. Leaving out a policy, or a kind of which
 // too little is known to say what its absence means, cannot be asked for.
-func Ignorable() []Kind { return []Kind{EnvoyFilter} }
+func Ignorable() []Kind { return []Kind{EnvoyFilter, WasmPlugin, TrafficExtension} }
 
 // inert is a kind that Istio has and that a gateway on a stock Envoy, without a mesh, cannot
 // honour.
@@ -24,20 +29,30 @@ type inert struct {
 	// effect says what it means that the object is ignored.
 	effect func(*checker) string
 	hint   string
+	// guards reports an object that may be what guards the gateways.
+	guards func(*checker) bool
 }
 
 func inertKinds() []inert {
 	const extensionsGroup, installGroup = "extensions.istio.io", "install.istio.io"
 	return []inert{
-		{EnvoyFilter, networkingGroup, always("requests pass without what it adds to Envoy, which may be a check or a limit"), "say it with the other kinds and take it out of the directory"},
-		{"WasmPlugin", extensionsGroup, extensionEffect, "say it with RequestAuthentication and AuthorizationPolicy, or take it out of the directory"},
-		{"TrafficExtension", extensionsGroup, extensionEffect, "say it with RequestAuthentication and AuthorizationPolicy, or take it out of the directory"},
-		{"Sidecar", networkingGroup, always("a gateway sees every service that is exported to its namespace"), "limit what a gateway sees by exportTo, or take it out of the directory"},
-		{"PeerAuthentication", securityGroup, peerEffect, "tls.mode: MUTUAL in a server of a Gateway, or take it out of the directory"},
-		{"ProxyConfig", networkingGroup, always("a gateway keeps the threads, the environment and the image that it was started with"), "start Envoy as it is meant to run, and take it out of the directory"},
-		{"WorkloadGroup", networkingGroup, always("no endpoint comes from it, and its probes do not run"), "list the endpoints in a ServiceEntry, or take it out of the directory"},
-		{"IstioOperator", installGroup, always("it installs Istio, and there is none; the mesh configuration in it does not count"), "write what stands below spec.meshConfig into a file and name that with --mesh-config"},
+		{EnvoyFilter, networkingGroup, always("requests pass without what it adds to Envoy, which may be a check or a limit"), "say it with the other kinds and take it out of the directory", func(*checker) bool { return true }},
+		{WasmPlugin, extensionsGroup, extensionEffect, "say it with RequestAuthentication and AuthorizationPolicy, or take it out of the directory", inSecurityPhase},
+		{TrafficExtension, extensionsGroup, extensionEffect, "say it with RequestAuthentication and AuthorizationPolicy, or take it out of the directory", inSecurityPhase},
+		{"Sidecar", networkingGroup, always("a gateway sees every service that is exported to its namespace"), "limit what a gateway sees by exportTo, or take it out of the directory", never},
+		{"PeerAuthentication", securityGroup, peerEffect, "tls.mode: MUTUAL in a server of a Gateway, or take it out of the directory", never},
+		{"ProxyConfig", networkingGroup, always("a gateway keeps the threads, the environment and the image that it was started with"), "start Envoy as it is meant to run, and take it out of the directory", never},
+		{"WorkloadGroup", networkingGroup, always("no endpoint comes from it, and its probes do not run"), "list the endpoints in a ServiceEntry, or take it out of the directory", never},
+		{"IstioOperator", installGroup, always("it installs Istio, and there is none; the mesh configuration in it does not count"), "write what stands below spec.meshConfig into a file and name that with --mesh-config", never},
 	}
+}
+
+func never(*checker) bool { return false }
+
+// inSecurityPhase reports an extension that runs where requests are authenticated or refused.
+func inSecurityPhase(c *checker) bool {
+	phase := textAt(c, "spec", "phase")
+	return phase == "AUTHN" || phase == "AUTHZ"
 }
 
 func always(effect string) func(*checker) string { return func(*checker) string { return effect } }
@@ -71,9 +86,9 @@ func textAt(c *checker, steps ...string) string {
 }
 
 // inert returns the finding about an object that has no effect, or false where the kind is
-// another. It is a warning, except for an EnvoyFilter, which is used to guard and which
-// nobody can tell from one that does not: that is an error until the user says that it may
-// be ignored. The error reaches what the EnvoyFilter would have changed.
+// another. It is a warning, except for what may be what guards: an EnvoyFilter, which nobody can
+// tell from one that does not, and an extension in a phase of security. That is an error until
+// the user says that it may be ignored. The error reaches what the object would have changed.
 func (d *Decoder) inert(document source.Document, group, kind string) (diag.Diagnostic, bool) {
 	all := inertKinds()
 	i := slices.IndexFunc(all, func(k inert) bool { return string(k.kind) == kind && k.group == group })
@@ -85,8 +100,8 @@ func (d *Decoder) inert(document source.Document, group, kind string) (diag.Diag
 	c.metadata()
 	c.key.Namespace, c.key.Name = c.meta.namespace, c.meta.name
 	code, verb, hint, scope := diag.CodeInertKind, "is ignored", k.hint, diag.Limited()
-	if slices.Contains(Ignorable(), k.kind) && !slices.Contains(d.options.Ignored, k.kind) {
-		code, verb, hint, scope = diag.CodeRefusedKind, "cannot be honoured", fmt.Sprintf("%s; or --ignore %s, where nothing depends on it", k.hint, k.kind), c.filterReach()
+	if k.guards(c) && !slices.Contains(d.options.Ignored, k.kind) {
+		code, verb, hint, scope = diag.CodeRefusedKind, "cannot be honoured", fmt.Sprintf("%s; or --ignore %s, where nothing depends on it", k.hint, k.kind), c.inertReach()
 	}
 	f := diag.New(code, document.Position(child(document.Root, "kind")), "%s %s: %s", k.kind, verb, k.effect(c)).WithHint("%s", hint)
 	f.Field, f.Reach = "kind", scope
@@ -96,14 +111,17 @@ func (d *Decoder) inert(document source.Document, group, kind string) (diag.Diag
 	return f, true
 }
 
-// filterReach is the workloads of its namespace that an EnvoyFilter selects, or every
-// gateway where that cannot be read.
-func (c *checker) filterReach() diag.Scope {
-	selector := at(c.origin.Document.Root, "spec", "workloadSelector")
+// inertReach is the workloads of its namespace that an object selects, or every gateway where
+// that cannot be read.
+func (c *checker) inertReach() diag.Scope {
+	selector, field := at(c.origin.Document.Root, "spec", "workloadSelector"), "labels"
+	if c.key.Kind != EnvoyFilter {
+		selector, field = at(c.origin.Document.Root, "spec", "selector"), "matchLabels"
+	}
 	var labels map[string]string
 	ok := true
 	if selector != nil && !isNull(selector) {
-		labels, ok = stringsOf(child(selector, "labels"))
+		labels, ok = stringsOf(child(selector, field))
 	}
 	refs := at(c.origin.Document.Root, "spec", "targetRefs")
 	if !c.meta.valid || !ok || misleading(labels) || refs != nil {

@@ -45,7 +45,7 @@ func (c *checker) jwt(path Path, jwt *portreevev1alpha1.JWT) {
 		c.addMissing(diag.CodeIssuer, c.deepest(path, "issuer"), "%s is missing", path.Field("issuer")).WithHint("set it to the iss claim of the tokens")
 	}
 	if jwt.GetJwks() == "" && jwt.GetJwksUri() == "" {
-		c.addMissing(diag.CodeJWKS, c.deepest(path, "jwks"), "%s has neither jwks nor jwksUri", path).WithHint("set jwks to the key set, as JSON")
+		c.addMissing(diag.CodeJWKS, c.deepest(path, "jwks"), "%s has neither jwks nor jwksUri", path).WithHint("set jwks to the key set, as JSON, or jwksUri to where it is; a JWTPolicy does not look for it at the issuer, as a RequestAuthentication does")
 	} else {
 		c.keySource(path, rule)
 	}

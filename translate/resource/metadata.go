@@ -160,8 +160,16 @@ func (c *checker) unknownField(key *yaml.Node, parent Path, known []string) {
 		what = parent.String()
 	}
 	c.addAt(diag.CodeUnknownField, c.origin.Document.Position(key), parent.Field(key.Value).String(), "%s has no field %q", what, key.Value).
-		WithHint("%s", suggestion(key.Value, known))
+		WithHint("%s", c.insteadOf(key.Value, known))
 	c.markUnknown(parent)
+}
+
+// insteadOf says what to write instead of a field that there is not.
+func (c *checker) insteadOf(written string, known []string) string {
+	if c.key.Kind == VirtualService && folded(written) == "websocketupgrade" {
+		return "take it out: every route lets WebSockets through"
+	}
+	return suggestion(written, known)
 }
 
 func (c *checker) markUnknown(parent Path) {

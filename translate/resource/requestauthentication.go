@@ -1,6 +1,7 @@
 package resource
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -97,6 +98,7 @@ func (c *checker) locations(path Path, rule *securityv1beta1.JWTRule) {
 			c.add(diag.CodeHeaderName, at.Field("prefix"), "%s has a line break, which no header can have", at.Field("prefix")).WithHint("for example \"Bearer \"")
 		}
 		c.twice(seen, [2]string{"header " + strings.ToLower(h.GetName()), h.GetPrefix()}, at)
+		c.withoutPrefix(at, h, rule.GetFromHeaders())
 	}
 	c.nonEmpty(path, "fromParams", rule.GetFromParams())
 	for i, name := range rule.GetFromParams() {
@@ -105,6 +107,18 @@ func (c *checker) locations(path Path, rule *securityv1beta1.JWTRule) {
 	c.nonEmpty(path, "fromCookies", rule.GetFromCookies())
 	for i, name := range rule.GetFromCookies() {
 		c.twice(seen, [2]string{"cookie " + name}, path.Field("fromCookies", i))
+	}
+}
+
+// withoutPrefix warns of a header that tokens are read from as it is beside the same one with a
+// prefix: the prefix itself is then read as a token too, which is none.
+func (c *checker) withoutPrefix(path Path, h *securityv1beta1.JWTHeader, all []*securityv1beta1.JWTHeader) {
+	i := slices.IndexFunc(all, func(o *securityv1beta1.JWTHeader) bool {
+		return strings.EqualFold(o.GetName(), h.GetName()) && o.GetPrefix() != ""
+	})
+	if h.GetPrefix() == "" && h.GetName() != "" && i >= 0 {
+		c.add(diag.CodePrefixToken, path, "%s is read with the prefix %q too: a request with that prefix is refused with 401, since without one %q is read as a token", h.GetName(), all[i].GetPrefix(), strings.TrimSpace(all[i].GetPrefix())).
+			WithHint("take the entry without a prefix out, or a header of its own for it")
 	}
 }
 

@@ -81,9 +81,33 @@ func (c *checker) text(node *yaml.Node, path Path) {
 		c.addAt(diag.CodeWrongType, c.origin.Document.Position(node), path.String(), "%s holds a NUL character", path).WithHint("remove it")
 	case isNull(node):
 		c.wrongType(node, path, "a string", `write the text, or "" where it is meant to be empty`)
+	case node.Tag == "!!bool" && c.aboutClaim(path):
+		c.wrongType(node, path, "a string", "quoted it matches the text %q alone: no way of writing it matches a claim that is true or false, so let the issuer write text, or a list of text, into the token", node.Value)
 	default:
 		c.wrongType(node, path, "a string", "quote it: %q", node.Value)
 	}
+}
+
+// aboutClaim reports a value that a claim of the token is compared with: in a condition of an
+// AuthorizationPolicy, or in a match of a VirtualService.
+func (c *checker) aboutClaim(path Path) bool {
+	for i, step := range path {
+		if name, _ := step.(string); isClaimName(name) {
+			return true
+		}
+		if step != "when" || i+2 > len(path) {
+			continue
+		}
+		node := c.origin.Document.Root
+		for _, s := range path[:i+2] {
+			if node = child(node, s); node == nil {
+				return false
+			}
+		}
+		key := child(node, "key")
+		return key != nil && strings.HasPrefix(key.Value, claimKey)
+	}
+	return false
 }
 
 // oldBool reports the words that the YAML of Kubernetes reads as true or false.

@@ -22,7 +22,10 @@ func (c *checker) dynamic(spec *networkingv1alpha3.ServiceEntry) {
 		}
 	}
 	if len(spec.GetEndpoints()) > 0 {
-		c.addKey(diag.CodeIgnoredField, Path{"spec", "endpoints"}, "spec.endpoints is ignored: with the resolution DYNAMIC_DNS the name that a client asks for is resolved").WithHint("leave it out, or resolution: DNS")
+		c.addKey(diag.CodeServiceEntry, Path{"spec", "endpoints"}, "the resolution DYNAMIC_DNS takes no endpoints: the name that a client asks for is resolved").WithHint("leave them out, or resolution: DNS")
+	}
+	if len(spec.GetAddresses()) > 0 {
+		c.addKey(diag.CodeServiceEntry, Path{"spec", "addresses"}, "the resolution DYNAMIC_DNS takes no addresses: the name that a client asks for is resolved").WithHint("leave them out, or resolution: DNS")
 	}
 	if spec.GetWorkloadSelector() != nil {
 		c.addKey(diag.CodeServiceEntry, Path{"spec", "workloadSelector"}, "the resolution DYNAMIC_DNS takes no workloadSelector").WithHint("resolution: STATIC or DNS")

@@ -29,7 +29,7 @@ func (c *checker) idleTracing(tracing []*telemetryv1alpha1.Tracing) {
 		}
 		for _, name := range slices.Sorted(maps.Keys(t.GetCustomTags())) {
 			tag := t.GetCustomTags()[name]
-			if tag.GetType() == nil || tag.GetLiteral().GetValue()+tag.GetHeader().GetName()+tag.GetEnvironment().GetName() != "" && name != "" {
+			if tag.GetLiteral().GetValue()+tag.GetHeader().GetName()+tag.GetEnvironment().GetName() != "" && name != "" {
 				continue
 			}
 			c.addKey(diag.CodeEmptyValue, path.Field("customTags", name), "a tag has no name, or nothing that it is made of").WithHint("literal.value, header.name or environment.name")

@@ -85,35 +85,6 @@ func (c *checker) paths(path Path, field string, values []string) {
 	c.shadowed(path, field, values)
 }
 
-// shadowed warns of a path that another entry of the list matches already: mostly one of the
-// two was meant otherwise.
-func (c *checker) shadowed(path Path, field string, values []string) {
-	for i, v := range values {
-		for j, wide := range values {
-			if i != j && v != "" && coversPath(wide, v) {
-				c.add(diag.CodePathShadowed, path.Field(field, i), "whatever matches %q matches %s[%d] %q already", v, field, j, wide).WithHint("take one of the two out")
-				break
-			}
-		}
-	}
-}
-
-// coversPath reports whether a path that ends with a wildcard, "/a/*" or "/a/{**}", matches all
-// that another, different value matches.
-func coversPath(wide, v string) bool {
-	base, template := strings.CutSuffix(wide, "{**}")
-	if !template {
-		prefix := strings.HasSuffix(wide, "*") && !strings.HasPrefix(wide, "*") && !strings.ContainsAny(wide, "{}")
-		if base = strings.TrimSuffix(wide, "*"); !prefix {
-			return false
-		}
-	}
-	if strings.ContainsAny(base, "{}") || strings.HasPrefix(v, "*") {
-		return false
-	}
-	return v != wide && strings.HasPrefix(v, base)
-}
-
 // serviceAccounts checks service accounts, name or namespace/name.
 func (c *checker) serviceAccounts(path Path, field string, values []string) {
 	for i, v := range values {

@@ -90,7 +90,11 @@ func (c *checker) duration(path Path, t *durationpb.Duration) {
 		return
 	}
 	if d := t.AsDuration(); d < time.Millisecond || d%time.Millisecond != 0 || !t.IsValid() {
-		c.add(diag.CodeTimeout, path, "%s is %s, which is not a whole number of milliseconds of at least 1", path, d).WithHint("for example 5s")
+		hint := "for example 5s"
+		if d == 0 && path[len(path)-1] == "timeout" {
+			hint = "leave it out: without a timeout a route waits as long as it takes"
+		}
+		c.add(diag.CodeTimeout, path, "%s is %s, which is not a whole number of milliseconds of at least 1", path, d).WithHint("%s", hint)
 	}
 }
 

@@ -145,5 +145,6 @@ func (c *checker) claimMatch(path Path, name string, m *networkingv1alpha3.Strin
 		c.add(diag.CodeClaimRoute, path, "the claim is compared with an empty text").WithHint("regex: .+ takes every text that is not empty")
 	default:
 		c.stringMatch(path, m)
+		c.claimValues(path, RoutingClaim(name), []string{m.GetExact()})
 	}
 }

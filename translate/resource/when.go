@@ -52,6 +52,7 @@ func (c *checker) conditionValues(path Path, key, field string, values []string)
 		return
 	}
 	c.nonEmpty(path, field, values)
+	c.claimValues(path.Field(field), claimOfKey(key), values)
 	if strings.HasPrefix(key, "source.") {
 		c.peerLength(path, field, values)
 	}

@@ -46,6 +46,10 @@ func checkWorkloadEntry(c *checker, m proto.Message) {
 // endpoint checks an endpoint that stands in a ServiceEntry.
 func (c *checker) endpoint(path Path, e *networkingv1alpha3.WorkloadEntry, spec *networkingv1alpha3.ServiceEntry) {
 	c.endpointAddress(path, spec.GetResolution(), e.GetAddress())
+	if isUnix(e.GetAddress()) && len(spec.GetPorts()) > 1 {
+		// The socket speaks one protocol, and has no port that could tell them apart.
+		c.add(diag.CodeServiceEntry, path.Field("address"), "a service with an endpoint on a unix socket has one port, and spec.ports has %d", len(spec.GetPorts())).WithHint("a ServiceEntry for each port")
+	}
 	c.workload(path, e)
 	for _, name := range slices.Sorted(maps.Keys(e.GetPorts())) {
 		at := path.Field("ports", name)
@@ -99,6 +103,8 @@ func (c *checker) unix(at Path, code diag.Code, address string) {
 	name, ok := strings.CutPrefix(address, unixPrefix)
 	if !ok || len(name) < 2 || name[0] != '/' && name[0] != '@' || len(name) > maxSocketPath {
 		c.add(code, at, "%q is not the address of a unix socket", address).WithHint("unix:///path or unix://@name, at most 107 characters after unix://")
+	} else if name[0] == '/' && strings.HasSuffix(name, "/") {
+		c.add(code, at, "%q is a directory, and no unix socket", address).WithHint("the socket in it, for example %sname.sock", address)
 	}
 }
 

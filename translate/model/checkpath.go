@@ -1,0 +1,69 @@
+package model
+
+import (
+	"strconv"
+	"strings"
+
+	networkingv1alpha3 "istio.io/api/networking/v1alpha3"
+	securityv1beta1 "istio.io/api/security/v1beta1"
+
+	"github.com/portreeve/portreeve/internal/diag"
+	"github.com/portreeve/portreeve/translate/resource"
+)
+
+// pathsNever warns of paths of a policy that no request can have by the time that rules see it:
+// a rule that denies such a path is open.
+func (c *checks) pathsNever(policy *resource.Resource, at resource.Path, o *securityv1beta1.Operation) diag.List {
+	effect := map[securityv1beta1.AuthorizationPolicy_Action]string{
+		securityv1beta1.AuthorizationPolicy_ALLOW:  "so it allows nothing",
+		securityv1beta1.AuthorizationPolicy_DENY:   "so it denies nothing",
+		securityv1beta1.AuthorizationPolicy_CUSTOM: "so nobody is asked about it",
+		securityv1beta1.AuthorizationPolicy_AUDIT:  "so nothing of it is logged",
+	}[policy.Spec.(*securityv1beta1.AuthorizationPolicy).GetAction()]
+	out := c.never(policy, at.Field("paths"), o.GetPaths(), effect)
+	return append(out, c.never(policy, at.Field("notPaths"), o.GetNotPaths(), "so it excepts nothing")...)
+}
+
+func (c *checks) never(policy *resource.Resource, at resource.Path, values []string, effect string) diag.List {
+	form := c.settings.pathForm()
+	var out diag.List
+	for i, v := range values {
+		text := ruleText(v)
+		if why := form.never(text); why != "" {
+			out = append(out, finding(diag.CodePathNever, policy, at.Field(i), "no request has the path %q when rules see it, since %s, %s", v, why, effect).
+				WithHint("%s", c.orInstead(text)))
+		}
+	}
+	return out
+}
+
+// orInstead says what to write for a path that no request has.
+func (m *Model) orInstead(p pathText) string {
+	if form := m.settings.pathForm(); !strings.ContainsAny(p.text, "{}") && form.never(form.instead(p)) == "" {
+		return "write " + strconv.Quote(form.instead(p).String())
+	}
+	return "write the path as it is without . and .., with one / between its segments, and without its query"
+}
+
+// checkRoutePaths warns of matches of HTTP routes that are about a path which no request has
+// when routes see it.
+func (m *Model) checkRoutePaths() diag.List {
+	form := m.settings.pathForm()
+	var out diag.List
+	for vs, i := range m.servedHTTP() {
+		for j, match := range httpOf(vs)[i].GetMatch() {
+			field, text := "", pathText{}
+			switch uri := match.GetUri().GetMatchType().(type) {
+			case *networkingv1alpha3.StringMatch_Exact:
+				field, text = "exact", pathText{text: uri.Exact}
+			case *networkingv1alpha3.StringMatch_Prefix:
+				field, text = "prefix", pathText{text: uri.Prefix, after: true}
+			}
+			if why := form.never(text); why != "" {
+				out = append(out, finding(diag.CodeRoutePathNever, vs, resource.Path{"spec", "http", i, "match", j, "uri", field},
+					"no request has the path %q when routes see it, since %s, so none gets to this match", text.text, why).WithHint("%s", strings.Replace(m.orInstead(text), `*"`, `"`, 1)))
+			}
+		}
+	}
+	return out
+}

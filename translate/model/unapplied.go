@@ -1,0 +1,86 @@
+package model
+
+import (
+	"maps"
+	"slices"
+
+	networkingv1alpha3 "istio.io/api/networking/v1alpha3"
+
+	"github.com/portreeve/portreeve/internal/diag"
+	"github.com/portreeve/portreeve/translate/resource"
+)
+
+// maxUnapplied bounds what Unapplied returns.
+const maxUnapplied = 100
+
+// Unapplied warns of policies that enforce something and apply to none of the gateways, and of
+// Gateways that select none of them. The first hundred are named, kind by kind. Where there is
+// no gateway nothing is known, and nothing said.
+func (m *Model) Unapplied(gateways []Gateway) diag.List {
+	if len(gateways) == 0 {
+		return nil
+	}
+	var out diag.List
+	namespaces := map[string]bool{m.settings.RootNamespace: true}
+	for _, g := range gateways {
+		namespaces[g.Namespace] = true
+	}
+	asked := map[string]bool{}
+	for _, kind := range []resource.Kind{resource.RequestAuthentication, resource.AuthorizationPolicy} {
+		for _, namespace := range slices.Sorted(maps.Keys(m.policies[kind])) {
+			for _, policy := range m.policies[kind][namespace] {
+				if len(out) < maxUnapplied && enforces(policy) && !m.appliesTo(policy, gateways, asked) {
+					out = append(out, m.unapplied(policy, namespaces))
+				}
+			}
+		}
+	}
+	for _, g := range m.gateways {
+		selector := g.Spec.(*networkingv1alpha3.Gateway).GetSelector()
+		if len(out) < maxUnapplied && !slices.ContainsFunc(gateways, func(w Gateway) bool { return w.Selected(selector) }) {
+			out = append(out, finding(diag.CodeNoneConnected, g, resource.Path{"spec", "selector"}, "no gateway that is connected has these labels, so nothing of %s is served", g.Key).
+				WithHint("the labels of a gateway, as its node has them in metadata.LABELS, or start the gateway"))
+		}
+	}
+	return out
+}
+
+// appliesTo reports whether a policy applies to any of the gateways. Policies that are attached
+// alike are asked about once.
+func (m *Model) appliesTo(policy *resource.Resource, gateways []Gateway, asked map[string]bool) bool {
+	at := attachmentOf(policy)
+	applies := func(g Gateway) bool {
+		return (policy.Namespace == m.settings.RootNamespace || policy.Namespace == g.Namespace) && at.selects(g, policy.Namespace)
+	}
+	if len(at.targets) > 0 {
+		return slices.ContainsFunc(gateways, applies)
+	}
+	keys := slices.Sorted(maps.Keys(at.labels))
+	key := policy.Namespace + "\x00"
+	for _, k := range keys {
+		key += k + "\x00" + at.labels[k] + "\x00"
+	}
+	known, ok := asked[key]
+	if !ok {
+		known = slices.ContainsFunc(gateways, applies)
+		asked[key] = known
+	}
+	return known
+}
+
+// unapplied says why a policy applies to nobody.
+func (m *Model) unapplied(policy *resource.Resource, namespaces map[string]bool) diag.Diagnostic {
+	if !namespaces[policy.Namespace] {
+		hint := "the namespace of the gateways, or " + m.settings.RootNamespace + " for those of every namespace"
+		if near := resource.Nearest(policy.Namespace, slices.Sorted(maps.Keys(namespaces))); near != "" {
+			hint = "did you mean " + near + "?"
+		}
+		return finding(diag.CodeNoneConnected, policy, resource.Path{"metadata", "namespace"}, "no gateway that is connected runs in the namespace %s, so %s is enforced nowhere", policy.Namespace, policy.Key).WithHint("%s", hint)
+	}
+	path := resource.Path{"spec", "selector"}
+	if len(attachmentOf(policy).targets) > 0 {
+		path = resource.Path{"spec", "targetRefs"}
+	}
+	return finding(diag.CodeNoneConnected, policy, path, "it selects none of the gateways that are connected, so %s is enforced nowhere", policy.Key).
+		WithHint("the labels of a gateway, as its node has them in metadata.LABELS")
+}
