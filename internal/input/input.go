@@ -157,8 +157,8 @@ func (r *Reader) Read(change Change) Reading {
 		out.Files = before(r.settled)
 	}
 	slices.SortFunc(out.Files, func(a, b source.File) int { return strings.Compare(a.Path, b.Path) })
-	r.loss(p, &out, len(unfinished) > 0)
 	out.Unreadable = append(out.Unreadable, unfinished...)
+	r.loss(p, &out)
 	r.begin(unfinished, out)
 	r.retry(&out)
 	r.settle(out.Files)

@@ -18,8 +18,8 @@ import (
 //
 // A directory of which something could not be read, or is still being written, is not lost: that
 // refuses already, or keeps what was there.
-func (r *Reader) loss(p *pass, out *Reading, unfinished bool) {
-	if unfinished || len(out.Unreadable) > 0 {
+func (r *Reader) loss(p *pass, out *Reading) {
+	if len(out.Unreadable) > 0 {
 		out.Mounts = slices.Sorted(maps.Keys(r.mounts))
 		return
 	}
