@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/portreeve/portreeve/internal/state"
+	"github.com/portreeve/portreeve/translate/source"
 )
 
 // openState opens the state directory, where there is one, and returns where keys are kept: not
@@ -12,7 +13,7 @@ func (a *App) openState() (keysDir string, err error) {
 	if a.options.StateDir == "" {
 		return "", nil
 	}
-	a.state, err = state.Open(state.Options{Dir: a.options.StateDir, Logger: a.options.Logger, Registerer: a.registry, Now: time.Now})
+	a.state, err = state.Open(state.Options{Dir: a.options.StateDir, MaxContent: maxContent(a.options.Limits), Logger: a.options.Logger, Registerer: a.registry, Now: time.Now})
 	switch {
 	case err != nil:
 		return "", err
@@ -33,4 +34,11 @@ func (a *App) closeState() {
 	if err := a.state.Close(); err != nil {
 		a.options.Logger.Warn("the state directory is not given free before the process ends", "error", err)
 	}
+}
+
+// maxContent is how much of files the state directory may hold: whatever may be read must have
+// room there, or a gateway would find none of its last good policy after a restart.
+func maxContent(limits source.Limits) int64 {
+	const readings = 8 // that share nothing
+	return readings * limits.Completed().Bytes
 }

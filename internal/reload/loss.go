@@ -9,12 +9,12 @@ import (
 
 // loss returns the errors that keep a generation from a gateway because a directory was lost
 // when it was read: each reaches the gateways that any object of that directory reached in the
-// newest generation that had it. Where no generation is known that had it, what is missing is not
-// known, and every gateway is reached: it fails closed. The caller holds mu.
+// newest generation before it that had it. Where none is known that had it, what is missing is
+// not known, and every gateway is reached: it fails closed. The caller holds mu.
 func (r *Reloader) loss(g *Generation, gateway model.Gateway) diag.List {
 	var out diag.List
 	for i, dir := range g.lost {
-		if before := r.withFilesIn(dir); before != nil && !before.Program.ReachesFrom(dir, gateway) {
+		if before := r.withFilesIn(dir, g); before != nil && !before.Program.ReachesFrom(dir, gateway) {
 			continue
 		}
 		if i < len(g.lossFindings) { // those of an earlier process are not kept
@@ -26,13 +26,15 @@ func (r *Reloader) loss(g *Generation, gateway model.Gateway) diag.List {
 	return out
 }
 
-// withFilesIn returns the newest generation that has files in a directory, or nil.
-func (r *Reloader) withFilesIn(dir string) *Generation {
-	i := slices.IndexFunc(r.kept, func(g *Generation) bool { return g.Program.HasFilesIn(dir) && !slices.Contains(g.lost, dir) })
+// withFilesIn returns the newest generation before another that has files in a directory, or nil.
+// A later one does not count: in it the directory may be back with less than was lost.
+func (r *Reloader) withFilesIn(dir string, before *Generation) *Generation {
+	older := r.kept[slices.Index(r.kept, before)+1:]
+	i := slices.IndexFunc(older, func(g *Generation) bool { return g.Program.HasFilesIn(dir) && !slices.Contains(g.lost, dir) })
 	if i < 0 {
 		return nil
 	}
-	return r.kept[i]
+	return older[i]
 }
 
 // Mounts returns the directories that were mounts with files in what an earlier process kept.

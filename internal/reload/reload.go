@@ -2,7 +2,6 @@ package reload
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"maps"
 	"slices"
@@ -11,14 +10,11 @@ import (
 	"time"
 
 	cachev3 "github.com/envoyproxy/go-control-plane/pkg/cache/v3"
-	"github.com/hashicorp/go-multierror"
-
 	"github.com/portreeve/portreeve/internal/diag"
 	"github.com/portreeve/portreeve/internal/input"
 	"github.com/portreeve/portreeve/internal/state"
 	"github.com/portreeve/portreeve/translate"
 	"github.com/portreeve/portreeve/translate/model"
-	"github.com/portreeve/portreeve/xds/snapshot"
 )
 
 // Publisher takes what a group of gateways is to be served.
@@ -245,14 +241,6 @@ func (r *Reloader) turnKeys() {
 	}
 }
 
-func (r *Reloader) publishAll(ctx context.Context) error {
-	var failed *multierror.Error
-	for key, g := range r.groups {
-		failed = multierror.Append(failed, r.publish(ctx, key, g))
-	}
-	return failed.ErrorOrNil()
-}
-
 // Again says when to call Reload again although nobody tells of a change, and for which paths.
 func (r *Reloader) Again() input.Again {
 	r.mu.Lock()
@@ -274,83 +262,4 @@ func (r *Reloader) hold(held diag.List) {
 	r.held = held
 	r.options.Metrics.held(len(held))
 	r.show()
-}
-
-// publish gives a group the newest generation that is clean for it and that waits for no
-// keys of its policy: what was served before is better than what would refuse every token
-// until they come. Without any it is given nothing: its listeners stay as they are, or do
-// not open.
-func (r *Reloader) publish(ctx context.Context, key string, g *group) error {
-	g.refused, g.waiting = nil, nil
-	_, published := r.served.Load(key)
-	for _, generation := range r.kept {
-		resources, refused := r.offer(generation, g)
-		if len(refused) > 0 {
-			if generation == r.latest {
-				g.refused = refused
-			}
-			continue
-		}
-		if waiting := generation.waitsFor(g.gateway, r.awaited); len(waiting) > 0 {
-			if generation == r.latest {
-				g.waiting = waiting
-			}
-			continue
-		}
-		if g.serving == generation && (published || !g.connected) {
-			return nil
-		}
-		if !g.connected {
-			g.serving, g.effect = generation, nil
-			return nil
-		}
-		s, err := snapshot.New(g.spelled(resources))
-		if err != nil {
-			return fmt.Errorf("generation %s for %s: %w", generation.Hash, key, err)
-		}
-		if err := r.publisher.Set(ctx, key, s); err != nil {
-			return err
-		}
-		effect := g.effectOf(generation)
-		if opened(g.effect, effect) {
-			r.options.Logger.Warn("nothing is enforced any more on a group of gateways, as the policy says", "group", key, "generation", generation.Seq, "hash", generation.Hash)
-		}
-		g.serving, g.effect = generation, &effect
-		r.served.Store(key, resources)
-		return nil
-	}
-	return nil
-}
-
-// prune forgets generations that nobody can need any more, and the keys that only they need.
-// Those that wait for keys are needed, and what can be served until then.
-func (r *Reloader) prune() {
-	served := map[string]bool{} // by hash: a rotation of keys makes another value of a generation
-	for _, g := range r.groups {
-		if g.serving != nil {
-			served[g.serving.Hash] = true
-		}
-	}
-	maps.Copy(served, r.returning())
-	needed := map[*Generation]bool{r.latest: true}
-	for _, g := range r.kept {
-		if served[g.Hash] {
-			needed[g] = true
-			delete(served, g.Hash)
-		}
-	}
-	for _, g := range r.kept {
-		if g.clean() {
-			needed[g] = true
-			if !g.waits(r.awaited) {
-				break
-			}
-		}
-	}
-	kept := slices.DeleteFunc(slices.Clone(r.kept), func(g *Generation) bool { return !needed[g] })
-	if len(kept) == len(r.kept) {
-		return
-	}
-	r.kept, r.unsaved = kept, true
-	r.want()
 }

@@ -34,16 +34,17 @@ func (r *Reloader) resume(key string, g *group) {
 	}
 }
 
-// servable returns the newest generation that is clean for a group and waits for no keys, or nil.
+// servable returns the generation that publish would give a group, or nil.
 func (r *Reloader) servable(g *group) *Generation {
-	i := slices.IndexFunc(r.kept, func(k *Generation) bool {
+	candidates := r.candidates(g)
+	i := slices.IndexFunc(candidates, func(k *Generation) bool {
 		_, refused := r.offer(k, g)
 		return len(refused) == 0 && len(k.waitsFor(g.gateway, r.awaited)) == 0
 	})
 	if i < 0 {
 		return nil
 	}
-	return r.kept[i]
+	return candidates[i]
 }
 
 // returning returns, by hash, the newest generations with which the gateways of an earlier process may

@@ -126,8 +126,19 @@ func (r *Reloader) recompiled(stored state.Generation, before *translate.Program
 	return g
 }
 
+// regain gives a group, of which nothing was known when it came, what an earlier process served it,
+// where it has nothing yet, or where by what it has nothing is enforced any more and nobody said so.
+// The caller holds mu, and publishes then.
+func (r *Reloader) regain(key string, g *group, served *Generation) {
+	if g.serving == nil || len(g.serving.unguarded(g.gateway, served)) > 0 {
+		g.serving, g.effect = served, nil
+		r.served.Delete(key)
+	}
+}
+
 // adopt takes up what an earlier process kept where the disk answered too late for New. What has
-// been read since is newer; groups that have nothing good yet are served what they had.
+// been read since is newer; groups that have nothing good yet, or lost all policy, are served what
+// they had.
 func (r *Reloader) adopt(c state.Content) {
 	defer r.saveSoon()
 	r.turn.Lock()
@@ -147,6 +158,7 @@ func (r *Reloader) adopt(c state.Content) {
 	for key, g := range groups {
 		if now := r.groups[key]; now != nil {
 			now.tenure = now.tenure.after(g.tenure)
+			r.regain(key, now, g.serving)
 			continue
 		}
 		r.groups[key] = g

@@ -10,13 +10,16 @@ import (
 
 // offer returns what a generation gives a group, or the errors that refuse it there. Those
 // of the files come first. A group that is served policy is not given a generation by which
-// nothing would be enforced on it, also where what it is served is known from the state alone,
-// and where the generation is an older one than that: it fails closed.
+// nothing would be enforced on it, also where what it is served is known from the state alone:
+// it fails closed. What it is served already is not judged anew by a directory that was lost then:
+// the generation that tells whom that reached may be forgotten.
 //
 // The caller holds mu.
 func (r *Reloader) offer(g *Generation, to *group) (envoy.Resources, diag.List) {
-	if lost := r.loss(g, to.gateway); len(lost) > 0 {
-		return envoy.Resources{}, lost
+	if to.serving == nil || to.serving.Hash != g.Hash {
+		if lost := r.loss(g, to.gateway); len(lost) > 0 {
+			return envoy.Resources{}, lost
+		}
 	}
 	resources, refused := g.resources(to.gateway)
 	if len(refused) == 0 {

@@ -17,9 +17,9 @@ import (
 const (
 	// fileName is the name of the file that holds the state.
 	fileName = "generations.json"
-	// defaultMaxContent is what four readings hold that share nothing, each as large as policy
-	// may be in all.
-	defaultMaxContent = 4 * 64 << 20
+	// defaultMaxContent is what eight readings hold that share nothing, each as large as policy
+	// may be in all by default.
+	defaultMaxContent = 8 * 32 << 20
 	// overhead is what a file may hold beside the contents: paths, and groups with their labels.
 	overhead = 64 << 20
 	// defaultPatience is how long the start waits for the disk. A disk that spins up takes less.

@@ -13,7 +13,7 @@ func TestWhatAClientSaysItHasIsBounded(t *testing.T) {
 	s := newStore(t, ack.Options{})
 	st := s.Open(delta("n"))
 	st.Has(ecds, map[string]string{"first": "1"})
-	for i := range 30 {
+	for i := range 50 {
 		versions := map[string]string{}
 		for j := range 1000 {
 			versions[fmt.Sprintf("%d-%d", i, j)] = "1"
@@ -22,7 +22,7 @@ func TestWhatAClientSaysItHasIsBounded(t *testing.T) {
 	}
 	st.Has(ecds, map[string]string{"first": "2"})
 	got := only(t, s).Resources
-	if len(got) != 20_000 {
+	if len(got) != 40_000 {
 		t.Errorf("%d resources are kept", len(got))
 	}
 	for _, r := range got {

@@ -152,7 +152,7 @@ func (st *Stream) GaveUp(url string, names []string) {
 
 // maxKnown bounds the resources of one type that are kept because a client said that it has
 // them. It can be told nothing of more than it may ask for.
-const maxKnown = 20_000
+const maxKnown = 40_000
 
 // Has records what a delta client said on connecting that it has, as far as it is bounded.
 func (st *Stream) Has(url string, versions map[string]string) {

@@ -22,6 +22,7 @@
 package rollout
 
 import (
+	"slices"
 	"time"
 
 	resourcev3 "github.com/envoyproxy/go-control-plane/pkg/resource/v3"
@@ -39,9 +40,10 @@ const (
 	PolicyHold = time.Second
 	// Linger is how long what is not needed any more is kept at least; at most it is twice that.
 	Linger = time.Second
-	// maxKept bounds how many clusters are kept beside those of the newest generation, while a gateway
-	// refuses what leads to clusters at every edit. Beyond it only those stay that it had when it last
-	// accepted all, and those of the generation before.
+	// maxKept bounds how many resources of a type are kept beside those of the newest generation, while a
+	// gateway refuses what leads to clusters at every edit: clusters, and the endpoints of each edition
+	// of one. Beyond it only those stay that it had when it last accepted all, and those of the
+	// generation before.
 	maxKept = 1000
 )
 
@@ -130,12 +132,19 @@ func (r *Rollout) begin(now time.Time) {
 	}
 	before := r.target
 	kept := r.memo.over(before, r.kept)
-	clusters := resourcev3.ClusterType
-	if r.kept != nil && r.memo.union(r.newest.Part(clusters), kept.Part(clusters)).size() > r.newest.Part(clusters).size()+maxKept {
+	if r.kept != nil && r.piles(kept) {
 		kept = r.memo.over(before, r.accepted)
 	}
 	r.kept, r.target = kept, r.newest
 	r.weigh(now)
+}
+
+// piles reports whether more of any type would be kept beside the newest generation than the bound.
+func (r *Rollout) piles(kept *Generation) bool {
+	return slices.ContainsFunc(Order(), func(url string) bool {
+		newest := r.newest.Part(url)
+		return r.memo.union(newest, kept.Part(url)).size() > newest.size()+maxKept
+	})
 }
 
 // held are the types that wait for clusters.

@@ -41,6 +41,8 @@ type config struct {
 	// authorizer is a cluster that the policy asks, and endpoint a number of all endpoints.
 	authorizer string
 	endpoint   uint32
+	// edition tells contents of all clusters apart.
+	edition string
 }
 
 // simple has clusters and a route to the first of them.
@@ -75,7 +77,7 @@ func (c config) generation(t *testing.T) *rollout.Generation {
 	}
 	for _, name := range c.clusters {
 		r.Clusters = append(r.Clusters, &clusterv3.Cluster{
-			Name: name, ClusterDiscoveryType: &clusterv3.Cluster_Type{Type: clusterv3.Cluster_EDS}, EdsClusterConfig: &clusterv3.Cluster_EdsClusterConfig{},
+			Name: name, AltStatName: c.edition, ClusterDiscoveryType: &clusterv3.Cluster_Type{Type: clusterv3.Cluster_EDS}, EdsClusterConfig: &clusterv3.Cluster_EdsClusterConfig{},
 		})
 		r.Endpoints = append(r.Endpoints, &endpointv3.ClusterLoadAssignment{
 			ClusterName: name, Endpoints: []*endpointv3.LocalityLbEndpoints{{Priority: c.endpoint}},
@@ -400,6 +402,28 @@ func TestRefusalsPileUpToABound(t *testing.T) {
 		if got := s.clusters(); len(got) != 300 {
 			t.Errorf("%s, when it is made good: %d clusters", url, len(got))
 		}
+	}
+}
+
+// Endpoints have another name with each edition of their cluster, so they pile up where no cluster does.
+func TestEditionsPileUpToABound(t *testing.T) {
+	s, c := newStream(), simple(numbered("a", 300)...)
+	s.offers(t, c)
+	s.settles()
+	s.refusing[lds] = true
+	for i := range 12 {
+		c.edition = fmt.Sprint(i)
+		s.offers(t, c)
+		s.answers(cds)
+		s.answers()
+		if got := len(s.Want(eds).GetVersionMap(eds)); got > 300+1000 {
+			t.Fatalf("edit %d: %d endpoints of 300 clusters", i, got)
+		}
+	}
+	s.refusing[lds] = false
+	s.settles()
+	if got := len(s.Want(eds).GetVersionMap(eds)); got != 300 {
+		t.Errorf("when it is made good: %d endpoints", got)
 	}
 }
 

@@ -54,6 +54,29 @@ func TestALargeReconnect(t *testing.T) {
 	}
 }
 
+// A gateway with 20,000 clusters asks for the endpoints of both editions of each while an edit of all
+// of them is under way.
+func TestAnEditOfEveryOneOfManyClusters(t *testing.T) {
+	n, g := envoyNode(t, "edge")
+	r := start(t, map[string]*cachev3.Snapshot{g.Key: config{}.snapshot(t)})
+	stream, err := discoveryv3.NewAggregatedDiscoveryServiceClient(r.conn).DeltaAggregatedResources(r.ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for i := range 20_000 {
+		names = append(names, fmt.Sprintf("%d#1", i), fmt.Sprintf("%d#2", i))
+	}
+	for _, half := range [][]string{names[:20_000], names[20_000:]} {
+		if err := stream.Send(&discoveryv3.DeltaDiscoveryRequest{Node: n, TypeUrl: eds, ResourceNamesSubscribe: half}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := stream.Recv(); err != nil {
+			t.Fatalf("it is refused: %v", err)
+		}
+	}
+}
+
 // What is more than a gateway can mean ends the stream with a short reason, and is counted.
 func TestDemandsThatNoGatewayHas(t *testing.T) {
 	many := func(n int, name func(int) string) []string {
@@ -65,16 +88,16 @@ func TestDemandsThatNoGatewayHas(t *testing.T) {
 	}
 	for name, asks := range map[string]func(*corev3.Node) []*discoveryv3.DeltaDiscoveryRequest{
 		"too many names at once": func(n *corev3.Node) []*discoveryv3.DeltaDiscoveryRequest {
-			return []*discoveryv3.DeltaDiscoveryRequest{{Node: n, TypeUrl: rds, ResourceNamesSubscribe: many(20_001, longest)}}
+			return []*discoveryv3.DeltaDiscoveryRequest{{Node: n, TypeUrl: rds, ResourceNamesSubscribe: many(40_001, longest)}}
 		},
 		"too many names by and by": func(n *corev3.Node) []*discoveryv3.DeltaDiscoveryRequest {
 			return []*discoveryv3.DeltaDiscoveryRequest{
-				{Node: n, TypeUrl: rds, ResourceNamesSubscribe: many(15_000, longest)},
-				{TypeUrl: rds, ResourceNamesSubscribe: many(15_000, func(i int) string { return fmt.Sprint(i) })},
+				{Node: n, TypeUrl: rds, ResourceNamesSubscribe: many(25_000, longest)},
+				{TypeUrl: rds, ResourceNamesSubscribe: many(25_000, func(i int) string { return fmt.Sprint(i) })},
 			}
 		},
 		"too many versions": func(n *corev3.Node) []*discoveryv3.DeltaDiscoveryRequest {
-			r := reconnecting(n, 20_001, "1")
+			r := reconnecting(n, 40_001, "1")
 			r.ResourceNamesSubscribe = nil
 			return []*discoveryv3.DeltaDiscoveryRequest{r}
 		},
@@ -144,7 +167,7 @@ func TestDemandsInStateOfTheWorld(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	names := make([]string, 20_001)
+	names := make([]string, 40_001)
 	for i := range names {
 		names[i] = longest(i)
 	}

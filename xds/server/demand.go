@@ -9,8 +9,10 @@ import (
 // The bounds of what one stream may ask for. A gateway asks for what it was told of, so one that
 // is served by this plane comes nowhere near them.
 const (
-	// maxResources of one type are asked for, or said to be there, at one time.
-	maxResources = 20_000
+	// maxResources of one type are asked for, or said to be there, at one time. It is twice what a
+	// gateway is meant to have: while an edit is made before the one before it is broken there is
+	// both, and a gateway that was refused for that would come back with it, and be refused again.
+	maxResources = 40_000
 	// maxResourceName is of a name: those of secrets hold up to two paths of 4 KiB.
 	maxResourceName = 9 << 10
 	// maxVersion is of the version of a resource that is said to be there; ours have 64.

@@ -67,8 +67,8 @@ func (s *session) standIns(r *cachev3.Request, sub cachev3.Subscription) (cachev
 			list = append(list, e)
 		}
 	}
-	for _, name := range gone {
-		list = append(list, snapshot.StandIn(snap, name))
+	for _, e := range snapshot.StandIns(snap, gone) {
+		list = append(list, e)
 	}
 	return responseOf(r, version, returned, list...)
 }
@@ -115,16 +115,15 @@ func (s *session) standInsDelta(r *cachev3.DeltaRequest, sub cachev3.Subscriptio
 		return nil, nil //nolint:nilnil // nothing to send is no error
 	}
 	out := &discoveryv3.DeltaDiscoveryResponse{SystemVersionInfo: snap.GetVersion(url), TypeUrl: url}
-	for _, name := range gone {
-		if url == resourcev3.SecretType {
-			out.RemovedResources = append(out.RemovedResources, name)
-			continue
-		}
-		b, err := cachev3.MarshalResource(snapshot.StandIn(snap, name))
+	if url == resourcev3.SecretType {
+		out.RemovedResources, gone = gone, nil
+	}
+	for _, e := range snapshot.StandIns(snap, gone) {
+		b, err := cachev3.MarshalResource(e)
 		if err != nil {
 			return nil, err
 		}
-		out.Resources = append(out.Resources, &discoveryv3.Resource{Name: name, Version: cachev3.HashResource(b), Resource: &anypb.Any{TypeUrl: url, Value: b}})
+		out.Resources = append(out.Resources, &discoveryv3.Resource{Name: e.GetClusterName(), Version: cachev3.HashResource(b), Resource: &anypb.Any{TypeUrl: url, Value: b}})
 	}
 	return &cachev3.DeltaPassthroughResponse{DeltaRequest: r, NextVersionMap: maps.Clone(sub.ReturnedResources()), DeltaDiscoveryResponse: out}, nil
 }

@@ -44,8 +44,9 @@ type session struct {
 	identity node.Identity
 	record   *ack.Stream
 	delivery *delivery
-	// before are the generations of which the gateway may have something.
-	before []*rollout.Generation
+	// before are, in state-of-the-world, the parts of which the gateway may have one, by type and
+	// until it has asked for the type: every edit has others, and a stream may be open for months.
+	before map[string][]*rollout.Part
 	// sent is the last response of each type, in state-of-the-world.
 	sent map[string]version
 	// had are the names of endpoints and secrets that were sent and are still asked for, by type.
@@ -89,16 +90,33 @@ func (s *session) admit(n *corev3.Node) error {
 		// What the binary can do is most of a node, and nobody asks for it.
 		n.Extensions = nil
 		s.node, s.identity = n, id
-		if s.delivery, s.before, err = s.server.join(id.Group); err != nil {
+		var before []*rollout.Generation
+		if s.delivery, before, err = s.server.join(id.Group); err != nil {
 			// The stream was counted in, and close counts it out.
 			s.logger.Error("cannot serve gateway", "node", id.ID, "error", err)
 		}
+		s.mayHave(before)
 		s.record = s.server.options.Acks.Open(ack.Peer{Node: id.ID, Group: id.Group.Key, Address: s.address, Protocol: s.protocol})
 		s.logger.Info("gateway connected", "node", id.ID, "group", id.Group.Key)
 	case id.ID != s.identity.ID || id.Group.Key != s.identity.Group.Key:
 		return s.refuse("node", codes.InvalidArgument, n, "the node changed during the stream, want that of the first request")
 	}
 	return nil
+}
+
+// mayHave notes the generations of which the gateway may have something. In delta it says so itself.
+func (s *session) mayHave(before []*rollout.Generation) {
+	if s.protocol != ack.SotW {
+		return
+	}
+	s.before = map[string][]*rollout.Part{}
+	for _, g := range before {
+		for _, url := range rollout.Order() {
+			if p := g.Part(url); p != nil {
+				s.before[url] = append(s.before[url], p)
+			}
+		}
+	}
 }
 
 // accept notes that the peer has said who it is.

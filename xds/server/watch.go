@@ -30,11 +30,13 @@ func (s *session) CreateWatch(r *cachev3.Request, sub cachev3.Subscription, out 
 // has returns what a gateway that was here before has of a type, or nil where that is not known: in
 // state-of-the-world it says nothing but the version.
 func (s *session) has(r *cachev3.Request) *rollout.Part {
+	before := s.before[r.GetTypeUrl()]
+	delete(s.before, r.GetTypeUrl())
 	if r.GetResponseNonce() != "" {
 		return nil
 	}
-	for _, g := range s.before {
-		if p := g.Part(r.GetTypeUrl()); p.Holds(r.GetVersionInfo()) {
+	for _, p := range before {
+		if p.Holds(r.GetVersionInfo()) {
 			return p
 		}
 	}

@@ -74,15 +74,28 @@ func shallow[M proto.Message](m M) M {
 	return out.Interface().(M)
 }
 
-// StandIn returns endpoints for a name that a snapshot has no more: those of another edition of
-// the same cluster, or none where the cluster is gone.
-func StandIn(snap cachev3.ResourceSnapshot, name string) *endpointv3.ClusterLoadAssignment {
+// StandIns returns endpoints for names that a snapshot has no more: those of another edition of the
+// same cluster, or none where the cluster is gone. Of several editions it is always the same one.
+// It looks through the snapshot once, as both can be many.
+func StandIns(snap cachev3.ResourceSnapshot, names []string) []*endpointv3.ClusterLoadAssignment {
+	wanted := make(map[string]*endpointv3.ClusterLoadAssignment, len(names))
+	for _, name := range names {
+		wanted[EndpointsOf(name)] = nil
+	}
 	for other, r := range snap.GetResources(resourcev3.EndpointType) {
-		if e, ok := r.(*endpointv3.ClusterLoadAssignment); ok && EndpointsOf(other) == EndpointsOf(name) {
-			out := shallow(e)
-			out.ClusterName = name
-			return out
+		e, ok := r.(*endpointv3.ClusterLoadAssignment)
+		if before, asked := wanted[EndpointsOf(other)]; ok && asked && (before == nil || other < before.GetClusterName()) {
+			wanted[EndpointsOf(other)] = e
 		}
 	}
-	return &endpointv3.ClusterLoadAssignment{ClusterName: name}
+	out := make([]*endpointv3.ClusterLoadAssignment, 0, len(names))
+	for _, name := range names {
+		e := &endpointv3.ClusterLoadAssignment{}
+		if other := wanted[EndpointsOf(name)]; other != nil {
+			e = shallow(other)
+		}
+		e.ClusterName = name
+		out = append(out, e)
+	}
+	return out
 }

@@ -1,10 +1,13 @@
 package snapshot_test
 
 import (
+	"fmt"
 	"testing"
 
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
 	endpointv3 "github.com/envoyproxy/go-control-plane/envoy/config/endpoint/v3"
+	"github.com/envoyproxy/go-control-plane/pkg/cache/types"
+	cachev3 "github.com/envoyproxy/go-control-plane/pkg/cache/v3"
 	resourcev3 "github.com/envoyproxy/go-control-plane/pkg/resource/v3"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/durationpb"
@@ -59,8 +62,8 @@ func TestEndpointsOfAnotherCluster(t *testing.T) {
 	endpointName(t, unnamed, one)
 }
 
-// TestStandIn holds that another edition of a cluster lends its endpoints, and nothing else does.
-func TestStandIn(t *testing.T) {
+// TestStandIns holds that another edition of a cluster lends its endpoints, and nothing else does.
+func TestStandIns(t *testing.T) {
 	s, err := snapshot.New(envoy.Resources{
 		Clusters: []*clusterv3.Cluster{{
 			Name: "a", ClusterDiscoveryType: &clusterv3.Cluster_Type{Type: clusterv3.Cluster_EDS}, EdsClusterConfig: &clusterv3.Cluster_EdsClusterConfig{},
@@ -70,9 +73,26 @@ func TestStandIn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, want := range map[string]int{"a#1": 1, "a": 1, "b#1": 0, "a#1#1": 1, "aa#1": 0} {
-		if got := snapshot.StandIn(s, name); got.GetClusterName() != name || len(got.GetEndpoints()) != want {
-			t.Errorf("%s: %v", name, got)
+	names, want := []string{"a#1", "a", "b#1", "a#1#1", "aa#1"}, []int{1, 1, 0, 1, 0}
+	for i, got := range snapshot.StandIns(s, names) {
+		if got.GetClusterName() != names[i] || len(got.GetEndpoints()) != want[i] {
+			t.Errorf("%s: %v", names[i], got)
+		}
+	}
+}
+
+// TestStandInsOfSeveralEditions holds that which of them lends its endpoints is no chance.
+func TestStandInsOfSeveralEditions(t *testing.T) {
+	s := &cachev3.Snapshot{}
+	all := map[string]types.ResourceWithTTL{}
+	for i := range 9 {
+		name := fmt.Sprintf("a#%d", i)
+		all[name] = types.ResourceWithTTL{Resource: &endpointv3.ClusterLoadAssignment{ClusterName: name, Endpoints: []*endpointv3.LocalityLbEndpoints{{Priority: uint32(i)}}}}
+	}
+	s.Resources[types.Endpoint] = cachev3.Resources{Items: all}
+	for range 20 {
+		if got := snapshot.StandIns(s, []string{"a#x"})[0].GetEndpoints()[0].GetPriority(); got != 0 {
+			t.Fatalf("edition %d lends its endpoints", got)
 		}
 	}
 }
