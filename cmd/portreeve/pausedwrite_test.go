@@ -12,12 +12,17 @@ import (
 	"github.com/portreeve/portreeve/internal/envoytest"
 )
 
+// pauses are for how long a writer may stop in the midst of a file.
+func pauses() []time.Duration {
+	return []time.Duration{60 * time.Millisecond, 200 * time.Millisecond, 600 * time.Millisecond, time.Second, 3 * time.Second, 10 * time.Second}
+}
+
 // TestAWriteWithAPause writes two documents in place, the second one the policy, with a pause
 // between them in which the file is valid without it: nothing that was refused passes and nothing
 // that was answered is refused, for as long as the writer has it open, and then the edit counts.
 func TestAWriteWithAPause(t *testing.T) {
 	envoytest.Require(t)
-	for _, pause := range []time.Duration{60 * time.Millisecond, 200 * time.Millisecond, 600 * time.Millisecond, time.Second, 3 * time.Second, 10 * time.Second} {
+	for _, pause := range pauses() {
 		t.Run(pause.String(), func(t *testing.T) {
 			t.Parallel()
 			s := newScene(t, denial("open", "ingressgateway", "/nothing")+"---\n"+denial("guard", "ingressgateway", "/guarded"))
@@ -62,7 +67,7 @@ func pausedWrite(path, first, second string, pause time.Duration) error {
 // before the writer has closed it.
 func TestAStartDuringAPausedWrite(t *testing.T) {
 	envoytest.Require(t)
-	for _, pause := range []time.Duration{60 * time.Millisecond, time.Second, 3 * time.Second} {
+	for _, pause := range pauses() {
 		t.Run(pause.String(), func(t *testing.T) {
 			t.Parallel()
 			port, backend := envoytest.FreePort(t), envoytest.RunBackend(t)

@@ -26,7 +26,7 @@ func (a *App) openFiles() (err error) {
 	}
 	a.files = input.New(input.Options{
 		Dirs: o.Dirs, SecretsDirs: o.Settings.SecretsDirs, MeshFile: o.Settings.MeshFile, AllowEmpty: o.AllowEmpty, Limits: o.Limits,
-		Quiet: quiet, RemoteQuiet: remoteQuiet, Writing: a.watcher.Writing, Disk: a.disk, Logger: o.Logger, Now: time.Now,
+		Quiet: quiet, RemoteQuiet: remoteQuiet, Writing: a.watcher.Writing, Blind: a.watcher.Blind, Disk: a.disk, Logger: o.Logger, Now: time.Now,
 	})
 	return nil
 }

@@ -34,6 +34,8 @@ type Options struct {
 	Quiet, RemoteQuiet time.Duration
 	// Writing returns the files that somebody has modified and not yet closed; nil knows of none.
 	Writing func() []string
+	// Blind reports whether Writing may lack some, as something cannot be watched; nil is never.
+	Blind func() bool
 	// Disk is what everything is read through.
 	Disk   *disk.Disk
 	Logger *slog.Logger
@@ -113,6 +115,9 @@ type Reader struct {
 func New(o Options) *Reader {
 	if o.Writing == nil {
 		o.Writing = func() []string { return nil }
+	}
+	if o.Blind == nil {
+		o.Blind = func() bool { return false }
 	}
 	o.Limits = o.Limits.Completed()
 	return &Reader{options: o, settled: map[string][]byte{}, memory: memory{}, resting: map[string]resting{}, mounts: map[string]bool{}}

@@ -47,7 +47,7 @@ func (r *Reader) moving(path string, p *pass) time.Duration {
 	if under(path, p.change.Complete) && !info.ModTime().After(p.change.At) {
 		return 0
 	}
-	if content.Remote || content.Writer == disk.WriterUnknown && !r.begun {
+	if content.Remote || content.Writer == disk.WriterUnknown && (!r.begun || r.options.Blind()) {
 		return r.unrested(path, info, r.options.RemoteQuiet)
 	}
 	// A time in the future tells nothing.

@@ -32,6 +32,19 @@ func (w *Watcher) rescan(now time.Time) {
 		}
 	}
 	w.tree = s.tree
+	w.sees(s.failed)
+}
+
+// sees takes in whether everything could be watched, and says when that has become otherwise.
+func (w *Watcher) sees(failed error) {
+	if w.blind.Swap(failed != nil) == (failed != nil) {
+		return
+	}
+	if failed != nil {
+		w.options.Logger.Warn("something cannot be watched: its changes are seen at the next rescan, and files that cannot be asked for writers wait longer", "error", failed)
+		return
+	}
+	w.options.Logger.Info("everything is watched again")
 }
 
 // doubt looks into everything after events were lost: what has changed, whether files that
@@ -63,7 +76,7 @@ func (w *Watcher) appeared(path string, sign signature, now time.Time) {
 	}
 	s.dir(path)
 	if s.failed != nil {
-		w.options.Logger.Warn("cannot watch a new directory, its changes are seen at the next rescan", "directory", path, "error", s.failed)
+		w.sees(s.failed)
 	}
 	w.compare(s, now)
 	for path, sign := range s.tree {

@@ -94,7 +94,7 @@ func (s *scan) file(path string, kind fs.FileMode) {
 		return
 	}
 	if _, err := s.watch(path, info, content); err != nil && !gone(err) {
-		s.w.options.Logger.Debug("cannot watch a file, its changes are seen at the next rescan", "file", path, "error", err)
+		s.fail(path, err)
 	}
 }
 

@@ -18,6 +18,7 @@ import (
 	"log/slog"
 	"path/filepath"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/portreeve/portreeve/internal/disk"
@@ -74,6 +75,8 @@ type Watcher struct {
 	again, scanned time.Time
 	took           time.Duration
 	stuck          []string
+	// blind says that something could not be watched when it was looked through last.
+	blind atomic.Bool
 	// ended reports whether the watching is to end.
 	ended func() bool
 }
@@ -136,6 +139,10 @@ func (w *Watcher) present(path, dir string) error {
 // Changes returns the channel on which changes are told. A change that has not been taken
 // when the next one comes is merged into it.
 func (w *Watcher) Changes() <-chan Change { return w.changes }
+
+// Blind reports whether some directory or file cannot be watched, as where the system has no
+// watches left: who writes there is not seen, and a change only at the next rescan.
+func (w *Watcher) Blind() bool { return w.blind.Load() }
 
 // Writing returns the files that count and that a writer has modified and not closed since, in
 // order. It never answers what is older than the question: a reader that asks after it has read
