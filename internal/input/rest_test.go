@@ -20,17 +20,17 @@ func TestRest(t *testing.T) {
 		blind   bool
 		want    time.Duration
 	}{
-		"no writer, just written":                        {disk.Content{Writer: disk.WriterAbsent}, 10 * time.Millisecond, false, false, 40 * time.Millisecond},
-		"no writer, at rest":                             {disk.Content{Writer: disk.WriterAbsent}, time.Second, false, false, 0},
-		"no writer, a time in the future":                {disk.Content{Writer: disk.WriterAbsent}, -time.Second, false, false, 0},
-		"a writer, long ago":                             {disk.Content{Writer: disk.WriterPresent}, time.Hour, true, false, writerPoll},
-		"unknown at the start, a while ago":              {disk.Content{}, time.Second, false, false, 9 * time.Second},
-		"unknown at the start, long ago":                 {disk.Content{}, long, false, false, 0},
-		"unknown at the start, in the future":            {disk.Content{}, -time.Hour, false, false, long},
-		"unknown while running, where the watcher looks": {disk.Content{}, time.Second, true, false, 0},
+		"no writer, just written":                              {disk.Content{Writer: disk.WriterAbsent}, 10 * time.Millisecond, false, false, 40 * time.Millisecond},
+		"no writer, at rest":                                   {disk.Content{Writer: disk.WriterAbsent}, time.Second, false, false, 0},
+		"no writer, a time in the future":                      {disk.Content{Writer: disk.WriterAbsent}, -time.Second, false, false, 0},
+		"a writer, long ago":                                   {disk.Content{Writer: disk.WriterPresent}, time.Hour, true, false, writerPoll},
+		"unknown at the start, a while ago":                    {disk.Content{}, time.Second, false, false, 9 * time.Second},
+		"unknown at the start, long ago":                       {disk.Content{}, long, false, false, 0},
+		"unknown at the start, in the future":                  {disk.Content{}, -time.Hour, false, false, long},
+		"unknown while running, where the watcher looks":       {disk.Content{}, time.Second, true, false, 0},
 		"unknown while running, where the watcher cannot look": {disk.Content{}, time.Second, true, true, 9 * time.Second},
-		"remote while running":                           {disk.Content{Remote: true}, time.Second, true, false, 9 * time.Second},
-		"remote, the clock there is ahead":               {disk.Content{Remote: true}, -time.Second, true, false, long},
+		"remote while running":                                 {disk.Content{Remote: true}, time.Second, true, false, 9 * time.Second},
+		"remote, the clock there is ahead":                     {disk.Content{Remote: true}, -time.Second, true, false, long},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := lie(t, func(o *Options) { o.Blind = func() bool { return c.blind } })
