@@ -21,7 +21,7 @@ const maxNamed = 10
 // The findings stand where the objects are written that enforce something now; the first ten
 // of them are named.
 func (p *Program) Unguarded(g model.Gateway, served *Program) diag.List {
-	if p.model.Enforces(g) || p.model.Disabled(g) != nil {
+	if p.model.Enforces(g) || p.Disabled(g) {
 		return nil
 	}
 	lost := served.written.sources(served.model.Effect(g).Enforcing)
@@ -33,12 +33,15 @@ func (p *Program) Unguarded(g model.Gateway, served *Program) diag.List {
 		}
 		path := resource.Path{"metadata", "name"}
 		d := diag.New(diag.CodeUnguarded, object.Origin.At(path), "%s%s is enforced on gateways that nothing would be enforced on any more: %s", object.Key, others, p.whyNot(object, g)).
-			WithHint("put it right, or say that everything may pass: an AuthorizationPolicy with action: ALLOW and rules: [{}], or a JWTPolicy with enabled: false")
+			WithHint("put it right, or say that everything may pass: a JWTPolicy with enabled: false, or an AuthorizationPolicy with action: ALLOW and rules: [{}], in the namespace %s or the root namespace", g.Namespace)
 		d.Object, d.Field = object.Key.String(), path.String()
 		out = append(out, d)
 	}
 	return out.Sorted()
 }
+
+// Disabled reports whether somebody said on purpose that nothing is to be enforced on a gateway.
+func (p *Program) Disabled(g model.Gateway) bool { return p.model.Disabled(g) != nil }
 
 // whyNot says why an object of another program is not enforced on a gateway, as far as that
 // can be told.

@@ -83,7 +83,7 @@ func ready(w http.ResponseWriter, s reload.Status) {
 		fmt.Fprintln(w, "not ready: the files are being read for the first time")
 	default:
 		w.WriteHeader(http.StatusServiceUnavailable)
-		fmt.Fprintln(w, "not ready: no policy yet that is good for every gateway, or a file that cannot be read")
+		fmt.Fprintln(w, "not ready: there is no policy yet that is good for every gateway, or a file keeps what it held because it cannot be read (PR0110)")
 	}
 	for _, source := range s.Waiting {
 		fmt.Fprintln(w, "the latest policy waits for the keys of", source)

@@ -107,9 +107,7 @@ func New(o Options) (_ *App, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := a.openFiles(); err != nil {
-		return nil, err
-	}
+	a.files = a.readFiles()
 	a.reloader, err = reload.New(reload.Options{
 		Files: a.files, Settings: o.Settings, Keyring: a.keys, State: a.state, Logger: o.Logger, Metrics: reload.NewMetrics(a.registry), Now: time.Now,
 	})
@@ -117,6 +115,9 @@ func New(o Options) (_ *App, err error) {
 		return nil, err
 	}
 	a.files.ExpectMounts(a.reloader.Mounts())
+	if err := a.watchFiles(); err != nil {
+		return nil, err
+	}
 	if a.acks, err = ack.New(ack.Options{Clock: time.Now, Registerer: a.registry, Observe: a.observe}); err != nil {
 		return nil, err
 	}

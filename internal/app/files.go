@@ -10,24 +10,31 @@ import (
 	"github.com/portreeve/portreeve/translate/source"
 )
 
-// openFiles starts watching the files, and makes what reads them.
-func (a *App) openFiles() (err error) {
+// readFiles makes what reads the files. It is used once they are watched.
+func (a *App) readFiles() *input.Reader {
+	o := a.options
+	return input.New(input.Options{
+		Dirs: o.Dirs, SecretsDirs: o.Settings.SecretsDirs, MeshFile: o.Settings.MeshFile, AllowEmpty: o.AllowEmpty, Limits: o.Limits,
+		Quiet: quiet, RemoteQuiet: remoteQuiet, Disk: a.disk, Logger: o.Logger, Now: time.Now,
+		Writing: func() []string { return a.watcher.Writing() }, Blind: func() bool { return a.watcher.Blind() },
+	})
+}
+
+// watchFiles starts watching the files. A directory that is not there is mostly a slip of the command
+// line, and an error; one from which an earlier process has served something is lost instead.
+func (a *App) watchFiles() (err error) {
 	o := a.options
 	var single []string
 	if o.Settings.MeshFile != "" {
 		single = []string{o.Settings.MeshFile}
 	}
 	a.watcher, err = watch.New(watch.Options{
-		Dirs: slices.Concat(o.Dirs, o.Settings.SecretsDirs), Files: single, Relevant: relevant,
+		Dirs: slices.Concat(o.Dirs, o.Settings.SecretsDirs), Files: single, MayMiss: a.reloader.HadFilesIn, Relevant: relevant,
 		Quiet: quiet, Max: most, Rescan: rescan, RemoteQuiet: remoteQuiet, Disk: a.disk, Logger: o.Logger,
 	})
 	if err != nil {
 		return fmt.Errorf("watch: %w", err)
 	}
-	a.files = input.New(input.Options{
-		Dirs: o.Dirs, SecretsDirs: o.Settings.SecretsDirs, MeshFile: o.Settings.MeshFile, AllowEmpty: o.AllowEmpty, Limits: o.Limits,
-		Quiet: quiet, RemoteQuiet: remoteQuiet, Writing: a.watcher.Writing, Blind: a.watcher.Blind, Disk: a.disk, Logger: o.Logger, Now: time.Now,
-	})
 	return nil
 }
 

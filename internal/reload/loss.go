@@ -37,6 +37,11 @@ func (r *Reloader) withFilesIn(dir string, before *Generation) *Generation {
 	return older[i]
 }
 
+// HadFilesIn reports whether what an earlier process kept has files of a directory.
+func (r *Reloader) HadFilesIn(dir string) bool {
+	return slices.ContainsFunc(r.shown.Load().kept, func(g *Generation) bool { return g.Program.HasFilesIn(dir) })
+}
+
 // Mounts returns the directories that were mounts with files in what an earlier process kept.
 func (r *Reloader) Mounts() []string {
 	var out []string

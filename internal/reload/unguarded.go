@@ -23,12 +23,44 @@ func (r *Reloader) offer(g *Generation, to *group) (envoy.Resources, diag.List) 
 	}
 	resources, refused := g.resources(to.gateway)
 	if len(refused) == 0 {
-		refused = g.unguarded(to.gateway, to.serving)
+		refused = r.opening(g, to)
 	}
 	if len(refused) > 0 {
 		return envoy.Resources{}, refused
 	}
 	return resources, nil
+}
+
+// opening returns the errors that refuse a generation to a group because nothing would be enforced
+// on it. A group that was never here is judged by what would be enforced on it by any generation that
+// is remembered: a slip that is refused to those that are here must not open the next one, which
+// differs from them by a label or a zone. While it is not known what an earlier process kept, nothing
+// is given by which nothing would be enforced, unless that is said to be meant. The caller holds mu.
+func (r *Reloader) opening(g *Generation, to *group) diag.List {
+	served := to.serving
+	if served == nil {
+		served = r.guarding(to.gateway)
+	}
+	if found := g.unguarded(to.gateway, served); len(found) > 0 {
+		return found
+	}
+	if served == nil && r.options.State != nil && !r.options.State.Known() && !g.Program.Enforces(to.gateway) && !g.Program.Disabled(to.gateway) {
+		return diag.List{diag.New(diag.CodeUnguarded, diag.Position{File: r.options.State.Path()}, "the state directory does not answer, so it is not known whether anything was enforced here, and by these files nothing is").
+			WithHint("mend the disk, or start without --state-dir; or say that everything may pass: a JWTPolicy with enabled: false, or an AuthorizationPolicy with action: ALLOW and rules: [{}]")}
+	}
+	return nil
+}
+
+// guarding returns the newest generation that is good for a gateway and enforces anything on it, or
+// nil. The caller holds mu.
+func (r *Reloader) guarding(gateway model.Gateway) *Generation {
+	i := slices.IndexFunc(r.kept, func(g *Generation) bool {
+		return len(g.unreadable) == 0 && g.Program.Enforces(gateway) && len(g.Program.Refusals(gateway)) == 0
+	})
+	if i < 0 {
+		return nil
+	}
+	return r.kept[i]
 }
 
 // unguarded returns the errors that refuse the generation to a gateway that is served another.

@@ -8,7 +8,10 @@ import (
 	"io/fs"
 	"log/slog"
 	"path/filepath"
+	"slices"
+	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -53,6 +56,11 @@ type Dir struct {
 	opened chan struct{}
 	err    error
 	lock   io.Closer
+	// unknown is set while it is not known what was kept: from Load until the disk has told.
+	unknown atomic.Bool
+	// ending is closed by Close.
+	ending chan struct{}
+	end    sync.Once
 	// disk is filled by who reads or writes.
 	disk chan struct{}
 	// closed is for who fills disk.
@@ -73,7 +81,7 @@ func Open(o Options) (*Dir, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	d := &Dir{options: o, metrics: newMetrics(), opened: make(chan struct{}), disk: make(chan struct{}, 1)}
+	d := &Dir{options: o, metrics: newMetrics(), opened: make(chan struct{}), ending: make(chan struct{}), disk: make(chan struct{}, 1)}
 	if o.Registerer != nil {
 		if err := d.metrics.register(o.Registerer); err != nil {
 			return nil, fmt.Errorf("register the metrics of the state: %w", err)
@@ -124,11 +132,18 @@ func (d *Dir) Answered() bool {
 	}
 }
 
+// Known reports whether it is known what an earlier process kept, be it nothing.
+func (d *Dir) Known() bool { return !d.unknown.Load() }
+
+// Path returns the directory.
+func (d *Dir) Path() string { return d.options.Dir }
+
 // Load returns what an earlier process kept. A file that is not whole, or that this program
 // cannot read, is set aside, and there is nothing then. Where the disk does not answer in time
 // there is nothing either, and late is called with what was kept as soon as it does; nothing is
 // written before late has returned. It is called before the first write.
 func (d *Dir) Load(late func(Content)) Content {
+	d.unknown.Store(true)
 	var taken atomic.Bool
 	loaded := make(chan Content, 1)
 	d.disk <- struct{}{} // whoever writes comes after
@@ -136,6 +151,7 @@ func (d *Dir) Load(late func(Content)) Content {
 		<-d.opened
 		defer func() { <-d.disk }()
 		content, err := d.load()
+		d.unknown.Store(err != nil)
 		switch {
 		case taken.CompareAndSwap(false, true):
 			loaded <- content
@@ -168,9 +184,12 @@ func (d *Dir) load() (Content, error) {
 		d.options.Logger.Error("the state directory cannot be used", "directory", d.options.Dir, "reason", d.err)
 		return Content{}, d.err
 	}
-	text, err := d.options.Disk.Read(d.path(), 2*d.options.MaxContent+overhead)
-	if errors.Is(err, fs.ErrNotExist) {
+	text, err := d.readAtLast()
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
 		return Content{}, nil
+	case errors.Is(err, errEnded):
+		return Content{}, err
 	}
 	var content Content
 	if err == nil {
@@ -181,6 +200,38 @@ func (d *Dir) load() (Content, error) {
 		return Content{}, nil
 	}
 	return content, nil
+}
+
+// errEnded says that the file was not read before the end.
+var errEnded = errors.New("the state directory is closed before it was read")
+
+// readEvery is how often a file is tried that the disk fails to read.
+const readEvery = time.Second
+
+// passing reports a failure of the disk or of the system that says nothing of the file.
+func passing(err error) bool {
+	return slices.ContainsFunc([]error{
+		syscall.EAGAIN, syscall.EBUSY, syscall.EINTR, syscall.EIO, syscall.EMFILE, syscall.ENFILE, syscall.ENOMEM, syscall.ESTALE, syscall.ETIMEDOUT,
+	}, func(e error) bool { return errors.Is(err, e) })
+}
+
+// readAtLast reads the file. What the disk fails to read, such as a file under somebody's lease, or
+// for want of descriptors, may be whole: it is tried until it is read or proves to be broken.
+func (d *Dir) readAtLast() ([]byte, error) {
+	for told := false; ; told = true {
+		text, err := d.options.Disk.Read(d.path(), 2*d.options.MaxContent+overhead)
+		if err == nil || !passing(err) {
+			return text, err
+		}
+		if !told {
+			d.options.Logger.Error("the kept state cannot be read now, and is tried again every second", "file", d.path(), "reason", err)
+		}
+		select {
+		case <-time.After(readEvery):
+		case <-d.ending:
+			return nil, errEnded
+		}
+	}
 }
 
 func (d *Dir) setAside(reason error) {
@@ -202,6 +253,8 @@ func (d *Dir) write(content func() Content) (leftOut int, err error) {
 		return 0, d.err
 	case d.closed:
 		return 0, errors.New("the state directory is closed")
+	case !d.Known():
+		return 0, errors.New("it is not known yet what is kept there")
 	}
 	text, leftOut, err := encode(content(), d.options.MaxContent)
 	if err == nil {
@@ -213,6 +266,7 @@ func (d *Dir) write(content func() Content) (leftOut int, err error) {
 // Close gives the directory to other processes. Where the disk hangs in the midst of something
 // for longer than a second, it stays this one's until the process ends.
 func (d *Dir) Close() error {
+	d.end.Do(func() { close(d.ending) })
 	if !d.Answered() {
 		return nil
 	}

@@ -30,6 +30,9 @@ type Options struct {
 	Dirs []string
 	// Files are single files, watched beside the directories. One that is missing is seen when it appears.
 	Files []string
+	// MayMiss says of which of the directories it is no error of New that they are not there;
+	// nil means of none.
+	MayMiss func(dir string) bool
 	// Relevant says which file names in the directories count. It is called from several goroutines.
 	Relevant func(name string) bool
 	// Quiet is how long files must be left alone, Max the longest that a change waits for
@@ -87,6 +90,9 @@ func New(o Options) (*Watcher, error) {
 	if o.RemoteQuiet <= 0 {
 		o.RemoteQuiet = 10 * time.Second
 	}
+	if o.MayMiss == nil {
+		o.MayMiss = func(string) bool { return false }
+	}
 	if o.Abandon <= 0 {
 		o.Abandon = time.Minute
 	}
@@ -128,6 +134,8 @@ func (w *Watcher) present(path, dir string) error {
 	switch {
 	case stuck(err):
 		w.options.Logger.Warn("a directory does not answer, it is watched once it does", "directory", dir, "error", err)
+	case gone(err) && w.options.MayMiss(filepath.Clean(path)):
+		w.options.Logger.Warn("a directory is not there, it is watched once it is", "directory", dir, "error", err)
 	case err != nil:
 		return fmt.Errorf("watch %s: %w", path, err)
 	case !info.IsDir():

@@ -89,7 +89,7 @@ func (o *Object) Errors() int { return len(o.diags.Errors()) }
 
 func (d *Decoder) object(document source.Document) Object {
 	if document.Root.Kind != yaml.MappingNode {
-		d.diags = append(d.diags, diag.New(diag.CodeNotAnObject, document.Position(document.Root), "the document is %s, not an object", describe(document.Root)).
+		d.diags = append(d.diags, diag.New(diag.CodeNotAnObject, document.Position(document.Root), "the document is %s, not an object", kindOf(document.Root)).
 			WithHint("an object has apiVersion, kind, metadata and spec"))
 		return Object{}
 	}
@@ -112,6 +112,19 @@ func (d *Decoder) object(document source.Document) Object {
 	return Object{
 		resource: Resource{Key: c.key, Labels: c.meta.labels, Annotations: c.meta.annotations, Created: c.meta.created, Spec: spec, Origin: c.origin},
 		named:    c.meta.valid, diags: c.finish(), reach: c.reach,
+	}
+}
+
+// kindOf says what a document is that is no object, without a word of it: a key that was put into a
+// file of its own is one.
+func kindOf(node *yaml.Node) string {
+	switch {
+	case node.Kind == yaml.SequenceNode:
+		return "a list"
+	case isNull(node):
+		return "empty"
+	default:
+		return "a plain value"
 	}
 }
 
