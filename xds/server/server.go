@@ -22,6 +22,7 @@ import (
 	"log/slog"
 	"math"
 	"net"
+	"net/netip"
 	"time"
 
 	discoveryv3 "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
@@ -77,6 +78,7 @@ type Server struct {
 	roster    roster
 	refused   *refusals
 	newcomers *newcomers
+	unserved  unserved
 }
 
 // New returns a server that serves nothing yet. It panics where its metrics are registered already.
@@ -91,6 +93,7 @@ func New(o Options) *Server {
 		o.FirstRequest = firstRequest
 	}
 	s := &Server{
+		unserved: unserved{peers: map[netip.Addr]int{}},
 		options: o, roster: roster{members: map[string]*member{}},
 		refused: newRefusals(o.Logger, time.Now), newcomers: newNewcomers(o.NewGroups, time.Now, o.Known),
 	}

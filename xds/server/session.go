@@ -38,6 +38,8 @@ type session struct {
 	end     context.CancelFunc
 	said    atomic.Bool
 	demand  demand
+	// strange is what it holds that is not served, by type.
+	strange map[string]*strange
 
 	// node is what the first request said; identity and record are set with it.
 	node     *corev3.Node
@@ -159,8 +161,12 @@ func (s *session) asks(url string, names []string, has map[string]string) error 
 }
 
 // subscribes refuses a stream that asks for more than a gateway can mean, all in all.
-func (s *session) subscribes(url string, sub cachev3.Subscription) error {
-	if reason := s.demand.subscribed(url, sub); reason != "" {
+func (s *session) subscribes(url string, asked []string, has map[string]string, sub cachev3.Subscription) error {
+	reason := s.demand.subscribed(url, sub)
+	if reason == "" {
+		reason = s.counts(url, asked, has, sub)
+	}
+	if reason != "" {
 		return s.refuse("demand", codes.ResourceExhausted, s.node, reason)
 	}
 	return nil
@@ -171,6 +177,7 @@ func (s *session) close() {
 	if s.record == nil {
 		return
 	}
+	s.release()
 	s.record.Close()
 	s.server.leave(s.identity.Group, s.delivery)
 	s.logger.Info("gateway disconnected", "node", s.identity.ID, "group", s.identity.Group.Key)
@@ -188,6 +195,7 @@ func (s *session) answer(url, nonce string, refusal *status.Status) {
 	default:
 		if d, ok := s.record.Accepted(url, nonce); ok {
 			s.delivery.answers(url, false)
+			s.settles(url)
 			s.doubt(url).accepted(d)
 		}
 	}
