@@ -94,7 +94,7 @@ func New(o Options) *Server {
 	}
 	s := &Server{
 		unserved: unserved{peers: map[netip.Addr]int{}},
-		options: o, roster: roster{members: map[string]*member{}},
+		options:  o, roster: roster{members: map[string]*member{}},
 		refused: newRefusals(o.Logger, time.Now), newcomers: newNewcomers(o.NewGroups, time.Now, o.Known),
 	}
 	if o.Registerer != nil {
