@@ -74,11 +74,12 @@ type Options struct {
 
 // Server serves the snapshots that it was Set. It is safe for concurrent use.
 type Server struct {
-	options   Options
-	roster    roster
-	refused   *refusals
-	newcomers *newcomers
-	unserved  unserved
+	options               Options
+	roster                roster
+	refused               *refusals
+	newcomers             *newcomers
+	unserved              unserved
+	connects, disconnects connectionLog
 }
 
 // New returns a server that serves nothing yet. It panics where its metrics are registered already.
@@ -94,7 +95,8 @@ func New(o Options) *Server {
 	}
 	s := &Server{
 		unserved: unserved{peers: map[netip.Addr]int{}},
-		options:  o, roster: roster{members: map[string]*member{}},
+		connects: newConnectionLog(time.Now), disconnects: newConnectionLog(time.Now),
+		options: o, roster: roster{members: map[string]*member{}},
 		refused: newRefusals(o.Logger, time.Now), newcomers: newNewcomers(o.NewGroups, time.Now, o.Known),
 	}
 	if o.Registerer != nil {
