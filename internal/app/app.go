@@ -125,7 +125,7 @@ func New(o Options) (_ *App, err error) {
 	}
 	a.registry.MustRegister(a.reloader.CertificateMetrics(), a.reloader.GroupMetrics())
 	a.xds = server.New(server.Options{
-		Fleet: a.reloader, Acks: a.acks, Logger: o.Logger, Registerer: a.registry, MaxConnections: o.MaxConnections, NewGroups: o.NewGroups,
+		Fleet: a.reloader, Acks: a.acks, Logger: o.Logger, Registerer: a.registry, MaxConnections: a.connections(openFiles()), NewGroups: o.NewGroups,
 		Known: a.reloader.Known,
 	})
 	a.reloader.PublishTo(a.xds)
