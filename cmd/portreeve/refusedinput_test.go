@@ -15,8 +15,15 @@ import (
 // startProcess runs the program on directories in a process of its own until the test ends.
 func startProcess(t *testing.T, dir string, flags ...string) (*plane, *exec.Cmd) {
 	t.Helper()
+	return startProgram(t, []string{os.Args[0]}, dir, flags...)
+}
+
+// startProgram is startProcess with a command line that ends in the program.
+func startProgram(t *testing.T, command []string, dir string, flags ...string) (*plane, *exec.Cmd) {
+	t.Helper()
 	p := &plane{dir: dir, log: &logBuffer{}, xds: address(t), admin: address(t)}
-	c := exec.CommandContext(t.Context(), os.Args[0], append([]string{"serve", "--config", dir, "--xds-address", p.xds, "--admin-address", p.admin}, flags...)...)
+	arguments := append(command[1:], "serve", "--config", dir, "--xds-address", p.xds, "--admin-address", p.admin)
+	c := exec.CommandContext(t.Context(), command[0], append(arguments, flags...)...)
 	c.Env = append(os.Environ(), "PORTREEVE_TEST_RUN_MAIN=1")
 	c.Stdout, c.Stderr = p.log, p.log
 	must(t, c.Start())

@@ -207,6 +207,9 @@ func printGateway(w io.Writer, g ack.Gateway) {
 	fmt.Fprintf(w, "gateway %s from %s (%s) since %s\n", g.Node, g.Address, g.Protocol, g.Since.Format(time.RFC3339))
 	for _, t := range g.Types {
 		fmt.Fprintf(w, "  %-5s %-9s sent %s accepted %s\n", t.Name, t.State, t.Sent.Version, t.Accepted)
+		if t.Count > len(t.Resources) {
+			fmt.Fprintf(w, "    %d resources, of which /debug/status lists %d\n", t.Count, len(t.Resources))
+		}
 		if t.State == ack.Refused && t.Refusal != nil {
 			fmt.Fprintf(w, "    refused %s %v: %s\n", t.Refusal.Version, t.Refusal.Resources, t.Refusal.Message)
 		}

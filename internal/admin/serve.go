@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"slices"
@@ -29,11 +30,11 @@ const (
 )
 
 // Serve answers on l until ctx ends, and returns nil then with l and every connection closed.
-// Any other end of l is an error.
-func Serve(ctx context.Context, l net.Listener, h http.Handler) error {
+// Any other end of l is an error. What the HTTP library has to say goes to the logger.
+func Serve(ctx context.Context, l net.Listener, h http.Handler, logger *slog.Logger) error {
 	var open connections
 	s := &http.Server{
-		Handler: h, ConnState: open.note, MaxHeaderBytes: maxHeader,
+		Handler: h, ErrorLog: slog.NewLogLogger(logger.Handler(), slog.LevelWarn), ConnState: open.note, MaxHeaderBytes: maxHeader,
 		ReadHeaderTimeout: headerTime, ReadTimeout: readTime, WriteTimeout: writeTime, IdleTimeout: idleTime,
 	}
 	stop := context.AfterFunc(ctx, func() { _ = s.Close() })

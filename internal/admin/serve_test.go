@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -47,7 +48,7 @@ func serving(t *testing.T, hosts ...string) string {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() {
-		done <- Serve(ctx, l, Handler(nothing{}, nothing{}, noKeys{}, prometheus.NewRegistry(), hosts))
+		done <- Serve(ctx, l, Handler(nothing{}, nothing{}, noKeys{}, prometheus.NewRegistry(), hosts), slog.New(slog.DiscardHandler))
 	}()
 	t.Cleanup(func() {
 		cancel()

@@ -22,6 +22,7 @@ import (
 	"github.com/portreeve/portreeve/translate/model"
 	"github.com/portreeve/portreeve/translate/source"
 	"github.com/portreeve/portreeve/xds/ack"
+	"github.com/portreeve/portreeve/xds/pace"
 	"github.com/portreeve/portreeve/xds/server"
 )
 
@@ -79,6 +80,7 @@ type App struct {
 	keys       *jwks.Fetcher
 	registry   *prometheus.Registry
 	refused    refusedSecrets
+	nacks      nacks
 	xdsListen  net.Listener
 	adminServe net.Listener
 }
@@ -87,6 +89,7 @@ type App struct {
 // error is I/O: a directory or an address that cannot be had.
 func New(o Options) (_ *App, err error) {
 	a := &App{options: o, registry: prometheus.NewRegistry(), disk: disk.New(disk.Options{}), refused: refusedSecrets{due: map[string]map[string]bool{}, told: map[[2]string]string{}}}
+	a.nacks = nacks{o.Logger, pace.New(nackLines, nackLinesOfOne, time.Now)}
 	if o.Settings.KeyFetch == model.FetchByGateway && (o.KeyCAFile != "" || len(o.KeyBlockCIDRs) > 0) {
 		o.Logger.Warn("--jwks-ca-file and --jwks-block-cidr do not count where gateways fetch keys: they hold for the discovery of issuers only",
 			"hint", "gateways trust their own authorities, and their network decides where they can connect")
@@ -123,7 +126,7 @@ func New(o Options) (_ *App, err error) {
 	}
 	a.registry.MustRegister(a.reloader.CertificateMetrics(), a.reloader.GroupMetrics())
 	a.xds = server.New(server.Options{
-		Fleet: a.reloader, Acks: a.acks, Logger: o.Logger, Registerer: a.registry, MaxConnections: o.MaxConnections, NewGroups: o.NewGroups,
+		Fleet: a.reloader, Acks: a.acks, Logger: o.Logger, Registerer: a.registry, MaxConnections: a.connections(openFiles()), NewGroups: o.NewGroups,
 		Known: a.reloader.Known,
 	})
 	a.reloader.PublishTo(a.xds)

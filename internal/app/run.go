@@ -131,5 +131,5 @@ func (a *App) publishing(err error) {
 func (a *App) serveAdmin(ctx context.Context) error {
 	// A name that it is told to listen on is its own too.
 	hosts := append(admin.Hosts{a.options.AdminAddress}, a.options.AdminHosts...)
-	return admin.Serve(ctx, a.adminServe, admin.Handler(a.reloader, a.acks, a.keys, a.registry, hosts))
+	return admin.Serve(ctx, a.adminServe, admin.Handler(a.reloader, a.acks, a.keys, a.registry, hosts), a.options.Logger)
 }

@@ -2,10 +2,7 @@
 // refused, as values for status, log and metrics.
 package ack
 
-import (
-	"slices"
-	"time"
-)
+import "time"
 
 // Protocol is the variant of the discovery protocol that a stream speaks.
 type Protocol string
@@ -64,7 +61,9 @@ type Type struct {
 	Accepted string `json:"accepted"`
 	// Refusal is the last refusal on this stream, kept after it was made good; State says whether it stands.
 	Refusal *Refusal `json:"refusal,omitempty"`
-	// Resources are ordered by name.
+	// Count is how many resources there are. Resources are at most 100 of them, those that are
+	// refused first, then those that are not what was sent; they are ordered by name.
+	Count     int        `json:"resourceCount"`
 	Resources []Resource `json:"resources"`
 }
 
@@ -83,7 +82,7 @@ type Refusal struct {
 	// Message is what Envoy said, cut at 8 KiB.
 	Message string `json:"message"`
 	// Resources are the names of sent resources that stand in the message; the only resource of
-	// the response, if it had just one. It is empty where the message names none.
+	// the response, if it had just one. It is empty where the message names none, and has at most 100.
 	Resources []string `json:"resources"`
 }
 
@@ -130,9 +129,9 @@ const (
 )
 
 // stateOf works out the state of a type: a standing refusal outweighs an answer that is due.
-func stateOf(resources []Resource, due int, refused bool) State {
+func stateOf(due int, refused bool) State {
 	switch {
-	case refused, slices.ContainsFunc(resources, func(r Resource) bool { return r.Refused != "" }):
+	case refused:
 		return Refused
 	case due > 0:
 		return Pending

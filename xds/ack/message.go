@@ -9,6 +9,9 @@ import (
 // maxMessage bounds what is kept of a refusal's message, which a client chooses.
 const maxMessage = 8 << 10
 
+// maxSearched bounds what is searched of it for each name.
+const maxSearched = 64 << 10
+
 // cut shortens a message to maxMessage bytes, at the end of a character, and takes out what
 // would do something to the terminal that it is shown on.
 func cut(message string) string {
@@ -35,6 +38,7 @@ func named(message string, names []string) []string {
 	if len(names) == 1 {
 		return names
 	}
+	message = message[:min(len(message), maxSearched)]
 	found := []string{}
 	for _, name := range names {
 		if stands(message, name) {

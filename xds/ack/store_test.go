@@ -67,8 +67,8 @@ func TestAcceptAndRefuse(t *testing.T) {
 	want := ack.Type{
 		URL: ecds, Name: "ECDS", State: ack.Refused,
 		Sent: ack.Response{Version: "v2", Nonce: "2", At: at(3)}, Accepted: "v1",
-		Refusal:   &ack.Refusal{Version: "v2", At: at(4), Message: "no such thing", Resources: []string{"deny"}},
-		Resources: []ack.Resource{{Name: "allow", Sent: "a1", Accepted: "a1"}, {Name: "deny", Sent: "d2", Accepted: "d1", Refused: "d2"}},
+		Refusal: &ack.Refusal{Version: "v2", At: at(4), Message: "no such thing", Resources: []string{"deny"}},
+		Count:   2, Resources: []ack.Resource{{Name: "allow", Sent: "a1", Accepted: "a1"}, {Name: "deny", Sent: "d2", Accepted: "d1", Refused: "d2"}},
 	}
 	if d := cmp.Diff(want, only(t, s)); d != "" {
 		t.Errorf("after the refusal (-want +got):\n%s", d)
@@ -134,7 +134,7 @@ func TestReconnected(t *testing.T) {
 	st := s.Open(delta("n"))
 	st.Has(ecds, map[string]string{"deny": "d1"})
 	st.Current(ecds, "v1")
-	want := ack.Type{URL: ecds, Name: "ECDS", State: ack.Accepted, Accepted: "v1", Resources: []ack.Resource{{Name: "deny", Accepted: "d1"}}}
+	want := ack.Type{URL: ecds, Name: "ECDS", State: ack.Accepted, Accepted: "v1", Count: 1, Resources: []ack.Resource{{Name: "deny", Accepted: "d1"}}}
 	if d := cmp.Diff(want, only(t, s)); d != "" {
 		t.Errorf("type (-want +got):\n%s", d)
 	}

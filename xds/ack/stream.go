@@ -122,10 +122,11 @@ func (st *Stream) Refused(url, nonce, message string) (Delivery, bool) {
 		s.mu.Unlock()
 		return Delivery{}, false
 	}
-	refusal := Refusal{Version: d.Version, At: s.clock(), Message: cut(message), Resources: named(message, d.names())}
+	refusal := Refusal{Version: d.Version, At: s.clock(), Message: cut(message)}
 	r.refusal, r.refused = &refusal, true
+	suspects := named(message, d.names())
+	refusal.Resources = suspects[:min(len(suspects), maxListed)]
 	// Where the message names nothing, any resource of the response may be the one.
-	suspects := refusal.Resources
 	if len(suspects) == 0 {
 		suspects = d.names()
 	}
@@ -233,12 +234,14 @@ func (st *Stream) gateway() Gateway {
 }
 
 func (r *record) value(t snapshot.Type) Type {
-	out := Type{URL: t.URL, Name: t.Short, Sent: r.sent, Accepted: r.accepted, Refusal: r.refusal.clone(), Resources: []Resource{}}
-	for _, name := range slices.Sorted(maps.Keys(r.resources)) {
-		out.Resources = append(out.Resources, *r.resources[name])
+	refused := r.refused
+	for _, res := range r.resources {
+		refused = refused || res.Refused != ""
 	}
-	out.State = stateOf(out.Resources, len(r.due), r.refused)
-	return out
+	return Type{
+		URL: t.URL, Name: t.Short, State: stateOf(len(r.due), refused), Sent: r.sent, Accepted: r.accepted, Refusal: r.refusal.clone(),
+		Count: len(r.resources), Resources: listed(r.resources),
+	}
 }
 
 func (r *Refusal) clone() *Refusal {

@@ -28,7 +28,7 @@ func (m *Memo) answer(q question) bool {
 func (q question) work() bool {
 	cold := map[string]bool{}
 	for name := range q.clusters.GetVersionMap(q.clusters.url) {
-		if !q.warm.has(name) || q.floor != nil && !q.floor.has(name) {
+		if !q.warm.Has(name) || q.floor != nil && !q.floor.Has(name) {
 			cold[name] = true
 		}
 	}
@@ -36,7 +36,7 @@ func (q question) work() bool {
 		return false
 	}
 	for name, version := range q.next.versions {
-		if q.place.has(name) && q.place.versions[name] == version {
+		if q.place.Has(name) && q.place.versions[name] == version {
 			continue
 		}
 		named := q.next.names(name, cold)
@@ -56,7 +56,7 @@ func (q question) work() bool {
 // cluster's name makes a resource wait in vain, which costs it a moment and no request.
 func (p *Part) names(resource string, wanted map[string]bool) map[string]bool {
 	out := map[string]bool{}
-	if !p.has(resource) {
+	if !p.Has(resource) {
 		return out
 	}
 	b, err := cachev3.MarshalResource(p.resources[resource])

@@ -57,8 +57,8 @@ func (p *Part) GetVersionMap(url string) map[string]string {
 	return p.versions
 }
 
-// has reports whether there is a resource of that name.
-func (p *Part) has(name string) bool {
+// Has reports whether there is a resource of that name.
+func (p *Part) Has(name string) bool {
 	if p == nil {
 		return false
 	}

@@ -83,7 +83,7 @@ func (m *Memo) union(newer, older *Part) *Part {
 func unite(newer, older *Part) *Part {
 	var left []string
 	for name := range older.versions {
-		if !newer.has(name) {
+		if !newer.Has(name) {
 			left = append(left, name)
 		}
 	}

@@ -130,5 +130,12 @@ func (d *delivery) close() {
 	d.wake()
 }
 
+// served returns what of a type was put last.
+func (d *delivery) served(url string) *rollout.Part {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.put[url]
+}
+
 // part returns what a type is served from. d.mu is held, by whoever creates a watch.
 func (d *delivery) part(url string) (cachev3.ResourceSnapshot, bool) { return d.caches.part(url) }

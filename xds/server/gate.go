@@ -40,8 +40,9 @@ type gate struct {
 	patience            time.Duration
 	refused             *refusals
 
-	mu   sync.Mutex
-	open int
+	mu sync.Mutex
+	// open are all of them, in the order of their coming.
+	open []*conn
 	// strangers are in the order of their coming; large are those of them that have a turn,
 	// waiting those that wait for one.
 	strangers, large, waiting []*conn
@@ -62,24 +63,31 @@ func (g *gate) Accept() (net.Conn, error) {
 	}
 }
 
-// admits takes a connection in, unless there are too many that are no strangers.
+// admits takes a connection in, where there is room or another makes it.
 func (g *gate) admits(c *conn) bool {
 	g.mu.Lock()
 	var evicted *conn
-	if g.open >= g.most || len(g.strangers) >= g.strangersMost {
-		if evicted = g.oldestOfMost(); evicted == nil {
-			g.mu.Unlock()
-			g.refused.note("connections", c.peer.String(), "", "there are too many connections already")
-			return false
-		}
+	full := len(g.open) >= g.most
+	switch {
+	case full:
+		evicted = g.makesRoom(c.peer)
+	case len(g.strangers) >= g.strangersMost:
+		evicted = g.oldestOfMost()
+	}
+	if full && evicted == nil {
+		g.mu.Unlock()
+		g.refused.note("connections", c.peer.String(), "", "there are too many connections already")
+		return false
+	}
+	if evicted != nil {
 		g.forget(evicted)
 	}
-	g.open++
+	g.open = append(g.open, c)
 	g.strangers = append(g.strangers, c)
 	c.deadline = time.AfterFunc(g.patience, func() { c.expire("no node came in time") })
 	g.mu.Unlock()
 	if evicted != nil {
-		evicted.expire("there are too many connections that have not said who they are")
+		evicted.evict()
 	}
 	return true
 }
@@ -101,7 +109,7 @@ func (g *gate) oldestOfMost() *conn {
 func (g *gate) forget(c *conn) {
 	if !c.forgotten {
 		c.forgotten = true
-		g.open--
+		g.open = slices.DeleteFunc(g.open, func(other *conn) bool { return other == c })
 		g.known(c)
 	}
 }
@@ -215,6 +223,16 @@ func (c *conn) expire(reason string) {
 		c.gate.refused.note("strangers", c.peer.String(), "", reason)
 		_ = c.Close()
 	}
+}
+
+// evict closes a connection in favour of another's.
+func (c *conn) evict() {
+	if !c.admitted.Load() {
+		c.expire("there are too many connections that have not said who they are")
+		return
+	}
+	c.gate.refused.note("connections", c.peer.String(), "", "its address has most of all connections, and another's has to have one, see --xds-max-connections")
+	_ = c.Close()
 }
 
 // Close closes the connection and makes room for another.

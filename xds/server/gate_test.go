@@ -138,8 +138,8 @@ func TestStrangersMakeRoom(t *testing.T) {
 					t.Errorf("stranger %d stays", i)
 				}
 			}
-			if len(o.strangers) != 3 || o.open != 4 || gateway.forgotten {
-				t.Errorf("%d strangers of %d connections", len(o.strangers), o.open)
+			if len(o.strangers) != 3 || len(o.open) != 4 || gateway.forgotten {
+				t.Errorf("%d strangers of %d connections", len(o.strangers), len(o.open))
 			}
 			if n := counted(t, o.refused, "strangers"); n != 2 {
 				t.Errorf("%v are counted", n)
@@ -166,8 +166,8 @@ func TestGatewaysAreNotClosedForOthers(t *testing.T) {
 	}
 	_ = gateways[0].Close()
 	_ = gateways[0].Close()
-	if _, c := o.dial(t); c == nil || o.open != 2 {
-		t.Errorf("%d are open", o.open)
+	if _, c := o.dial(t); c == nil || len(o.open) != 2 {
+		t.Errorf("%d are open", len(o.open))
 	}
 }
 
@@ -261,8 +261,8 @@ func TestStrangersTakeTurnsToSendMuch(t *testing.T) {
 	for _, c := range servers {
 		_ = c.Close()
 	}
-	if large, n := waiting(); large+n != 0 || o.open != 0 {
-		t.Errorf("%d turns are taken, %d wait, %d are open", large, n, o.open)
+	if large, n := waiting(); large+n != 0 || len(o.open) != 0 {
+		t.Errorf("%d turns are taken, %d wait, %d are open", large, n, len(o.open))
 	}
 }
 

@@ -4,9 +4,31 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"time"
 
 	"github.com/envoyproxy/go-control-plane/pkg/log"
+
+	"github.com/portreeve/portreeve/xds/node"
+	"github.com/portreeve/portreeve/xds/pace"
 )
+
+// connectionLines are how many lines a minute tell of gateways that come, and as many of those that
+// go: a fleet of a thousand that comes back is told of whole.
+const connectionLines = 1200
+
+// connectionLog tells of gateways that come or go.
+type connectionLog struct{ limit *pace.Limit }
+
+func newConnectionLog(now func() time.Time) connectionLog {
+	return connectionLog{pace.New(connectionLines, connectionLines, now)}
+}
+
+// write logs unless enough was logged in this minute. What the peer says of itself is cut.
+func (c connectionLog) write(logger *slog.Logger, what string, id node.Identity) {
+	if more, ok := c.limit.Take(""); ok {
+		logger.Info(what, append([]any{"node", node.Cut(id.ID), "group", node.Cut(id.Group.Key)}, more...)...)
+	}
+}
 
 // bridge hands what the discovery library logs to slog, at debug whatever level the library gives
 // it: it tells of the protocol; what an operator needs is logged where it is understood.

@@ -22,6 +22,7 @@ import (
 	"log/slog"
 	"math"
 	"net"
+	"net/netip"
 	"time"
 
 	discoveryv3 "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
@@ -73,10 +74,12 @@ type Options struct {
 
 // Server serves the snapshots that it was Set. It is safe for concurrent use.
 type Server struct {
-	options   Options
-	roster    roster
-	refused   *refusals
-	newcomers *newcomers
+	options               Options
+	roster                roster
+	refused               *refusals
+	newcomers             *newcomers
+	unserved              unserved
+	connects, disconnects connectionLog
 }
 
 // New returns a server that serves nothing yet. It panics where its metrics are registered already.
@@ -91,6 +94,8 @@ func New(o Options) *Server {
 		o.FirstRequest = firstRequest
 	}
 	s := &Server{
+		unserved: unserved{peers: map[netip.Addr]int{}},
+		connects: newConnectionLog(time.Now), disconnects: newConnectionLog(time.Now),
 		options: o, roster: roster{members: map[string]*member{}},
 		refused: newRefusals(o.Logger, time.Now), newcomers: newNewcomers(o.NewGroups, time.Now, o.Known),
 	}

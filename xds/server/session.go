@@ -38,6 +38,8 @@ type session struct {
 	end     context.CancelFunc
 	said    atomic.Bool
 	demand  demand
+	// strange is what it holds that is not served, by type.
+	strange map[string]*strange
 
 	// node is what the first request said; identity and record are set with it.
 	node     *corev3.Node
@@ -97,7 +99,7 @@ func (s *session) admit(n *corev3.Node) error {
 		}
 		s.mayHave(before)
 		s.record = s.server.options.Acks.Open(ack.Peer{Node: id.ID, Group: id.Group.Key, Address: s.address, Protocol: s.protocol})
-		s.logger.Info("gateway connected", "node", id.ID, "group", id.Group.Key)
+		s.server.connects.write(s.logger, "gateway connected", id)
 	case id.ID != s.identity.ID || id.Group.Key != s.identity.Group.Key:
 		return s.refuse("node", codes.InvalidArgument, n, "the node changed during the stream, want that of the first request")
 	}
@@ -159,8 +161,12 @@ func (s *session) asks(url string, names []string, has map[string]string) error 
 }
 
 // subscribes refuses a stream that asks for more than a gateway can mean, all in all.
-func (s *session) subscribes(url string, sub cachev3.Subscription) error {
-	if reason := s.demand.subscribed(url, sub); reason != "" {
+func (s *session) subscribes(url string, asked []string, has map[string]string, sub cachev3.Subscription) error {
+	reason := s.demand.subscribed(url, sub)
+	if reason == "" {
+		reason = s.counts(url, asked, has, sub)
+	}
+	if reason != "" {
 		return s.refuse("demand", codes.ResourceExhausted, s.node, reason)
 	}
 	return nil
@@ -171,9 +177,10 @@ func (s *session) close() {
 	if s.record == nil {
 		return
 	}
+	s.release()
 	s.record.Close()
 	s.server.leave(s.identity.Group, s.delivery)
-	s.logger.Info("gateway disconnected", "node", s.identity.ID, "group", s.identity.Group.Key)
+	s.server.disconnects.write(s.logger, "gateway disconnected", s.identity)
 }
 
 // answer records what a request says of the response with its nonce.
@@ -188,6 +195,7 @@ func (s *session) answer(url, nonce string, refusal *status.Status) {
 	default:
 		if d, ok := s.record.Accepted(url, nonce); ok {
 			s.delivery.answers(url, false)
+			s.settles(url)
 			s.doubt(url).accepted(d)
 		}
 	}

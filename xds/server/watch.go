@@ -17,7 +17,7 @@ var _ cachev3.ConfigWatcher = (*session)(nil)
 // is not delivered is left without an answer, as for a resource that does not exist: the cache
 // would answer it while holding its lock, and enough different types would hold it for ever.
 func (s *session) CreateWatch(r *cachev3.Request, sub cachev3.Subscription, out chan cachev3.Response) (func(), error) {
-	if err := s.subscribes(r.GetTypeUrl(), sub); err != nil {
+	if err := s.subscribes(r.GetTypeUrl(), r.GetResourceNames(), nil, sub); err != nil {
 		return nil, err
 	}
 	if _, served := snapshot.TypeOf(r.GetTypeUrl()); !served {
@@ -68,7 +68,7 @@ func (s *session) sotwWatch(r *cachev3.Request, sub cachev3.Subscription, out ch
 // which is how it is after a restart; that is recorded, as no answer will tell.
 func (s *session) CreateDeltaWatch(r *cachev3.DeltaRequest, sub cachev3.Subscription, out chan cachev3.DeltaResponse) (func(), error) {
 	url := r.GetTypeUrl()
-	if err := s.subscribes(url, sub); err != nil {
+	if err := s.subscribes(url, r.GetResourceNamesSubscribe(), r.GetInitialResourceVersions(), sub); err != nil {
 		return nil, err
 	}
 	if _, served := snapshot.TypeOf(url); !served {
@@ -80,10 +80,14 @@ func (s *session) CreateDeltaWatch(r *cachev3.DeltaRequest, sub cachev3.Subscrip
 	if versions := r.GetInitialResourceVersions(); r.GetResponseNonce() == "" && len(versions) > 0 && url != resourcev3.EndpointType {
 		has = rollout.Announced(url, maps.Clone(versions))
 	}
-	return s.delivery.watch(url, has, func() (func(), error) { return s.deltaWatch(r, sub, out) })
+	// What nobody knows is not recorded: it is told to go, and there may be much of it.
+	known, served := maps.Clone(r.GetInitialResourceVersions()), s.served(url)
+	maps.DeleteFunc(known, func(name, _ string) bool { return !served.has(name) })
+	return s.delivery.watch(url, has, func() (func(), error) { return s.deltaWatch(r, known, sub, out) })
 }
 
-func (s *session) deltaWatch(r *cachev3.DeltaRequest, sub cachev3.Subscription, out chan cachev3.DeltaResponse) (func(), error) {
+// deltaWatch creates a watch for a gateway that had this of the type, which counts with the first request.
+func (s *session) deltaWatch(r *cachev3.DeltaRequest, had map[string]string, sub cachev3.Subscription, out chan cachev3.DeltaResponse) (func(), error) {
 	url := r.GetTypeUrl()
 	s.doubt(url).resend(sub)
 	if url == resourcev3.SecretType || url == resourcev3.EndpointType {
@@ -104,7 +108,7 @@ func (s *session) deltaWatch(r *cachev3.DeltaRequest, sub cachev3.Subscription, 
 	if r.GetResponseNonce() != "" || err != nil {
 		return cancel, err
 	}
-	s.record.Has(url, r.GetInitialResourceVersions())
+	s.record.Has(url, had)
 	if part, ok := s.delivery.part(url); ok && cancel != nil {
 		s.record.Current(url, part.GetVersion(url))
 	}
