@@ -104,10 +104,12 @@ type Reader struct {
 	resting map[string]resting
 	// mounts are the mounted directories that held files when they were read last.
 	mounts map[string]bool
+	// leaving are files that are gone, while another is written that may take their place.
+	leaving map[string]bool
 	// begun says that every file has been read once. Until then a file that is being written
 	// has no content to keep, and leaving it out could drop the policy that guards.
 	begun bool
-	// reminded is when it was last said that the beginning still waits for such files.
+	// reminded is when it was last said that the beginning, or removals, still wait for such files.
 	reminded time.Time
 }
 
@@ -120,7 +122,7 @@ func New(o Options) *Reader {
 		o.Blind = func() bool { return false }
 	}
 	o.Limits = o.Limits.Completed()
-	return &Reader{options: o, settled: map[string][]byte{}, memory: memory{}, resting: map[string]resting{}, mounts: map[string]bool{}}
+	return &Reader{options: o, settled: map[string][]byte{}, memory: memory{}, resting: map[string]resting{}, mounts: map[string]bool{}, leaving: map[string]bool{}}
 }
 
 // ExpectMounts tells which directories were mounts with files when an earlier process read
@@ -141,6 +143,7 @@ func (r *Reader) ExpectMounts(dirs []string) {
 func (r *Reader) Read(change Change) Reading {
 	p := r.look(change)
 	out := Reading{Unreadable: p.unreadable, Held: p.held}
+	// unfinished are files that are being written and have no content to keep.
 	var unfinished diag.List
 	// counts says of each file that is there whether what was read of it counts.
 	counts := map[string]bool{}
@@ -152,36 +155,55 @@ func (r *Reader) Read(change Change) Reading {
 			continue
 		}
 		out.Again.sooner(f.Path, wait)
-		if _, known := r.settled[f.Path]; !known && !r.begun {
+		if _, known := r.settled[f.Path]; !known {
 			unfinished = append(unfinished, unfinishedFinding(f.Path))
 		}
 	}
-	out.Files = append(out.Files, r.keeping(p, counts)...)
+	out.Files = append(out.Files, r.keeping(p, counts, unfinished)...)
 	if beyond(p.unreadable) {
 		// Nothing of it counts, so that nobody need keep or compile it.
 		out.Files = before(r.settled)
 	}
 	slices.SortFunc(out.Files, func(a, b source.File) int { return strings.Compare(a.Path, b.Path) })
-	out.Unreadable = append(out.Unreadable, unfinished...)
+	if !r.begun {
+		out.Unreadable = append(out.Unreadable, unfinished...)
+	}
 	r.loss(p, &out)
-	r.begin(unfinished, out)
+	r.begin(out)
+	r.remind(unfinished)
 	r.retry(&out)
 	r.settle(out.Files)
 	return out
 }
 
 // keeping returns the files that do not count now and keep what they last held.
-func (r *Reader) keeping(p *pass, counts map[string]bool) []source.File {
+//
+// While a file is written that has nothing to keep, nothing is gone, and what would be goes once
+// that file counts: it may be the same file by another name, or be about to take its place, and
+// without either a gateway would be open. It fails closed: one that never rests keeps all.
+func (r *Reader) keeping(p *pass, counts map[string]bool, unfinished diag.List) []source.File {
 	var out []source.File
 	for path, content := range r.settled {
 		counted, there := counts[path]
-		// Where something cannot be read nothing counts as gone: it may be just that.
-		gone := !there && len(p.unreadable) == 0 && !under(path, p.stuck) && under(path, p.change.Settled) && !under(path, p.change.Unsettled)
-		if !counted && !gone {
+		gone := !there && r.gone(path, p)
+		switch {
+		case gone && len(unfinished) > 0:
+			r.leaving[path] = true
+		case there || gone:
+			delete(r.leaving, path)
+		}
+		if !counted && (!gone || len(unfinished) > 0) {
 			out = append(out, source.File{Path: path, Content: content})
 		}
 	}
 	return out
+}
+
+// gone reports whether a file that is not there was removed for good, as far as the watcher knows.
+func (r *Reader) gone(path string, p *pass) bool {
+	// Where something cannot be read nothing counts as gone: it may be just that.
+	told := r.leaving[path] || under(path, p.change.Settled)
+	return told && len(p.unreadable) == 0 && !under(path, p.stuck) && !under(path, p.change.Unsettled)
 }
 
 // beyond reports whether a limit was reached.
@@ -222,21 +244,34 @@ func (r *Reader) retry(out *Reading) {
 	}
 }
 
-// remindEvery is how often the log says that the beginning still waits.
-const remindEvery = 5 * time.Second
-
 // begin notes when every file has been read once. Until then files in motion refuse the
 // policy for every gateway: half of a file may be valid, and open. One that never rests
 // blocks for ever, on purpose, and log and readiness name it.
-func (r *Reader) begin(unfinished diag.List, out Reading) {
+func (r *Reader) begin(out Reading) {
 	r.begun = r.begun || len(out.Unreadable) == 0 && len(out.Lost) == 0
-	switch now := r.options.Now(); {
+}
+
+// remindEvery is how often the log says that the beginning, or removals, still wait.
+const remindEvery = 5 * time.Second
+
+// remind says that files have been written for long which something waits for.
+func (r *Reader) remind(unfinished diag.List) {
+	now := r.options.Now()
+	what := "files are still being written, no policy is read before they rest"
+	switch {
+	case r.begun && len(r.leaving) > 0:
+		what = "files are still being written, what was removed or renamed meanwhile counts until they rest"
+	case r.begun:
+		unfinished = nil
+	}
+	switch {
 	case len(unfinished) == 0:
+		r.reminded = time.Time{}
 	case r.reminded.IsZero():
 		r.reminded = now // the report of this generation says it
 	case now.Sub(r.reminded) >= remindEvery:
 		r.reminded = now
-		r.options.Logger.Warn("files are still being written, no policy is read before they rest", "findings", unfinished.Lines())
+		r.options.Logger.Warn(what, "findings", unfinished.Lines())
 	}
 }
 
