@@ -143,8 +143,9 @@ func (r *Reader) ExpectMounts(dirs []string) {
 func (r *Reader) Read(change Change) Reading {
 	p := r.look(change)
 	out := Reading{Unreadable: p.unreadable, Held: p.held}
-	// unfinished are files that are being written and have no content to keep.
-	var unfinished diag.List
+	// unfinished are files that are being written and have no content to keep; fresh are those
+	// and the ones that keep what another file held, in whose place they stand.
+	var unfinished, fresh diag.List
 	// counts says of each file that is there whether what was read of it counts.
 	counts := map[string]bool{}
 	for _, f := range p.files {
@@ -158,52 +159,27 @@ func (r *Reader) Read(change Change) Reading {
 		if _, known := r.settled[f.Path]; !known {
 			unfinished = append(unfinished, unfinishedFinding(f.Path))
 		}
+		if !r.same(f.Path, p) {
+			fresh = append(fresh, unfinishedFinding(f.Path))
+		}
 	}
-	out.Files = append(out.Files, r.keeping(p, counts, unfinished)...)
+	out.Files = append(out.Files, r.keeping(p, counts, fresh)...)
 	if beyond(p.unreadable) {
 		// Nothing of it counts, so that nobody need keep or compile it.
 		out.Files = before(r.settled)
 	}
 	slices.SortFunc(out.Files, func(a, b source.File) int { return strings.Compare(a.Path, b.Path) })
+	waiting := fresh
 	if !r.begun {
+		waiting = unfinished
 		out.Unreadable = append(out.Unreadable, unfinished...)
 	}
 	r.loss(p, &out)
 	r.begin(out)
-	r.remind(unfinished)
+	r.remind(waiting)
 	r.retry(&out)
 	r.settle(out.Files)
 	return out
-}
-
-// keeping returns the files that do not count now and keep what they last held.
-//
-// While a file is written that has nothing to keep, nothing is gone, and what would be goes once
-// that file counts: it may be the same file by another name, or be about to take its place, and
-// without either a gateway would be open. It fails closed: one that never rests keeps all.
-func (r *Reader) keeping(p *pass, counts map[string]bool, unfinished diag.List) []source.File {
-	var out []source.File
-	for path, content := range r.settled {
-		counted, there := counts[path]
-		gone := !there && r.gone(path, p)
-		switch {
-		case gone && len(unfinished) > 0:
-			r.leaving[path] = true
-		case there || gone:
-			delete(r.leaving, path)
-		}
-		if !counted && (!gone || len(unfinished) > 0) {
-			out = append(out, source.File{Path: path, Content: content})
-		}
-	}
-	return out
-}
-
-// gone reports whether a file that is not there was removed for good, as far as the watcher knows.
-func (r *Reader) gone(path string, p *pass) bool {
-	// Where something cannot be read nothing counts as gone: it may be just that.
-	told := r.leaving[path] || under(path, p.change.Settled)
-	return told && len(p.unreadable) == 0 && !under(path, p.stuck) && !under(path, p.change.Unsettled)
 }
 
 // beyond reports whether a limit was reached.
@@ -242,42 +218,6 @@ func (r *Reader) retry(out *Reading) {
 	for _, l := range out.Lost {
 		out.Again.sooner(l.Dir, retryEvery)
 	}
-}
-
-// begin notes when every file has been read once. Until then files in motion refuse the
-// policy for every gateway: half of a file may be valid, and open. One that never rests
-// blocks for ever, on purpose, and log and readiness name it.
-func (r *Reader) begin(out Reading) {
-	r.begun = r.begun || len(out.Unreadable) == 0 && len(out.Lost) == 0
-}
-
-// remindEvery is how often the log says that the beginning, or removals, still wait.
-const remindEvery = 5 * time.Second
-
-// remind says that files have been written for long which something waits for.
-func (r *Reader) remind(unfinished diag.List) {
-	now := r.options.Now()
-	what := "files are still being written, no policy is read before they rest"
-	switch {
-	case r.begun && len(r.leaving) > 0:
-		what = "files are still being written, what was removed or renamed meanwhile counts until they rest"
-	case r.begun:
-		unfinished = nil
-	}
-	switch {
-	case len(unfinished) == 0:
-		r.reminded = time.Time{}
-	case r.reminded.IsZero():
-		r.reminded = now // the report of this generation says it
-	case now.Sub(r.reminded) >= remindEvery:
-		r.reminded = now
-		r.options.Logger.Warn(what, "findings", unfinished.Lines())
-	}
-}
-
-func unfinishedFinding(path string) diag.Diagnostic {
-	return diag.New(diag.CodeRead, diag.Position{File: path}, "it is still being written").
-		WithHint("let the writing end; a file that never rests, such as a log, must not lie among the policies")
 }
 
 // Moving reports whether any file was written to so lately that it may not be complete, though

@@ -75,3 +75,25 @@ func TestAMovedFolderWithAWriter(t *testing.T) {
 	writing = nil
 	b.want("the new one is gone too", b.Read(Change{Settled: []string{to}}), "c.yaml=c, a.yaml=a, b.yaml=b")
 }
+
+// TestAFileThatItsWriterRenamesOntoAnother holds the same where the new name counted before: what
+// it keeps is the other's.
+func TestAFileThatItsWriterRenamesOntoAnother(t *testing.T) {
+	var writing []string
+	b := lie(t, func(o *Options) { o.Writing = func() []string { return writing } })
+	from, to := filepath.Join(b.dir, "a.yaml"), filepath.Join(b.dir, "b.yaml")
+	b.Read(Change{})
+	writing = []string{to}
+	must(t, os.Remove(from))
+	b.want("one is deleted while another is edited in place", b.Read(Change{Settled: []string{from}}), "c.yaml=c, b.yaml=b")
+
+	b.write("a.yaml", "a")
+	writing = nil
+	b.now = b.now.Add(remindEvery)
+	b.want("back", b.Read(Change{Settled: []string{from}}), "c.yaml=c, a.yaml=a, b.yaml=b")
+	must(t, os.Rename(from, to))
+	writing = []string{to}
+	b.want("renamed onto another", b.Read(Change{Settled: []string{from, to}}), "c.yaml=c, a.yaml=a, b.yaml=b")
+	writing = nil
+	b.want("finished", b.Read(Change{Settled: []string{to}}), "c.yaml=c, b.yaml=a")
+}
