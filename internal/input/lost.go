@@ -41,13 +41,20 @@ func (r *Reader) loss(p *pass, out *Reading) {
 			delete(r.mounts, dir) // found anew below where it is one still
 		}
 	}
-	for dir, device := range p.devices {
-		if above, walked := p.devices[filepath.Dir(dir)]; walked && above != device && !r.root(dir) && !r.empty(dir, out.Files) {
+	for dir := range p.mounts {
+		if p.mounted(dir) && !r.root(dir) && !r.empty(dir, out.Files) {
 			r.mounts[dir] = true
 		}
 	}
 	out.Mounts = slices.Sorted(maps.Keys(r.mounts))
 	slices.SortFunc(out.Lost, func(a, b Lost) int { return strings.Compare(a.Dir, b.Dir) })
+}
+
+// mounted reports whether a directory that was walked is on another mount than the one above it.
+func (p *pass) mounted(dir string) bool {
+	mount, walked := p.mounts[dir]
+	above, both := p.mounts[filepath.Dir(dir)]
+	return walked && both && mount != above
 }
 
 func lost(dir, what string) Lost {

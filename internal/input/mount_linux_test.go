@@ -12,15 +12,26 @@ import (
 // mount puts an empty file system on a directory until the test ends, or until unmount is called.
 func mount(t *testing.T, dir string) (unmount func()) {
 	t.Helper()
-	err := unix.Mount("none", dir, "tmpfs", 0, "size=1m")
+	return mounted(t, dir, unix.Mount("none", dir, "tmpfs", 0, "size=1m"))
+}
+
+// bind shows one directory at another as mount does.
+func bind(t *testing.T, from, dir string) (unmount func()) {
+	t.Helper()
+	return mounted(t, dir, unix.Mount(from, dir, "", unix.MS_BIND, ""))
+}
+
+// mounted takes in what came of mounting.
+func mounted(t *testing.T, dir string, err error) (unmount func()) {
+	t.Helper()
 	if errors.Is(err, unix.EPERM) || errors.Is(err, unix.EACCES) {
 		t.Skipf("SKIPPED, NOT PASSED: mounting is not permitted: %v", err)
 	}
 	must(t, err)
-	mounted := true
+	done := false
 	unmount = func() {
-		if mounted {
-			mounted = false
+		if !done {
+			done = true
 			must(t, unix.Unmount(dir, unix.MNT_DETACH))
 		}
 	}
@@ -42,6 +53,19 @@ func TestAnUnmountedDirectory(t *testing.T) {
 // TestAMountBelow holds that a folder that was a mount with files is lost when it holds none,
 // though other files are there, also when another process saw the mount.
 func TestAMountBelow(t *testing.T) {
+	for name, mount := range map[string]func(t *testing.T, dir string) func(){
+		"another file system": mount,
+		"a bind mount of the same file system": func(t *testing.T, dir string) func() {
+			t.Helper()
+			return bind(t, t.TempDir(), dir)
+		},
+	} {
+		t.Run(name, func(t *testing.T) { belowAMount(t, mount) })
+	}
+}
+
+func belowAMount(t *testing.T, mount func(t *testing.T, dir string) func()) {
+	t.Helper()
 	b := lie(t, nil)
 	sub := filepath.Join(b.dir, "sub")
 	must(t, os.Mkdir(sub, 0o700))

@@ -23,8 +23,8 @@ type pass struct {
 	unchanged map[string]bool
 	read      map[string]disk.Content
 	before    map[string]fs.FileInfo
-	// devices are those of the directories that were walked.
-	devices map[string]uint64
+	// mounts are the numbers of those that the directories are on which were walked.
+	mounts map[string]uint64
 	// missing are the roots that are not there.
 	missing map[string]bool
 	// unreadable and held are what could not be read, stuck the paths of held.
@@ -40,7 +40,7 @@ func (r *Reader) look(change Change) *pass {
 	change.Unsettled = append(slices.Clone(change.Unsettled), r.options.Writing()...)
 	p := &pass{
 		change: change, unchanged: map[string]bool{}, read: map[string]disk.Content{}, before: map[string]fs.FileInfo{},
-		devices: map[string]uint64{}, missing: map[string]bool{}, left: r.options.Limits,
+		mounts: map[string]uint64{}, missing: map[string]bool{}, left: r.options.Limits,
 	}
 	for _, dir := range r.options.Dirs {
 		r.walk(p, dir, source.ReadWith)
