@@ -25,7 +25,8 @@ type Options struct {
 	Dirs, SecretsDirs []string
 	// MeshFile is the mesh configuration; empty means that there is none.
 	MeshFile string
-	// AllowEmpty are the directories, of those above or mounted below them, that may hold nothing.
+	// AllowEmpty are the directories, of those above or mounted below them, that may hold nothing
+	// and be no mounts any more.
 	AllowEmpty []string
 	// Limits bound what is read, over all directories.
 	Limits source.Limits
@@ -62,7 +63,8 @@ type Reading struct {
 	Files []source.File
 	// Unreadable are errors that refuse the reading for every gateway.
 	Unreadable diag.List
-	// Lost are the directories that hold nothing any more. What stood there is not among the files.
+	// Lost are the directories that hold nothing any more, or were mounts with files and are none.
+	// What stood there is not among the files.
 	Lost []Lost
 	// Held are errors about files that could not be read and keep what they last held. They
 	// refuse nothing.
@@ -73,7 +75,7 @@ type Reading struct {
 	Again Again
 }
 
-// Lost is a directory that holds nothing any more.
+// Lost is a directory that holds nothing any more, or was a mount with files and is none.
 type Lost struct {
 	Dir     string
 	Finding diag.Diagnostic
