@@ -2,6 +2,7 @@ package input
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"path/filepath"
 	"slices"
@@ -58,6 +59,7 @@ func (r *Reader) look(change Change) *pass {
 			r.failed(p, mesh, err)
 		}
 	}
+	r.replaced(p)
 	// Asked again: what was written while it was read counts as being written.
 	p.change.Unsettled = append(p.change.Unsettled, r.options.Writing()...)
 	return p
@@ -144,6 +146,16 @@ func (r *Reader) failed(p *pass, path string, err error) {
 			WithHint("repair it; it is tried again every second, and other files' edits go on"))
 	default:
 		p.unreadable = append(p.unreadable, d)
+	}
+}
+
+// replaced holds the files in whose place a directory stands now, whatever is in it: what is
+// there is not what the file held.
+func (r *Reader) replaced(p *pass) {
+	for path := range r.settled {
+		if _, walked := p.mounts[path]; walked && !slices.Contains(p.stuck, path) {
+			r.failed(p, path, fmt.Errorf("%w: it is a directory", source.ErrNotFile))
+		}
 	}
 }
 
