@@ -58,21 +58,18 @@ const remindEvery = 5 * time.Second
 // remind says that files have been written for long which something waits for.
 func (r *Reader) remind(waiting diag.List) {
 	now := r.options.Now()
-	what := "files are still being written, no policy is read before they rest"
 	switch {
-	case r.begun && len(r.leaving) > 0:
-		what = "files are still being written, what was removed or renamed meanwhile counts until they rest"
-	case r.begun:
-		waiting = nil
-	}
-	switch {
-	case len(waiting) == 0:
+	case len(waiting) == 0, r.begun && len(r.leaving) == 0:
 		r.reminded = time.Time{}
 	case r.reminded.IsZero():
 		r.reminded = now // the report of this generation says it
-	case now.Sub(r.reminded) >= remindEvery:
+	case now.Sub(r.reminded) < remindEvery:
+	case r.begun:
 		r.reminded = now
-		r.options.Logger.Warn(what, "findings", waiting.Lines())
+		r.options.Logger.Warn("files are still being written, what was removed or renamed counts until they rest", "findings", waiting.Lines())
+	default:
+		r.reminded = now
+		r.options.Logger.Warn("files are still being written, no policy is read before they rest", "findings", waiting.Lines())
 	}
 }
 

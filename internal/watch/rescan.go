@@ -97,7 +97,9 @@ func (w *Watcher) adopt(link string, now time.Time) {
 	for path, sign := range s.tree {
 		if below(path, top) {
 			w.tree[path] = sign
-			w.suspect(path, sign, now)
+			if now.Sub(sign.mtime) < w.options.RemoteQuiet { // of others a writer is seen when they are read
+				w.suspect(path, sign, now)
+			}
 		}
 	}
 }
