@@ -91,6 +91,20 @@ func (d *Disk) EvalSymlinks(path string) (string, error) {
 	return run(d, "resolve", path, func() (string, error) { return filepath.EvalSymlinks(path) })
 }
 
+// Mount returns the number of the mount that a path is on, which tells it from its neighbours as
+// long as it is mounted. It is false where the system does not tell.
+func (d *Disk) Mount(path string) (uint64, bool, error) {
+	type answer struct {
+		number uint64
+		known  bool
+	}
+	a, err := run(d, "ask for the mount of", path, func() (answer, error) {
+		number, known, err := mountOf(path)
+		return answer{number, known}, err
+	})
+	return a.number, a.known, err
+}
+
 // ReadDir is os.ReadDir with a bound on the entries. Info of an entry may block: ask Lstat.
 func (d *Disk) ReadDir(path string) ([]fs.DirEntry, error) {
 	return run(d, "read directory", path, func() ([]fs.DirEntry, error) { return readDir(path, maxEntries) })

@@ -108,6 +108,20 @@ func TestAFileThatCannotBeRead(t *testing.T) {
 	}
 }
 
+// TestADirectoryWithPoliciesInThePlaceOfAFile holds that what is in it counts, and that the file
+// keeps what it last held until the directory is gone.
+func TestADirectoryWithPoliciesInThePlaceOfAFile(t *testing.T) {
+	b := lie(t, nil)
+	path := filepath.Join(b.dir, "b.yaml")
+	b.Read(Change{})
+	must(t, os.Remove(path))
+	must(t, os.Mkdir(path, 0o700))
+	put(t, filepath.Join(path, "x.yaml"), "x")
+	b.want("a directory", b.Read(Change{Settled: []string{path}}), "c.yaml=c, a.yaml=a, b.yaml=b, x.yaml=x, PR0110 b.yaml")
+	must(t, os.RemoveAll(path))
+	b.want("gone", b.Read(Change{Settled: []string{path}}), "c.yaml=c, a.yaml=a")
+}
+
 // TestAMeshFileThatCannotBeRead holds the same for the mesh configuration.
 func TestAMeshFileThatCannotBeRead(t *testing.T) {
 	mesh := filepath.Join(t.TempDir(), "mesh")

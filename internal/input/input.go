@@ -25,7 +25,8 @@ type Options struct {
 	Dirs, SecretsDirs []string
 	// MeshFile is the mesh configuration; empty means that there is none.
 	MeshFile string
-	// AllowEmpty are the directories, of those above or mounted below them, that may hold nothing.
+	// AllowEmpty are the directories, of those above or mounted below them, that may hold nothing
+	// and be no mounts any more.
 	AllowEmpty []string
 	// Limits bound what is read, over all directories.
 	Limits source.Limits
@@ -62,7 +63,8 @@ type Reading struct {
 	Files []source.File
 	// Unreadable are errors that refuse the reading for every gateway.
 	Unreadable diag.List
-	// Lost are the directories that hold nothing any more. What stood there is not among the files.
+	// Lost are the directories that hold nothing any more, or were mounts with files and are none.
+	// What stood there is not among the files.
 	Lost []Lost
 	// Held are errors about files that could not be read and keep what they last held. They
 	// refuse nothing.
@@ -73,7 +75,7 @@ type Reading struct {
 	Again Again
 }
 
-// Lost is a directory that holds nothing any more.
+// Lost is a directory that holds nothing any more, or was a mount with files and is none.
 type Lost struct {
 	Dir     string
 	Finding diag.Diagnostic
@@ -104,10 +106,12 @@ type Reader struct {
 	resting map[string]resting
 	// mounts are the mounted directories that held files when they were read last.
 	mounts map[string]bool
+	// leaving are files that are gone, while another is written that may take their place.
+	leaving map[string]bool
 	// begun says that every file has been read once. Until then a file that is being written
 	// has no content to keep, and leaving it out could drop the policy that guards.
 	begun bool
-	// reminded is when it was last said that the beginning still waits for such files.
+	// reminded is when it was last said that the beginning, or removals, still wait for such files.
 	reminded time.Time
 }
 
@@ -120,7 +124,7 @@ func New(o Options) *Reader {
 		o.Blind = func() bool { return false }
 	}
 	o.Limits = o.Limits.Completed()
-	return &Reader{options: o, settled: map[string][]byte{}, memory: memory{}, resting: map[string]resting{}, mounts: map[string]bool{}}
+	return &Reader{options: o, settled: map[string][]byte{}, memory: memory{}, resting: map[string]resting{}, mounts: map[string]bool{}, leaving: map[string]bool{}}
 }
 
 // ExpectMounts tells which directories were mounts with files when an earlier process read
@@ -141,7 +145,9 @@ func (r *Reader) ExpectMounts(dirs []string) {
 func (r *Reader) Read(change Change) Reading {
 	p := r.look(change)
 	out := Reading{Unreadable: p.unreadable, Held: p.held}
-	var unfinished diag.List
+	// unfinished are files that are being written and have no content to keep; fresh are those
+	// and the ones that keep what another file held, in whose place they stand.
+	var unfinished, fresh diag.List
 	// counts says of each file that is there whether what was read of it counts.
 	counts := map[string]bool{}
 	for _, f := range p.files {
@@ -152,35 +158,29 @@ func (r *Reader) Read(change Change) Reading {
 			continue
 		}
 		out.Again.sooner(f.Path, wait)
-		if _, known := r.settled[f.Path]; !known && !r.begun {
+		if _, known := r.settled[f.Path]; !known {
 			unfinished = append(unfinished, unfinishedFinding(f.Path))
 		}
+		if !r.same(f.Path, p) {
+			fresh = append(fresh, unfinishedFinding(f.Path))
+		}
 	}
-	out.Files = append(out.Files, r.keeping(p, counts)...)
+	out.Files = append(out.Files, r.keeping(p, counts, fresh)...)
 	if beyond(p.unreadable) {
 		// Nothing of it counts, so that nobody need keep or compile it.
 		out.Files = before(r.settled)
 	}
 	slices.SortFunc(out.Files, func(a, b source.File) int { return strings.Compare(a.Path, b.Path) })
-	out.Unreadable = append(out.Unreadable, unfinished...)
+	waiting := fresh
+	if !r.begun {
+		waiting = unfinished
+		out.Unreadable = append(out.Unreadable, unfinished...)
+	}
 	r.loss(p, &out)
-	r.begin(unfinished, out)
+	r.begin(out)
+	r.remind(waiting)
 	r.retry(&out)
 	r.settle(out.Files)
-	return out
-}
-
-// keeping returns the files that do not count now and keep what they last held.
-func (r *Reader) keeping(p *pass, counts map[string]bool) []source.File {
-	var out []source.File
-	for path, content := range r.settled {
-		counted, there := counts[path]
-		// Where something cannot be read nothing counts as gone: it may be just that.
-		gone := !there && len(p.unreadable) == 0 && !under(path, p.stuck) && under(path, p.change.Settled) && !under(path, p.change.Unsettled)
-		if !counted && !gone {
-			out = append(out, source.File{Path: path, Content: content})
-		}
-	}
 	return out
 }
 
@@ -220,29 +220,6 @@ func (r *Reader) retry(out *Reading) {
 	for _, l := range out.Lost {
 		out.Again.sooner(l.Dir, retryEvery)
 	}
-}
-
-// remindEvery is how often the log says that the beginning still waits.
-const remindEvery = 5 * time.Second
-
-// begin notes when every file has been read once. Until then files in motion refuse the
-// policy for every gateway: half of a file may be valid, and open. One that never rests
-// blocks for ever, on purpose, and log and readiness name it.
-func (r *Reader) begin(unfinished diag.List, out Reading) {
-	r.begun = r.begun || len(out.Unreadable) == 0 && len(out.Lost) == 0
-	switch now := r.options.Now(); {
-	case len(unfinished) == 0:
-	case r.reminded.IsZero():
-		r.reminded = now // the report of this generation says it
-	case now.Sub(r.reminded) >= remindEvery:
-		r.reminded = now
-		r.options.Logger.Warn("files are still being written, no policy is read before they rest", "findings", unfinished.Lines())
-	}
-}
-
-func unfinishedFinding(path string) diag.Diagnostic {
-	return diag.New(diag.CodeRead, diag.Position{File: path}, "it is still being written").
-		WithHint("let the writing end; a file that never rests, such as a log, must not lie among the policies")
 }
 
 // Moving reports whether any file was written to so lately that it may not be complete, though

@@ -13,7 +13,8 @@ import (
 )
 
 // loss finds the directories that hold nothing any more: emptied, replaced by an empty one,
-// unmounted, or covered by another file system. It cannot be told from a directory that somebody
+// unmounted, or covered by another file system. One that was a mount and is none is lost
+// whatever was below. It cannot be told from a directory that somebody
 // emptied on purpose, so whoever means that says so.
 //
 // A directory of which something could not be read, or is still being written, is not lost: that
@@ -35,14 +36,20 @@ func (r *Reader) loss(p *pass, out *Reading) {
 		out.Lost = append(out.Lost, lost(dir, what))
 	}
 	for dir := range r.mounts {
-		if r.empty(dir, out.Files) && !r.allowed(dir) {
+		switch {
+		case r.allowed(dir):
+			delete(r.mounts, dir)
+		case r.empty(dir, out.Files):
 			out.Lost = append(out.Lost, lost(dir, "it was a mount with files and holds none now"))
-		} else {
+		case !p.mounted(dir) && !r.link(dir):
+			// What the mount covered may be anything, and is not what stood there.
+			out.Lost = append(out.Lost, lost(dir, "it was a mount with files and is none now"))
+		default:
 			delete(r.mounts, dir) // found anew below where it is one still
 		}
 	}
-	for dir, device := range p.devices {
-		if above, walked := p.devices[filepath.Dir(dir)]; walked && above != device && !r.root(dir) && !r.empty(dir, out.Files) {
+	for dir := range p.mounts {
+		if p.mounted(dir) && !r.root(dir) && !r.empty(dir, out.Files) {
 			r.mounts[dir] = true
 		}
 	}
@@ -50,9 +57,23 @@ func (r *Reader) loss(p *pass, out *Reading) {
 	slices.SortFunc(out.Lost, func(a, b Lost) int { return strings.Compare(a.Dir, b.Dir) })
 }
 
+// mounted reports whether a directory that was walked is on another mount than the one above it.
+func (p *pass) mounted(dir string) bool {
+	mount, walked := p.mounts[dir]
+	above, both := p.mounts[filepath.Dir(dir)]
+	return walked && both && mount != above
+}
+
+// link reports whether a symlink stands at a path: one that led to another file system may be
+// pointed elsewhere. What cannot be seen is none, so that what was a mount is lost.
+func (r *Reader) link(dir string) bool {
+	info, err := r.options.Disk.Lstat(dir)
+	return err == nil && info.Mode().Type() == fs.ModeSymlink
+}
+
 func lost(dir, what string) Lost {
 	return Lost{dir, diag.New(diag.CodeLost, diag.Position{File: dir}, "the directory is lost: %s", what).
-		WithHint("bring back what was there; where it is meant to be empty, start with --allow-empty %s", dir)}
+		WithHint("bring back what was there; where it is meant to be empty, or no mount any more, start with --allow-empty %s", dir)}
 }
 
 // empty reports whether no file below a directory counts. The mesh configuration is none of a

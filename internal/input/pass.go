@@ -2,6 +2,7 @@ package input
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"path/filepath"
 	"slices"
@@ -23,8 +24,8 @@ type pass struct {
 	unchanged map[string]bool
 	read      map[string]disk.Content
 	before    map[string]fs.FileInfo
-	// devices are those of the directories that were walked.
-	devices map[string]uint64
+	// mounts are the numbers of those that the directories are on which were walked.
+	mounts map[string]uint64
 	// missing are the roots that are not there.
 	missing map[string]bool
 	// unreadable and held are what could not be read, stuck the paths of held.
@@ -40,7 +41,7 @@ func (r *Reader) look(change Change) *pass {
 	change.Unsettled = append(slices.Clone(change.Unsettled), r.options.Writing()...)
 	p := &pass{
 		change: change, unchanged: map[string]bool{}, read: map[string]disk.Content{}, before: map[string]fs.FileInfo{},
-		devices: map[string]uint64{}, missing: map[string]bool{}, left: r.options.Limits,
+		mounts: map[string]uint64{}, missing: map[string]bool{}, left: r.options.Limits,
 	}
 	for _, dir := range r.options.Dirs {
 		r.walk(p, dir, source.ReadWith)
@@ -58,6 +59,7 @@ func (r *Reader) look(change Change) *pass {
 			r.failed(p, mesh, err)
 		}
 	}
+	r.replaced(p)
 	// Asked again: what was written while it was read counts as being written.
 	p.change.Unsettled = append(p.change.Unsettled, r.options.Writing()...)
 	return p
@@ -144,6 +146,16 @@ func (r *Reader) failed(p *pass, path string, err error) {
 			WithHint("repair it; it is tried again every second, and other files' edits go on"))
 	default:
 		p.unreadable = append(p.unreadable, d)
+	}
+}
+
+// replaced holds the files in whose place a directory stands now, whatever is in it: what is
+// there is not what the file held.
+func (r *Reader) replaced(p *pass) {
+	for path := range r.settled {
+		if _, walked := p.mounts[path]; walked && !slices.Contains(p.stuck, path) {
+			r.failed(p, path, fmt.Errorf("%w: it is a directory", source.ErrNotFile))
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package input
 
 import (
 	"io/fs"
+	"slices"
 	"time"
 
 	"github.com/portreeve/portreeve/internal/disk"
@@ -44,7 +45,10 @@ func (r *Reader) moving(path string, p *pass) time.Duration {
 			return r.options.Quiet
 		}
 	}
-	if under(path, p.change.Complete) && !info.ModTime().After(p.change.At) {
+	if complete := under(path, p.change.Complete) && !info.ModTime().After(p.change.At); complete {
+		if content.Writer == disk.WriterUnknown && r.linked(path, p.change.Complete) {
+			return r.unrested(path, info, r.options.RemoteQuiet)
+		}
 		return 0
 	}
 	if content.Remote || content.Writer == disk.WriterUnknown && (!r.begun || r.options.Blind()) {
@@ -55,6 +59,12 @@ func (r *Reader) moving(path string, p *pass) time.Duration {
 		return r.options.Quiet - age
 	}
 	return 0
+}
+
+// linked reports whether a file was not renamed into place itself: a symlink to it was, or one to
+// a directory above. Then nobody saw who wrote to it.
+func (r *Reader) linked(path string, complete []string) bool {
+	return !slices.Contains(complete, path) || r.link(path)
 }
 
 // unrested returns how much is missing of the rest that a file must have had. Where its times

@@ -51,3 +51,35 @@ func TestRest(t *testing.T) {
 		})
 	}
 }
+
+// TestWhatASymlinkBrought holds that a file which a symlink leads to since it was renamed into place
+// must have rested where nobody can be asked for its writers, unlike a file that was renamed itself.
+func TestWhatASymlinkBrought(t *testing.T) {
+	b := lie(t, nil)
+	b.begun = true
+	path, link := filepath.Join(b.dir, "a.yaml"), filepath.Join(b.dir, "link.yaml")
+	must(t, os.Symlink(path, link))
+	must(t, os.Chtimes(path, b.now, b.now.Add(-time.Second)))
+	info, err := os.Stat(path)
+	must(t, err)
+	for name, c := range map[string]struct {
+		path, complete string
+		writer         disk.Writer
+		want           time.Duration
+	}{
+		"renamed itself":                 {path, path, disk.WriterUnknown, 0},
+		"a symlink to it":                {link, link, disk.WriterUnknown, 9 * time.Second},
+		"a symlink above":                {path, b.dir, disk.WriterUnknown, 9 * time.Second},
+		"a symlink above, and no writer": {path, b.dir, disk.WriterAbsent, 0},
+	} {
+		p := &pass{change: Change{Complete: []string{c.complete}, At: b.now}, read: map[string]disk.Content{c.path: {Info: info, Writer: c.writer}}}
+		if got := b.moving(c.path, p); got != c.want {
+			t.Errorf("%s: moves for %v, want %v", name, got, c.want)
+		}
+	}
+	b.now = b.now.Add(10 * time.Second)
+	p := &pass{change: Change{Complete: []string{b.dir}, At: b.now}, read: map[string]disk.Content{path: {Info: info}}}
+	if got := b.moving(path, p); got != 0 {
+		t.Errorf("after a rest: moves for %v", got)
+	}
+}

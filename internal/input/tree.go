@@ -32,12 +32,18 @@ func (t tree) Open(name string) (fs.File, error) {
 func (t tree) Stat(name string) (fs.FileInfo, error) {
 	path := filepath.Join(t.dir, name)
 	info, err := t.disk.Stat(path)
-	if err == nil && info.IsDir() {
-		if device, ok := deviceOf(info); ok {
-			t.pass.devices[path] = device
-		}
+	if err != nil || !info.IsDir() {
+		return info, err
 	}
-	return info, err
+	mount, ok, err := t.disk.Mount(path)
+	if err != nil {
+		return nil, err
+	}
+	if !ok {
+		mount, _ = deviceOf(info)
+	}
+	t.pass.mounts[path] = mount
+	return info, nil
 }
 
 // Lstat implements fs.ReadLinkFS.

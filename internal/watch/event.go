@@ -9,6 +9,8 @@ const (
 	// renamed says, beside created, that it was a rename within the directories that are
 	// watched: all that was written to the file was seen, under its earlier name.
 	renamed
+	// moved says, beside created, that it was a rename.
+	moved
 	// slipped says, beside created, that it was a rename from a directory of which only names are seen.
 	slipped
 	// written says that a file was written to or cut, and closed that a writer closed it.

@@ -10,8 +10,9 @@ import (
 	"github.com/portreeve/portreeve/internal/disk"
 )
 
-// atOnce bounds the marks that are looked into at one time.
-const atOnce = 16
+// atOnce bounds the marks that are looked into at one time. Of those that do not answer the disk
+// asks few, and refuses the others at once.
+const atOnce = 256
 
 // lookInto asks whether writers that are waited for still exist, and whether what did not
 // answer does so now.
@@ -25,7 +26,7 @@ func (w *Watcher) lookInto(now time.Time) {
 		if w.ended() {
 			return
 		}
-		c, err := w.options.Disk.Ask(path)
+		c, err := w.ask(path)
 		w.judge(path, c.Writer, err, now)
 	}
 	stuck := w.options.Disk.Stuck()
@@ -44,10 +45,14 @@ func (w *Watcher) lookInto(now time.Time) {
 // be asked for is given up after a long rest, lest the file be frozen for good.
 func (w *Watcher) judge(path string, writer disk.Writer, err error, now time.Time) {
 	unknown := !errors.Is(err, fs.ErrNotExist) && (err != nil || writer == disk.WriterUnknown)
-	ended := false
+	ended, rest := false, time.Duration(0)
 	w.events.ask(func(ws *writers) {
 		m, ok := ws.marks[path]
-		stands := writer == disk.WriterPresent || unknown && now.Sub(m.modified) < w.options.Abandon
+		rest = w.options.Abandon
+		if m.rest > 0 {
+			rest = m.rest
+		}
+		stands := writer == disk.WriterPresent || unknown && now.Sub(m.modified) < rest
 		if ended = ok && !stands && !m.modified.After(now); ended {
 			ws.finished(path)
 		}
@@ -56,7 +61,7 @@ func (w *Watcher) judge(path string, writer disk.Writer, err error, now time.Tim
 		return
 	}
 	if unknown {
-		w.options.Logger.Warn("a file was not closed by its writer, and is taken for finished after a long rest", "file", path, "rest", w.options.Abandon)
+		w.options.Logger.Warn("a file was not seen closed by its writer, and is taken for finished after a long rest", "file", path, "rest", rest)
 	}
 	w.touch(path, now, w.look(path))
 }

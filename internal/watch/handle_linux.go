@@ -94,7 +94,7 @@ func (e *events) named(in *inode, path string, r raw, now time.Time) {
 		}
 		e.push(event{path, written})
 	case has(unix.IN_CLOSE_WRITE):
-		e.writers.finished(path)
+		e.writers.closed(path)
 		e.push(event{path, closed})
 	case has(unix.IN_MOVED_FROM):
 		o := slipped
@@ -107,7 +107,7 @@ func (e *events) named(in *inode, path string, r raw, now time.Time) {
 		e.forget(path)
 		e.push(event{path, removed})
 	case has(unix.IN_MOVED_TO):
-		o := created
+		o := created | moved
 		for _, from := range e.from {
 			if from.cookie == r.cookie {
 				o |= from.op

@@ -123,6 +123,16 @@ func TestAMarkIsJudged(t *testing.T) {
 				t.Errorf("after 61 s: %v, want %v", w.open(file), c.late)
 			}
 			w.events.ask(func(ws *writers) { ws.finished(file) })
+
+			// One that was written out of sight needs less rest.
+			w.events.ask(func(ws *writers) { ws.unknown(file, now, now, 10*time.Second) })
+			if w.judge(file, c.writer, c.err, now.Add(9*time.Second)); w.open(file) != c.early {
+				t.Errorf("out of sight, after 9 s: %v, want %v", w.open(file), c.early)
+			}
+			if w.judge(file, c.writer, c.err, now.Add(11*time.Second)); w.open(file) != c.late {
+				t.Errorf("out of sight, after 11 s: %v, want %v", w.open(file), c.late)
+			}
+			w.events.ask(func(ws *writers) { ws.finished(file) })
 		})
 	}
 }

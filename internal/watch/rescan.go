@@ -1,6 +1,7 @@
 package watch
 
 import (
+	"io/fs"
 	"maps"
 	"path/filepath"
 	"time"
@@ -85,8 +86,8 @@ func (w *Watcher) appeared(path string, sign signature, now time.Time) {
 }
 
 // adopt takes what a symlink that was renamed into place leads to for known, and watches it:
-// the change that tells of the symlink tells of all that.
-func (w *Watcher) adopt(link string) {
+// the change that tells of the symlink tells of all that, but of what may still be written.
+func (w *Watcher) adopt(link string, now time.Time) {
 	top := link
 	if filepath.Base(link) == dataLink {
 		top = filepath.Dir(link)
@@ -96,6 +97,9 @@ func (w *Watcher) adopt(link string) {
 	for path, sign := range s.tree {
 		if below(path, top) {
 			w.tree[path] = sign
+			if now.Sub(sign.mtime) < w.options.RemoteQuiet { // of others a writer is seen when they are read
+				w.suspect(path, sign, now)
+			}
 		}
 	}
 }
@@ -121,20 +125,44 @@ func (w *Watcher) compare(s *scan, now time.Time) {
 	}
 }
 
-// found takes in a file that has changed without an event. Whether somebody writes to it is
-// asked for; where that cannot be, it must have rested for long.
+// found takes in a file that has changed, or has come, without an event of its writing.
 func (w *Watcher) found(path string, sign signature, now time.Time) {
-	if sign.exists && !sign.broken && sign.mode.IsRegular() && !w.open(path) {
-		c, err := w.options.Disk.Ask(path)
-		switch {
-		case c.Writer == disk.WriterPresent:
-			w.events.ask(func(ws *writers) { ws.modified(path, now) })
-		case (err != nil || c.Writer == disk.WriterUnknown) && now.Sub(sign.mtime) < w.options.RemoteQuiet:
-			w.settling.hold(path, now, sign, w.options.RemoteQuiet)
-			return
-		}
-	}
+	w.suspect(path, sign, now)
 	w.touch(path, now, sign)
+}
+
+// suspect asks whether somebody writes to a file that was written out of sight. Where that cannot
+// be known it counts as being written until it has rested for long. Where nothing tells of
+// writers at all, touch waits for that rest.
+func (w *Watcher) suspect(path string, sign signature, now time.Time) {
+	if !sign.exists || sign.broken || !sign.mode.IsRegular() || w.open(path) {
+		return
+	}
+	c, err := w.ask(path)
+	dropped := ""
+	switch {
+	case c.Remote:
+	case c.Writer == disk.WriterPresent:
+		w.events.ask(func(ws *writers) { dropped = ws.modified(path, now) })
+	case (err != nil || c.Writer == disk.WriterUnknown) && now.Sub(sign.mtime) < w.options.RemoteQuiet:
+		w.events.ask(func(ws *writers) { dropped = ws.unknown(path, sign.mtime, now, w.options.RemoteQuiet) })
+	}
+	if dropped != "" {
+		w.settling.hold(dropped, now, w.look(dropped), w.options.Abandon)
+	}
+}
+
+// strange reports whether a name that has appeared is of a file that was written elsewhere: moved
+// in from a directory that is not watched, or a link.
+func (w *Watcher) strange(e event) bool {
+	switch {
+	case e.has(moved):
+		return !e.has(renamed)
+	case !e.has(created):
+		return false
+	}
+	info, err := w.options.Disk.Lstat(e.path)
+	return err == nil && (info.Mode().Type() == fs.ModeSymlink || linked(info))
 }
 
 // touch takes in that something happened to a path.

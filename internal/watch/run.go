@@ -89,7 +89,7 @@ func (w *Watcher) event(e event, now time.Time) {
 	if e.op == unseen || !w.concerns(e) {
 		return
 	}
-	if w.settling.free(e.path) && w.inPlace(e) {
+	if w.settling.free(e.path) && w.inPlace(e, now) {
 		w.settling.forget(e.path)
 		w.tell(Change{Settled: []string{e.path}, Complete: []string{e.path}, At: now})
 		return
@@ -107,6 +107,9 @@ func (w *Watcher) event(e event, now time.Time) {
 		w.settling.hold(e.path, now, sign, w.options.Abandon)
 		return
 	}
+	if w.strange(e) {
+		w.suspect(e.path, sign, now)
+	}
 	w.touch(e.path, now, sign)
 }
 
@@ -115,13 +118,13 @@ func (w *Watcher) event(e event, now time.Time) {
 // writer has closed it. A creation tells nothing of that; a rename from a directory that is not
 // watched looks like one, and waits, unless it is of a symlink. Being wrong the other way would
 // read half a file.
-func (w *Watcher) inPlace(e event) bool {
+func (w *Watcher) inPlace(e event, now time.Time) bool {
 	if !e.has(renamed|slipped) || w.open(e.path) {
 		return false
 	}
 	kind, err := w.kind(e.path)
 	if err == nil && kind == fs.ModeSymlink {
-		w.adopt(e.path)
+		w.adopt(e.path, now)
 		return true
 	}
 	return err == nil && kind != fs.ModeDir && e.has(renamed)

@@ -80,6 +80,8 @@ type Watcher struct {
 	stuck          []string
 	// blind says that something could not be watched when it was looked through last.
 	blind atomic.Bool
+	// ask says who writes to a file.
+	ask func(path string) (disk.Content, error)
 	// ended reports whether the watching is to end.
 	ended func() bool
 }
@@ -98,7 +100,7 @@ func New(o Options) (*Watcher, error) {
 	}
 	w := &Watcher{
 		options: o, changes: make(chan Change, 1), settling: settling{quiet: o.Quiet, most: o.Max},
-		watched: map[string]place{}, ended: func() bool { return false },
+		watched: map[string]place{}, ask: o.Disk.Ask, ended: func() bool { return false },
 	}
 	var err error
 	if w.events, err = newEvents(w.counts); err != nil {

@@ -16,7 +16,8 @@ const maxMarks = 4096
 // of such a file may be valid, and open. It is told of what happens, and knows no files.
 //
 // With several writers the first one that closes ends the mark; what another writes after
-// that makes it anew. A name that appears makes none: a hard link or a symlink is never closed.
+// that makes it anew. A name that appears makes none: a hard link or a symlink is never closed. A
+// file of which it is not known whether it has a writer has a mark that no closing ends.
 type writers struct {
 	most     int
 	relevant func(path string) bool
@@ -26,8 +27,12 @@ type writers struct {
 	moving []moving
 }
 
-// mark is of one file. Asked is when it was last looked into, or the time of its making.
-type mark struct{ modified, asked time.Time }
+// mark is of one file. Asked is when it was last looked into, or the time of its making. Rest is
+// for how long a file must not have been modified that was written out of sight; else zero.
+type mark struct {
+	modified, asked time.Time
+	rest            time.Duration
+}
 
 type moving struct {
 	cookie uint32
@@ -39,14 +44,27 @@ type moving struct {
 // it: an irrelevant one, else the one that has rested for longest.
 func (w *writers) modified(path string, now time.Time) (givenUp string) {
 	if m, ok := w.marks[path]; ok {
-		w.marks[path] = mark{now, m.asked}
+		w.marks[path] = mark{now, m.asked, m.rest}
 		return ""
 	}
+	return w.add(path, mark{now, now, 0})
+}
+
+// unknown marks a file that was modified at a time and may have a writer whose opening was not
+// seen. Any closing may be another's, so that only rest ends the mark. It returns what modified does.
+func (w *writers) unknown(path string, modified, now time.Time, rest time.Duration) (givenUp string) {
+	if modified.After(now) {
+		modified = now // a time in the future tells nothing
+	}
+	return w.add(path, mark{modified, now, rest})
+}
+
+func (w *writers) add(path string, m mark) (givenUp string) {
 	if len(w.marks) >= w.most {
 		givenUp = w.last()
 		delete(w.marks, givenUp)
 	}
-	w.marks[path] = mark{now, now}
+	w.marks[path] = m
 	return givenUp
 }
 
@@ -62,7 +80,14 @@ func (w *writers) last() string {
 	})
 }
 
-// finished ends the mark of a file that was closed or removed.
+// closed ends the mark of a file that a writer has closed, where all its writers were seen.
+func (w *writers) closed(path string) {
+	if w.marks[path].rest == 0 {
+		delete(w.marks, path)
+	}
+}
+
+// finished ends the mark of a file that was removed, or that has no writer.
 func (w *writers) finished(path string) { delete(w.marks, path) }
 
 // take ends the marks of a path and of all that is below it, and returns them.
@@ -103,7 +128,7 @@ func (w *writers) movedTo(cookie uint32, path string) {
 // doubt has every mark looked into at once, because something may have been missed.
 func (w *writers) doubt() {
 	for path, m := range w.marks {
-		w.marks[path] = mark{modified: m.modified}
+		w.marks[path] = mark{modified: m.modified, rest: m.rest}
 	}
 }
 
@@ -121,7 +146,9 @@ func (w *writers) due(since, now time.Time, n int) []string {
 	})
 	out = out[:min(n, len(out))]
 	for _, path := range out {
-		w.marks[path] = mark{w.marks[path].modified, now}
+		m := w.marks[path]
+		m.asked = now
+		w.marks[path] = m
 	}
 	return out
 }

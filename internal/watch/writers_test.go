@@ -21,7 +21,8 @@ func TestMarksFollowRenames(t *testing.T) {
 		want    []string
 	}{
 		"modified":                  {func(w *writers) {}, []string{"/etc/a/x"}},
-		"closed":                    {func(w *writers) { w.finished("/etc/a/x") }, nil},
+		"closed":                    {func(w *writers) { w.closed("/etc/a/x") }, nil},
+		"removed":                   {func(w *writers) { w.finished("/etc/a/x") }, nil},
 		"a neighbour closed":        {func(w *writers) { w.finished("/etc/a") }, []string{"/etc/a/x"}},
 		"file renamed":              {func(w *writers) { w.movedFrom(7, "/etc/a/x"); w.movedTo(7, "/etc/y") }, []string{"/etc/y"}},
 		"directory renamed":         {func(w *writers) { w.movedFrom(7, "/etc/a"); w.movedTo(7, "/etc/b") }, []string{"/etc/b/x"}},

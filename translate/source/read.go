@@ -196,8 +196,8 @@ func (r *reader) follow(l link) {
 	info, err := fs.Stat(r.fsys, l.name)
 	switch {
 	case err != nil:
-		// A link without an extension may have led to a directory of policies: it fails closed.
-		if Relevant(l.name) || path.Ext(l.name) == "" && !backup(l.name) {
+		// A link of any name may have led to a directory of policies: it fails closed.
+		if !backup(l.name) {
 			r.fail("follow", l.name, err)
 		}
 	case info.IsDir():

@@ -83,9 +83,9 @@ func trees() map[string]struct {
 			want: []string{"a.yaml=a", "sub/b.yaml=b"},
 		},
 		"links that lead nowhere": {
-			tree: fstest.MapFS{"a.yaml": text("a"), "gone.yaml": link("missing.yaml"), "team": link("missing"), "notes.md": link("missing.md"), ".#a.yaml": link("user@host"), "old~": link("missing")},
+			tree: fstest.MapFS{"a.yaml": text("a"), "gone.yaml": link("missing.yaml"), "team": link("missing"), "example.com": link("missing"), "notes.md": link("missing.md"), ".#a.yaml": link("user@host"), "old~": link("missing")},
 			want: []string{"a.yaml=a"},
-			fail: []string{"gone.yaml", "team"},
+			fail: []string{"example.com", "gone.yaml", "notes.md", "team"},
 		},
 		"nothing": {tree: fstest.MapFS{"README.md": text("x")}},
 	}
