@@ -22,8 +22,8 @@ metadata: {name: sockets}
 spec:
   selector: {istio: ingressgateway}
   servers:
-  - {port: {number: 0, name: http, protocol: HTTP}, bind: "unix://%s", hosts: ["*"]}
-  - {port: {name: tcp, protocol: TCP}, bind: "unix://%s", hosts: ["*"]}
+  - {port: {number: 0, name: http, protocol: HTTP}, bind: "unix://%[1]s", hosts: ["*"]}
+  - {port: {name: tcp, protocol: TCP}, bind: "unix://%[2]s", hosts: ["*"]}
 ---
 apiVersion: networking.istio.io/v1
 kind: VirtualService
@@ -39,9 +39,18 @@ kind: ServiceEntry
 metadata: {name: backend}
 spec:
   hosts: [backend.local]
-  ports: [{number: 80, name: http, protocol: HTTP}, {number: 81, name: tcp, protocol: TCP}]
+  ports: [{number: 80, name: http, protocol: HTTP}]
   resolution: STATIC
-  endpoints: [{address: "unix://%s"}]
+  endpoints: [{address: "unix://%[3]s"}]
+---
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: backend-tcp}
+spec:
+  hosts: [backend.local]
+  ports: [{number: 81, name: tcp, protocol: TCP}]
+  resolution: STATIC
+  endpoints: [{address: "unix://%[3]s"}]
 `, file, abstract, backend)
 }
 

@@ -14,23 +14,31 @@ import (
 // pathsNever warns of paths of a policy that no request can have by the time that rules see it:
 // a rule that denies such a path is open.
 func (c *checks) pathsNever(policy *resource.Resource, at resource.Path, o *securityv1beta1.Operation) diag.List {
-	effect := map[securityv1beta1.AuthorizationPolicy_Action]string{
-		securityv1beta1.AuthorizationPolicy_ALLOW:  "so it allows nothing",
-		securityv1beta1.AuthorizationPolicy_DENY:   "so it denies nothing",
-		securityv1beta1.AuthorizationPolicy_CUSTOM: "so nobody is asked about it",
-		securityv1beta1.AuthorizationPolicy_AUDIT:  "so nothing of it is logged",
-	}[policy.Spec.(*securityv1beta1.AuthorizationPolicy).GetAction()]
-	out := c.never(policy, at.Field("paths"), o.GetPaths(), effect)
-	return append(out, c.never(policy, at.Field("notPaths"), o.GetNotPaths(), "so it excepts nothing")...)
+	action := policy.Spec.(*securityv1beta1.AuthorizationPolicy).GetAction()
+	return append(c.never(policy, at, field{"paths", o.GetPaths()}, idle(action)), c.never(policy, at, field{"notPaths", o.GetNotPaths()}, "so it excepts nothing")...)
 }
 
-func (c *checks) never(policy *resource.Resource, at resource.Path, values []string, effect string) diag.List {
+// idle says what becomes of a rule of a policy that nothing matches.
+func idle(action securityv1beta1.AuthorizationPolicy_Action) string {
+	switch action {
+	case securityv1beta1.AuthorizationPolicy_DENY:
+		return "so it denies nothing"
+	case securityv1beta1.AuthorizationPolicy_CUSTOM:
+		return "so nobody is asked about it"
+	case securityv1beta1.AuthorizationPolicy_AUDIT:
+		return "so nothing of it is logged"
+	default:
+		return "so it allows nothing"
+	}
+}
+
+func (c *checks) never(policy *resource.Resource, at resource.Path, of field, effect string) diag.List {
 	form := c.settings.pathForm()
 	var out diag.List
-	for i, v := range values {
+	for i, v := range of.values {
 		text := ruleText(v)
 		if why := form.never(text); why != "" {
-			out = append(out, finding(diag.CodePathNever, policy, at.Field(i), "no request has the path %q when rules see it, since %s, %s", v, why, effect).
+			out = append(out, finding(diag.CodePathNever, policy, at.Field(of.name, i), "no request has the path %q when rules see it, since %s, %s", v, why, effect).
 				WithHint("%s", c.orInstead(text)))
 		}
 	}

@@ -1,6 +1,7 @@
 package model
 
 import (
+	"maps"
 	"slices"
 
 	networkingv1alpha3 "istio.io/api/networking/v1alpha3"
@@ -35,14 +36,34 @@ func (m *Model) shadowed() diag.List {
 			if !s.traffic().requests() {
 				continue
 			}
-			hosts := map[Host]sharedHost{}
-			for _, vs := range m.routes[s.key()] {
-				if to := vs.Spec.(*networkingv1alpha3.VirtualService).GetExportTo(); len(to) > 0 && !slices.Contains(to, "*") {
-					continue
+			sharing := m.sharing(s)
+			for _, host := range slices.Sorted(maps.Keys(sharing)) { // in order: each match is told of once
+				before := sharedHost{resource.NewMatches[placed](), resource.NewMatches[placed]()}
+				for _, vs := range sharing[host] {
+					out = append(out, m.shadowedAt(s, vs, host, before, told)...)
 				}
-				for _, host := range m.servedHosts(s, vs) {
-					out = append(out, m.shadowedAt(s, vs, host, hosts, told)...)
-				}
+			}
+		}
+	}
+	return out
+}
+
+// sharing returns the hosts of a server that several VirtualServices serve for everybody, with
+// those in Istio's order. Most hosts have one alone, of which there is nothing to compare.
+func (m *Model) sharing(s server) map[Host][]*resource.Resource {
+	first, out := map[Host]*resource.Resource{}, map[Host][]*resource.Resource{}
+	for _, vs := range m.routes[s.key()] {
+		if to := vs.Spec.(*networkingv1alpha3.VirtualService).GetExportTo(); len(to) > 0 && !slices.Contains(to, "*") {
+			continue
+		}
+		for _, host := range m.servedHosts(s, vs) {
+			switch {
+			case first[host] == nil:
+				first[host] = vs
+			case out[host] == nil:
+				out[host] = []*resource.Resource{first[host], vs}
+			default:
+				out[host] = append(out[host], vs)
 			}
 		}
 	}
@@ -51,12 +72,7 @@ func (m *Model) shadowed() diag.List {
 
 // shadowedAt reports the matches of a VirtualService that get nothing at a host, and adds its
 // matches to those of the host.
-func (m *Model) shadowedAt(s server, vs *resource.Resource, host Host, hosts map[Host]sharedHost, told map[diag.Position]bool) diag.List {
-	before, shared := hosts[host]
-	if !shared {
-		before = sharedHost{resource.NewMatches[placed](), resource.NewMatches[placed]()}
-		hosts[host] = before
-	}
+func (m *Model) shadowedAt(s server, vs *resource.Resource, host Host, before sharedHost, told map[diag.Position]bool) diag.List {
 	matches := m.matchesFor(s, vs)
 	var out diag.List
 	for _, own := range matches {

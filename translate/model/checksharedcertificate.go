@@ -30,7 +30,7 @@ func (m *Model) sharedCertificates() diag.List {
 			same := certificate{s.at(), name}
 			if j := slices.IndexFunc(first[same], func(o server) bool {
 				_, possible, _ := common(selectorOf(o), selectorOf(s))
-				return possible && (m.certifies(o, s) || m.certifies(s, o))
+				return possible && !m.shareHost(o, s) && (m.certifies(o, s) || m.certifies(s, o))
 			}); j >= 0 {
 				out = append(out, finding(diag.CodeCertificateTwice, g, path, "the server at %s has this certificate too: browsers ask a connection to one of them for the hosts of the other as well", first[same][j].place()).
 					WithHint("one server with the hosts of both, or a certificate for each"))
@@ -59,6 +59,15 @@ func (m *Model) certifies(s, other server) bool {
 				return some && !hasWithin(own, both)
 			})
 		})
+	})
+}
+
+// shareHost reports servers that have a host in common: one of them is left out there, which is
+// said by itself.
+func (m *Model) shareHost(s, other server) bool {
+	own := s.hosts(m.settings)
+	return slices.ContainsFunc(other.hosts(m.settings), func(h serverHost) bool {
+		return slices.ContainsFunc(own, func(o serverHost) bool { return o.asked == h.asked })
 	})
 }
 
