@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -201,7 +202,7 @@ func printKeys(w io.Writer, k jwks.SourceStatus) {
 }
 
 func printGateway(w io.Writer, g ack.Gateway) {
-	fmt.Fprintf(w, "gateway %s from %s (%s) since %s\n", g.Node, g.Address, g.Protocol, g.Since.Format(time.RFC3339))
+	fmt.Fprintf(w, "gateway %s, Envoy %s, from %s (%s) since %s\n", g.Node, cmp.Or(g.Envoy, "unknown"), g.Address, g.Protocol, g.Since.Format(time.RFC3339))
 	for _, t := range g.Types {
 		fmt.Fprintf(w, "  %-5s %-9s sent %s accepted %s\n", t.Name, t.State, t.Sent.Version, t.Accepted)
 		if t.State == ack.Refused && t.Refusal != nil {

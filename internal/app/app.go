@@ -54,6 +54,8 @@ type Options struct {
 	// MaxConnections of gateways may be open, and NewGroups may one address bring a minute that
 	// were never here. 0 is the server's default.
 	MaxConnections, NewGroups int
+	// AllowUntestedEnvoy serves gateways whose Envoy is older than those that were tested, or not known.
+	AllowUntestedEnvoy bool
 	// StateDir keeps the last good policy across restarts; empty keeps nothing.
 	StateDir string
 	Settings model.Settings
@@ -123,7 +125,7 @@ func New(o Options) (_ *App, err error) {
 	a.registry.MustRegister(a.reloader.CertificateMetrics(), a.reloader.GroupMetrics())
 	a.xds = server.New(server.Options{
 		Fleet: a.reloader, Acks: a.acks, Logger: o.Logger, Registerer: a.registry, MaxConnections: o.MaxConnections, NewGroups: o.NewGroups,
-		Known: a.reloader.Known,
+		Known: a.reloader.Known, AllowUntestedEnvoy: o.AllowUntestedEnvoy,
 	})
 	a.reloader.PublishTo(a.xds)
 	return a, a.listen()

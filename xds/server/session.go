@@ -69,7 +69,8 @@ var (
 )
 
 // admit takes the node of a request. The first one says who the gateway is; a stream cannot become
-// another gateway later. A node that cannot be understood is refused: it is served nothing.
+// another gateway later. A node that cannot be understood, or whose Envoy is not fit, is refused: it
+// is served nothing.
 func (s *session) admit(n *corev3.Node) error {
 	if n != nil && s.node != nil {
 		n.Extensions = nil
@@ -81,7 +82,11 @@ func (s *session) admit(n *corev3.Node) error {
 	if err != nil {
 		return s.refuse("node", codes.InvalidArgument, n, err.Error())
 	}
+	unfit := id.Envoy.Unfit()
 	switch {
+	case s.record == nil && unfit != "" && !s.server.options.AllowUntestedEnvoy:
+		// Before anything is looked up for it: an Envoy that drops what it does not know fails open.
+		return s.refuse("envoy", codes.FailedPrecondition, n, unfit)
 	case s.record == nil && !s.server.newcomers.admits(s.peer, id.Group.Key):
 		return s.refuse("groups", codes.ResourceExhausted, n, "too many groups that were never here before come from this address: it may bring more in a minute, see --new-groups-per-minute")
 	case s.record == nil:
@@ -93,12 +98,24 @@ func (s *session) admit(n *corev3.Node) error {
 			// The stream was counted in, and close counts it out.
 			s.logger.Error("cannot serve gateway", "node", id.ID, "error", err)
 		}
-		s.record = s.server.options.Acks.Open(ack.Peer{Node: id.ID, Group: id.Group.Key, Address: s.address, Protocol: s.protocol})
-		s.logger.Info("gateway connected", "node", id.ID, "group", id.Group.Key)
-	case id.ID != s.identity.ID || id.Group.Key != s.identity.Group.Key:
+		s.record = s.server.options.Acks.Open(ack.Peer{Node: id.ID, Group: id.Group.Key, Address: s.address, Protocol: s.protocol, Envoy: id.Envoy.String()})
+		s.logger.Info("gateway connected", "node", id.ID, "group", id.Group.Key, "envoy", id.Envoy)
+		s.warnOfEnvoy(unfit)
+	case id.ID != s.identity.ID || id.Group.Key != s.identity.Group.Key || id.Envoy != s.identity.Envoy:
 		return s.refuse("node", codes.InvalidArgument, n, "the node changed during the stream, want that of the first request")
 	}
 	return nil
+}
+
+// warnOfEnvoy logs that the gateway's Envoy is none that was tested; unfit is why it would be
+// refused if nobody had allowed it.
+func (s *session) warnOfEnvoy(unfit string) {
+	switch {
+	case unfit != "":
+		s.logger.Warn("gateway is served although its Envoy may ignore parts of the policy", "node", s.identity.ID, "reason", unfit)
+	case s.identity.Envoy.Untested():
+		s.logger.Warn("gateway's Envoy is newer than those that were tested", "node", s.identity.ID, "envoy", s.identity.Envoy, "tested", node.Tested())
+	}
 }
 
 // accept notes that the peer has said who it is.
