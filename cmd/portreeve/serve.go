@@ -61,7 +61,8 @@ func (s *serve) run(c *cobra.Command, _ []string) error {
 	if err != nil {
 		return err
 	}
-	s.options.Logger = logger
+	s.options.Logger, s.options.Build = logger, buildInfo()
+	logger.Info("portreeve", "version", s.options.Build.Version, "commit", s.options.Build.Commit, "go", s.options.Build.GoVersion)
 	if s.options.Settings, err = s.settings(); err != nil {
 		return err
 	}

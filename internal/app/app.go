@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
+	"github.com/portreeve/portreeve/internal/build"
 	"github.com/portreeve/portreeve/internal/disk"
 	"github.com/portreeve/portreeve/internal/input"
 	"github.com/portreeve/portreeve/internal/jwks"
@@ -65,6 +66,8 @@ type Options struct {
 	KeyBlockCIDRs []netip.Prefix
 	// Reload asks for everything to be read and fetched again. Nil never does.
 	Reload <-chan os.Signal
+	// Build says which program this is.
+	Build  build.Info
 	Logger *slog.Logger
 }
 
@@ -93,7 +96,7 @@ func New(o Options) (_ *App, err error) {
 		o.Logger.Warn("--jwks-ca-file and --jwks-block-cidr do not count where gateways fetch keys: they hold for the discovery of issuers only",
 			"hint", "gateways trust their own authorities, and their network decides where they can connect")
 	}
-	a.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	a.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), buildMetric(o.Build))
 	keysDir, err := a.openState()
 	if err != nil {
 		return nil, err
@@ -129,6 +132,14 @@ func New(o Options) (_ *App, err error) {
 	})
 	a.reloader.PublishTo(a.xds)
 	return a, a.listen()
+}
+
+// buildMetric is 1, and says which program this is by its labels.
+func buildMetric(b build.Info) prometheus.Collector {
+	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "portreeve_build_info", Help: "1, with the version, the commit and the Go of the program.",
+		ConstLabels: prometheus.Labels{"version": b.Version, "commit": b.Commit, "goversion": b.GoVersion},
+	}, func() float64 { return 1 })
 }
 
 func (a *App) listen() (err error) {
