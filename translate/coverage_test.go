@@ -29,6 +29,7 @@ func TestEveryCodeHasACase(t *testing.T) {
 		diag.CodeLimit:      "translate/source: TestTooManyDocuments, TestLimits",
 		diag.CodeLost:       "internal/input: TestALostDirectory",
 		diag.CodeHeld:       "internal/input: TestAFileThatCannotBeRead",
+		diag.CodeIgnoreFile: "internal/input: TestRulesThatCannotBeRead",
 		diag.CodeComplement: "translate/wizard: the complement of too many rules",
 		diag.CodePathForm:   "translate/model: TestPathNormalization",
 		diag.CodeUnguarded:  "TestAGatewayIsNotLeftWithoutPolicy",

@@ -3,27 +3,25 @@ package main
 import (
 	"fmt"
 	"io"
-	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/portreeve/portreeve/internal/diag"
+	"github.com/portreeve/portreeve/internal/ignore"
 	"github.com/portreeve/portreeve/internal/output"
-	"github.com/portreeve/portreeve/translate"
 	"github.com/portreeve/portreeve/translate/model"
 	"github.com/portreeve/portreeve/translate/resource"
-	"github.com/portreeve/portreeve/translate/source"
 )
 
 // compileFlags are the flags of every verb that compiles.
 type compileFlags struct {
 	rootNamespace, meshConfig, keyFetch string
-	ignored, secretsDirs                []string
+	ignored, secretsDirs, excluded      []string
+	// notes, where it is there, takes a line of each file that is left out as no manifest.
+	notes io.Writer
 }
 
 // Who fetches keys, as --jwks-fetch says it.
@@ -37,6 +35,7 @@ func (f *compileFlags) register(c *cobra.Command) {
 	c.Flags().StringVar(&f.meshConfig, "mesh-config", "", "File with Istio's MeshConfig.")
 	c.Flags().StringArrayVar(&f.secretsDirs, "secrets-dir", nil, "Directory with certificates as NAME/tls.crt, NAME/tls.key and NAME/ca.crt; may be given several times.")
 	c.Flags().StringVar(&f.keyFetch, "jwks-fetch", fetchByControlPlane, "Who fetches the keys behind a jwksUri: "+fetchByControlPlane+" or "+fetchByGateway+".")
+	c.Flags().StringArrayVar(&f.excluded, "exclude", nil, "Pattern, as in a "+ignore.File+", of files in the directories of policy that are left out; may be given several times.")
 	c.Flags().StringArrayVar(&f.ignored, "ignore", nil, "Kind whose objects are left out with a warning instead of an error: EnvoyFilter; may be given several times.")
 }
 
@@ -63,6 +62,15 @@ func (f *compileFlags) settings() (model.Settings, error) {
 		return s, fmt.Errorf("--jwks-fetch %q is neither %s nor %s", f.keyFetch, fetchByControlPlane, fetchByGateway)
 	}
 	return s, nil
+}
+
+// exclude returns what the patterns of the command line take away.
+func (f *compileFlags) exclude() (*ignore.Rules, error) {
+	rules, err := ignore.Excluded(f.excluded)
+	if err != nil {
+		return nil, fmt.Errorf("--exclude: %w", err)
+	}
+	return rules, nil
 }
 
 // gatewayFlags say which gateway is meant.
@@ -109,73 +117,6 @@ func (f *formatFlag) print(w io.Writer, value any, text func(io.Writer) error) e
 	default:
 		return text(w)
 	}
-}
-
-// compile reads files and directories and compiles them. Unlike the server it takes a
-// named file whatever its name is.
-func compile(paths []string, flags compileFlags) (*translate.Program, error) {
-	settings, err := flags.settings()
-	if err != nil {
-		return nil, err
-	}
-	files, err := readMesh(settings.MeshFile)
-	if err != nil {
-		return nil, err
-	}
-	for _, dir := range settings.SecretsDirs {
-		found, err := readDir(dir, source.ReadSecrets)
-		if err != nil {
-			return nil, err
-		}
-		files = append(files, found...)
-	}
-	for _, path := range paths {
-		found, err := readPath(path)
-		if err != nil {
-			return nil, err
-		}
-		files = append(files, slices.DeleteFunc(found, func(f source.File) bool { return f.Path == settings.MeshFile })...)
-	}
-	return translate.Compile(files, settings).At(time.Now(), nil), nil
-}
-
-// readMesh reads the mesh configuration, where there is one.
-func readMesh(path string) ([]source.File, error) {
-	if path == "" {
-		return nil, nil
-	}
-	content, err := os.ReadFile(path)
-	if err != nil {
-		return nil, fmt.Errorf("read mesh configuration: %w", err)
-	}
-	return []source.File{{Path: path, Content: content}}, nil
-}
-
-func readPath(path string) ([]source.File, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, err
-	}
-	if !info.IsDir() {
-		content, err := os.ReadFile(path)
-		if err != nil {
-			return nil, err
-		}
-		return []source.File{{Path: path, Content: content}}, nil
-	}
-	return readDir(path, source.Read)
-}
-
-// readDir reads what counts in a directory; the paths begin with its own.
-func readDir(path string, read func(fs.FS) ([]source.File, error)) ([]source.File, error) {
-	files, err := read(os.DirFS(path))
-	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", path, err)
-	}
-	for i := range files {
-		files[i].Path = filepath.Join(path, files[i].Path)
-	}
-	return files, nil
 }
 
 // printFindings prints one line a finding.

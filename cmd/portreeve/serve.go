@@ -66,6 +66,9 @@ func (s *serve) run(c *cobra.Command, _ []string) error {
 	if s.options.Settings, err = s.settings(); err != nil {
 		return err
 	}
+	if s.options.Exclude, err = s.exclude(); err != nil {
+		return err
+	}
 	for _, text := range s.blockCIDRs {
 		block, err := netip.ParsePrefix(text)
 		if err != nil {

@@ -143,7 +143,11 @@ func printChanges(w io.Writer, c translate.Changes) {
 		}
 		fmt.Fprintf(w, "%s: %d\n", kind.what, kind.of.Total)
 		for _, object := range kind.of.Named {
-			fmt.Fprintf(w, "    %s: %s\n", object.Pos, object.Object)
+			by := ""
+			if object.By != "" {
+				by = ", left out by " + object.By
+			}
+			fmt.Fprintf(w, "    %s: %s%s\n", object.Pos, object.Object, by)
 		}
 	}
 }

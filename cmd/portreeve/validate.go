@@ -15,7 +15,7 @@ import (
 func validateCommand() *cobra.Command {
 	var flags compileFlags
 	var format formatFlag
-	var listCodes bool
+	var listCodes, lenient bool
 	c := &cobra.Command{
 		Use:   "validate PATH...",
 		Short: "Check policy files",
@@ -34,10 +34,14 @@ func validateCommand() *cobra.Command {
 			if listCodes {
 				return format.print(c.OutOrStdout(), diag.Codes(), printCodes)
 			}
+			if lenient {
+				flags.notes = c.ErrOrStderr()
+			}
 			return validate(c.OutOrStdout(), args, flags, format)
 		},
 	}
 	c.Flags().BoolVar(&listCodes, "list-codes", false, "List the codes of all findings, with what would be accepted.")
+	c.Flags().BoolVar(&lenient, "lenient", false, "Leave files of a directory out, with a note, that are no manifests at all, such as values.yaml, Chart.yaml and docker-compose.yaml; serve never does.")
 	flags.register(c)
 	format.register(c, "text", "text", "json", "yaml")
 	return c

@@ -15,6 +15,7 @@ import (
 
 	"github.com/portreeve/portreeve/internal/build"
 	"github.com/portreeve/portreeve/internal/disk"
+	"github.com/portreeve/portreeve/internal/ignore"
 	"github.com/portreeve/portreeve/internal/input"
 	"github.com/portreeve/portreeve/internal/jwks"
 	"github.com/portreeve/portreeve/internal/reload"
@@ -47,7 +48,9 @@ type Options struct {
 	// Dirs are the policy directories. At least one.
 	Dirs []string
 	// AllowEmpty are the directories that may hold nothing; Limits bound what is read.
-	AllowEmpty               []string
+	AllowEmpty []string
+	// Exclude takes files of the policy directories away.
+	Exclude                  *ignore.Rules
 	Limits                   source.Limits
 	XDSAddress, AdminAddress string
 	// AdminHosts are further names by which the admin interface may be called.

@@ -2,9 +2,11 @@ package app
 
 import (
 	"fmt"
+	"path/filepath"
 	"slices"
 	"time"
 
+	"github.com/portreeve/portreeve/internal/ignore"
 	"github.com/portreeve/portreeve/internal/input"
 	"github.com/portreeve/portreeve/internal/watch"
 	"github.com/portreeve/portreeve/translate/source"
@@ -15,7 +17,10 @@ func (a *App) openFiles() (err error) {
 	o := a.options
 	var single []string
 	if o.Settings.MeshFile != "" {
-		single = []string{o.Settings.MeshFile}
+		single = append(single, o.Settings.MeshFile)
+	}
+	for _, dir := range o.Dirs {
+		single = append(single, filepath.Join(dir, ignore.File))
 	}
 	a.watcher, err = watch.New(watch.Options{
 		Dirs: slices.Concat(o.Dirs, o.Settings.SecretsDirs), Files: single, Relevant: relevant,
@@ -25,7 +30,7 @@ func (a *App) openFiles() (err error) {
 		return fmt.Errorf("watch: %w", err)
 	}
 	a.files = input.New(input.Options{
-		Dirs: o.Dirs, SecretsDirs: o.Settings.SecretsDirs, MeshFile: o.Settings.MeshFile, AllowEmpty: o.AllowEmpty, Limits: o.Limits,
+		Dirs: o.Dirs, SecretsDirs: o.Settings.SecretsDirs, MeshFile: o.Settings.MeshFile, AllowEmpty: o.AllowEmpty, Exclude: o.Exclude, Limits: o.Limits,
 		Quiet: quiet, RemoteQuiet: remoteQuiet, Writing: a.watcher.Writing, Disk: a.disk, Logger: o.Logger, Now: time.Now,
 	})
 	return nil

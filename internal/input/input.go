@@ -16,6 +16,7 @@ import (
 
 	"github.com/portreeve/portreeve/internal/diag"
 	"github.com/portreeve/portreeve/internal/disk"
+	"github.com/portreeve/portreeve/internal/ignore"
 	"github.com/portreeve/portreeve/translate/source"
 )
 
@@ -27,6 +28,8 @@ type Options struct {
 	MeshFile string
 	// AllowEmpty are the directories, of those above or mounted below them, that may hold nothing.
 	AllowEmpty []string
+	// Exclude takes files of the policy directories away, beside the file of rules in each.
+	Exclude *ignore.Rules
 	// Limits bound what is read, over all directories.
 	Limits source.Limits
 	// Quiet is how long a file must have been left alone to count as written. RemoteQuiet is
@@ -67,6 +70,8 @@ type Reading struct {
 	Held diag.List
 	// Mounts are the directories with files that are mounts of their own, below those watched.
 	Mounts []string
+	// Taken returns what took a file away that is not among the files; empty where nothing did.
+	Taken func(path string) string
 	// Again says when to read again although nobody tells of a change.
 	Again Again
 }
@@ -96,6 +101,8 @@ type Reader struct {
 	options Options
 	// settled is what counted last, by path.
 	settled map[string][]byte
+	// ignored is what was taken away from the policy directories when they were read last.
+	ignored map[string]ignoring
 	// memory is what was read of the files that are at rest.
 	memory memory
 	// resting are the files that are watched for rest because nobody can be asked.
@@ -115,7 +122,7 @@ func New(o Options) *Reader {
 		o.Writing = func() []string { return nil }
 	}
 	o.Limits = o.Limits.Completed()
-	return &Reader{options: o, settled: map[string][]byte{}, memory: memory{}, resting: map[string]resting{}, mounts: map[string]bool{}}
+	return &Reader{options: o, settled: map[string][]byte{}, ignored: map[string]ignoring{}, memory: memory{}, resting: map[string]resting{}, mounts: map[string]bool{}}
 }
 
 // ExpectMounts tells which directories were mounts with files when an earlier process read
@@ -135,7 +142,8 @@ func (r *Reader) ExpectMounts(dirs []string) {
 // written. No call on a disk holds it up for longer than the Disk's patience.
 func (r *Reader) Read(change Change) Reading {
 	p := r.look(change)
-	out := Reading{Unreadable: p.unreadable, Held: p.held}
+	out := Reading{Unreadable: p.unreadable, Held: p.held, Again: p.again, Taken: func(path string) string { return r.taken(p, path) }}
+	maps.Copy(r.ignored, p.ignores)
 	var unfinished diag.List
 	// counts says of each file that is there whether what was read of it counts.
 	counts := map[string]bool{}
@@ -165,13 +173,15 @@ func (r *Reader) Read(change Change) Reading {
 	return out
 }
 
-// keeping returns the files that do not count now and keep what they last held.
+// keeping returns the files that do not count now and keep what they last held. Those that were
+// taken away need not have rested to be gone.
 func (r *Reader) keeping(p *pass, counts map[string]bool) []source.File {
 	var out []source.File
 	for path, content := range r.settled {
 		counted, there := counts[path]
 		// Where something cannot be read nothing counts as gone: it may be just that.
-		gone := !there && len(p.unreadable) == 0 && !under(path, p.stuck) && under(path, p.change.Settled) && !under(path, p.change.Unsettled)
+		sure := !there && len(p.unreadable) == 0 && !under(path, p.stuck)
+		gone := sure && (r.taken(p, path) != "" || under(path, p.change.Settled) && !under(path, p.change.Unsettled))
 		if !counted && !gone {
 			out = append(out, source.File{Path: path, Content: content})
 		}
