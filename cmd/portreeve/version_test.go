@@ -3,6 +3,8 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
+	"os"
 	"regexp"
 	"strings"
 	"testing"
@@ -33,6 +35,14 @@ func TestVersion(t *testing.T) {
 	must(t, json.Unmarshal(out.Bytes(), &printed))
 	if printed.Version != b.Version || printed.Commit != b.Commit || printed.GoVersion != b.GoVersion || len(printed.TestedEnvoy) != len(node.Tested()) || printed.TestedEnvoy[0] != node.Tested()[0].String() {
 		t.Errorf("it prints %+v", printed)
+	}
+
+	page, err := os.ReadFile("../../docs/gateways.md")
+	must(t, err)
+	for _, release := range node.Tested() {
+		if minor := fmt.Sprintf("%d.%d", release.Major, release.Minor); !strings.Contains(string(page), minor) {
+			t.Errorf("docs/gateways.md does not name %s", minor)
+		}
 	}
 
 	p := startPlane(t, newPolicyDir(t, map[string]string{"routing.yaml": answers("one", `hosts: [one.test]`)}))
