@@ -137,3 +137,17 @@ func TestFilesThatAreNamedCount(t *testing.T) {
 		}
 	}
 }
+
+// TestWhatWasLeftOutMeanwhile holds that a removal is told with its line also where the rules were
+// written while no control plane ran.
+func TestWhatWasLeftOutMeanwhile(t *testing.T) {
+	dir := newPolicyDir(t, map[string]string{"one.yaml": answers("one", `hosts: [one.test]`), "two.yaml": answers("two", `hosts: [two.test]`)})
+	kept := []string{"--state-dir", t.TempDir()}
+	p := startPlane(t, dir, kept...)
+	eventually(t, "it is read", func() bool { return strings.Contains(p.log.String(), "added=2") })
+	p.stop()
+	write(t, filepath.Join(dir, ignore.File), "two.yaml\n")
+	p = startPlane(t, dir, kept...)
+	want := "VirtualService default/two, left out by " + filepath.Join(dir, ignore.File) + ":1"
+	eventually(t, "the removal is told", func() bool { return strings.Contains(p.log.String(), want) })
+}
