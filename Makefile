@@ -4,6 +4,7 @@
 GOLANGCI_LINT_VERSION := 2.15.0
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+COMMIT ?= $(shell git describe --always --abbrev=40 --dirty --exclude '*' 2>/dev/null || echo unknown)
 # What `make demo ONCE=1`, `make fuzz FUZZTIME=5m`, `make bench BENCH=Compile` and `make soak SOAK=Authorizer` set.
 ONCE ?=
 FUZZTIME ?= 30s
@@ -26,7 +27,11 @@ demo: build ## Run the demo: backend, control plane and Envoy, until Ctrl-C (ONC
 
 .PHONY: build
 build: ## Build bin/portreeve, a static binary.
-	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/portreeve ./cmd/portreeve
+	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)' -o bin/portreeve ./cmd/portreeve
+
+.PHONY: image
+image: ## Build the container image portreeve:VERSION of the control plane, with Docker.
+	docker build --target portreeve --build-arg VERSION=$(VERSION) --build-arg COMMIT=$(COMMIT) -t portreeve:$(VERSION) .
 
 .PHONY: test
 test: check-generate vet lint compose-check race scale fuzz ## Run everything that must hold: checks, then all tests with the real Envoy.

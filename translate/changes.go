@@ -75,6 +75,16 @@ func (i *Inventory) Next(p *Program, unreadable diag.List) (*Inventory, Changes)
 	return next, Changes{Added: objects(added), Changed: objects(changed), Removed: objects(removed), Unread: objects(unread)}
 }
 
+// TakenBy returns the changes in which the removed objects of files that were taken away name
+// what did it, as by says it of the path of a file; it is empty where nothing did.
+func (c Changes) TakenBy(by func(path string) string) Changes {
+	c.Removed.Named = slices.Clone(c.Removed.Named)
+	for i, w := range c.Removed.Named {
+		c.Removed.Named[i].By = by(w.Pos.File)
+	}
+	return c
+}
+
 func objects(all []Written) Objects {
 	slices.SortFunc(all, func(a, b Written) int { return cmp.Or(a.Pos.Compare(b.Pos), strings.Compare(a.Object, b.Object)) })
 	return Objects{Total: len(all), Named: slices.Clone(all[:min(len(all), maxObjects)])}
@@ -108,11 +118,11 @@ func (w *written) entries() map[resource.Key]entry {
 func (e entry) written() Written {
 	switch {
 	case e.object != nil:
-		return Written{e.object.Key.String(), e.object.Origin.At(resource.Path{"metadata", "name"})}
+		return Written{Object: e.object.Key.String(), Pos: e.object.Origin.At(resource.Path{"metadata", "name"})}
 	case e.secret != nil:
-		return Written{e.secret.String(), e.secret.Pos}
+		return Written{Object: e.secret.String(), Pos: e.secret.Pos}
 	default:
-		return Written{string(meshKind), e.mesh.At(nil)}
+		return Written{Object: string(meshKind), Pos: e.mesh.At(nil)}
 	}
 }
 

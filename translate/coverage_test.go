@@ -32,6 +32,7 @@ func TestEveryCodeHasACase(t *testing.T) {
 		diag.CodeComplement:    "translate/wizard: the complement of too many rules",
 		diag.CodeNoneConnected: "TestPoliciesOfNoGateway, and internal/reload: TestPoliciesOfNoConnectedGateway",
 		diag.CodeUnguarded:     "TestAGatewayIsNotLeftWithoutPolicy",
+		diag.CodeIgnoreFile:    "internal/input: TestRulesThatCannotBeRead",
 	}
 	shown, mistaken := all(t, "testdata/*/want.diag")+all(t, "resource/testdata/*.diag"), codesOfMistakes(t)
 	for _, info := range diag.Codes() {

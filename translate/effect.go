@@ -13,6 +13,8 @@ type Written struct {
 	// Object is "Kind namespace/name".
 	Object string        `json:"object"`
 	Pos    diag.Position `json:"position"`
+	// By is what took its file away; empty where nothing did.
+	By string `json:"leftOutBy,omitempty"`
 }
 
 // Effect is what the policy that applies to one gateway comes to.
@@ -36,7 +38,7 @@ func (p *Program) EffectOn(g model.Gateway) Effect {
 	objects := p.written.sources(effect.Enforcing)
 	out := Effect{Enforcing: len(objects), AsksForToken: effect.AsksForToken, Findings: effect.Findings[:min(len(effect.Findings), maxNamed)]}
 	for _, object := range objects[:min(len(objects), maxNamed)] {
-		out.By = append(out.By, Written{object.Key.String(), object.Origin.At(resource.Path{"metadata", "name"})})
+		out.By = append(out.By, Written{Object: object.Key.String(), Pos: object.Origin.At(resource.Path{"metadata", "name"})})
 	}
 	return out
 }

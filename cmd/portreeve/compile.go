@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -12,6 +13,7 @@ import (
 	"github.com/hashicorp/go-multierror"
 
 	"github.com/portreeve/portreeve/internal/diag"
+	"github.com/portreeve/portreeve/internal/ignore"
 	"github.com/portreeve/portreeve/internal/input"
 	"github.com/portreeve/portreeve/translate"
 	"github.com/portreeve/portreeve/translate/model"
@@ -27,7 +29,11 @@ func compile(paths []string, flags compileFlags, gateway *model.Gateway) (*trans
 		return nil, err
 	}
 	settings.Gateway = gateway
-	var in inputs
+	excluded, err := flags.exclude()
+	if err != nil {
+		return nil, err
+	}
+	in := inputs{leaves: flags.leaves, notes: flags.notes, excluded: excluded}
 	if settings.MeshFile != "" {
 		if err := in.file(settings.MeshFile); err != nil {
 			return nil, fmt.Errorf("read mesh configuration: %w", err)
@@ -46,13 +52,23 @@ func compile(paths []string, flags compileFlags, gateway *model.Gateway) (*trans
 	}
 	policy := slices.DeleteFunc(in.files[named:], func(f source.File) bool { return f.Path == settings.MeshFile })
 	settings.Unread = in.unread.Sorted()
-	return translate.Compile(slices.Concat(in.files[:named], policy), settings).At(time.Now(), nil), nil
+	program := translate.Compile(slices.Concat(in.files[:named], policy), settings).At(time.Now(), nil)
+	if len(in.rules) > 0 {
+		program.Diags = in.rules // what was not to be read has findings that mean nothing
+	}
+	return program, nil
 }
 
 // inputs are what is read, and what could not be.
 type inputs struct {
 	files  []source.File
 	unread diag.List
+	// rules are findings about what says which files are left out; with one nothing is.
+	rules    diag.List
+	excluded *ignore.Rules
+	// leaves says which files of directories are left out as no manifests, and notes is where that is said.
+	leaves func(source.File) bool
+	notes  io.Writer
 }
 
 func (in *inputs) path(path string) error {
@@ -64,7 +80,7 @@ func (in *inputs) path(path string) error {
 		in.unread = append(in.unread, input.Unreadable(path, err))
 		return nil
 	case info.IsDir():
-		return in.directory(path, source.Read)
+		return in.policies(path)
 	default:
 		return in.file(path)
 	}
@@ -81,6 +97,34 @@ func (in *inputs) file(path string) error {
 		in.files = append(in.files, source.File{Path: path, Content: content})
 	}
 	return nil
+}
+
+// policies reads what counts in a directory of policy and is not left out.
+func (in *inputs) policies(dir string) error {
+	written, findings, err := readIgnored(dir)
+	if err != nil {
+		in.unread = append(in.unread, input.Unreadable(filepath.Join(dir, ignore.File), err))
+	}
+	in.rules = append(in.rules, findings...)
+	rules, before := written.Then(in.excluded), len(in.files)
+	err = in.directory(dir, func(tree fs.FS) ([]source.File, error) {
+		return source.ReadWith(tree, source.Options{Ignored: func(name string, mode fs.FileMode) bool {
+			kind := ignore.Other
+			if mode.IsDir() {
+				kind = ignore.Directory
+			}
+			_, taken := rules.Takes(name, kind)
+			return taken
+		}})
+	})
+	in.files = append(in.files[:before], slices.DeleteFunc(slices.Clone(in.files[before:]), func(f source.File) bool {
+		if !in.leaves(f) {
+			return false
+		}
+		fmt.Fprintf(in.notes, "note: %s is left out: it is no manifest, no document in it has apiVersion and kind\n", f.Path)
+		return true
+	})...)
+	return err
 }
 
 // directory reads what counts in a directory; the paths begin with its own.
@@ -108,4 +152,33 @@ func (in *inputs) directory(dir string, read func(fs.FS) ([]source.File, error))
 		in.unread = append(in.unread, input.Unreadable(path, cause))
 	}
 	return nil
+}
+
+// leaves reports whether a file of a directory is left out as no manifest at all. Only a check does
+// so: where policy is served, what is there and not understood refuses.
+func (f *compileFlags) leaves(file source.File) bool {
+	return f.notes != nil && !source.MayBeManifest(file)
+}
+
+// readIgnored reads what a directory says is left out, where it does. With a finding nothing is.
+func readIgnored(dir string) (*ignore.Rules, diag.List, error) {
+	path := filepath.Join(dir, ignore.File)
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, nil, nil
+	case err != nil:
+		return nil, nil, err
+	case !info.Mode().IsRegular() || info.Size() > ignore.MaxBytes:
+		return nil, diag.List{diag.New(diag.CodeIgnoreFile, diag.Position{File: path}, "it is no file of at most %d bytes", ignore.MaxBytes)}, nil
+	}
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return nil, nil, err
+	}
+	rules, findings := ignore.Parse(path, content)
+	if len(findings) > 0 {
+		return nil, findings, nil
+	}
+	return rules, nil, nil
 }

@@ -53,13 +53,10 @@ func command() *cobra.Command {
 	root := &cobra.Command{
 		Use:           "portreeve",
 		Short:         "Istio's JWT and authorization policy for Envoy gateways without Kubernetes",
-		Version:       version,
+		Version:       buildInfo().Version,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
-	root.AddCommand(serveCommand(), bootstrapCommand(), validateCommand(), renderCommand(), statusCommand(), tokenCommand())
+	root.AddCommand(serveCommand(), bootstrapCommand(), validateCommand(), renderCommand(), statusCommand(), tokenCommand(), versionCommand())
 	return root
 }
-
-// version is set by the build.
-var version = "unknown"

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/portreeve/portreeve/internal/diag"
+	"github.com/portreeve/portreeve/internal/ignore"
 	"github.com/portreeve/portreeve/internal/output"
 	"github.com/portreeve/portreeve/translate/model"
 	"github.com/portreeve/portreeve/translate/resource"
@@ -18,7 +19,9 @@ import (
 // compileFlags are the flags of every verb that compiles.
 type compileFlags struct {
 	rootNamespace, meshConfig, keyFetch string
-	ignored, secretsDirs                []string
+	ignored, secretsDirs, excluded      []string
+	// notes, where it is there, takes a line of each file that is left out as no manifest.
+	notes io.Writer
 }
 
 // Who fetches keys, as --jwks-fetch says it.
@@ -32,6 +35,7 @@ func (f *compileFlags) register(c *cobra.Command) {
 	c.Flags().StringVar(&f.meshConfig, "mesh-config", "", "File with Istio's MeshConfig.")
 	c.Flags().StringArrayVar(&f.secretsDirs, "secrets-dir", nil, "Directory with certificates as NAME/tls.crt, NAME/tls.key and NAME/ca.crt; may be given several times.")
 	c.Flags().StringVar(&f.keyFetch, "jwks-fetch", fetchByControlPlane, "Who fetches the keys behind a jwksUri: "+fetchByControlPlane+" or "+fetchByGateway+".")
+	c.Flags().StringArrayVar(&f.excluded, "exclude", nil, "Pattern, as in a "+ignore.File+", of files in the directories of policy that are left out; may be given several times.")
 	c.Flags().StringArrayVar(&f.ignored, "ignore", nil, "Kind whose objects are left out with a warning instead of an error: EnvoyFilter, WasmPlugin or TrafficExtension; may be given several times.")
 }
 
@@ -58,6 +62,15 @@ func (f *compileFlags) settings() (model.Settings, error) {
 		return s, fmt.Errorf("--jwks-fetch %q is neither %s nor %s", f.keyFetch, fetchByControlPlane, fetchByGateway)
 	}
 	return s, nil
+}
+
+// exclude returns what the patterns of the command line take away.
+func (f *compileFlags) exclude() (*ignore.Rules, error) {
+	rules, err := ignore.Excluded(f.excluded)
+	if err != nil {
+		return nil, fmt.Errorf("--exclude: %w", err)
+	}
+	return rules, nil
 }
 
 // gatewayFlags say which gateway is meant.

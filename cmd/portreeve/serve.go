@@ -41,6 +41,7 @@ func serveCommand() *cobra.Command {
 	f.StringArrayVar(&s.options.AdminHosts, "admin-host", nil, "Name by which clients may call /debug, beside loopback names and the address that is called; may be given several times.")
 	f.IntVar(&s.options.MaxConnections, "xds-max-connections", app.DefaultMaxConnections, "Connections of gateways that may be open at one time.")
 	f.IntVar(&s.options.NewGroups, "new-groups-per-minute", app.DefaultNewGroups, "Groups of gateways (namespace, labels and locality) that one address may bring a minute and that were never here.")
+	f.BoolVar(&s.options.AllowUntestedEnvoy, "allow-untested-envoy", false, "Serve gateways whose Envoy is older than those that were tested (see portreeve version), or that do not say which they are: such ones may ignore parts of the policy.")
 	f.StringVar(&s.options.StateDir, "state-dir", "", "Directory that keeps the last good policy and keys across restarts; one control plane uses it at a time.")
 	f.StringVar(&s.options.KeyCAFile, "jwks-ca-file", "", "PEM file with certificate authorities to trust, beside the system's, when fetching keys.")
 	f.StringArrayVar(&s.blockCIDRs, "jwks-block-cidr", nil, "Addresses from which no keys are fetched, beside link-local and metadata addresses; may be given several times.")
@@ -60,8 +61,12 @@ func (s *serve) run(c *cobra.Command, _ []string) error {
 	if err != nil {
 		return err
 	}
-	s.options.Logger = logger
+	s.options.Logger, s.options.Build = logger, buildInfo()
+	logger.Info("portreeve", "version", s.options.Build.Version, "commit", s.options.Build.Commit, "go", s.options.Build.GoVersion)
 	if s.options.Settings, err = s.settings(); err != nil {
+		return err
+	}
+	if s.options.Exclude, err = s.exclude(); err != nil {
 		return err
 	}
 	for _, text := range s.blockCIDRs {

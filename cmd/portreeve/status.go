@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -142,7 +143,11 @@ func printChanges(w io.Writer, c translate.Changes) {
 		}
 		fmt.Fprintf(w, "%s: %d\n", kind.what, kind.of.Total)
 		for _, object := range kind.of.Named {
-			fmt.Fprintf(w, "    %s: %s\n", object.Pos, object.Object)
+			by := ""
+			if object.By != "" {
+				by = ", left out by " + object.By
+			}
+			fmt.Fprintf(w, "    %s: %s%s\n", object.Pos, object.Object, by)
 		}
 	}
 }
@@ -204,7 +209,7 @@ func printKeys(w io.Writer, k jwks.SourceStatus) {
 }
 
 func printGateway(w io.Writer, g ack.Gateway) {
-	fmt.Fprintf(w, "gateway %s from %s (%s) since %s\n", g.Node, g.Address, g.Protocol, g.Since.Format(time.RFC3339))
+	fmt.Fprintf(w, "gateway %s, Envoy %s, from %s (%s) since %s\n", g.Node, cmp.Or(g.Envoy, "unknown"), g.Address, g.Protocol, g.Since.Format(time.RFC3339))
 	for _, t := range g.Types {
 		fmt.Fprintf(w, "  %-5s %-9s sent %s accepted %s\n", t.Name, t.State, t.Sent.Version, t.Accepted)
 		if t.Count > len(t.Resources) {

@@ -10,51 +10,87 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/portreeve/portreeve/internal/diag"
-	"github.com/portreeve/portreeve/translate/model"
+)
+
+// validation is what validate is told beside the files.
+type validation struct {
+	compileFlags
+	gatewayFlags
+	formatFlag
+	listCodes, lenient bool
+	secrets            string
+}
+
+// Where the credentials are that are not in the files, as --secrets says it.
+const (
+	secretsHere      = "here"
+	secretsElsewhere = "elsewhere"
 )
 
 func validateCommand() *cobra.Command {
-	var flags compileFlags
-	var of gatewayFlags
-	var format formatFlag
-	var listCodes bool
+	var v validation
 	c := &cobra.Command{
 		Use:   "validate PATH...",
 		Short: "Check policy files",
 		Long: "Check policy files and directories as serve would. Findings are printed as file:line:col: severity CODE: message, errors first; on a terminal the line of the file follows. " +
 			"The exit code is 1 when one of them is an error. With --namespace or --labels policies are also held against that gateway, " +
 			"which need not be in the files. --list-codes explains every code instead.",
-		Args: func(_ *cobra.Command, args []string) error {
-			switch {
-			case listCodes && len(args) > 0:
-				return errors.New("--list-codes takes no PATH")
-			case !listCodes && len(args) == 0:
-				return errors.New("name a file or directory, or --list-codes")
-			}
-			return nil
-		},
-		RunE: func(c *cobra.Command, args []string) error {
-			if listCodes {
-				return format.print(c.OutOrStdout(), diag.Codes(), printCodes)
-			}
-			return validate(c.OutOrStdout(), args, flags, of.named(c), format)
-		},
+		Args: v.args,
+		RunE: v.run,
 	}
-	c.Flags().BoolVar(&listCodes, "list-codes", false, "List the codes of all findings, with what would be accepted.")
-	flags.register(c)
-	of.register(c)
-	format.register(c, "text", "text", "json", "yaml")
+	f := c.Flags()
+	f.BoolVar(&v.listCodes, "list-codes", false, "List the codes of all findings, with what would be accepted.")
+	f.BoolVar(&v.lenient, "lenient", false, "Leave files of a directory out, with a note, that are no manifests at all, such as values.yaml, Chart.yaml and docker-compose.yaml; serve never does.")
+	f.StringVar(&v.secrets, "secrets", secretsHere, "Where credentials are that Gateways and DestinationRules name: "+secretsHere+", or "+secretsElsewhere+", so that one which is not in the files is a note and no error; serve needs them all.")
+	v.compileFlags.register(c)
+	v.gatewayFlags.register(c)
+	v.formatFlag.register(c, "text", "text", "json", "yaml")
 	return c
 }
 
-// validate prints the findings about the files; errFindings says that one is an error.
-func validate(w io.Writer, paths []string, flags compileFlags, gateway *model.Gateway, format formatFlag) error {
-	program, err := compile(paths, flags, gateway)
+func (v *validation) args(_ *cobra.Command, args []string) error {
+	switch {
+	case v.listCodes && len(args) > 0:
+		return errors.New("--list-codes takes no PATH")
+	case !v.listCodes && len(args) == 0:
+		return errors.New("name a file or directory, or --list-codes")
+	case v.secrets != secretsHere && v.secrets != secretsElsewhere:
+		return fmt.Errorf("--secrets %q is neither %s nor %s", v.secrets, secretsHere, secretsElsewhere)
+	}
+	return nil
+}
+
+func (v *validation) run(c *cobra.Command, args []string) error {
+	if v.listCodes {
+		return v.print(c.OutOrStdout(), diag.Codes(), printCodes)
+	}
+	if v.lenient {
+		v.notes = c.ErrOrStderr()
+	}
+	program, err := compile(args, v.compileFlags, v.named(c))
 	if err != nil {
 		return err
 	}
-	findings := append(diag.List{}, program.Diags.ErrorsFirst()...)
-	err = format.print(w, findings, func(w io.Writer) error {
+	findings := v.noted(c.ErrOrStderr(), program.Diags.ErrorsFirst())
+	return v.report(c.OutOrStdout(), findings)
+}
+
+// noted returns the findings without those about credentials that are elsewhere, which it notes.
+func (v *validation) noted(w io.Writer, findings diag.List) diag.List {
+	out := diag.List{}
+	for _, d := range findings {
+		if v.secrets == secretsElsewhere && d.Code == diag.CodeCredential {
+			fmt.Fprintf(w, "note: %s: %s: %s; it is taken to be elsewhere (%s)\n", d.Pos, d.Code, d.Message, d.Hint)
+			continue
+		}
+		out = append(out, d)
+	}
+	return out
+}
+
+// report prints the findings; errFindings says that one is an error.
+func (v *validation) report(w io.Writer, findings diag.List) error {
+	err := v.print(w, findings, func(w io.Writer) error {
 		if isTerminal(w) {
 			return findings.WriteText(w, readSource)
 		}

@@ -175,7 +175,7 @@ func TestAnswersTakeTurns(t *testing.T) {
 		t.Error("who has gone is answered")
 	}
 	<-debug
-	ctx = t.Context()
+	ctx = t.Context() // where both hold, either may count
 	if answer(); !asked {
 		t.Error("it was not asked when it was its turn")
 	}

@@ -13,7 +13,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
+	"github.com/portreeve/portreeve/internal/build"
 	"github.com/portreeve/portreeve/internal/disk"
+	"github.com/portreeve/portreeve/internal/ignore"
 	"github.com/portreeve/portreeve/internal/input"
 	"github.com/portreeve/portreeve/internal/jwks"
 	"github.com/portreeve/portreeve/internal/reload"
@@ -47,7 +49,9 @@ type Options struct {
 	// Dirs are the policy directories. At least one.
 	Dirs []string
 	// AllowEmpty are the directories that may hold nothing; Limits bound what is read.
-	AllowEmpty               []string
+	AllowEmpty []string
+	// Exclude takes files of the policy directories away.
+	Exclude                  *ignore.Rules
 	Limits                   source.Limits
 	XDSAddress, AdminAddress string
 	// AdminHosts are further names by which the admin interface may be called.
@@ -55,6 +59,8 @@ type Options struct {
 	// MaxConnections of gateways may be open, and NewGroups may one address bring a minute that
 	// were never here. 0 is the server's default.
 	MaxConnections, NewGroups int
+	// AllowUntestedEnvoy serves gateways whose Envoy is older than those that were tested, or not known.
+	AllowUntestedEnvoy bool
 	// StateDir keeps the last good policy across restarts; empty keeps nothing.
 	StateDir string
 	Settings model.Settings
@@ -64,6 +70,8 @@ type Options struct {
 	KeyBlockCIDRs []netip.Prefix
 	// Reload asks for everything to be read and fetched again. Nil never does.
 	Reload <-chan os.Signal
+	// Build says which program this is.
+	Build  build.Info
 	Logger *slog.Logger
 }
 
@@ -94,7 +102,7 @@ func New(o Options) (_ *App, err error) {
 		o.Logger.Warn("--jwks-ca-file and --jwks-block-cidr do not count where gateways fetch keys: they hold for the discovery of issuers only",
 			"hint", "gateways trust their own authorities, and their network decides where they can connect")
 	}
-	a.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	a.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), buildMetric(o.Build))
 	keysDir, err := a.openState()
 	if err != nil {
 		return nil, err
@@ -127,10 +135,18 @@ func New(o Options) (_ *App, err error) {
 	a.registry.MustRegister(a.reloader.CertificateMetrics(), a.reloader.GroupMetrics())
 	a.xds = server.New(server.Options{
 		Fleet: a.reloader, Acks: a.acks, Logger: o.Logger, Registerer: a.registry, MaxConnections: a.connections(openFiles()), NewGroups: o.NewGroups,
-		Known: a.reloader.Known,
+		Known: a.reloader.Known, AllowUntestedEnvoy: o.AllowUntestedEnvoy,
 	})
 	a.reloader.PublishTo(a.xds)
 	return a, a.listen()
+}
+
+// buildMetric is 1, and says which program this is by its labels.
+func buildMetric(b build.Info) prometheus.Collector {
+	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "portreeve_build_info", Help: "1, with the version, the commit and the Go of the program.",
+		ConstLabels: prometheus.Labels{"version": b.Version, "commit": b.Commit, "goversion": b.GoVersion},
+	}, func() float64 { return 1 })
 }
 
 func (a *App) listen() (err error) {

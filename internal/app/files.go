@@ -2,9 +2,11 @@ package app
 
 import (
 	"fmt"
+	"path/filepath"
 	"slices"
 	"time"
 
+	"github.com/portreeve/portreeve/internal/ignore"
 	"github.com/portreeve/portreeve/internal/input"
 	"github.com/portreeve/portreeve/internal/watch"
 	"github.com/portreeve/portreeve/translate/source"
@@ -14,7 +16,7 @@ import (
 func (a *App) readFiles() *input.Reader {
 	o := a.options
 	return input.New(input.Options{
-		Dirs: o.Dirs, SecretsDirs: o.Settings.SecretsDirs, MeshFile: o.Settings.MeshFile, AllowEmpty: o.AllowEmpty, Limits: o.Limits,
+		Dirs: o.Dirs, SecretsDirs: o.Settings.SecretsDirs, MeshFile: o.Settings.MeshFile, AllowEmpty: o.AllowEmpty, Exclude: o.Exclude, Limits: o.Limits,
 		Quiet: quiet, RemoteQuiet: remoteQuiet, Disk: a.disk, Logger: o.Logger, Now: time.Now,
 		Writing: func() []string { return a.watcher.Writing() }, Blind: func() bool { return a.watcher.Blind() },
 	})
@@ -26,7 +28,10 @@ func (a *App) watchFiles() (err error) {
 	o := a.options
 	var single []string
 	if o.Settings.MeshFile != "" {
-		single = []string{o.Settings.MeshFile}
+		single = append(single, o.Settings.MeshFile)
+	}
+	for _, dir := range o.Dirs {
+		single = append(single, filepath.Join(dir, ignore.File))
 	}
 	a.watcher, err = watch.New(watch.Options{
 		Dirs: slices.Concat(o.Dirs, o.Settings.SecretsDirs), Files: single, MayMiss: a.reloader.HadFilesIn, Relevant: relevant,

@@ -18,6 +18,7 @@ const (
 	CodeLimit              Code = "PR0108"
 	CodeLost               Code = "PR0109"
 	CodeHeld               Code = "PR0110"
+	CodeIgnoreFile         Code = "PR0111"
 	CodeUnknownKind        Code = "PR0201"
 	CodeForeignKind        Code = "PR0202"
 	CodeUnknownField       Code = "PR0203"

@@ -25,6 +25,7 @@ func Codes() []Info { //nolint:funlen // one table
 		{CodeLimit, Error, "A file, all files together, or the documents of a file are beyond a limit.", "Less; or --max-file-bytes, --max-bytes or --max-files."},
 		{CodeLost, Error, "A directory holds nothing that counts, as when it was emptied, unmounted or replaced.", "What was there; or --allow-empty with the directory."},
 		{CodeHeld, Error, "A file or directory cannot be read at this moment; what it last held counts, and nothing is refused.", "A file that can be read."},
+		{CodeIgnoreFile, Error, "A .portreeveignore cannot be read, or a line of it is no pattern.", "A pattern of gitignore that can match something, without ** within a name and sets by name."},
 		{CodeUnknownKind, Error, "The API group is one of ours but the kind or version is not known.", "A supported kind and version."},
 		{CodeForeignKind, Warning, "The object belongs to another API group and is ignored.", ""},
 		{CodeUnknownField, Error, "The object has a field that its kind does not define.", "A field of that kind."},

@@ -16,6 +16,7 @@ import (
 
 	"github.com/portreeve/portreeve/internal/diag"
 	"github.com/portreeve/portreeve/internal/disk"
+	"github.com/portreeve/portreeve/internal/ignore"
 	"github.com/portreeve/portreeve/translate/source"
 )
 
@@ -28,6 +29,8 @@ type Options struct {
 	// AllowEmpty are the directories, of those above or mounted below them, that may hold nothing
 	// and be no mounts any more.
 	AllowEmpty []string
+	// Exclude takes files of the policy directories away, beside the file of rules in each.
+	Exclude *ignore.Rules
 	// Limits bound what is read, over all directories.
 	Limits source.Limits
 	// Quiet is how long a file must have been left alone to count as written. RemoteQuiet is
@@ -71,6 +74,8 @@ type Reading struct {
 	Held diag.List
 	// Mounts are the directories with files that are mounts of their own, below those watched.
 	Mounts []string
+	// Taken returns what took a file away that is not among the files; empty where nothing did.
+	Taken func(path string) string
 	// Again says when to read again although nobody tells of a change.
 	Again Again
 }
@@ -100,6 +105,8 @@ type Reader struct {
 	options Options
 	// settled is what counted last, by path.
 	settled map[string][]byte
+	// ignored is what was taken away from the policy directories when they were read last.
+	ignored map[string]ignoring
 	// memory is what was read of the files that are at rest.
 	memory memory
 	// resting are the files that are watched for rest because nobody can be asked.
@@ -124,7 +131,10 @@ func New(o Options) *Reader {
 		o.Blind = func() bool { return false }
 	}
 	o.Limits = o.Limits.Completed()
-	return &Reader{options: o, settled: map[string][]byte{}, memory: memory{}, resting: map[string]resting{}, mounts: map[string]bool{}, leaving: map[string]bool{}}
+	return &Reader{
+		options: o, settled: map[string][]byte{}, ignored: map[string]ignoring{}, memory: memory{}, resting: map[string]resting{},
+		mounts: map[string]bool{}, leaving: map[string]bool{},
+	}
 }
 
 // ExpectMounts tells which directories were mounts with files when an earlier process read
@@ -144,7 +154,8 @@ func (r *Reader) ExpectMounts(dirs []string) {
 // written. No call on a disk holds it up for longer than the Disk's patience.
 func (r *Reader) Read(change Change) Reading {
 	p := r.look(change)
-	out := Reading{Unreadable: p.unreadable, Held: p.held}
+	out := Reading{Unreadable: p.unreadable, Held: p.held, Again: p.again, Taken: func(path string) string { return r.taken(p, path) }}
+	maps.Copy(r.ignored, p.ignores)
 	// unfinished are files that are being written and have no content to keep; fresh are those
 	// and the ones that keep what another file held, in whose place they stand.
 	var unfinished, fresh diag.List

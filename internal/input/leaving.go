@@ -41,8 +41,14 @@ func (r *Reader) same(path string, p *pass) bool {
 // gone reports whether a file that is not there was removed for good, as far as the watcher knows.
 func (r *Reader) gone(path string, p *pass) bool {
 	// Where something cannot be read nothing counts as gone: it may be just that.
+	if len(p.unreadable) > 0 || under(path, p.stuck) {
+		return false
+	}
+	if r.taken(p, path) != "" { // who took it away need not have let it rest
+		return true
+	}
 	told := r.leaving[path] || under(path, p.change.Settled)
-	return told && len(p.unreadable) == 0 && !under(path, p.stuck) && !under(path, p.change.Unsettled)
+	return told && !under(path, p.change.Unsettled)
 }
 
 // begin notes when every file has been read once. Until then files in motion refuse the

@@ -31,6 +31,10 @@ type pass struct {
 	// unreadable and held are what could not be read, stuck the paths of held.
 	unreadable, held diag.List
 	stuck            []string
+	// ignores are what the policy directories that were walked leave out; again is when to read
+	// their rules again.
+	ignores map[string]ignoring
+	again   Again
 	// left is how much may still be read.
 	left source.Limits
 }
@@ -41,10 +45,13 @@ func (r *Reader) look(change Change) *pass {
 	change.Unsettled = append(slices.Clone(change.Unsettled), r.options.Writing()...)
 	p := &pass{
 		change: change, unchanged: map[string]bool{}, read: map[string]disk.Content{}, before: map[string]fs.FileInfo{},
-		mounts: map[string]uint64{}, missing: map[string]bool{}, left: r.options.Limits,
+		mounts: map[string]uint64{}, missing: map[string]bool{}, ignores: map[string]ignoring{}, left: r.options.Limits,
 	}
 	for _, dir := range r.options.Dirs {
-		r.walk(p, dir, source.ReadWith)
+		r.walk(p, dir, func(tree fs.FS, o source.Options) ([]source.File, error) {
+			o.Ignored = r.ignores(p, dir)
+			return source.ReadWith(tree, o)
+		})
 	}
 	for _, dir := range r.options.SecretsDirs {
 		r.walk(p, dir, source.ReadSecretsWith)

@@ -163,6 +163,7 @@ func (r *Reloader) compile(reading input.Reading) *Generation {
 	r.seq++
 	made := newGeneration(r.seq, r.options.Now(), reading, r.options.Settings, now.before(), now.servedCertificates())
 	r.inventory, made.changes = r.inventory.Next(made.Program, made.unreadable)
+	made.changes = made.changes.TakenBy(reading.Taken)
 	return made
 }
 

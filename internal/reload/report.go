@@ -42,7 +42,11 @@ func (r *Reloader) report() {
 func lines(o translate.Objects) []string {
 	var out []string
 	for _, named := range o.Named {
-		out = append(out, named.Pos.String()+": "+named.Object)
+		line := named.Pos.String() + ": " + named.Object
+		if named.By != "" {
+			line += ", left out by " + named.By
+		}
+		out = append(out, line)
 	}
 	return out
 }

@@ -42,6 +42,9 @@ func (s Signed) HTTP(ctx context.Context) (*http.Request, error) {
 	for name, value := range s.Headers {
 		out.Header.Set(name, s.fill.Replace(value))
 	}
+	for name, value := range s.Again {
+		out.Header.Add(name, s.fill.Replace(value))
+	}
 	return out, nil
 }
 

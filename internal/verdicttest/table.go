@@ -33,6 +33,8 @@ type Request struct {
 	URL    string // its host is sent as Host
 	// Headers of the request, besides those that the table sends with every one.
 	Headers map[string]string
+	// Again are headers that are sent once more, each in a line of its own behind the first.
+	Again map[string]string
 	// Token takes the place of ${token} in URL and Headers, Second that of ${second}.
 	Token, Second *Token
 	// Refusal is the body of the answer where the token is verified and refused.

@@ -1,6 +1,6 @@
 // Command composecheck checks a docker-compose file without a container engine: it is loaded as
 // docker compose loads it (schema, references between services), what it mounts and builds must
-// exist, mounts must be of directories, every image must have a tag, and ports may be published on
+// exist, with every stage of the Dockerfile that is named, mounts must be of directories, every image must have a tag, and ports may be published on
 // loopback only.
 //
 //	composecheck FILE
@@ -89,10 +89,11 @@ func checkBuild(s types.ServiceConfig) []string {
 	if !filepath.IsAbs(file) {
 		file = filepath.Join(s.Build.Context, file)
 	}
-	if _, err := os.Stat(file); err != nil {
+	text, err := os.ReadFile(file)
+	if err != nil {
 		return []string{"build: " + err.Error()}
 	}
-	return nil
+	return checkStages(stagesOf(string(text)), s.Build.Target)
 }
 
 // checkMounts finds mounts of what is not there: an engine would make an empty folder of it. It

@@ -79,6 +79,9 @@ func Read(fsys fs.FS) ([]File, error) {
 // keeps nothing and has the default limits.
 type Options struct {
 	Limits Limits
+	// Ignored reports whether a name is left out, with all that is below it where it is a
+	// directory. Of the mode only the type counts, that of what a symlink leads to. It is asked from the top.
+	Ignored func(name string, mode fs.FileMode) bool
 	// Known returns the content of a file that need not be read again.
 	Known func(name string, info fs.FileInfo) ([]byte, bool)
 	// Note is told every file that was read, with what the file system said of it before.
@@ -181,7 +184,7 @@ func (r *reader) directory(dir string, depth int) {
 
 func (r *reader) entry(name string, mode fs.FileMode, depth int) {
 	switch {
-	case hidden(name):
+	case hidden(name) || r.ignored(name, mode&^fs.ModeSymlink):
 	case mode&fs.ModeSymlink != 0:
 		r.links = append(r.links, link{name, depth})
 	case mode.IsDir():
@@ -200,11 +203,15 @@ func (r *reader) follow(l link) {
 		if !backup(l.name) {
 			r.fail("follow", l.name, err)
 		}
-	case info.IsDir():
+	case info.IsDir() && !r.ignored(l.name, fs.ModeDir):
 		r.directory(l.name, l.depth+1)
-	case Relevant(l.name):
+	case !info.IsDir() && Relevant(l.name):
 		r.file(l.name)
 	}
+}
+
+func (r *reader) ignored(name string, mode fs.FileMode) bool {
+	return r.options.Ignored != nil && r.options.Ignored(name, mode)
 }
 
 func (r *reader) file(name string) {

@@ -22,6 +22,8 @@ type Peer struct {
 	Group string `json:"group"`
 	// Address is the remote address of the connection.
 	Address string `json:"address"`
+	// Envoy is the release that the node says it is; empty where it does not.
+	Envoy string `json:"envoy"`
 	// Protocol is what the stream speaks.
 	Protocol Protocol `json:"protocol"`
 }

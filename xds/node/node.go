@@ -25,6 +25,8 @@ type Identity struct {
 	ID string
 	// Name is the NAME part of the id.
 	Name string
+	// Envoy is which Envoy it is, as far as it says so.
+	Envoy Release
 	// Group is the set of gateways that this one shares its configuration with.
 	Group Group
 }
@@ -32,7 +34,8 @@ type Identity struct {
 // Parse reads the identity of a gateway from its node: the id has the form
 // router~IP~NAME.NAMESPACE~DOMAIN, metadata LABELS are the workload's labels (absent: none) and
 // metadata NAMESPACE, where present and not empty, wins over the namespace of the id, as in Istio.
-// NAME may hold dots; NAMESPACE is what follows the last one. DOMAIN is not looked at.
+// NAME may hold dots; NAMESPACE is what follows the last one. DOMAIN is not looked at. Which Envoy it
+// is may be missing, and does not make another group.
 //
 // Anything else is an error that says what was found and what would be accepted, in a bounded
 // number of bytes. It fails closed: no part of a node is guessed or cut, so no gateway gets the
@@ -56,7 +59,8 @@ func Parse(n *corev3.Node) (Identity, error) {
 	if err != nil {
 		return Identity{}, err
 	}
-	return Identity{ID: n.GetId(), Name: name, Group: Of(model.Gateway{Namespace: namespace, Labels: labels, Locality: localityOf(n.GetLocality())})}, nil
+	group := Of(model.Gateway{Namespace: namespace, Labels: labels, Locality: localityOf(n.GetLocality())})
+	return Identity{ID: n.GetId(), Name: name, Envoy: releaseOf(n), Group: group}, nil
 }
 
 // localityOf writes where a node runs as region/zone/subzone, as far as it says so.

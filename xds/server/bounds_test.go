@@ -207,7 +207,7 @@ func TestAFloodOfMadeUpGroups(t *testing.T) {
 		c.end()
 		refused := 0
 		for i := range 50 {
-			made := &corev3.Node{Id: "router~127.0.0.1~edge.edge~local", Metadata: &structpb.Struct{Fields: map[string]*structpb.Value{
+			made := &corev3.Node{Id: "router~127.0.0.1~edge.edge~local", UserAgentVersionType: tested(), Metadata: &structpb.Struct{Fields: map[string]*structpb.Value{
 				"LABELS": structpb.NewStructValue(&structpb.Struct{Fields: map[string]*structpb.Value{"made": structpb.NewStringValue(fmt.Sprint(i))}}),
 			}}}
 			c := r.dial(p, made)

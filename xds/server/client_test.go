@@ -7,6 +7,7 @@ import (
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	discoveryv3 "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
+	typev3 "github.com/envoyproxy/go-control-plane/envoy/type/v3"
 	cachev3 "github.com/envoyproxy/go-control-plane/pkg/cache/v3"
 	"google.golang.org/genproto/googleapis/rpc/status"
 	"google.golang.org/grpc"
@@ -50,12 +51,25 @@ func envoyNode(t *testing.T, namespace string) (*corev3.Node, node.Group) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	n := &corev3.Node{Id: "router~127.0.0.1~edge." + namespace + "~local", Metadata: labels}
+	n := &corev3.Node{Id: "router~127.0.0.1~edge." + namespace + "~local", Metadata: labels, UserAgentVersionType: tested()}
 	id, err := node.Parse(n)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return n, id.Group
+}
+
+// tested is the newest release of Envoy that is known to be fit.
+func tested() *corev3.Node_UserAgentBuildVersion {
+	release := node.Tested()[len(node.Tested())-1]
+	return numbered(release.Major, release.Minor, release.Patch)
+}
+
+// numbered is what an Envoy of a release says of it.
+func numbered(major, minor, patch uint32) *corev3.Node_UserAgentBuildVersion {
+	return &corev3.Node_UserAgentBuildVersion{UserAgentBuildVersion: &corev3.BuildVersion{
+		Version: &typev3.SemanticVersion{MajorNumber: major, MinorNumber: minor, Patch: patch},
+	}}
 }
 
 // dial opens a stream.

@@ -29,9 +29,9 @@ type refusals struct {
 func newRefusals(logger *slog.Logger, now func() time.Time) *refusals {
 	r := &refusals{logger: logger, now: now, count: prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "portreeve_xds_refused_total",
-		Help: "What peers of the xDS port were refused: a node, new groups, what they asked for, connections, and connections that did not say who they are.",
+		Help: "What peers of the xDS port were refused: a node, its Envoy, new groups, what they asked for, connections, and connections that did not say who they are.",
 	}, []string{"reason"})}
-	for _, reason := range []string{"node", "groups", "demand", "connections", "strangers"} {
+	for _, reason := range []string{"node", "envoy", "groups", "demand", "connections", "strangers"} {
 		r.count.WithLabelValues(reason)
 	}
 	return r

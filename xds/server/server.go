@@ -66,6 +66,9 @@ type Options struct {
 	MaxConnections, NewGroups int
 	// FirstRequest is how long a connection, and a stream, may take to say who it is. 0 is the default.
 	FirstRequest time.Duration
+	// AllowUntestedEnvoy serves gateways of releases that are older than those that were tested, or
+	// not known, with a warning. They may ignore parts of the policy.
+	AllowUntestedEnvoy bool
 	// Known reports whether a group was here before, in another run. Nil is never.
 	Known func(group string) bool
 	// Registerer takes the metrics; nil leaves them unregistered.

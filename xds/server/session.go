@@ -72,7 +72,8 @@ var (
 )
 
 // admit takes the node of a request. The first one says who the gateway is; a stream cannot become
-// another gateway later. A node that cannot be understood is refused: it is served nothing.
+// another gateway later. A node that cannot be understood, or whose Envoy is not fit, is refused: it
+// is served nothing.
 func (s *session) admit(n *corev3.Node) error {
 	if n != nil && s.node != nil {
 		n.Extensions = nil
@@ -84,7 +85,11 @@ func (s *session) admit(n *corev3.Node) error {
 	if err != nil {
 		return s.refuse("node", codes.InvalidArgument, n, err.Error())
 	}
+	unfit := id.Envoy.Unfit()
 	switch {
+	case s.record == nil && unfit != "" && !s.server.options.AllowUntestedEnvoy:
+		// Before anything is looked up for it: an Envoy that drops what it does not know fails open.
+		return s.refuse("envoy", codes.FailedPrecondition, n, unfit)
 	case s.record == nil && !s.server.newcomers.admits(s.peer, id.Group.Key):
 		return s.refuse("groups", codes.ResourceExhausted, n, "too many groups that were never here before come from this address: it may bring more in a minute, see --new-groups-per-minute")
 	case s.record == nil:
@@ -98,9 +103,10 @@ func (s *session) admit(n *corev3.Node) error {
 			s.logger.Error("cannot serve gateway", "node", id.ID, "error", err)
 		}
 		s.mayHave(before)
-		s.record = s.server.options.Acks.Open(ack.Peer{Node: id.ID, Group: id.Group.Key, Address: s.address, Protocol: s.protocol})
+		s.record = s.server.options.Acks.Open(ack.Peer{Node: id.ID, Group: id.Group.Key, Address: s.address, Protocol: s.protocol, Envoy: id.Envoy.String()})
 		s.server.connects.write(s.logger, "gateway connected", id)
-	case id.ID != s.identity.ID || id.Group.Key != s.identity.Group.Key:
+		s.warnOfEnvoy(unfit)
+	case id.ID != s.identity.ID || id.Group.Key != s.identity.Group.Key || id.Envoy != s.identity.Envoy:
 		return s.refuse("node", codes.InvalidArgument, n, "the node changed during the stream, want that of the first request")
 	}
 	return nil
@@ -118,6 +124,17 @@ func (s *session) mayHave(before []*rollout.Generation) {
 				s.before[url] = append(s.before[url], p)
 			}
 		}
+	}
+}
+
+// warnOfEnvoy logs that the gateway's Envoy is none that was tested; unfit is why it would be
+// refused if nobody had allowed it.
+func (s *session) warnOfEnvoy(unfit string) {
+	switch {
+	case unfit != "":
+		s.logger.Warn("gateway is served although its Envoy may ignore parts of the policy", "node", s.identity.ID, "reason", unfit)
+	case s.identity.Envoy.Untested():
+		s.logger.Warn("gateway's Envoy is newer than those that were tested", "node", s.identity.ID, "envoy", s.identity.Envoy, "tested", node.Tested())
 	}
 }
 
