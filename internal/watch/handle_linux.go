@@ -94,7 +94,7 @@ func (e *events) named(in *inode, path string, r raw, now time.Time) {
 		}
 		e.push(event{path, written})
 	case has(unix.IN_CLOSE_WRITE):
-		e.writers.closed(path)
+		e.writers.closed(path, now)
 		e.push(event{path, closed})
 	case has(unix.IN_MOVED_FROM):
 		o := slipped

@@ -107,6 +107,10 @@ func (w *Watcher) event(e event, now time.Time) {
 		w.settling.hold(e.path, now, sign, w.options.Abandon)
 		return
 	}
+	if e.has(closed) && w.open(e.path) {
+		c, err := w.ask(e.path)
+		w.judge(e.path, c.Writer, err, time.Now())
+	}
 	if w.strange(e) {
 		w.suspect(e.path, sign, now)
 	}

@@ -61,10 +61,10 @@ func TestAFileIsUnfinishedUntilItsWriterClosesIt(t *testing.T) {
 	put(t, f, "---\nsecond: document\n")
 	none(t, w, "the writer has not closed it")
 	must(t, f.Close())
-	writing(t, w)
 	if c := settled(t, w, path); len(c.Unsettled) > 0 {
 		t.Errorf("unsettled: %v", c.Unsettled)
 	}
+	writing(t, w) // whoever closed after the pause, the system was asked
 	none(t, w, "after it was told")
 }
 

@@ -106,6 +106,7 @@ func New(o Options) (*Watcher, error) {
 	if w.events, err = newEvents(w.counts); err != nil {
 		return nil, err
 	}
+	w.events.ask(func(ws *writers) { ws.rest = o.RemoteQuiet })
 	if err := w.begin(); err != nil {
 		w.events.close()
 		return nil, err

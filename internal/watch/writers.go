@@ -16,23 +16,33 @@ const maxMarks = 4096
 // of such a file may be valid, and open. It is told of what happens, and knows no files.
 //
 // With several writers the first one that closes ends the mark; what another writes after
-// that makes it anew. A name that appears makes none: a hard link or a symlink is never closed. A
+// that makes it anew. Where a writer has paused, whoever closes may be another one, and the mark
+// stands until the file has rested. A name that appears makes none: a hard link or a symlink is never closed. A
 // file of which it is not known whether it has a writer has a mark that no closing ends.
 type writers struct {
 	most     int
 	relevant func(path string) bool
 	marks    map[string]mark
+	// rest is how long a file must rest that somebody closed who need not be its writer.
+	rest time.Duration
 	// moving are marks of names that are gone and may be a rename's, by its cookie. A file that
 	// was moved out of sight leaves its mark here until later ones push it out.
 	moving []moving
 }
 
 // mark is of one file. Asked is when it was last looked into, or the time of its making. Rest is
-// for how long a file must not have been modified that was written out of sight; else zero.
+// for how long a file must not have been modified that may have a writer whose closing will not be
+// known as such; else zero. Paused says that its writer has paused.
 type mark struct {
 	modified, asked time.Time
 	rest            time.Duration
+	paused          bool
 }
+
+// pause is how much must lie between two signs of one writer for another one to be likely.
+const pause = 200 * time.Millisecond
+
+func (m mark) pausedAt(now time.Time) bool { return m.paused || now.Sub(m.modified) > pause }
 
 type moving struct {
 	cookie uint32
@@ -44,10 +54,10 @@ type moving struct {
 // it: an irrelevant one, else the one that has rested for longest.
 func (w *writers) modified(path string, now time.Time) (givenUp string) {
 	if m, ok := w.marks[path]; ok {
-		w.marks[path] = mark{now, m.asked, m.rest}
+		w.marks[path] = mark{now, m.asked, m.rest, m.pausedAt(now)}
 		return ""
 	}
-	return w.add(path, mark{now, now, 0})
+	return w.add(path, mark{modified: now, asked: now})
 }
 
 // unknown marks a file that was modified at a time and may have a writer whose opening was not
@@ -56,7 +66,7 @@ func (w *writers) unknown(path string, modified, now time.Time, rest time.Durati
 	if modified.After(now) {
 		modified = now // a time in the future tells nothing
 	}
-	return w.add(path, mark{modified, now, rest})
+	return w.add(path, mark{modified: modified, asked: now, rest: rest})
 }
 
 func (w *writers) add(path string, m mark) (givenUp string) {
@@ -80,9 +90,15 @@ func (w *writers) last() string {
 	})
 }
 
-// closed ends the mark of a file that a writer has closed, where all its writers were seen.
-func (w *writers) closed(path string) {
-	if w.marks[path].rest == 0 {
+// closed ends the mark of a file that a writer has closed, where it can only have been the one.
+func (w *writers) closed(path string, now time.Time) {
+	m, ok := w.marks[path]
+	switch {
+	case !ok, m.rest > 0:
+	case m.pausedAt(now) && w.rest > 0:
+		m.modified, m.rest = now, w.rest
+		w.marks[path] = m
+	default:
 		delete(w.marks, path)
 	}
 }
@@ -128,7 +144,7 @@ func (w *writers) movedTo(cookie uint32, path string) {
 // doubt has every mark looked into at once, because something may have been missed.
 func (w *writers) doubt() {
 	for path, m := range w.marks {
-		w.marks[path] = mark{modified: m.modified, rest: m.rest}
+		w.marks[path] = mark{modified: m.modified, rest: m.rest, paused: m.paused}
 	}
 }
 

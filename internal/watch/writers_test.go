@@ -11,7 +11,7 @@ import (
 
 // newWriters returns writers of which those below /etc count.
 func newWriters(most int) *writers {
-	return &writers{most: most, relevant: func(path string) bool { return strings.HasPrefix(path, "/etc/") }, marks: map[string]mark{}}
+	return &writers{most: most, relevant: func(path string) bool { return strings.HasPrefix(path, "/etc/") }, marks: map[string]mark{}, rest: 10 * time.Second}
 }
 
 func TestMarksFollowRenames(t *testing.T) {
@@ -20,8 +20,13 @@ func TestMarksFollowRenames(t *testing.T) {
 		happens func(w *writers)
 		want    []string
 	}{
-		"modified":                  {func(w *writers) {}, []string{"/etc/a/x"}},
-		"closed":                    {func(w *writers) { w.closed("/etc/a/x") }, nil},
+		"modified":             {func(w *writers) {}, []string{"/etc/a/x"}},
+		"closed":               {func(w *writers) { w.closed("/etc/a/x", now) }, nil},
+		"closed after a pause": {func(w *writers) { w.closed("/etc/a/x", now.Add(time.Second)) }, []string{"/etc/a/x"}},
+		"written on after a pause and closed": {func(w *writers) {
+			w.modified("/etc/a/x", now.Add(time.Second))
+			w.closed("/etc/a/x", now.Add(time.Second))
+		}, []string{"/etc/a/x"}},
 		"removed":                   {func(w *writers) { w.finished("/etc/a/x") }, nil},
 		"a neighbour closed":        {func(w *writers) { w.finished("/etc/a") }, []string{"/etc/a/x"}},
 		"file renamed":              {func(w *writers) { w.movedFrom(7, "/etc/a/x"); w.movedTo(7, "/etc/y") }, []string{"/etc/y"}},
