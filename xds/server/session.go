@@ -99,7 +99,9 @@ func (s *session) admit(n *corev3.Node) error {
 		}
 		s.mayHave(before)
 		s.record = s.server.options.Acks.Open(ack.Peer{Node: id.ID, Group: id.Group.Key, Address: s.address, Protocol: s.protocol})
-		s.server.connects.write(s.logger, "gateway connected", id)
+		if line, ok := s.server.connects.line(id); ok {
+			s.logger.Info("gateway connected", line...)
+		}
 	case id.ID != s.identity.ID || id.Group.Key != s.identity.Group.Key:
 		return s.refuse("node", codes.InvalidArgument, n, "the node changed during the stream, want that of the first request")
 	}
@@ -180,7 +182,9 @@ func (s *session) close() {
 	s.release()
 	s.record.Close()
 	s.server.leave(s.identity.Group, s.delivery)
-	s.server.disconnects.write(s.logger, "gateway disconnected", s.identity)
+	if line, ok := s.server.disconnects.line(s.identity); ok {
+		s.logger.Info("gateway disconnected", line...)
+	}
 }
 
 // answer records what a request says of the response with its nonce.
