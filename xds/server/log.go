@@ -23,11 +23,11 @@ func newConnectionLog(now func() time.Time) connectionLog {
 	return connectionLog{pace.New(connectionLines, connectionLines, now)}
 }
 
-// write logs unless enough was logged in this minute. What the peer says of itself is cut.
-func (c connectionLog) write(logger *slog.Logger, what string, id node.Identity) {
-	if more, ok := c.limit.Take(""); ok {
-		logger.Info(what, append([]any{"node", node.Cut(id.ID), "group", node.Cut(id.Group.Key)}, more...)...)
-	}
+// line returns what a line says, or false where enough were logged in this minute. What the peer
+// says of itself is cut.
+func (c connectionLog) line(id node.Identity) ([]any, bool) {
+	more, ok := c.limit.Take("")
+	return append([]any{"node", node.Cut(id.ID), "group", node.Cut(id.Group.Key)}, more...), ok
 }
 
 // bridge hands what the discovery library logs to slog, at debug whatever level the library gives

@@ -104,7 +104,9 @@ func (s *session) admit(n *corev3.Node) error {
 		}
 		s.mayHave(before)
 		s.record = s.server.options.Acks.Open(ack.Peer{Node: id.ID, Group: id.Group.Key, Address: s.address, Protocol: s.protocol, Envoy: id.Envoy.String()})
-		s.server.connects.write(s.logger, "gateway connected", id)
+		if line, ok := s.server.connects.line(id); ok {
+			s.logger.Info("gateway connected", line...)
+		}
 		s.warnOfEnvoy(unfit)
 	case id.ID != s.identity.ID || id.Group.Key != s.identity.Group.Key || id.Envoy != s.identity.Envoy:
 		return s.refuse("node", codes.InvalidArgument, n, "the node changed during the stream, want that of the first request")
@@ -197,7 +199,9 @@ func (s *session) close() {
 	s.release()
 	s.record.Close()
 	s.server.leave(s.identity.Group, s.delivery)
-	s.server.disconnects.write(s.logger, "gateway disconnected", s.identity)
+	if line, ok := s.server.disconnects.line(s.identity); ok {
+		s.logger.Info("gateway disconnected", line...)
+	}
 }
 
 // answer records what a request says of the response with its nonce.
