@@ -1,7 +1,9 @@
 package model
 
 import (
+	"net/url"
 	"path"
+	"regexp"
 	"strings"
 
 	meshv1alpha1 "istio.io/api/mesh/v1alpha1"
@@ -110,6 +112,8 @@ func (f pathForm) never(p pathText) string {
 		return "%5C becomes /"
 	case f >= resolvedDots && p.hasDots():
 		return ". and .. are resolved"
+	case f >= resolvedDots && p.needlessEscape() != "":
+		return p.needlessEscape() + " becomes the character that it stands for"
 	default:
 		return ""
 	}
@@ -127,6 +131,15 @@ func (p pathText) hasDots() bool {
 	return false
 }
 
+// needlessEscape returns the first escape of a character that needs none, or "": paths have none
+// of those by the time that rules see them.
+func (p pathText) needlessEscape() string { return needless().FindString(p.text) }
+
+// needless matches the escapes of letters, digits and - . _ ~.
+func needless() *regexp.Regexp {
+	return regexp.MustCompile(`%(2[DdEe]|3[0-9]|[46][1-9A-Fa-f]|[57][0-9Aa]|5[Ff]|7[Ee])`)
+}
+
 // instead returns the text as paths have it.
 func (f pathForm) instead(p pathText) pathText {
 	p.text, _, _ = strings.Cut(p.text, "?")
@@ -136,6 +149,15 @@ func (f pathForm) instead(p pathText) pathText {
 	}
 	if f >= decodedSlashes {
 		p.text = strings.NewReplacer("%2f", "/", "%2F", "/", "%5c", "/", "%5C", "/").Replace(p.text)
+	}
+	if f >= resolvedDots {
+		p.text = needless().ReplaceAllStringFunc(p.text, func(escape string) string {
+			plain, err := url.PathUnescape(escape)
+			if err != nil {
+				return escape
+			}
+			return plain
+		})
 	}
 	if !p.before && !strings.HasPrefix(p.text, "/") {
 		p.text = "/" + p.text
