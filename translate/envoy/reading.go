@@ -1,8 +1,6 @@
 package envoy
 
 import (
-	"slices"
-
 	rbacv3 "github.com/envoyproxy/go-control-plane/envoy/config/rbac/v3"
 	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
 	securityv1beta1 "istio.io/api/security/v1beta1"
@@ -101,10 +99,14 @@ func anyRule(rules ...*rbacv3.Permission) *rbacv3.Permission {
 // hostsWithPorts matches hosts with a port behind them too, and with a colon alone: routes take
 // no notice of either.
 func hostsWithPorts(values []string) *rbacv3.Permission {
+	written := make(map[string]bool, len(values))
+	for _, v := range values {
+		written[v] = true
+	}
 	var rules []*rbacv3.Permission
 	for _, v := range values {
 		rules = append(rules, hostRule(v))
-		if with := match.HostWithPort(v); with != nil && !slices.Contains(values, v+":*") {
+		if with := match.HostWithPort(v); with != nil && !written[v+":*"] {
 			rules = append(rules, &rbacv3.Permission{Rule: &rbacv3.Permission_Header{Header: with}})
 		}
 	}

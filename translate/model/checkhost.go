@@ -131,20 +131,35 @@ func (c *checks) allowedHosts(policy *resource.Resource, spec *securityv1beta1.A
 	return out
 }
 
-// withoutPorts returns which of the hosts match no request that writes a port.
+// withoutPorts returns which of the hosts match no request that writes a port. A list may have
+// thousands of them, so none is held against each other one.
 func withoutPorts(hosts []string) []int {
+	var begin []string
+	prefixes := map[string]bool{}
+	for _, h := range hosts {
+		before, prefix := strings.CutSuffix(strings.ToLower(h), "*")
+		prefixes[before] = prefixes[before] || prefix
+		begin = append(begin, before)
+	}
+	slices.Sort(begin)
 	var out []int
 	for i, h := range hosts {
 		with := strings.ToLower(h) + ":"
-		companion := func(o string) bool {
-			before, prefix := strings.CutSuffix(strings.ToLower(o), "*")
-			return strings.HasPrefix(before, with) || prefix && strings.HasPrefix(with, before)
-		}
-		if !strings.HasSuffix(h, "*") && !strings.Contains(h, ":") && !slices.ContainsFunc(hosts, companion) {
+		if !strings.HasSuffix(h, "*") && !strings.Contains(h, ":") && !hasPrefix(begin, with) && !beginsWith(with, prefixes) {
 			out = append(out, i)
 		}
 	}
 	return out
+}
+
+// beginsWith reports whether a text, or what it begins with, is one of those that are true.
+func beginsWith(text string, prefixes map[string]bool) bool {
+	for i := range len(text) + 1 {
+		if prefixes[text[:i]] {
+			return true
+		}
+	}
+	return false
 }
 
 // example is a host that the value does not match because of its port.

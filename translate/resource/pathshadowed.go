@@ -1,6 +1,7 @@
 package resource
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/portreeve/portreeve/internal/diag"
@@ -9,15 +10,89 @@ import (
 // shadowed warns of a path that another entry of the list matches already: mostly one of the
 // two was meant otherwise.
 func (c *checker) shadowed(path Path, field string, values []string) {
+	wides := widesOf(values)
 	for i, v := range values {
-		for j, wide := range values {
-			if v != wide && v != "" && coversPath(wide, v) {
-				c.add(diag.CodePathShadowed, path.Field(field, i), "whatever matches %q matches %s[%d] %q already", v, field, j, wide).
-					WithHint("take %q out, which changes nothing, or write it as it is meant", v)
-				break
+		if j := wides.covering(v, values); v != "" && j >= 0 {
+			c.add(diag.CodePathShadowed, path.Field(field, i), "whatever matches %q matches %s[%d] %q already", v, field, j, values[j]).
+				WithHint("take %q out, which changes nothing, or write it as it is meant", v)
+		}
+	}
+}
+
+// The ways in which a value can match what another one does.
+const (
+	wideNever = iota
+	widePrefix
+	wideSuffix
+)
+
+// wides finds those values of a list that can match more than one path by the text that they have
+// in common with what they cover: a list may have thousands.
+type wides struct {
+	first   map[wideKey]int
+	lengths map[int][]int
+}
+
+type wideKey struct {
+	way      int
+	template bool
+	text     string
+}
+
+func widesOf(values []string) wides {
+	out := wides{map[wideKey]int{}, map[int][]int{}}
+	for i, v := range values {
+		key := wideOf(v)
+		if _, has := out.first[key]; has || key.way == wideNever {
+			continue
+		}
+		out.first[key] = i
+		if !slices.Contains(out.lengths[key.way], len(key.text)) {
+			out.lengths[key.way] = append(out.lengths[key.way], len(key.text))
+		}
+	}
+	return out
+}
+
+func wideOf(v string) wideKey {
+	if strings.ContainsAny(v, "{}") {
+		base, open := strings.CutSuffix(v, "{**}")
+		if !open {
+			return wideKey{}
+		}
+		return wideKey{widePrefix, true, base}
+	}
+	switch w := readWildcard(v); {
+	case w.before:
+		return wideKey{wideSuffix, false, w.text}
+	case w.after:
+		return wideKey{widePrefix, false, w.text}
+	default:
+		return wideKey{}
+	}
+}
+
+// covering returns the first of the values, none equal to v, that covers it, or -1.
+func (w wides) covering(v string, values []string) int {
+	out := -1
+	for way, lengths := range w.lengths {
+		for _, n := range lengths {
+			if n > len(v) {
+				continue
+			}
+			text := v[:n]
+			if way == wideSuffix {
+				text = v[len(v)-n:]
+			}
+			for _, template := range []bool{false, true} {
+				j, has := w.first[wideKey{way, template, text}]
+				if has && (out < 0 || j < out) && values[j] != v && coversPath(values[j], v) {
+					out = j
+				}
 			}
 		}
 	}
+	return out
 }
 
 // coversPath reports whether all that a value matches is matched by another, different one. It
