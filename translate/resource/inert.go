@@ -49,10 +49,10 @@ func inertKinds() []inert {
 
 func never(*checker) bool { return false }
 
-// inSecurityPhase reports an extension that runs where requests are authenticated or refused.
+// inSecurityPhase reports an extension that runs where requests are authenticated or refused. A
+// phase that is not known, such as a number or authn, may be one of these, and fails closed.
 func inSecurityPhase(c *checker) bool {
-	phase := textAt(c, "spec", "phase")
-	return phase == "AUTHN" || phase == "AUTHZ"
+	return !slices.Contains([]string{"", "null", "~", "UNSPECIFIED_PHASE", "STATS"}, textAt(c, "spec", "phase"))
 }
 
 func always(effect string) func(*checker) string { return func(*checker) string { return effect } }
