@@ -117,7 +117,7 @@ func (d *Decoder) unknownKind(document source.Document, group string, apiVersion
 	}
 	istio := strings.HasSuffix(group, ".istio.io")
 	near := nearest(group, groups)
-	if group == "" {
+	if group == "" || kind.Value == string(JWTPolicy) { // which is nobody else's kind
 		near = d.groupOf(kind.Value)
 	}
 	switch {
