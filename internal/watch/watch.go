@@ -137,7 +137,7 @@ func (w *Watcher) present(path, dir string) error {
 	switch {
 	case stuck(err):
 		w.options.Logger.Warn("a directory does not answer, it is watched once it does", "directory", dir, "error", err)
-	case gone(err) && w.options.MayMiss(filepath.Clean(path)):
+	case gone(err) && w.options.MayMiss(filepath.Clean(dir)):
 		w.options.Logger.Warn("a directory is not there, it is watched once it is", "directory", dir, "error", err)
 	case err != nil:
 		return fmt.Errorf("watch %s: %w", path, err)

@@ -199,8 +199,8 @@ func (r *reader) follow(l link) {
 	info, err := fs.Stat(r.fsys, l.name)
 	switch {
 	case err != nil:
-		// A link of any name may have led to a directory of policies: it fails closed.
-		if !backup(l.name) {
+		// A link of nearly any name may have led to a directory of policies: it fails closed.
+		if !backup(l.name) && !document(l.name) {
 			r.fail("follow", l.name, err)
 		}
 	case info.IsDir() && !r.ignored(l.name, fs.ModeDir):
@@ -208,6 +208,11 @@ func (r *reader) follow(l link) {
 	case !info.IsDir() && Relevant(l.name):
 		r.file(l.name)
 	}
+}
+
+// document reports a name that a directory of policies hardly has: that of a text or a program.
+func document(name string) bool {
+	return slices.Contains([]string{".md", ".txt", ".rst", ".html", ".log", ".lock", ".sh", ".py", ".go"}, strings.ToLower(path.Ext(name)))
 }
 
 func (r *reader) ignored(name string, mode fs.FileMode) bool {

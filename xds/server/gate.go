@@ -168,19 +168,22 @@ func (c *conn) Read(p []byte) (int, error) {
 		if c.read > strangerBytes {
 			return 0, errStranger
 		}
-		c.await()
+		if !c.await() {
+			return 0, net.ErrClosed
+		}
 	}
 	n, err := c.Conn.Read(p)
 	c.read += n
 	return n, err
 }
 
-// await waits for the turn of the connection, its admission being one too, or for its end.
-func (c *conn) await() {
+// await waits for the turn of the connection, its admission being one too. It reports false where
+// the connection has ended before.
+func (c *conn) await() bool {
 	c.gate.mu.Lock()
 	if c.forgotten || c.admitted.Load() {
-		c.gate.mu.Unlock()
-		return
+		defer c.gate.mu.Unlock()
+		return !c.forgotten || c.admitted.Load()
 	}
 	if c.turn == nil {
 		c.turn = make(chan struct{})
@@ -192,7 +195,9 @@ func (c *conn) await() {
 	c.gate.mu.Unlock()
 	select {
 	case <-turn:
+		return true
 	case <-c.gone:
+		return false
 	}
 }
 

@@ -27,7 +27,7 @@ func newConnectionLog(now func() time.Time) connectionLog {
 // says of itself is cut.
 func (c connectionLog) line(id node.Identity) ([]any, bool) {
 	more, ok := c.limit.Take("")
-	return append([]any{"node", node.Cut(id.ID), "group", node.Cut(id.Group.Key)}, more...), ok
+	return append([]any{"node", node.Cut(id.ID), "group", node.Cut(id.Group.Key), "envoy", id.Envoy}, more...), ok
 }
 
 // bridge hands what the discovery library logs to slog, at debug whatever level the library gives
