@@ -133,7 +133,12 @@ func (p pathText) hasDots() bool {
 
 // needlessEscape returns the first escape of a character that needs none, or "": paths have none
 // of those by the time that rules see them.
-func (p pathText) needlessEscape() string { return needless().FindString(p.text) }
+func (p pathText) needlessEscape() string {
+	if !strings.Contains(p.text, "%") {
+		return "" // nearly every path, and none of them is worth an expression
+	}
+	return needless().FindString(p.text)
+}
 
 // needless matches the escapes of letters, digits and - . _ ~.
 func needless() *regexp.Regexp {
