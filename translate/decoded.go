@@ -25,20 +25,21 @@ type decodedFile struct {
 	objects []resource.Object
 	secrets []*resource.Secret
 	diags   diag.List
-	// skipped says that it was not looked at.
+	// skipped says that it was not looked at, errors how many errors it has.
 	skipped bool
+	errors  int
 }
 
 // maxErrors bounds the errors of all files: after so many the rest of the files is not looked at.
 const maxErrors = 10_000
 
-// errors returns how many errors a file has.
-func (f *decodedFile) errors() int {
-	n := len(f.diags.Errors())
+// counted returns a file with the number of its errors.
+func counted(f decodedFile) decodedFile {
+	f.errors = len(f.diags.Errors())
 	for i := range f.objects {
-		n += f.objects[i].Errors()
+		f.errors += f.objects[i].Errors()
 	}
-	return n
+	return f
 }
 
 // again decodes the files that are not among those of d, and takes the others from there.
@@ -59,9 +60,9 @@ func (d decoded) again(files []source.File, options resource.Options) decoded {
 		default:
 			documents, found := source.Parse([]source.File{f})
 			secrets, documents := resource.Secrets(documents)
-			out.files = append(out.files, decodedFile{path: f.Path, content: f.Content, objects: decoder.Objects(documents), secrets: secrets, diags: found})
+			out.files = append(out.files, counted(decodedFile{path: f.Path, content: f.Content, objects: decoder.Objects(documents), secrets: secrets, diags: found}))
 		}
-		errors += out.files[i].errors()
+		errors += out.files[i].errors
 		out.index[f.Path] = i
 	}
 	return out

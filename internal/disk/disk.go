@@ -110,6 +110,24 @@ func (d *Disk) ReadDir(path string) ([]fs.DirEntry, error) {
 	return run(d, "read directory", path, func() ([]fs.DirEntry, error) { return readDir(path, maxEntries) })
 }
 
+// Infos returns what the file system tells of those entries of a directory that are regular files, by
+// name, in one call: that of a thousand files costs a tenth. Where it does not answer in time, each
+// can still be asked for by itself.
+func (d *Disk) Infos(dir string, entries []fs.DirEntry) (map[string]fs.FileInfo, error) {
+	return run(d, "stat the files of", filepath.Join(dir, "*"), func() (map[string]fs.FileInfo, error) {
+		out := make(map[string]fs.FileInfo, len(entries))
+		for _, e := range entries {
+			if !e.Type().IsRegular() {
+				continue
+			}
+			if info, err := os.Lstat(filepath.Join(dir, e.Name())); err == nil && info.Mode().IsRegular() {
+				out[e.Name()] = info
+			}
+		}
+		return out, nil
+	})
+}
+
 // Do makes any other call that may block on a path. After ErrStuck it may still run, or run to
 // its end: it must not write to anything that its caller reads then.
 func (d *Disk) Do(path string, what func() error) error {

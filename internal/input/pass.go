@@ -24,6 +24,8 @@ type pass struct {
 	unchanged map[string]bool
 	read      map[string]disk.Content
 	before    map[string]fs.FileInfo
+	// infos are what was told of files when their directory was read.
+	infos map[string]fs.FileInfo
 	// mounts are the numbers of those that the directories are on which were walked.
 	mounts map[string]uint64
 	// missing are the roots that are not there.
@@ -44,7 +46,7 @@ type pass struct {
 func (r *Reader) look(change Change) *pass {
 	change.Unsettled = append(slices.Clone(change.Unsettled), r.options.Writing()...)
 	p := &pass{
-		change: change, unchanged: map[string]bool{}, read: map[string]disk.Content{}, before: map[string]fs.FileInfo{},
+		change: change, unchanged: map[string]bool{}, read: map[string]disk.Content{}, before: map[string]fs.FileInfo{}, infos: map[string]fs.FileInfo{},
 		mounts: map[string]uint64{}, missing: map[string]bool{}, ignores: map[string]ignoring{}, left: r.options.Limits,
 	}
 	for _, dir := range r.options.Dirs {

@@ -31,6 +31,9 @@ func (t tree) Open(name string) (fs.File, error) {
 // Stat implements fs.StatFS.
 func (t tree) Stat(name string) (fs.FileInfo, error) {
 	path := filepath.Join(t.dir, name)
+	if info, known := t.pass.infos[path]; known {
+		return info, nil
+	}
 	info, err := t.disk.Stat(path)
 	if err != nil || !info.IsDir() {
 		return info, err
@@ -56,9 +59,19 @@ func (t tree) ReadLink(name string) (string, error) {
 	return t.disk.Readlink(filepath.Join(t.dir, name))
 }
 
-// ReadDir implements fs.ReadDirFS.
+// ReadDir implements fs.ReadDirFS. What is told of the files of the directory is asked for at once.
 func (t tree) ReadDir(name string) ([]fs.DirEntry, error) {
-	return t.disk.ReadDir(filepath.Join(t.dir, name))
+	dir := filepath.Join(t.dir, name)
+	entries, err := t.disk.ReadDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	if infos, err := t.disk.Infos(dir, entries); err == nil {
+		for name, info := range infos {
+			t.pass.infos[filepath.Join(dir, name)] = info
+		}
+	}
+	return entries, nil
 }
 
 // ReadFile implements fs.ReadFileFS.
