@@ -13,8 +13,8 @@ import (
 	"go.yaml.in/yaml/v3"
 	securityv1beta1 "istio.io/api/security/v1beta1"
 
-	"github.com/portreeve/portreeve/internal/diag"
 	"github.com/portreeve/portreeve/translate"
+	"github.com/portreeve/portreeve/translate/diag"
 	"github.com/portreeve/portreeve/translate/envoy"
 	"github.com/portreeve/portreeve/translate/model"
 	"github.com/portreeve/portreeve/translate/resource"

@@ -7,8 +7,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/portreeve/portreeve/internal/diag"
 	"github.com/portreeve/portreeve/translate"
+	"github.com/portreeve/portreeve/translate/diag"
 	"github.com/portreeve/portreeve/translate/model"
 	"github.com/portreeve/portreeve/translate/source"
 )

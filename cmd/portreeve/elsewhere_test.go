@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/portreeve/portreeve/internal/diag"
+	"github.com/portreeve/portreeve/translate/diag"
 )
 
 // TestCredentialsElsewhere holds that a repository without keys can be checked: the credentials of

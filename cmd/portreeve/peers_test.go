@@ -8,8 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/portreeve/portreeve/internal/diag"
 	"github.com/portreeve/portreeve/internal/envoytest"
+	"github.com/portreeve/portreeve/translate/diag"
 )
 
 // What other control planes that read files get wrong, each held here on a real gateway.

@@ -15,8 +15,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/portreeve/portreeve/internal/diag"
 	"github.com/portreeve/portreeve/internal/envoytest"
+	"github.com/portreeve/portreeve/translate/diag"
 )
 
 // secureLoad is clients that each ask on one connection over TLS without a pause.

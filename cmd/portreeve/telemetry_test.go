@@ -11,8 +11,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/portreeve/portreeve/internal/diag"
 	"github.com/portreeve/portreeve/internal/envoytest"
+	"github.com/portreeve/portreeve/translate/diag"
 )
 
 // logScene is a gateway with access logs in files, a policy for tokens, and Telemetry to edit.

@@ -9,8 +9,8 @@ import (
 	"testing"
 
 	"github.com/portreeve/portreeve/internal/admin"
-	"github.com/portreeve/portreeve/internal/diag"
 	"github.com/portreeve/portreeve/internal/envoytest"
+	"github.com/portreeve/portreeve/translate/diag"
 )
 
 // everythingPasses is policy that lets everything pass, and says so.

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/portreeve/portreeve/internal/diag"
+	"github.com/portreeve/portreeve/translate/diag"
 )
 
 // tree are the files that patterns are held against.

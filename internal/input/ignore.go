@@ -6,8 +6,8 @@ import (
 	"path/filepath"
 	"slices"
 
-	"github.com/portreeve/portreeve/internal/diag"
 	"github.com/portreeve/portreeve/internal/ignore"
+	"github.com/portreeve/portreeve/translate/diag"
 )
 
 // ignoring is what a user has taken away from one policy directory.

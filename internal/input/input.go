@@ -14,9 +14,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/portreeve/portreeve/internal/diag"
 	"github.com/portreeve/portreeve/internal/disk"
 	"github.com/portreeve/portreeve/internal/ignore"
+	"github.com/portreeve/portreeve/translate/diag"
 	"github.com/portreeve/portreeve/translate/source"
 )
 

@@ -11,8 +11,8 @@ import (
 
 	"go.uber.org/goleak"
 
-	"github.com/portreeve/portreeve/internal/diag"
 	"github.com/portreeve/portreeve/internal/disk"
+	"github.com/portreeve/portreeve/translate/diag"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

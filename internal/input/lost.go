@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/portreeve/portreeve/internal/diag"
+	"github.com/portreeve/portreeve/translate/diag"
 	"github.com/portreeve/portreeve/translate/source"
 )
 

@@ -3,7 +3,7 @@ package reload
 import (
 	"slices"
 
-	"github.com/portreeve/portreeve/internal/diag"
+	"github.com/portreeve/portreeve/translate/diag"
 	"github.com/portreeve/portreeve/translate/model"
 )
 

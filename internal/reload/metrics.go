@@ -3,7 +3,7 @@ package reload
 import (
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/portreeve/portreeve/internal/diag"
+	"github.com/portreeve/portreeve/translate/diag"
 )
 
 // Metrics counts generations.

@@ -6,8 +6,8 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/portreeve/portreeve/internal/diag"
 	"github.com/portreeve/portreeve/translate"
+	"github.com/portreeve/portreeve/translate/diag"
 )
 
 // report logs a generation once, with every finding.

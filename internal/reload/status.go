@@ -5,9 +5,9 @@ import (
 	"slices"
 	"time"
 
-	"github.com/portreeve/portreeve/internal/diag"
 	"github.com/portreeve/portreeve/internal/state"
 	"github.com/portreeve/portreeve/translate"
+	"github.com/portreeve/portreeve/translate/diag"
 	"github.com/portreeve/portreeve/translate/envoy"
 )
 

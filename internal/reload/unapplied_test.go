@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/portreeve/portreeve/internal/diag"
+	"github.com/portreeve/portreeve/translate/diag"
 )
 
 // TestPoliciesOfNoConnectedGateway holds that a policy in a namespace without any gateway is told

@@ -79,7 +79,7 @@ func weighsLocalities(u upstream) bool {
 // noticesFailures reports whether endpoints that fail are left out: by the detection of
 // outliers or, where the service asks for what is near, by whoever lists its endpoints.
 func noticesFailures(u upstream) bool {
-	return u.policy.GetOutlierDetection() != nil || u.service.Nearest != nil && localitySetting(u.policy) == u.service.Nearest
+	return u.policy.GetOutlierDetection() != nil || u.service.Locality != nil && localitySetting(u.policy) == u.service.Locality
 }
 
 // byLocality groups endpoints, the groups ordered by locality.

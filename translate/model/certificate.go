@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/portreeve/portreeve/internal/diag"
+	"github.com/portreeve/portreeve/translate/diag"
 	"github.com/portreeve/portreeve/translate/resource"
 )
 
@@ -136,7 +136,7 @@ func (m *Model) credentialHint(c credential) string {
 		known = append(known, name)
 	}
 	slices.Sort(known)
-	if near := resource.Nearest(c.name, known); near != "" {
+	if near := resource.DidYouMean(c.name, known); near != "" {
 		return "did you mean " + near + "?"
 	}
 	entries := "tls.crt and tls.key"

@@ -4,7 +4,7 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/portreeve/portreeve/internal/diag"
+	"github.com/portreeve/portreeve/translate/diag"
 	"github.com/portreeve/portreeve/translate/resource"
 )
 
@@ -100,7 +100,7 @@ func (c *checks) meant(s slip, known map[string]bool, otherwise string) string {
 	near, ok := c.near[s]
 	if !ok && len(known) <= c.comparisons {
 		c.comparisons -= len(known)
-		near = resource.Nearest(s.written, slices.Sorted(maps.Keys(known)))
+		near = resource.DidYouMean(s.written, slices.Sorted(maps.Keys(known)))
 		c.near[s] = near
 	}
 	if near == "" {

@@ -9,7 +9,7 @@ import (
 
 	networkingv1alpha3 "istio.io/api/networking/v1alpha3"
 
-	"github.com/portreeve/portreeve/internal/diag"
+	"github.com/portreeve/portreeve/translate/diag"
 	"github.com/portreeve/portreeve/translate/resource"
 )
 
@@ -26,7 +26,7 @@ func (m *Model) unknownSubset(vs *resource.Resource, at resource.Path, host Host
 		known = append(known, subsetNames(r)...)
 	}
 	hint := "add {name: " + name + ", labels: …} to the subsets of " + closest(rules).String()
-	if near := resource.Nearest(name, known); near != "" {
+	if near := resource.DidYouMean(name, known); near != "" {
 		hint = "did you mean " + near + "?"
 	}
 	return finding(diag.CodeUnknownSubset, vs, at, "no DestinationRule for %s defines the subset %q, so %s: %s", host, name, effect, listed(rules)).WithHint("%s", hint)

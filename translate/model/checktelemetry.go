@@ -8,7 +8,7 @@ import (
 
 	telemetryv1alpha1 "istio.io/api/telemetry/v1alpha1"
 
-	"github.com/portreeve/portreeve/internal/diag"
+	"github.com/portreeve/portreeve/translate/diag"
 	"github.com/portreeve/portreeve/translate/resource"
 )
 

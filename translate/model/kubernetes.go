@@ -18,7 +18,7 @@ const exportToAnnotation = "networking.istio.io/exportTo"
 func (r *registry) kubernetes(origin *resource.Resource, workloads workloadIndex, settings Settings) definition {
 	spec := origin.Spec.(*kubernetesv1.ServiceSpec)
 	s := Service{Host: Host(origin.Name + "." + origin.Namespace + ".svc." + settings.DomainSuffix), Origin: origin, Resolution: networkingv1alpha3.ServiceEntry_STATIC}
-	s.Nearest = nearest(resource.TrafficDistribution(origin.Annotations, spec.GetTrafficDistribution()))
+	s.Locality = localityPreference(resource.TrafficDistribution(origin.Annotations, spec.GetTrafficDistribution()))
 	selected := usableFor(s.Resolution, workloads.selected(origin.Namespace, spec.GetSelector()))
 	for _, p := range spec.GetPorts() {
 		if p.GetProtocol() != "" && p.GetProtocol() != "TCP" {

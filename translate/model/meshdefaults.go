@@ -82,7 +82,7 @@ func baseline(mesh *meshv1alpha1.MeshConfig, s Service) *networkingv1alpha3.Traf
 		ConnectionPool:   mesh.GetDefaultTrafficPolicy().GetConnectionPool(),
 		OutlierDetection: mesh.GetDefaultTrafficPolicy().GetOutlierDetection(),
 	}
-	localities := s.Nearest
+	localities := s.Locality
 	if localities == nil {
 		localities = mesh.GetLocalityLbSetting()
 	}
@@ -110,10 +110,10 @@ func over(base, policy *networkingv1alpha3.TrafficPolicy) *networkingv1alpha3.Tr
 	return out
 }
 
-// nearest is what a service means that asks for endpoints near its clients: network, region
+// localityPreference is what a service means that asks for endpoints near its clients: network, region
 // and zone have to be theirs, one after the other. That needs no detection of outliers:
 // endpoints that are not ready are not there.
-func nearest(distribution string) *networkingv1alpha3.LocalityLoadBalancerSetting {
+func localityPreference(distribution string) *networkingv1alpha3.LocalityLoadBalancerSetting {
 	labels := []string{networkLabel, regionLabel, zoneLabel}
 	switch distribution {
 	case resource.PreferClose, resource.PreferSameZone:

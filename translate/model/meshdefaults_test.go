@@ -44,7 +44,7 @@ func TestBaseline(t *testing.T) {
 		"a rule's localities before those": {"{}", resource.PreferClose, `{"loadBalancer": {"localityLbSetting": {}}}`, `{"loadBalancer": {"localityLbSetting": {}}}`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := Service{Nearest: nearest(c.distribution)}
+			s := Service{Locality: localityPreference(c.distribution)}
 			var policy, want *networkingv1alpha3.TrafficPolicy
 			if c.rule != "" {
 				policy = fromJSON(t, c.rule, &networkingv1alpha3.TrafficPolicy{})
@@ -56,8 +56,8 @@ func TestBaseline(t *testing.T) {
 			if d := cmp.Diff(want, got, protocmp.Transform()); d != "" {
 				t.Errorf("policy differs (-want +got):\n%s", d)
 			}
-			own := got.GetLoadBalancer().GetLocalityLbSetting() == s.Nearest
-			if says := policy.GetLoadBalancer().GetLocalityLbSetting() != nil; s.Nearest != nil && own == says {
+			own := got.GetLoadBalancer().GetLocalityLbSetting() == s.Locality
+			if says := policy.GetLoadBalancer().GetLocalityLbSetting() != nil; s.Locality != nil && own == says {
 				t.Errorf("the localities are told to be the service's own: %v", own)
 			}
 		})

@@ -77,7 +77,7 @@ func entryDefinitions(origin *resource.Resource, workloads workloadIndex, settin
 		s := Service{
 			Host: settings.resolve(written, origin.Namespace), Origin: origin,
 			Resolution: entry.GetResolution(), SubjectAltNames: entry.GetSubjectAltNames(),
-			Nearest: nearest(resource.TrafficDistribution(origin.Annotations, "")),
+			Locality: localityPreference(resource.TrafficDistribution(origin.Annotations, "")),
 		}
 		own := endpoints
 		if byName(entry.GetResolution()) && len(entry.GetEndpoints()) == 0 && entry.GetWorkloadSelector() == nil {

@@ -22,8 +22,8 @@ type Service struct {
 	// SubjectAltNames are the names that a backend's certificate may have where no
 	// DestinationRule says so.
 	SubjectAltNames []string
-	// Nearest is what the service itself says of localities, or nil. It needs no outlier detection.
-	Nearest *networkingv1alpha3.LocalityLoadBalancerSetting
+	// Locality is what the service itself says of localities, or nil. It needs no outlier detection.
+	Locality *networkingv1alpha3.LocalityLoadBalancerSetting
 	// Rule is what DestinationRules say of the host to this gateway.
 	Rule Rule
 }

@@ -6,7 +6,7 @@ import (
 
 	networkingv1alpha3 "istio.io/api/networking/v1alpha3"
 
-	"github.com/portreeve/portreeve/internal/diag"
+	"github.com/portreeve/portreeve/translate/diag"
 	"github.com/portreeve/portreeve/translate/resource"
 )
 
@@ -72,7 +72,7 @@ func (m *Model) appliesTo(policy *resource.Resource, gateways []Gateway, asked m
 func (m *Model) unapplied(policy *resource.Resource, namespaces map[string]bool) diag.Diagnostic {
 	if !namespaces[policy.Namespace] {
 		hint := "the namespace of the gateways, or " + m.settings.RootNamespace + " for those of every namespace"
-		if near := resource.Nearest(policy.Namespace, slices.Sorted(maps.Keys(namespaces))); near != "" {
+		if near := resource.DidYouMean(policy.Namespace, slices.Sorted(maps.Keys(namespaces))); near != "" {
 			hint = "did you mean " + near + "?"
 		}
 		return finding(diag.CodeNoneConnected, policy, resource.Path{"metadata", "namespace"}, "no gateway that is connected runs in the namespace %s, so %s is enforced nowhere", policy.Namespace, policy.Key).WithHint("%s", hint)

@@ -1,6 +1,6 @@
 package resource
 
-import "github.com/portreeve/portreeve/internal/diag"
+import "github.com/portreeve/portreeve/translate/diag"
 
 // annotations refuses what Istio's webhook refuses on a kind that is no policy: its own
 // annotations, and a dry run. The object would count, and who wrote it thinks that it does not.

@@ -7,7 +7,7 @@ import (
 
 	typev1beta1 "istio.io/api/type/v1beta1"
 
-	"github.com/portreeve/portreeve/internal/diag"
+	"github.com/portreeve/portreeve/translate/diag"
 )
 
 // attached is what RequestAuthentication and AuthorizationPolicy have in common.

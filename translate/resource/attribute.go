@@ -8,7 +8,7 @@ import (
 	celoperators "cel.dev/cel-go/common/operators"
 	"cel.dev/cel-go/common/types"
 
-	"github.com/portreeve/portreeve/internal/diag"
+	"github.com/portreeve/portreeve/translate/diag"
 )
 
 // attributeRoots are the names that Envoy knows of a request or connection.
@@ -78,7 +78,7 @@ func (c *checker) unknownName(path Path, name, effect string) {
 	if root, field, below := strings.Cut(name, "."); below {
 		known := attributesBelow(root)
 		hint = root + " has " + strings.Join(known, ", ")
-		if near := nearest(field, known); near != "" {
+		if near := closest(field, known); near != "" {
 			hint = "did you mean " + root + "." + near + "?"
 		}
 	}

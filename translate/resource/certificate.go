@@ -12,7 +12,7 @@ import (
 	"errors"
 	"strings"
 
-	"github.com/portreeve/portreeve/internal/diag"
+	"github.com/portreeve/portreeve/translate/diag"
 )
 
 // KeyPair is a certificate with its key, as PEM and without anything else that the files held.

@@ -3,7 +3,7 @@ package resource
 import (
 	"go.yaml.in/yaml/v3"
 
-	"github.com/portreeve/portreeve/internal/diag"
+	"github.com/portreeve/portreeve/translate/diag"
 )
 
 // checker collects the findings about one document.

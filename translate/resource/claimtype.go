@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/portreeve/portreeve/internal/diag"
+	"github.com/portreeve/portreeve/translate/diag"
 )
 
 const claimKey = "request.auth.claims["

@@ -8,7 +8,7 @@ import (
 
 	networkingv1alpha3 "istio.io/api/networking/v1alpha3"
 
-	"github.com/portreeve/portreeve/internal/diag"
+	"github.com/portreeve/portreeve/translate/diag"
 )
 
 func (c *checker) loadBalancer(path Path, l *networkingv1alpha3.LoadBalancerSettings, outlier *networkingv1alpha3.OutlierDetection) {

@@ -5,7 +5,7 @@ import (
 
 	networkingv1alpha3 "istio.io/api/networking/v1alpha3"
 
-	"github.com/portreeve/portreeve/internal/diag"
+	"github.com/portreeve/portreeve/translate/diag"
 )
 
 // clientTLS checks how a gateway speaks TLS to a backend. A backend that cannot be verified

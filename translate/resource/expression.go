@@ -11,7 +11,7 @@ import (
 	celoperators "cel.dev/cel-go/common/operators"
 	"cel.dev/cel-go/parser"
 
-	"github.com/portreeve/portreeve/internal/diag"
+	"github.com/portreeve/portreeve/translate/diag"
 )
 
 // The bounds of an expression. Envoy's parser gives up 32 deep, counting what this one does
@@ -165,7 +165,7 @@ func (w *expressionWalk) call(call ast.CallExpr, depth int) {
 	switch {
 	case operator || name == celoperators.Conditional || name == celoperators.Index:
 	case !known:
-		near := nearest(name, slices.Sorted(maps.Keys(functions())))
+		near := closest(name, slices.Sorted(maps.Keys(functions())))
 		hint := "contains, startsWith, endsWith, matches or size"
 		if near != "" {
 			hint = "did you mean " + near + "?"

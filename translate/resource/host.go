@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/portreeve/portreeve/internal/diag"
+	"github.com/portreeve/portreeve/translate/diag"
 )
 
 // isHostName reports whether s is a DNS name, in any case, of at most 253 characters. A

@@ -4,8 +4,8 @@ import (
 	"google.golang.org/protobuf/proto"
 	securityv1beta1 "istio.io/api/security/v1beta1"
 
-	"github.com/portreeve/portreeve/internal/diag"
 	portreevev1alpha1 "github.com/portreeve/portreeve/proto/portreeve/v1alpha1"
+	"github.com/portreeve/portreeve/translate/diag"
 )
 
 // checkJWTPolicy checks the form as strictly as what it becomes, so that every mistake is

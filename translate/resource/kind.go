@@ -9,9 +9,9 @@ import (
 	networkingv1alpha3 "istio.io/api/networking/v1alpha3"
 	securityv1beta1 "istio.io/api/security/v1beta1"
 
-	"github.com/portreeve/portreeve/internal/diag"
 	kubernetesv1 "github.com/portreeve/portreeve/proto/kubernetes/v1"
 	portreevev1alpha1 "github.com/portreeve/portreeve/proto/portreeve/v1alpha1"
+	"github.com/portreeve/portreeve/translate/diag"
 	"github.com/portreeve/portreeve/translate/source"
 )
 
@@ -116,7 +116,7 @@ func (d *Decoder) unknownKind(document source.Document, group string, apiVersion
 		return f
 	}
 	istio := strings.HasSuffix(group, ".istio.io")
-	near := nearest(group, groups)
+	near := closest(group, groups)
 	if group == "" || kind.Value == string(JWTPolicy) { // which is nobody else's kind
 		near = d.groupOf(kind.Value)
 	}

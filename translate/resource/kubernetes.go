@@ -7,8 +7,8 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/structpb"
 
-	"github.com/portreeve/portreeve/internal/diag"
 	kubernetesv1 "github.com/portreeve/portreeve/proto/kubernetes/v1"
+	"github.com/portreeve/portreeve/translate/diag"
 )
 
 // ServiceNameLabel is the label by which an EndpointSlice names its Service.

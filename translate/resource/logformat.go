@@ -8,7 +8,7 @@ import (
 
 	"google.golang.org/protobuf/types/known/structpb"
 
-	"github.com/portreeve/portreeve/internal/diag"
+	"github.com/portreeve/portreeve/translate/diag"
 )
 
 // operator is one command operator, %NAME(argument):length%, at the beginning of a text.
@@ -76,7 +76,7 @@ func nearOperator(name string) string {
 	for _, o := range operators() {
 		names = append(names, o.name)
 	}
-	if near := nearest(name, names); near != "" {
+	if near := closest(name, names); near != "" {
 		return "did you mean %" + near + "%?"
 	}
 	return "one of those of Envoy's access logs without CEL and COALESCE, such as %RESPONSE_CODE_DETAILS%"

@@ -6,7 +6,7 @@ import (
 	"go.yaml.in/yaml/v3"
 	meshv1alpha1 "istio.io/api/mesh/v1alpha1"
 
-	"github.com/portreeve/portreeve/internal/diag"
+	"github.com/portreeve/portreeve/translate/diag"
 	"github.com/portreeve/portreeve/translate/source"
 )
 

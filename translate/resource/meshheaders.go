@@ -5,7 +5,7 @@ import (
 
 	meshv1alpha1 "istio.io/api/mesh/v1alpha1"
 
-	"github.com/portreeve/portreeve/internal/diag"
+	"github.com/portreeve/portreeve/translate/diag"
 )
 
 // proxyHeaderFields are the fields of proxyHeaders that count on a gateway, and after them

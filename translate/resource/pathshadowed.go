@@ -4,7 +4,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/portreeve/portreeve/internal/diag"
+	"github.com/portreeve/portreeve/translate/diag"
 )
 
 // shadowed warns of a path that another entry of the list matches already: mostly one of the

@@ -4,7 +4,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/portreeve/portreeve/internal/diag"
+	"github.com/portreeve/portreeve/translate/diag"
 )
 
 // pathTemplate checks a path that has braces.

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/portreeve/portreeve/internal/diag"
+	"github.com/portreeve/portreeve/translate/diag"
 	"github.com/portreeve/portreeve/translate/resource"
 	"github.com/portreeve/portreeve/translate/source"
 )

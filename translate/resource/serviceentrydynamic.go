@@ -6,7 +6,7 @@ import (
 
 	networkingv1alpha3 "istio.io/api/networking/v1alpha3"
 
-	"github.com/portreeve/portreeve/internal/diag"
+	"github.com/portreeve/portreeve/translate/diag"
 )
 
 // dynamic checks a service whose clients name what is resolved. The wildcard bounds that, so it

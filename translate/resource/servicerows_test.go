@@ -3,7 +3,7 @@ package resource_test
 import (
 	"strings"
 
-	"github.com/portreeve/portreeve/internal/diag"
+	"github.com/portreeve/portreeve/translate/diag"
 	"github.com/portreeve/portreeve/translate/resource"
 )
 

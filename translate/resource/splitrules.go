@@ -3,7 +3,7 @@ package resource
 import (
 	securityv1beta1 "istio.io/api/security/v1beta1"
 
-	"github.com/portreeve/portreeve/internal/diag"
+	"github.com/portreeve/portreeve/translate/diag"
 )
 
 // splitRules warns of rules that come in pairs, one with only from and behind it one with only

@@ -7,7 +7,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
-	"github.com/portreeve/portreeve/internal/diag"
+	"github.com/portreeve/portreeve/translate/diag"
 )
 
 // supported refuses every field of the spec that is set and not listed. What the compiler

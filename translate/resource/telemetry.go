@@ -4,7 +4,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	telemetryv1alpha1 "istio.io/api/telemetry/v1alpha1"
 
-	"github.com/portreeve/portreeve/internal/diag"
+	"github.com/portreeve/portreeve/translate/diag"
 )
 
 // Telemetry says which access logs a gateway writes.

@@ -3,7 +3,7 @@ package resource
 import (
 	networkingv1alpha3 "istio.io/api/networking/v1alpha3"
 
-	"github.com/portreeve/portreeve/internal/diag"
+	"github.com/portreeve/portreeve/translate/diag"
 )
 
 // asDelegate checks a VirtualService without hosts, which others delegate to.

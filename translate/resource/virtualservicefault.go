@@ -8,7 +8,7 @@ import (
 	"google.golang.org/genproto/googleapis/rpc/code"
 	networkingv1alpha3 "istio.io/api/networking/v1alpha3"
 
-	"github.com/portreeve/portreeve/internal/diag"
+	"github.com/portreeve/portreeve/translate/diag"
 )
 
 // fault checks delays and aborts that are put in for a test.

@@ -3,7 +3,7 @@ package resource
 import (
 	networkingv1alpha3 "istio.io/api/networking/v1alpha3"
 
-	"github.com/portreeve/portreeve/internal/diag"
+	"github.com/portreeve/portreeve/translate/diag"
 )
 
 // mirrors checks where copies of requests go.

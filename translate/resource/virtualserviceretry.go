@@ -7,7 +7,7 @@ import (
 
 	networkingv1alpha3 "istio.io/api/networking/v1alpha3"
 
-	"github.com/portreeve/portreeve/internal/diag"
+	"github.com/portreeve/portreeve/translate/diag"
 )
 
 // retries checks when and how often a request is sent again.
@@ -41,7 +41,7 @@ func (c *checker) retryOn(path Path, text string) {
 			continue
 		}
 		hint := "a status, or one of " + strings.Join(retryConditions(), ", ")
-		if near := nearest(condition, retryConditions()); near != "" {
+		if near := closest(condition, retryConditions()); near != "" {
 			hint = "did you mean " + near + "?"
 		}
 		c.add(diag.CodeRetry, path, "%q is not a condition to retry on", condition).WithHint("%s", hint)

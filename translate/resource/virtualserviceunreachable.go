@@ -3,7 +3,7 @@ package resource
 import (
 	networkingv1alpha3 "istio.io/api/networking/v1alpha3"
 
-	"github.com/portreeve/portreeve/internal/diag"
+	"github.com/portreeve/portreeve/translate/diag"
 )
 
 // CatchAll reports whether a match, which may be nil, takes every request of a port that it

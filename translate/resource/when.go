@@ -6,7 +6,7 @@ import (
 
 	securityv1beta1 "istio.io/api/security/v1beta1"
 
-	"github.com/portreeve/portreeve/internal/diag"
+	"github.com/portreeve/portreeve/translate/diag"
 )
 
 // WhenKeys returns the keys that a condition can have. Those that end with [] take a name

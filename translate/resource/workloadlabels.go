@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/portreeve/portreeve/internal/diag"
+	"github.com/portreeve/portreeve/translate/diag"
 )
 
 // partName is what Istio takes for the name of a port or subset, in any case.

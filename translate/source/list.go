@@ -3,7 +3,7 @@ package source
 import (
 	"go.yaml.in/yaml/v3"
 
-	"github.com/portreeve/portreeve/internal/diag"
+	"github.com/portreeve/portreeve/translate/diag"
 )
 
 // expand makes the items of a List (apiVersion v1, as "kubectl get -o yaml" prints it)

@@ -5,7 +5,7 @@ package source
 import (
 	"go.yaml.in/yaml/v3"
 
-	"github.com/portreeve/portreeve/internal/diag"
+	"github.com/portreeve/portreeve/translate/diag"
 )
 
 // File is the content of one policy file.

@@ -3,7 +3,7 @@ package source
 import (
 	"go.yaml.in/yaml/v3"
 
-	"github.com/portreeve/portreeve/internal/diag"
+	"github.com/portreeve/portreeve/translate/diag"
 )
 
 // maxAliased bounds the number of nodes that aliases add to a document.

@@ -9,8 +9,8 @@ import (
 
 	securityv1beta1 "istio.io/api/security/v1beta1"
 
-	"github.com/portreeve/portreeve/internal/diag"
 	portreevev1alpha1 "github.com/portreeve/portreeve/proto/portreeve/v1alpha1"
+	"github.com/portreeve/portreeve/translate/diag"
 	"github.com/portreeve/portreeve/translate/resource"
 	"github.com/portreeve/portreeve/translate/source"
 	"github.com/portreeve/portreeve/translate/wizard"

@@ -10,7 +10,7 @@ const maxNear = 100
 
 // suggestion says which name was probably meant, or lists what there is.
 func suggestion(written string, known []string) string {
-	if near := nearest(written, known); near != "" {
+	if near := closest(written, known); near != "" {
 		return "did you mean " + near + "?"
 	}
 	if len(known) == 0 {
@@ -21,20 +21,20 @@ func suggestion(written string, known []string) string {
 
 // choice says which of a few values was probably meant, or lists all.
 func choice(written string, known []string) string {
-	if near := nearest(written, known); near != "" {
+	if near := closest(written, known); near != "" {
 		return "did you mean " + near + "?"
 	}
 	return "one of " + strings.Join(known, ", ")
 }
 
-// Nearest returns the known name that was probably meant by a written one, or "": one
+// DidYouMean returns the known name that was probably meant by a written one, or "": one
 // within two edits, where upper and lower case make no difference. It costs a comparison
 // with each known name.
-func Nearest(written string, known []string) string { return nearest(written, known) }
+func DidYouMean(written string, known []string) string { return closest(written, known) }
 
-// nearest returns the known name within two edits of the written one, or "". Upper and
+// closest returns the known name within two edits of the written one, or "". Upper and
 // lower case, and - _ and blanks between words, make no difference.
-func nearest(written string, known []string) string {
+func closest(written string, known []string) string {
 	if len(written) > maxNear {
 		return ""
 	}

@@ -9,7 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/portreeve/portreeve/internal/diag"
+	"github.com/portreeve/portreeve/translate/diag"
 )
 
 var update = flag.Bool("update", false, "rewrite docs/diagnostics.md")
@@ -45,7 +45,7 @@ func TestDocumentation(t *testing.T) {
 		t.Fatal(err)
 	}
 	if d := cmp.Diff(string(want), got); d != "" {
-		t.Errorf("docs/diagnostics.md is not current; run go test ./internal/diag -run Documentation -update (-want +got):\n%s", d)
+		t.Errorf("docs/diagnostics.md is not current; run go test ./translate/diag -run Documentation -update (-want +got):\n%s", d)
 	}
 }
 
@@ -54,7 +54,7 @@ func page(t *testing.T) string {
 	var b strings.Builder
 	b.WriteString(`# Findings
 
-<!-- Generated from internal/diag/codetable.go: go test ./internal/diag -run Documentation -update -->
+<!-- Generated from translate/diag/codetable.go: go test ./translate/diag -run Documentation -update -->
 
 ` + "`portreeve validate`" + ` prints a finding as ` + "`file:line:col: severity CODE: message (what to do)`" + `; on a terminal the line
 of the file follows with a mark under the place. An error keeps the new policy from every gateway that it can

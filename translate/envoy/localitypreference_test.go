@@ -36,10 +36,10 @@ func TestZones(t *testing.T) {
 			fromYAML(t, c.policy, policy)
 			service := model.Service{}
 			if c.nearest != "" {
-				service.Nearest = &networkingv1alpha3.LocalityLoadBalancerSetting{}
-				fromYAML(t, c.nearest, service.Nearest)
+				service.Locality = &networkingv1alpha3.LocalityLoadBalancerSetting{}
+				fromYAML(t, c.nearest, service.Locality)
 				if policy.GetLoadBalancer() == nil {
-					policy.LoadBalancer = &networkingv1alpha3.LoadBalancerSettings{LocalityLbSetting: service.Nearest}
+					policy.LoadBalancer = &networkingv1alpha3.LoadBalancerSettings{LocalityLbSetting: service.Locality}
 				}
 			}
 			got := grouped(localityGroups(upstream{service: service, policy: policy, view: model.View{Gateway: c.gateway}, endpoints: []model.Endpoint{

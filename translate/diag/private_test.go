@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/portreeve/portreeve/internal/diag"
+	"github.com/portreeve/portreeve/translate/diag"
 )
 
 // TestNoExcerptOfASecret holds that no line is shown of a file that holds something secret,
