@@ -16,7 +16,7 @@ import (
 // guard refuses addresses that no issuer has: a policy, or an issuer by a redirect, must
 // not make the control plane ask the services of its own machine in the cloud.
 type guard struct {
-	// blocked are refused besides those that resource.GuardedAddress refuses.
+	// blocked are refused besides those that resource.BlockedAddress refuses.
 	blocked []netip.Prefix
 }
 
@@ -43,7 +43,7 @@ func (g guard) control(_, address string, _ syscall.RawConn) error {
 
 // address refuses guarded and blocked addresses, in whatever form.
 func (g guard) address(a netip.Addr) error {
-	if resource.GuardedAddress(a) {
+	if resource.BlockedAddress(a) {
 		return fmt.Errorf("the address %v is refused: it is link-local, or a cloud's metadata service", a)
 	}
 	for _, form := range resource.AddressForms(a) {

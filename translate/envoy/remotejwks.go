@@ -191,7 +191,7 @@ func withoutGuarded(a *endpointv3.ClusterLoadAssignment) *endpointv3.ClusterLoad
 		l.LbEndpoints = slices.DeleteFunc(l.LbEndpoints, func(e *endpointv3.LbEndpoint) bool {
 			host := e.GetEndpoint().GetAddress().GetSocketAddress().GetAddress()
 			address, err := netip.ParseAddr(host)
-			return err == nil && resource.GuardedAddress(address) || resource.MetadataHost(host)
+			return err == nil && resource.BlockedAddress(address) || resource.MetadataHost(host)
 		})
 	}
 	return out

@@ -73,7 +73,7 @@ func (m *Model) checkCredentials() diag.List {
 			continue
 		}
 		if u.Unplaced {
-			found = append(slices.Clip(found), u.Finding(diag.CodeSecretNamespace, u.Pos, "%s has no namespace, so only gateways that run in %s have it", u.Secret, u.Namespace).
+			found = append(slices.Clip(found), u.Diagnostic(diag.CodeSecretNamespace, u.Pos, "%s has no namespace, so only gateways that run in %s have it", u.Secret, u.Namespace).
 				WithHint("metadata.namespace: the namespace in which the gateways run"))
 		}
 		for _, d := range found {

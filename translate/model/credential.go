@@ -96,7 +96,7 @@ func (c credentials) authorities(s *resource.Secret, peers string) (resource.Aut
 }
 
 func twice(s, twin *resource.Secret) diag.Diagnostic {
-	return s.Finding(diag.CodeSecret, s.Pos, "%s is here and at %s", s, twin.Pos).WithHint("keep one of them")
+	return s.Diagnostic(diag.CodeSecret, s.Pos, "%s is here and at %s", s, twin.Pos).WithHint("keep one of them")
 }
 
 // purpose is what a server, or a client of a backend, needs a Secret for.

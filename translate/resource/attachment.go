@@ -24,8 +24,11 @@ const (
 	maxLabelLength = 63
 )
 
+// attachmentChecker checks how a policy says which workloads it is for.
+type attachmentChecker struct{ valueChecker }
+
 // attachment checks how a policy says which workloads it is for.
-func (c *checker) attachment(spec attached) {
+func (c attachmentChecker) attachment(spec attached) {
 	c.oneAttachment(spec)
 	if s := spec.GetSelector(); s != nil {
 		c.selector(Path{"spec", "selector"}, s.GetMatchLabels())
@@ -40,7 +43,7 @@ func (c *checker) attachment(spec attached) {
 	c.reservedAnnotations()
 }
 
-func (c *checker) oneAttachment(spec attached) {
+func (c attachmentChecker) oneAttachment(spec attached) {
 	var set []string
 	if spec.GetSelector() != nil {
 		set = append(set, "selector")
@@ -58,7 +61,7 @@ func (c *checker) oneAttachment(spec attached) {
 }
 
 // selector checks the labels of a selector.
-func (c *checker) selector(path Path, labels map[string]string) {
+func (c attachmentChecker) selector(path Path, labels map[string]string) {
 	if len(labels) == 0 {
 		c.addMissing(diag.CodeSelectorEmpty, path, "%s has no labels, so the policy applies to every workload in its scope", path).
 			WithHint("give it matchLabels, or leave the selector out")
@@ -72,7 +75,7 @@ func (c *checker) selector(path Path, labels map[string]string) {
 }
 
 // labels checks what has to be equal to the labels of a gateway.
-func (c *checker) labels(path Path, labels map[string]string) {
+func (c valueChecker) labels(path Path, labels map[string]string) {
 	for _, key := range slices.Sorted(maps.Keys(labels)) {
 		at := path.Field(key)
 		switch {
@@ -91,7 +94,7 @@ func targetKinds() []string {
 	return []string{"gateway.networking.k8s.io/Gateway", "gateway.networking.k8s.io/GatewayClass", "networking.istio.io/ServiceEntry", "/Service"}
 }
 
-func (c *checker) targetRef(path Path, ref *typev1beta1.PolicyTargetReference) {
+func (c attachmentChecker) targetRef(path Path, ref *typev1beta1.PolicyTargetReference) {
 	group := ref.GetGroup()
 	if group == "core" {
 		group = ""
@@ -113,24 +116,24 @@ func (c *checker) targetRef(path Path, ref *typev1beta1.PolicyTargetReference) {
 
 // deepest returns the path with the field if the document has that, so that a finding
 // points to the field, and else the path.
-func (c *checker) deepest(path Path, field string) Path {
-	if at := path.Field(field); c.written(at) {
+func (r *reporter) deepest(path Path, field string) Path {
+	if at := path.Field(field); r.written(at) {
 		return at
 	}
 	return path
 }
 
 // reservedAnnotations refuses what Istio's own webhook refuses.
-func (c *checker) reservedAnnotations() {
-	for _, name := range slices.Sorted(maps.Keys(c.meta.annotations)) {
+func (r *reporter) reservedAnnotations() {
+	for _, name := range slices.Sorted(maps.Keys(r.meta.annotations)) {
 		if name == "internal.istio.io/webhook-always-reject" || strings.HasPrefix(name, "internal.istio.io/parent") {
-			c.addKey(diag.CodeReservedAnnotation, Path{"metadata", "annotations", name}, "the annotation %s is reserved", name).WithHint("remove it")
+			r.addKey(diag.CodeReservedAnnotation, Path{"metadata", "annotations", name}, "the annotation %s is reserved", name).WithHint("remove it")
 		}
 	}
 }
 
 // atMost reports a list that is longer than the API allows.
-func (c *checker) atMost(path Path, n, limit int) {
+func (c valueChecker) atMost(path Path, n, limit int) {
 	if n > limit {
 		c.add(diag.CodeTooMany, path, "%s has %d entries", path, n).WithHint("at most %d", limit)
 	}

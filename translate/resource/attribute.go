@@ -73,7 +73,7 @@ func literal(e ast.Expr) (string, bool) {
 // unknownName warns of a name that no request has. Envoy takes the expression: what reads the
 // name fails, and where it decides the request is not logged, also with ! before it; asked
 // whether it is there, Envoy says no.
-func (c *checker) unknownName(path Path, name, effect string) {
+func (c expressionChecker) unknownName(path Path, name, effect string) {
 	hint := choice(name, attributeRoots())
 	if root, field, below := strings.Cut(name, "."); below {
 		known := attributesBelow(root)

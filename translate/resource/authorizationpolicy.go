@@ -15,29 +15,34 @@ const DryRunAnnotation = "istio.io/dry-run"
 // maxRules is the API's bound of the rules of a policy and of the entries of a rule.
 const maxRules = 512
 
+// authorizationPolicyChecker checks an AuthorizationPolicy; its rules are left to
+// [authorizationRuleChecker].
+type authorizationPolicyChecker struct{ valueChecker }
+
 // checkAuthorizationPolicy holds an AuthorizationPolicy against the rules of Istio's
 // webhook and of its CRD; where they differ the stricter one wins.
-func checkAuthorizationPolicy(c *checker, m proto.Message) {
+func checkAuthorizationPolicy(v valueChecker, m proto.Message) {
+	c := authorizationPolicyChecker{v}
 	spec := m.(*securityv1beta1.AuthorizationPolicy)
-	c.attachment(spec)
+	attachmentChecker{c.valueChecker}.attachment(spec)
 	c.action(spec)
 	c.dryRun(spec)
 	c.splitRules(spec.GetRules())
 	c.atMost(Path{"spec", "rules"}, len(spec.GetRules()), maxRules)
 	for i, rule := range spec.GetRules() {
 		path := Path{"spec", "rules", i}
-		c.rule(path, rule)
+		authorizationRuleChecker{c.valueChecker}.rule(path, rule)
 		switch spec.GetAction() {
 		case securityv1beta1.AuthorizationPolicy_CUSTOM:
-			c.customRule(path, rule)
+			authorizationRuleChecker{c.valueChecker}.customRule(path, rule)
 		case securityv1beta1.AuthorizationPolicy_DENY:
-			c.denyRule(path, rule)
+			authorizationRuleChecker{c.valueChecker}.denyRule(path, rule)
 		}
 	}
 }
 
 // action checks what goes with the action.
-func (c *checker) action(spec *securityv1beta1.AuthorizationPolicy) {
+func (c authorizationPolicyChecker) action(spec *securityv1beta1.AuthorizationPolicy) {
 	action, at := spec.GetAction(), Path{"spec", "action"}
 	custom := action == securityv1beta1.AuthorizationPolicy_CUSTOM
 	noRules := len(spec.GetRules()) == 0 && !c.unknown["spec"]
@@ -55,7 +60,7 @@ func (c *checker) action(spec *securityv1beta1.AuthorizationPolicy) {
 	}
 }
 
-func (c *checker) dryRun(spec *securityv1beta1.AuthorizationPolicy) {
+func (c authorizationPolicyChecker) dryRun(spec *securityv1beta1.AuthorizationPolicy) {
 	value, ok := c.meta.annotations[DryRunAnnotation]
 	if !ok {
 		return
@@ -75,7 +80,7 @@ func (c *checker) dryRun(spec *securityv1beta1.AuthorizationPolicy) {
 	}
 }
 
-func (c *checker) rule(path Path, rule *securityv1beta1.Rule) {
+func (c authorizationRuleChecker) rule(path Path, rule *securityv1beta1.Rule) {
 	// Of a list that is written and empty nobody knows whether it stands for anybody or for
 	// nobody. It would be anybody, which is wider.
 	for _, f := range []struct {
@@ -94,13 +99,13 @@ func (c *checker) rule(path Path, rule *securityv1beta1.Rule) {
 		c.operation(path.Field("to", i), to.GetOperation())
 	}
 	for i, when := range rule.GetWhen() {
-		c.condition(path.Field("when", i), when)
+		ruleValueChecker{c.valueChecker}.condition(path.Field("when", i), when)
 	}
 }
 
 // customRule refuses identities in a CUSTOM policy: its provider is asked before the
 // token is verified, so they are not known yet.
-func (c *checker) customRule(path Path, rule *securityv1beta1.Rule) {
+func (c authorizationRuleChecker) customRule(path Path, rule *securityv1beta1.Rule) {
 	for i, from := range rule.GetFrom() {
 		for _, f := range identityFields(from.GetSource()) {
 			if len(f.values) > 0 {
@@ -119,7 +124,7 @@ func (c *checker) customRule(path Path, rule *securityv1beta1.Rule) {
 
 // denyRule warns where a DENY rule is wider than it reads. A TCP or TLS passthrough server
 // has no HTTP fields; there they are left out of the rule, which then denies more.
-func (c *checker) denyRule(path Path, rule *securityv1beta1.Rule) {
+func (c authorizationRuleChecker) denyRule(path Path, rule *securityv1beta1.Rule) {
 	if !httpOnly(rule) {
 		return
 	}

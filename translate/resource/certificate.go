@@ -50,13 +50,13 @@ func (s *Secret) readKeyPair() (KeyPair, diag.List) {
 		case !haveCertificate && !haveKey:
 			continue
 		case !haveKey:
-			return KeyPair{}, diag.List{s.Finding(diag.CodePrivateKey, certificate.pos, "%s has the certificate %s without its key", s, names[0]).WithHint("add %s", names[1])}
+			return KeyPair{}, diag.List{s.Diagnostic(diag.CodePrivateKey, certificate.pos, "%s has the certificate %s without its key", s, names[0]).WithHint("add %s", names[1])}
 		case !haveCertificate:
-			return KeyPair{}, diag.List{s.Finding(diag.CodeCertificate, key.pos, "%s has the key %s without its certificate", s, names[1]).WithHint("add %s", names[0])}
+			return KeyPair{}, diag.List{s.Diagnostic(diag.CodeCertificate, key.pos, "%s has the key %s without its certificate", s, names[1]).WithHint("add %s", names[0])}
 		}
 		return s.pairOf(certificate, key)
 	}
-	return KeyPair{}, diag.List{s.Finding(diag.CodeSecret, s.Pos, "%s has no certificate", s).WithHint("tls.crt and tls.key, or cert and key")}
+	return KeyPair{}, diag.List{s.Diagnostic(diag.CodeSecret, s.Pos, "%s has no certificate", s).WithHint("tls.crt and tls.key, or cert and key")}
 }
 
 func (s *Secret) pairOf(certificate, key entryOf) (KeyPair, diag.List) {
@@ -68,12 +68,12 @@ func (s *Secret) pairOf(certificate, key entryOf) (KeyPair, diag.List) {
 	}
 	out := KeyPair{Chain: encoded(chain), Leaf: chain[0], Pos: certificate.pos, Key: pem.EncodeToMemory(private.block)}
 	if reason := refusedByEnvoy(chain[0]); reason != "" {
-		return KeyPair{}, diag.List{s.Finding(diag.CodeWeakKey, certificate.pos, "Envoy does not take the certificate of %s: %s", s, reason).
+		return KeyPair{}, diag.List{s.Diagnostic(diag.CodeWeakKey, certificate.pos, "Envoy does not take the certificate of %s: %s", s, reason).
 			WithHint("an RSA key of at least 2048 bits, an ECDSA key on P-256, P-384 or P-521, or an Ed25519 key")}
 	}
 	public, ok := chain[0].PublicKey.(interface{ Equal(crypto.PublicKey) bool })
 	if !ok || !public.Equal(private.key.Public()) {
-		return KeyPair{}, diag.List{s.Finding(diag.CodeKeyMismatch, key.pos, "the key of %s is not that of its certificate, which is for %s", s, subject(chain[0])).
+		return KeyPair{}, diag.List{s.Diagnostic(diag.CodeKeyMismatch, key.pos, "the key of %s is not that of its certificate, which is for %s", s, subject(chain[0])).
 			WithHint("the key with which the first certificate of the chain was requested; the chain begins with the server's own certificate")}
 	}
 	return out, nil
@@ -87,7 +87,7 @@ func (s *Secret) Authorities(peers string) (Authorities, diag.List) {
 	if len(out.Certificates) > 0 || found.HasErrors() {
 		return out, found
 	}
-	return Authorities{}, diag.List{s.Finding(diag.CodeSecret, s.Pos, "%s has no certificates to verify %s with", s, peers).
+	return Authorities{}, diag.List{s.Diagnostic(diag.CodeSecret, s.Pos, "%s has no certificates to verify %s with", s, peers).
 		WithHint("ca.crt or cacert, here or in a Secret named %s-cacert", strings.TrimSuffix(s.Name, AuthoritySuffix))}
 }
 
@@ -119,7 +119,7 @@ const AuthoritySuffix = "-cacert"
 // certificates reads all certificates of a PEM text, of which there must be one.
 func (s *Secret) certificates(e entryOf) ([]*x509.Certificate, diag.List) {
 	if e.problem != "" {
-		return nil, diag.List{s.Finding(diag.CodeSecret, e.pos, "the certificate of %s %s", s, e.problem).WithHint("PEM text in base64, or as it is below stringData")}
+		return nil, diag.List{s.Diagnostic(diag.CodeSecret, e.pos, "the certificate of %s %s", s, e.problem).WithHint("PEM text in base64, or as it is below stringData")}
 	}
 	var out []*x509.Certificate
 	for rest := e.content; ; {
@@ -132,12 +132,12 @@ func (s *Secret) certificates(e entryOf) ([]*x509.Certificate, diag.List) {
 		}
 		c, err := x509.ParseCertificate(block.Bytes)
 		if err != nil {
-			return nil, diag.List{s.Finding(diag.CodeCertificate, e.pos, "certificate %d of %s cannot be read", len(out)+1, s).WithHint("a certificate in PEM: -----BEGIN CERTIFICATE-----")}
+			return nil, diag.List{s.Diagnostic(diag.CodeCertificate, e.pos, "certificate %d of %s cannot be read", len(out)+1, s).WithHint("a certificate in PEM: -----BEGIN CERTIFICATE-----")}
 		}
 		out = append(out, c)
 	}
 	if len(out) == 0 {
-		return nil, diag.List{s.Finding(diag.CodeCertificate, e.pos, "%s holds no certificate where one should be", s).WithHint("a certificate in PEM: -----BEGIN CERTIFICATE-----")}
+		return nil, diag.List{s.Diagnostic(diag.CodeCertificate, e.pos, "%s holds no certificate where one should be", s).WithHint("a certificate in PEM: -----BEGIN CERTIFICATE-----")}
 	}
 	return out, nil
 }
@@ -152,7 +152,7 @@ func encoded(certificates []*x509.Certificate) []byte {
 
 // revocations reads the revocation lists of a PEM text, of which there must be one.
 func (s *Secret) revocations(e entryOf) ([]byte, diag.List) {
-	bad := diag.List{s.Finding(diag.CodeCertificate, e.pos, "the revocation list of %s cannot be read", s).WithHint("a list in PEM: -----BEGIN X509 CRL-----")}
+	bad := diag.List{s.Diagnostic(diag.CodeCertificate, e.pos, "the revocation list of %s cannot be read", s).WithHint("a list in PEM: -----BEGIN X509 CRL-----")}
 	var out bytes.Buffer
 	for rest := e.content; e.problem == ""; {
 		var block *pem.Block
@@ -182,19 +182,19 @@ type privateKey struct {
 // privateKey reads the first key of a PEM text. Nothing that it says quotes the text.
 func (s *Secret) privateKey(e entryOf) (privateKey, diag.List) {
 	if e.problem != "" {
-		return privateKey{}, diag.List{s.Finding(diag.CodeSecret, e.pos, "the key of %s %s", s, e.problem).WithHint("PEM text in base64, or as it is below stringData")}
+		return privateKey{}, diag.List{s.Diagnostic(diag.CodeSecret, e.pos, "the key of %s %s", s, e.problem).WithHint("PEM text in base64, or as it is below stringData")}
 	}
 	for rest := e.content; ; {
 		var block *pem.Block
 		if block, rest = pem.Decode(rest); block == nil {
-			return privateKey{}, diag.List{s.Finding(diag.CodePrivateKey, e.pos, "%s holds no private key where one should be", s).WithHint("an RSA, ECDSA or Ed25519 key in PEM, without a passphrase")}
+			return privateKey{}, diag.List{s.Diagnostic(diag.CodePrivateKey, e.pos, "%s holds no private key where one should be", s).WithHint("an RSA, ECDSA or Ed25519 key in PEM, without a passphrase")}
 		}
 		if !strings.HasSuffix(block.Type, "PRIVATE KEY") {
 			continue // the parameters of a curve, for one
 		}
 		key, err := parsePrivateKey(block)
 		if err != nil {
-			return privateKey{}, diag.List{s.Finding(diag.CodePrivateKey, e.pos, "the private key of %s %s", s, err).WithHint("an RSA, ECDSA or Ed25519 key in PEM, without a passphrase")}
+			return privateKey{}, diag.List{s.Diagnostic(diag.CodePrivateKey, e.pos, "the private key of %s %s", s, err).WithHint("an RSA, ECDSA or Ed25519 key in PEM, without a passphrase")}
 		}
 		return privateKey{&pem.Block{Type: block.Type, Bytes: block.Bytes}, key}, nil
 	}

@@ -52,7 +52,7 @@ func TokenHeaders(rule *securityv1beta1.JWTRule) []string {
 // claimHeaders refuses to write claims to a header that tokens are read from. A client's
 // value of a claim header is removed before tokens are looked for; if that one were kept, a
 // client could write claims itself.
-func (c *checker) claimHeaders(path func(rule int) Path, rules []*securityv1beta1.JWTRule) {
+func (c jwtRuleChecker) claimHeaders(path func(rule int) Path, rules []*securityv1beta1.JWTRule) {
 	tokens := map[string]int{}
 	for i, rule := range rules {
 		for _, name := range TokenHeaders(rule) {

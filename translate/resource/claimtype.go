@@ -25,7 +25,7 @@ var unquoted = regexp.MustCompile(`^(true|false|-?(0|[1-9][0-9]*)(\.[0-9]+)?)$`)
 
 // claimValues warns of a claim that is compared with what would not be text in a token: only
 // text, and lists of text, match, so that a DENY rule is open.
-func (c *checker) claimValues(path Path, claim []string, values []string) {
+func (c valueChecker) claimValues(path Path, claim []string, values []string) {
 	if len(claim) == 0 || len(claim) == 1 && slices.Contains(textClaims(), claim[0]) {
 		return
 	}

@@ -11,7 +11,7 @@ import (
 
 // unreachableConnections warns of tcp and tls routes that an earlier one leaves nothing for.
 // It sees the plain cases: a tcp route without a match, and the same match twice.
-func (c *checker) unreachableConnections(spec *networkingv1alpha3.VirtualService) {
+func (c virtualServiceChecker) unreachableConnections(spec *networkingv1alpha3.VirtualService) {
 	var tcp, tls [][]proto.Message
 	for _, r := range spec.GetTcp() {
 		matches := messages(r.GetMatch())
@@ -35,7 +35,7 @@ func messages[M proto.Message](from []M) []proto.Message {
 	return out
 }
 
-func (c *checker) unreachableMatches(path Path, routes [][]proto.Message) {
+func (c virtualServiceChecker) unreachableMatches(path Path, routes [][]proto.Message) {
 	type earlierMatch struct {
 		at    Path
 		match proto.Message

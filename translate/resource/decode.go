@@ -57,7 +57,7 @@ type Object struct {
 	resource Resource
 	named    bool
 	diags    diag.List
-	reach    diag.Scope
+	scope    diag.Scope
 }
 
 // maxErrors bounds the errors of the documents that are decoded together: a file with more is
@@ -97,21 +97,20 @@ func (d *Decoder) object(document source.Document) Object {
 	if !ok {
 		return Object{}
 	}
-	c := &checker{origin: Origin{Document: document}, key: Key{Kind: def.kind}, keySets: d.keySets}
-	c.metadata()
-	c.key.Namespace, c.key.Name = c.meta.namespace, c.meta.name
-	c.topLevel(def.fields)
+	r := newReporter(document, def.kind)
+	r.keySets = d.keySets
+	objectReader{r}.topLevel(def.fields)
 	spec := def.message()
-	if c.decodeObject(def, spec) {
-		def.check(c, spec)
+	if (strictDecoder{r}).decodeObject(def, spec) {
+		def.check(valueChecker{r}, spec)
 		withoutPrivate(spec)
 	}
-	if c.meta.valid {
-		c.reach = def.reach(c)
+	if r.meta.valid {
+		r.scope = def.scope(r)
 	}
 	return Object{
-		resource: Resource{Key: c.key, Labels: c.meta.labels, Annotations: c.meta.annotations, Created: c.meta.created, Spec: spec, Origin: c.origin},
-		named:    c.meta.valid, diags: c.finish(), reach: c.reach,
+		resource: Resource{Key: r.key, Labels: r.meta.labels, Annotations: r.meta.annotations, Created: r.meta.created, Spec: spec, Origin: r.origin},
+		named:    r.meta.valid, diags: r.finish(), scope: r.scope,
 	}
 }
 
@@ -129,10 +128,10 @@ func kindOf(node *yaml.Node) string {
 }
 
 // decodeObject decodes what the kind says of itself: the spec, or what stands at the top.
-func (c *checker) decodeObject(def definition, spec proto.Message) bool {
-	root := c.origin.Document.Root
+func (d strictDecoder) decodeObject(def definition, spec proto.Message) bool {
+	root := d.origin.Document.Root
 	if def.fields == nil {
-		return c.decode(child(root, "spec"), spec)
+		return d.decode(child(root, "spec"), spec)
 	}
 	var own []*yaml.Node
 	for i := 0; i+1 < len(root.Content); i += 2 {
@@ -140,7 +139,7 @@ func (c *checker) decodeObject(def definition, spec proto.Message) bool {
 			own = append(own, root.Content[i], root.Content[i+1])
 		}
 	}
-	return c.decodeAt(withContent(root, own), spec, nil)
+	return d.decodeAt(withContent(root, own), spec, nil)
 }
 
 // Unique returns the resources and findings of objects, in their order. It refuses a second
@@ -184,7 +183,7 @@ func (o *Object) again(first *Object) diag.List {
 	d.Object, d.Field = key.String(), path.String()
 	out := append(slices.Clone(o.diags), d)
 	for i := range out {
-		out[i].Reach = o.reach.Union(first.reach)
+		out[i].Reach = o.scope.Union(first.scope)
 	}
 	return out.Sorted()
 }

@@ -45,10 +45,15 @@ func portPolicyFields() []string {
 	}
 }
 
+// destinationRuleChecker checks a DestinationRule and its subsets; the parts of a traffic policy
+// have checkers of their own.
+type destinationRuleChecker struct{ valueChecker }
+
 // checkDestinationRule holds a DestinationRule against Istio's rules and against what is
 // translated. A mistake reaches every gateway: what would be left of the rule could speak
 // to a backend in plain text, or to the wrong one.
-func checkDestinationRule(c *checker, m proto.Message) {
+func checkDestinationRule(v valueChecker, m proto.Message) {
+	c := destinationRuleChecker{v}
 	spec := m.(*networkingv1alpha3.DestinationRule)
 	c.supported(spec, destinationRuleFields())
 	c.annotations()
@@ -60,12 +65,12 @@ func checkDestinationRule(c *checker, m proto.Message) {
 	c.exportTo(spec.GetExportTo())
 	c.ruleSelector(spec)
 	c.trafficPolicy(Path{"spec", "trafficPolicy"}, spec.GetTrafficPolicy())
-	c.plainPorts(Path{"spec", "trafficPolicy"}, spec.GetTrafficPolicy(), nil)
+	clientTLSChecker{c.valueChecker}.plainPorts(Path{"spec", "trafficPolicy"}, spec.GetTrafficPolicy(), nil)
 	names := map[string]int{}
 	for i, s := range spec.GetSubsets() {
 		path := Path{"spec", "subsets", i}
 		c.subset(path, s)
-		c.plainPorts(path.Field("trafficPolicy"), s.GetTrafficPolicy(), spec.GetTrafficPolicy().GetTls())
+		clientTLSChecker{c.valueChecker}.plainPorts(path.Field("trafficPolicy"), s.GetTrafficPolicy(), spec.GetTrafficPolicy().GetTls())
 		if first, again := names[s.GetName()]; again && s.GetName() != "" {
 			c.add(diag.CodeDestinationRule, path.Field("name"), "subsets[%d] is named %q too", first, s.GetName()).WithHint("give each subset its own name")
 			continue
@@ -76,7 +81,7 @@ func checkDestinationRule(c *checker, m proto.Message) {
 
 // ruleSelector checks the labels of gateways that a rule is for. As in Istio, such a rule is
 // not for other namespaces.
-func (c *checker) ruleSelector(spec *networkingv1alpha3.DestinationRule) {
+func (c destinationRuleChecker) ruleSelector(spec *networkingv1alpha3.DestinationRule) {
 	if spec.GetWorkloadSelector() == nil {
 		return
 	}
@@ -93,7 +98,7 @@ func (c *checker) ruleSelector(spec *networkingv1alpha3.DestinationRule) {
 }
 
 // subset checks a subset, whose name becomes a part of the name of a cluster.
-func (c *checker) subset(path Path, s *networkingv1alpha3.Subset) {
+func (c destinationRuleChecker) subset(path Path, s *networkingv1alpha3.Subset) {
 	switch name := s.GetName(); {
 	case name == "":
 		c.addMissing(diag.CodeDestinationRule, path, "%s has no name", path).WithHint("for example name: v1")
@@ -112,7 +117,7 @@ type portPolicy interface {
 	GetTls() *networkingv1alpha3.ClientTLSSettings
 }
 
-func (c *checker) trafficPolicy(path Path, p *networkingv1alpha3.TrafficPolicy) {
+func (c destinationRuleChecker) trafficPolicy(path Path, p *networkingv1alpha3.TrafficPolicy) {
 	if p == nil {
 		return
 	}
@@ -120,7 +125,7 @@ func (c *checker) trafficPolicy(path Path, p *networkingv1alpha3.TrafficPolicy) 
 		c.addMissing(diag.CodeDestinationRule, path, "%s is empty", path).WithHint("say something in it, or leave it out")
 	}
 	c.portPolicy(path, p)
-	c.retryBudget(path.Field("retryBudget"), p.GetRetryBudget())
+	connectionPoolChecker{c.valueChecker}.retryBudget(path.Field("retryBudget"), p.GetRetryBudget())
 	c.tunnel(path.Field("tunnel"), p)
 	numbers := map[uint32]int{}
 	for i, s := range p.GetPortLevelSettings() {
@@ -142,9 +147,9 @@ func (c *checker) trafficPolicy(path Path, p *networkingv1alpha3.TrafficPolicy) 
 	}
 }
 
-func (c *checker) portPolicy(path Path, p portPolicy) {
-	c.loadBalancer(path.Field("loadBalancer"), p.GetLoadBalancer(), p.GetOutlierDetection())
-	c.connectionPool(path.Field("connectionPool"), p.GetConnectionPool())
-	c.outlierDetection(path.Field("outlierDetection"), p.GetOutlierDetection())
-	c.clientTLS(path.Field("tls"), p.GetTls())
+func (c destinationRuleChecker) portPolicy(path Path, p portPolicy) {
+	loadBalancerChecker{c.valueChecker}.loadBalancer(path.Field("loadBalancer"), p.GetLoadBalancer(), p.GetOutlierDetection())
+	connectionPoolChecker{c.valueChecker}.connectionPool(path.Field("connectionPool"), p.GetConnectionPool())
+	connectionPoolChecker{c.valueChecker}.outlierDetection(path.Field("outlierDetection"), p.GetOutlierDetection())
+	clientTLSChecker{c.valueChecker}.clientTLS(path.Field("tls"), p.GetTls())
 }

@@ -11,7 +11,11 @@ import (
 	"github.com/portreeve/portreeve/translate/diag"
 )
 
-func (c *checker) loadBalancer(path Path, l *networkingv1alpha3.LoadBalancerSettings, outlier *networkingv1alpha3.OutlierDetection) {
+// loadBalancerChecker checks loadBalancer, of a DestinationRule or, its localities, of the mesh
+// configuration.
+type loadBalancerChecker struct{ valueChecker }
+
+func (c loadBalancerChecker) loadBalancer(path Path, l *networkingv1alpha3.LoadBalancerSettings, outlier *networkingv1alpha3.OutlierDetection) {
 	if l == nil {
 		return
 	}
@@ -26,7 +30,7 @@ func (c *checker) loadBalancer(path Path, l *networkingv1alpha3.LoadBalancerSett
 }
 
 // utilization checks how what backends say of their load becomes their share.
-func (c *checker) utilization(path Path, u *networkingv1alpha3.LoadBalancerSettings_BackendUtilizationLB) {
+func (c loadBalancerChecker) utilization(path Path, u *networkingv1alpha3.LoadBalancerSettings_BackendUtilizationLB) {
 	c.fromZero(path.Field("weightStabilizationPeriod"), u.GetWeightStabilizationPeriod())
 	c.positive(path.Field("weightExpirationPeriod"), u.GetWeightExpirationPeriod(), time.Millisecond)
 	c.positive(path.Field("weightUpdatePeriod"), u.GetWeightUpdatePeriod(), 100*time.Millisecond)
@@ -44,7 +48,7 @@ const (
 	maxMaglev = 5000011
 )
 
-func (c *checker) consistentHash(path Path, h *networkingv1alpha3.LoadBalancerSettings_ConsistentHashLB) {
+func (c loadBalancerChecker) consistentHash(path Path, h *networkingv1alpha3.LoadBalancerSettings_ConsistentHashLB) {
 	if h == nil {
 		return
 	}
@@ -84,7 +88,7 @@ func (c *checker) consistentHash(path Path, h *networkingv1alpha3.LoadBalancerSe
 	}
 }
 
-func (c *checker) cookie(path Path, cookie *networkingv1alpha3.LoadBalancerSettings_ConsistentHashLB_HTTPCookie) {
+func (c loadBalancerChecker) cookie(path Path, cookie *networkingv1alpha3.LoadBalancerSettings_ConsistentHashLB_HTTPCookie) {
 	// A cookie's name is a token, as a header's is.
 	if !isToken(cookie.GetName()) {
 		c.addMissing(diag.CodeDestinationRule, c.deepest(path, "name"), "%q is not the name of a cookie", cookie.GetName()).WithHint("letters, digits, - and _")
@@ -105,7 +109,7 @@ const (
 
 // cookieAttributes checks what a cookie has beside its name: Envoy would refuse the cluster
 // otherwise, or clients choose one of two values as they like.
-func (c *checker) cookieAttributes(path Path, attributes []*networkingv1alpha3.LoadBalancerSettings_ConsistentHashLB_HTTPCookie_Attribute) {
+func (c loadBalancerChecker) cookieAttributes(path Path, attributes []*networkingv1alpha3.LoadBalancerSettings_ConsistentHashLB_HTTPCookie_Attribute) {
 	first := map[string]int{}
 	for i, a := range attributes {
 		at, name := path.Field(i), strings.ToLower(a.GetName())
@@ -131,7 +135,7 @@ func isToken(s string) bool {
 }
 
 // warmup checks the time in which a new endpoint gets less than its share.
-func (c *checker) warmup(path Path, l *networkingv1alpha3.LoadBalancerSettings) {
+func (c loadBalancerChecker) warmup(path Path, l *networkingv1alpha3.LoadBalancerSettings) {
 	c.positive(path.Field("warmupDurationSecs"), l.GetWarmupDurationSecs(), time.Millisecond)
 	w, at := l.GetWarmup(), path.Field("warmup")
 	if w != nil && w.GetDuration() == nil {
@@ -150,7 +154,7 @@ func (c *checker) warmup(path Path, l *networkingv1alpha3.LoadBalancerSettings) 
 }
 
 // localities checks which localities endpoints are taken from.
-func (c *checker) localities(path Path, l *networkingv1alpha3.LocalityLoadBalancerSetting, outlier *networkingv1alpha3.OutlierDetection) {
+func (c loadBalancerChecker) localities(path Path, l *networkingv1alpha3.LocalityLoadBalancerSetting, outlier *networkingv1alpha3.OutlierDetection) {
 	if l == nil {
 		return
 	}
@@ -172,7 +176,7 @@ func (c *checker) localities(path Path, l *networkingv1alpha3.LocalityLoadBalanc
 	}
 }
 
-func (c *checker) distribute(path Path, d *networkingv1alpha3.LocalityLoadBalancerSetting_Distribute) {
+func (c loadBalancerChecker) distribute(path Path, d *networkingv1alpha3.LocalityLoadBalancerSetting_Distribute) {
 	if !isLocalityPattern(d.GetFrom()) {
 		c.addMissing(diag.CodeDestinationRule, c.deepest(path, "from"), "%q is not a locality", d.GetFrom()).WithHint("region/zone/subzone, whose last part may be *")
 	}

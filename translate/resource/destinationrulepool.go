@@ -9,7 +9,11 @@ import (
 	"github.com/portreeve/portreeve/translate/diag"
 )
 
-func (c *checker) connectionPool(path Path, p *networkingv1alpha3.ConnectionPoolSettings) {
+// connectionPoolChecker checks the limits of a traffic policy: connectionPool, outlierDetection,
+// retryBudget.
+type connectionPoolChecker struct{ valueChecker }
+
+func (c connectionPoolChecker) connectionPool(path Path, p *networkingv1alpha3.ConnectionPoolSettings) {
 	if p == nil {
 		return
 	}
@@ -26,7 +30,7 @@ func (c *checker) connectionPool(path Path, p *networkingv1alpha3.ConnectionPool
 	c.httpPool(path.Field("http"), p.GetHttp())
 }
 
-func (c *checker) httpPool(path Path, http *networkingv1alpha3.ConnectionPoolSettings_HTTPSettings) {
+func (c connectionPoolChecker) httpPool(path Path, http *networkingv1alpha3.ConnectionPoolSettings_HTTPSettings) {
 	c.notNegative(path.Field("http1MaxPendingRequests"), http.GetHttp1MaxPendingRequests())
 	c.notNegative(path.Field("http2MaxRequests"), http.GetHttp2MaxRequests())
 	c.notNegative(path.Field("maxRequestsPerConnection"), http.GetMaxRequestsPerConnection())
@@ -43,7 +47,7 @@ func (c *checker) httpPool(path Path, http *networkingv1alpha3.ConnectionPoolSet
 	}
 }
 
-func (c *checker) outlierDetection(path Path, o *networkingv1alpha3.OutlierDetection) {
+func (c connectionPoolChecker) outlierDetection(path Path, o *networkingv1alpha3.OutlierDetection) {
 	if o == nil {
 		return
 	}
@@ -67,18 +71,18 @@ func (c *checker) outlierDetection(path Path, o *networkingv1alpha3.OutlierDetec
 	}
 }
 
-func (c *checker) retryBudget(path Path, b *networkingv1alpha3.TrafficPolicy_RetryBudget) {
+func (c connectionPoolChecker) retryBudget(path Path, b *networkingv1alpha3.TrafficPolicy_RetryBudget) {
 	c.percent(path.Field("percent"), b.GetPercent().GetValue())
 	c.fromZero(path.Field("budgetInterval"), b.GetBudgetInterval())
 }
 
-func (c *checker) notNegative(path Path, n int32) {
+func (c valueChecker) notNegative(path Path, n int32) {
 	if n < 0 {
 		c.add(diag.CodeDestinationRule, path, "%s is %d, which is negative", path, n).WithHint("a number from 1 on, or leave it out for no limit")
 	}
 }
 
-func (c *checker) percent(path Path, n float64) {
+func (c valueChecker) percent(path Path, n float64) {
 	if n < 0 || n > 100 {
 		c.add(diag.CodeDestinationRule, path, "%s is %v, which is not a percentage", path, n).WithHint("0 to 100")
 	}
@@ -86,7 +90,7 @@ func (c *checker) percent(path Path, n float64) {
 
 // positive checks a duration that Envoy, and Istio, take from a least one on. Those of
 // keepalive are whole seconds to the kernel.
-func (c *checker) positive(path Path, d *durationpb.Duration, least time.Duration) {
+func (c valueChecker) positive(path Path, d *durationpb.Duration, least time.Duration) {
 	if d != nil && (!d.IsValid() || d.AsDuration() < least || d.AsDuration() > maxDuration) {
 		c.add(diag.CodeDestinationRule, path, "%s is %s", path, d.AsDuration()).WithHint("%s to %s", least, maxDuration)
 		return
@@ -95,7 +99,7 @@ func (c *checker) positive(path Path, d *durationpb.Duration, least time.Duratio
 }
 
 // notBelowZero checks a duration of which 0 switches the limit off.
-func (c *checker) notBelowZero(path Path, d *durationpb.Duration) {
+func (c valueChecker) notBelowZero(path Path, d *durationpb.Duration) {
 	if beyondBounds(d) {
 		c.add(diag.CodeDestinationRule, path, "%s is %s", path, d.AsDuration()).WithHint("0s, which is no limit, to %s", maxDuration)
 		return
@@ -104,14 +108,14 @@ func (c *checker) notBelowZero(path Path, d *durationpb.Duration) {
 }
 
 // wholeMilliseconds refuses a duration that is more precise than Istio takes.
-func (c *checker) wholeMilliseconds(path Path, d *durationpb.Duration) {
+func (c valueChecker) wholeMilliseconds(path Path, d *durationpb.Duration) {
 	if d.AsDuration()%time.Millisecond != 0 {
 		c.add(diag.CodeDestinationRule, path, "%s is %s", path, d.AsDuration()).WithHint("a whole number of milliseconds")
 	}
 }
 
 // fromZero checks a duration of which 0 is one as any other.
-func (c *checker) fromZero(path Path, d *durationpb.Duration) {
+func (c valueChecker) fromZero(path Path, d *durationpb.Duration) {
 	if beyondBounds(d) {
 		c.add(diag.CodeDestinationRule, path, "%s is %s", path, d.AsDuration()).WithHint("0s to %s", maxDuration)
 	}

@@ -8,9 +8,12 @@ import (
 	"github.com/portreeve/portreeve/translate/diag"
 )
 
+// clientTLSChecker checks how a gateway speaks TLS to backends.
+type clientTLSChecker struct{ valueChecker }
+
 // clientTLS checks how a gateway speaks TLS to a backend. A backend that cannot be verified
 // as written is an error: the gateway must not fall back to one that is not verified.
-func (c *checker) clientTLS(at Path, tls *networkingv1alpha3.ClientTLSSettings) {
+func (c clientTLSChecker) clientTLS(at Path, tls *networkingv1alpha3.ClientTLSSettings) {
 	if tls == nil {
 		return
 	}
@@ -49,7 +52,7 @@ func SpeaksTLS(tls *networkingv1alpha3.ClientTLSSettings) bool {
 // plainPorts warns of ports that are spoken to in plain text although the rule has TLS: what is
 // for a port inherits nothing. Base is what the rule says of TLS where the policy, of a
 // subset, does not.
-func (c *checker) plainPorts(path Path, p *networkingv1alpha3.TrafficPolicy, base *networkingv1alpha3.ClientTLSSettings) {
+func (c clientTLSChecker) plainPorts(path Path, p *networkingv1alpha3.TrafficPolicy, base *networkingv1alpha3.ClientTLSSettings) {
 	if p.GetTls() != nil {
 		base = p.GetTls()
 	}
@@ -62,7 +65,7 @@ func (c *checker) plainPorts(path Path, p *networkingv1alpha3.TrafficPolicy, bas
 }
 
 // plain warns of settings of TLS where TLS is off. DISABLE is also what no mode means.
-func (c *checker) plain(at Path, tls *networkingv1alpha3.ClientTLSSettings) {
+func (c clientTLSChecker) plain(at Path, tls *networkingv1alpha3.ClientTLSSettings) {
 	if len(tls.GetSubjectAltNames()) > 0 || tls.GetSni() != "" || tls.GetCaCertificates() != "" || tls.GetClientCertificate() != "" || tls.GetCredentialName() != "" {
 		c.add(diag.CodeDestinationRule, c.deepest(at, "mode"), "%s has settings of TLS and no mode that uses it", at).WithHint("mode: SIMPLE or MUTUAL")
 	}
@@ -76,7 +79,7 @@ func certificateFiles(tls *networkingv1alpha3.ClientTLSSettings) map[string]stri
 }
 
 // credentials checks the certificates of the modes SIMPLE and MUTUAL.
-func (c *checker) credentials(at Path, tls *networkingv1alpha3.ClientTLSSettings) {
+func (c clientTLSChecker) credentials(at Path, tls *networkingv1alpha3.ClientTLSSettings) {
 	mutual := tls.GetMode() == networkingv1alpha3.ClientTLSSettings_MUTUAL
 	switch {
 	case tls.GetCredentialName() != "":
@@ -97,7 +100,7 @@ func (c *checker) credentials(at Path, tls *networkingv1alpha3.ClientTLSSettings
 
 // clientCredential checks the name of a Secret. Whatever is named beside it could be what
 // counts, so nothing may be.
-func (c *checker) clientCredential(at Path, tls *networkingv1alpha3.ClientTLSSettings) {
+func (c clientTLSChecker) clientCredential(at Path, tls *networkingv1alpha3.ClientTLSSettings) {
 	if !isObjectName(tls.GetCredentialName()) {
 		c.add(diag.CodeDestinationRule, at.Field("credentialName"), "%q is not the name of a Secret", tls.GetCredentialName()).WithHint("the name alone: the Secret stands in the namespace of the gateway")
 	}

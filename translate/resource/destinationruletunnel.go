@@ -8,7 +8,7 @@ import (
 
 // tunnel checks where a proxy is asked to lead connections. The target becomes a part of the
 // request, so it has to be a name or an address and nothing else.
-func (c *checker) tunnel(path Path, p *networkingv1alpha3.TrafficPolicy) {
+func (c destinationRuleChecker) tunnel(path Path, p *networkingv1alpha3.TrafficPolicy) {
 	t := p.GetTunnel()
 	if t == nil {
 		return

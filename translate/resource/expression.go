@@ -21,11 +21,14 @@ const (
 	maxExpressionSize  = 10_000
 )
 
+// expressionChecker checks the expression by which an access log is filtered.
+type expressionChecker struct{ valueChecker }
+
 // expression refuses a CEL expression that Envoy cannot read, for which it would refuse the
 // whole listener. What it accepts here was tried with Envoy 1.40: no loops (all, exists,
 // map, filter), no message, and only the functions of CEL's core. It warns of a name that no
 // request has.
-func (c *checker) expression(path Path, text string) {
+func (c expressionChecker) expression(path Path, text string) {
 	if problem, hint := unreadable(text); problem != "" {
 		c.add(diag.CodeExpression, path, "Envoy cannot read the expression: %s", problem).WithHint("%s", hint)
 		return

@@ -24,9 +24,13 @@ func gatewayFields() []string {
 	return out
 }
 
+// gatewayChecker checks a Gateway and its servers; their TLS is left to [serverTLSChecker].
+type gatewayChecker struct{ valueChecker }
+
 // checkGateway holds a Gateway against Istio's rules and against what is translated. As in
 // Istio, a Gateway without a selector is for every workload.
-func checkGateway(c *checker, m proto.Message) {
+func checkGateway(v valueChecker, m proto.Message) {
+	c := gatewayChecker{v}
 	spec := m.(*networkingv1alpha3.Gateway)
 	c.supported(spec, gatewayFields())
 	c.annotations()
@@ -50,12 +54,12 @@ func checkGateway(c *checker, m proto.Message) {
 	}
 }
 
-func (c *checker) server(path Path, s *networkingv1alpha3.Server) {
+func (c gatewayChecker) server(path Path, s *networkingv1alpha3.Server) {
 	if s.GetPort() == nil {
 		c.addMissing(diag.CodeGateway, path, "%s has no port", path).WithHint("port: {number: 8080, name: http, protocol: HTTP}")
 	} else {
 		c.serverPort(path, s)
-		c.serverTLS(path, s)
+		serverTLSChecker{c.valueChecker}.serverTLS(path, s)
 	}
 	switch b := s.GetBind(); {
 	case isUnix(b):
@@ -75,7 +79,7 @@ func (c *checker) server(path Path, s *networkingv1alpha3.Server) {
 	}
 }
 
-func (c *checker) serverPort(server Path, s *networkingv1alpha3.Server) {
+func (c gatewayChecker) serverPort(server Path, s *networkingv1alpha3.Server) {
 	path, port := server.Field("port"), s.GetPort()
 	switch {
 	case isUnix(s.GetBind()):
@@ -107,7 +111,7 @@ const servedHint = "HTTP, HTTPS, HTTP2, GRPC, GRPC-WEB, TLS or TCP; MONGO, MYSQL
 // serverHost checks host or namespace/host, where the namespace may be * or "." too. A name
 // without a dot is refused: as one of a Kubernetes service it would be completed, and no
 // client asks for that.
-func (c *checker) serverHost(path Path, written string) {
+func (c gatewayChecker) serverHost(path Path, written string) {
 	host := written
 	if namespace, rest, qualified := strings.Cut(written, "/"); qualified {
 		if host = rest; namespace != "*" && namespace != "." && !isLabel(namespace) {

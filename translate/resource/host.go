@@ -38,7 +38,7 @@ func isAddress(s string) bool {
 	return err == nil && a.Zone() == ""
 }
 
-func (c *checker) host(path Path, h string) {
+func (c valueChecker) host(path Path, h string) {
 	if !isHost(h) {
 		c.add(diag.CodeHost, path, "%q is not a host", h).WithHint("a host name, *.domain or *")
 	}
@@ -53,11 +53,11 @@ func covers(a, b string) bool {
 
 // exportTo accepts "*" for every namespace, "." for the object's own, namespaces by name,
 // and what else the kind has.
-func (c *checker) exportTo(values []string, more ...string) {
+func (c valueChecker) exportTo(values []string, more ...string) {
 	c.exportToAt(Path{"spec", "exportTo"}, values, more...)
 }
 
-func (c *checker) exportToAt(path Path, values []string, more ...string) {
+func (c valueChecker) exportToAt(path Path, values []string, more ...string) {
 	seen := map[string]bool{}
 	for i, v := range values {
 		name := v
@@ -76,7 +76,7 @@ func (c *checker) exportToAt(path Path, values []string, more ...string) {
 	}
 }
 
-func (c *checker) portNumber(path Path, n uint32) {
+func (c valueChecker) portNumber(path Path, n uint32) {
 	if n == 0 || n > 65535 {
 		c.add(diag.CodePort, path, "%d is not a port", n).WithHint("1 to 65535")
 	}

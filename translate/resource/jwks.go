@@ -15,8 +15,11 @@ const (
 	maxHost = 253
 )
 
+// keySetChecker checks the keys of a rule: the set itself, or where it is fetched from.
+type keySetChecker struct{ valueChecker }
+
 // jwksURI checks the address of a key set.
-func (c *checker) jwksURI(path Path, uri string) {
+func (c keySetChecker) jwksURI(path Path, uri string) {
 	const hint = "an http or https address of at most 2048 characters, such as https://issuer.example/keys"
 	u, err := url.Parse(uri)
 	switch {
@@ -42,7 +45,7 @@ func (c *checker) jwksURI(path Path, uri string) {
 
 // discovery checks an issuer through which its keys have to be found. One that is no
 // address is none of Istio's errors: the rule then refuses every token, also here.
-func (c *checker) discovery(path Path, issuer string) {
+func (c keySetChecker) discovery(path Path, issuer string) {
 	u, err := url.Parse(issuer)
 	if err != nil || u.Hostname() == "" || !speaksHTTP(u) {
 		c.addMissing(diag.CodeDiscovery, path.Field("issuer"), "%s has neither jwks nor jwksUri, and its issuer is not an address at which keys could be found; every token of it is refused", path).
@@ -56,11 +59,11 @@ func speaksHTTP(u *url.URL) bool { return u.Scheme == "http" || u.Scheme == "htt
 
 // keyHost checks the host that keys are fetched from. A policy must not be a way to make
 // the control plane or a gateway ask what only they can reach.
-func (c *checker) keyHost(path Path, u *url.URL) {
+func (c keySetChecker) keyHost(path Path, u *url.URL) {
 	host := strings.TrimSuffix(u.Hostname(), ".")
 	address, err := netip.ParseAddr(host)
 	switch {
-	case err == nil && GuardedAddress(address):
+	case err == nil && BlockedAddress(address):
 		c.add(diag.CodeJWKSAddress, path, "keys are not fetched from %s, which is a link-local or metadata address", host).WithHint("the address of the issuer")
 	case address.Zone() != "":
 		c.add(diag.CodeJWKSURI, path, "the address %s is bound to an interface", host).WithHint("an address without %%")
@@ -77,7 +80,7 @@ func (c *checker) keyHost(path Path, u *url.URL) {
 // jwks checks an inline key set. Envoy refuses its whole configuration over a set without
 // a usable key, so that is an error here. A key that is broken is an error even beside
 // good ones, as in Istio: it is more often half a paste than meant.
-func (c *checker) jwks(path Path, text string) {
+func (c keySetChecker) jwks(path Path, text string) {
 	set, ok := c.keySets[text]
 	if !ok {
 		set = parseKeySet(text)
@@ -118,7 +121,7 @@ func (c *checker) jwks(path Path, text string) {
 }
 
 // diagsAt reports whether there is a finding of the code at the path.
-func (c *checker) diagsAt(code diag.Code, path Path) bool {
+func (c keySetChecker) diagsAt(code diag.Code, path Path) bool {
 	field := path.String()
 	for _, d := range c.diags {
 		if d.Code == code && d.Field == field {

@@ -8,12 +8,16 @@ import (
 	"github.com/portreeve/portreeve/translate/diag"
 )
 
+// jwtPolicyChecker checks a JWTPolicy.
+type jwtPolicyChecker struct{ valueChecker }
+
 // checkJWTPolicy checks the form as strictly as what it becomes, so that every mistake is
 // reported where the user made it.
-func checkJWTPolicy(c *checker, m proto.Message) {
+func checkJWTPolicy(v valueChecker, m proto.Message) {
+	c := jwtPolicyChecker{v}
 	spec := m.(*portreevev1alpha1.JWTPolicy)
 	if s := spec.GetSelector(); s != nil {
-		c.selector(Path{"spec", "selector"}, s.GetMatchLabels())
+		attachmentChecker{c.valueChecker}.selector(Path{"spec", "selector"}, s.GetMatchLabels())
 	}
 	c.reservedAnnotations()
 	if spec.GetJwt() == nil {
@@ -29,7 +33,7 @@ func checkJWTPolicy(c *checker, m proto.Message) {
 }
 
 // jwt checks the token's part, which has the fields of a RequestAuthentication's rule.
-func (c *checker) jwt(path Path, jwt *portreevev1alpha1.JWT) {
+func (c jwtPolicyChecker) jwt(path Path, jwt *portreevev1alpha1.JWT) {
 	rule := &securityv1beta1.JWTRule{
 		Issuer: jwt.GetIssuer(), Audiences: jwt.GetAudiences(), Jwks: jwt.GetJwks(), JwksUri: jwt.GetJwksUri(),
 		FromParams: jwt.GetFromParams(), FromCookies: jwt.GetFromCookies(), OutputPayloadToHeader: jwt.GetOutputPayloadToHeader(),
@@ -47,15 +51,15 @@ func (c *checker) jwt(path Path, jwt *portreevev1alpha1.JWT) {
 	if jwt.GetJwks() == "" && jwt.GetJwksUri() == "" {
 		c.addMissing(diag.CodeJWKS, c.deepest(path, "jwks"), "%s has neither jwks nor jwksUri", path).WithHint("set jwks to the key set, as JSON, or jwksUri to where it is; a JWTPolicy does not look for it at the issuer, as a RequestAuthentication does")
 	} else {
-		c.keySource(path, rule)
+		jwtRuleChecker{c.valueChecker}.keySource(path, rule)
 	}
 	c.nonEmpty(path, "audiences", rule.GetAudiences())
-	c.locations(path, rule)
-	c.outputs(path, rule, map[string]Path{})
-	c.claimHeaders(func(int) Path { return path }, []*securityv1beta1.JWTRule{rule})
+	jwtRuleChecker{c.valueChecker}.locations(path, rule)
+	jwtRuleChecker{c.valueChecker}.outputs(path, rule, map[string]Path{})
+	jwtRuleChecker{c.valueChecker}.claimHeaders(func(int) Path { return path }, []*securityv1beta1.JWTRule{rule})
 }
 
-func (c *checker) matching(path Path, m *portreevev1alpha1.Matching) {
+func (c jwtPolicyChecker) matching(path Path, m *portreevev1alpha1.Matching) {
 	if m.GetMode() == portreevev1alpha1.Matching_MODE_UNSPECIFIED {
 		c.addMissing(diag.CodeMatching, c.deepest(path, "mode"), "%s is missing", path.Field("mode")).WithHint("AUTH_IF_MATCHED or BYPASS_AUTH_IF_MATCHED")
 	}
@@ -71,13 +75,13 @@ func (c *checker) matching(path Path, m *portreevev1alpha1.Matching) {
 }
 
 // matchingRule checks one rule with the functions of an AuthorizationPolicy's operation.
-func (c *checker) matchingRule(path Path, r *portreevev1alpha1.Rule) {
+func (c jwtPolicyChecker) matchingRule(path Path, r *portreevev1alpha1.Rule) {
 	if len(r.GetHosts())+len(r.GetPaths())+len(r.GetMethods())+len(r.GetPorts())+len(r.GetHeaders()) == 0 {
 		c.addMissing(diag.CodeMatching, path, "%s has no field, so it would match every request", path).WithHint("give it hosts, paths, methods, ports or headers, or set allRequests: true")
 	}
-	c.hosts(path, "hosts", r.GetHosts())
-	c.paths(path, "paths", r.GetPaths())
-	c.methods(path, "methods", r.GetMethods())
+	ruleValueChecker{c.valueChecker}.hosts(path, "hosts", r.GetHosts())
+	ruleValueChecker{c.valueChecker}.paths(path, "paths", r.GetPaths())
+	ruleValueChecker{c.valueChecker}.methods(path, "methods", r.GetMethods())
 	for i, p := range r.GetPorts() {
 		c.portNumber(path.Field("ports", i), p)
 	}
@@ -87,7 +91,7 @@ func (c *checker) matchingRule(path Path, r *portreevev1alpha1.Rule) {
 	}
 }
 
-func (c *checker) matchedHeader(path Path, h *portreevev1alpha1.HeaderMatch) {
+func (c jwtPolicyChecker) matchedHeader(path Path, h *portreevev1alpha1.HeaderMatch) {
 	switch name := h.GetName(); {
 	case name == "":
 		c.addMissing(diag.CodeHeaderName, c.deepest(path, "name"), "%s has no header name", path).WithHint("for example x-api-key")
@@ -98,5 +102,5 @@ func (c *checker) matchedHeader(path Path, h *portreevev1alpha1.HeaderMatch) {
 		c.addMissing(diag.CodeEmptyValue, c.deepest(path, "values"), "%s has no values", path).WithHint(`list values; "*" accepts any`)
 	}
 	c.nonEmpty(path, "values", h.GetValues())
-	c.wildcards(path, "values", h.GetValues())
+	ruleValueChecker{c.valueChecker}.wildcards(path, "values", h.GetValues())
 }

@@ -8,6 +8,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	networkingv1alpha3 "istio.io/api/networking/v1alpha3"
 	securityv1beta1 "istio.io/api/security/v1beta1"
+	telemetryv1alpha1 "istio.io/api/telemetry/v1alpha1"
 
 	kubernetesv1 "github.com/portreeve/portreeve/proto/kubernetes/v1"
 	portreevev1alpha1 "github.com/portreeve/portreeve/proto/portreeve/v1alpha1"
@@ -21,10 +22,10 @@ type definition struct {
 	group    string
 	versions []string
 	message  func() proto.Message
-	// reach is the scope of the document's findings.
-	reach func(*checker) diag.Scope
+	// scope is that of the document's findings.
+	scope func(*reporter) diag.Scope
 	// check reports what is wrong with a spec that has the right types.
-	check func(*checker, proto.Message)
+	check func(valueChecker, proto.Message)
 	// fields stand at the top of the object where it has no spec.
 	fields []string
 }
@@ -32,6 +33,7 @@ type definition struct {
 const (
 	securityGroup   = "security.istio.io"
 	networkingGroup = "networking.istio.io"
+	telemetryGroup  = "telemetry.istio.io"
 	portreeveGroup  = "portreeve.dev"
 	// The groups of Kubernetes, of which a few kinds are read and all others ignored.
 	coreGroup      = ""
@@ -42,18 +44,18 @@ func definitions() []definition {
 	security := []string{"v1", "v1beta1"}
 	networking := []string{"v1", "v1beta1", "v1alpha3"}
 	return []definition{
-		{RequestAuthentication, securityGroup, security, func() proto.Message { return &securityv1beta1.RequestAuthentication{} }, policyReach, checkRequestAuthentication, nil},
-		{AuthorizationPolicy, securityGroup, security, func() proto.Message { return &securityv1beta1.AuthorizationPolicy{} }, policyReach, checkAuthorizationPolicy, nil},
-		{Gateway, networkingGroup, networking, func() proto.Message { return &networkingv1alpha3.Gateway{} }, gatewayReach, checkGateway, nil},
-		{VirtualService, networkingGroup, networking, func() proto.Message { return &networkingv1alpha3.VirtualService{} }, virtualServiceReach, checkVirtualService, nil},
-		{ServiceEntry, networkingGroup, networking, func() proto.Message { return &networkingv1alpha3.ServiceEntry{} }, everyone, checkServiceEntry, nil},
-		{DestinationRule, networkingGroup, networking, func() proto.Message { return &networkingv1alpha3.DestinationRule{} }, everyone, checkDestinationRule, nil},
-		{WorkloadEntry, networkingGroup, networking, func() proto.Message { return &networkingv1alpha3.WorkloadEntry{} }, everyone, checkWorkloadEntry, nil},
-		{KubernetesService, coreGroup, []string{"v1"}, func() proto.Message { return &kubernetesv1.ServiceSpec{} }, everyone, checkKubernetesService, nil},
-		{Endpoints, coreGroup, []string{"v1"}, func() proto.Message { return &kubernetesv1.Endpoints{} }, everyone, checkEndpoints, []string{"subsets"}},
-		{EndpointSlice, discoveryGroup, []string{"v1", "v1beta1"}, func() proto.Message { return &kubernetesv1.EndpointSlice{} }, everyone, checkEndpointSlice, []string{"addressType", "endpoints", "ports"}},
-		{JWTPolicy, portreeveGroup, []string{"v1alpha1"}, func() proto.Message { return &portreevev1alpha1.JWTPolicy{} }, policyReach, checkJWTPolicy, nil},
-		telemetryDefinition(),
+		{RequestAuthentication, securityGroup, security, func() proto.Message { return &securityv1beta1.RequestAuthentication{} }, policyScope, checkRequestAuthentication, nil},
+		{AuthorizationPolicy, securityGroup, security, func() proto.Message { return &securityv1beta1.AuthorizationPolicy{} }, policyScope, checkAuthorizationPolicy, nil},
+		{Gateway, networkingGroup, networking, func() proto.Message { return &networkingv1alpha3.Gateway{} }, gatewayScope, checkGateway, nil},
+		{VirtualService, networkingGroup, networking, func() proto.Message { return &networkingv1alpha3.VirtualService{} }, virtualServiceScope, checkVirtualService, nil},
+		{ServiceEntry, networkingGroup, networking, func() proto.Message { return &networkingv1alpha3.ServiceEntry{} }, everyGateway, checkServiceEntry, nil},
+		{DestinationRule, networkingGroup, networking, func() proto.Message { return &networkingv1alpha3.DestinationRule{} }, everyGateway, checkDestinationRule, nil},
+		{WorkloadEntry, networkingGroup, networking, func() proto.Message { return &networkingv1alpha3.WorkloadEntry{} }, everyGateway, checkWorkloadEntry, nil},
+		{KubernetesService, coreGroup, []string{"v1"}, func() proto.Message { return &kubernetesv1.ServiceSpec{} }, everyGateway, checkKubernetesService, nil},
+		{Endpoints, coreGroup, []string{"v1"}, func() proto.Message { return &kubernetesv1.Endpoints{} }, everyGateway, checkEndpoints, []string{"subsets"}},
+		{EndpointSlice, discoveryGroup, []string{"v1", "v1beta1"}, func() proto.Message { return &kubernetesv1.EndpointSlice{} }, everyGateway, checkEndpointSlice, []string{"addressType", "endpoints", "ports"}},
+		{JWTPolicy, portreeveGroup, []string{"v1alpha1"}, func() proto.Message { return &portreevev1alpha1.JWTPolicy{} }, policyScope, checkJWTPolicy, nil},
+		{Telemetry, telemetryGroup, []string{"v1", "v1alpha1"}, func() proto.Message { return &telemetryv1alpha1.Telemetry{} }, policyScope, checkTelemetry, nil},
 	}
 }
 
@@ -112,7 +114,7 @@ func (d *Decoder) unknownKind(document source.Document, group string, apiVersion
 			ofGroup = append(ofGroup, string(def.kind))
 		}
 	}
-	if f, ok := d.inert(document, group, kind.Value); ok {
+	if f, ok := d.noEffect(document, group, kind.Value); ok {
 		return f
 	}
 	istio := strings.HasSuffix(group, ".istio.io")

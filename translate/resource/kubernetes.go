@@ -17,9 +17,13 @@ const ServiceNameLabel = "kubernetes.io/service-name"
 // ExternalName is the type of a Service that stands for another host.
 const ExternalName = "ExternalName"
 
+// kubernetesChecker checks a Service, an EndpointSlice and Endpoints of Kubernetes.
+type kubernetesChecker struct{ valueChecker }
+
 // checkKubernetesService holds a Service of Kubernetes against the rules of Kubernetes, as
 // far as it says where requests go.
-func checkKubernetesService(c *checker, m proto.Message) {
+func checkKubernetesService(v valueChecker, m proto.Message) {
+	c := kubernetesChecker{v}
 	spec := m.(*kubernetesv1.ServiceSpec)
 	at := Path{"spec"}
 	switch spec.GetType() {
@@ -50,7 +54,7 @@ func checkKubernetesService(c *checker, m proto.Message) {
 	}
 }
 
-func (c *checker) kubernetesPort(path Path, p *kubernetesv1.ServicePort, of int) {
+func (c kubernetesChecker) kubernetesPort(path Path, p *kubernetesv1.ServicePort, of int) {
 	c.portNumber(path.Field("port"), p.GetPort())
 	if p.GetName() == "" && of > 1 {
 		c.addMissing(diag.CodeKubernetes, path, "%s has no name beside others", path).WithHint("for example name: http")
@@ -72,7 +76,7 @@ func (c *checker) kubernetesPort(path Path, p *kubernetesv1.ServicePort, of int)
 	}
 }
 
-func (c *checker) transport(path Path, protocol string) {
+func (c kubernetesChecker) transport(path Path, protocol string) {
 	switch protocol {
 	case "", "TCP":
 	case "UDP", "SCTP":
@@ -85,7 +89,8 @@ func (c *checker) transport(path Path, protocol string) {
 func isTCP(protocol string) bool { return protocol == "" || protocol == "TCP" }
 
 // checkEndpointSlice checks endpoints that Kubernetes, or somebody in its place, has found.
-func checkEndpointSlice(c *checker, m proto.Message) {
+func checkEndpointSlice(v valueChecker, m proto.Message) {
+	c := kubernetesChecker{v}
 	slice := m.(*kubernetesv1.EndpointSlice)
 	if c.meta.labels[ServiceNameLabel] == "" {
 		c.addMissing(diag.CodeKubernetes, Path{"metadata"}, "the EndpointSlice does not say of which Service it is").WithHint("labels: {%s: the Service's name}", ServiceNameLabel)
@@ -117,7 +122,8 @@ func checkEndpointSlice(c *checker, m proto.Message) {
 }
 
 // checkEndpoints checks the older form of the same.
-func checkEndpoints(c *checker, m proto.Message) {
+func checkEndpoints(v valueChecker, m proto.Message) {
+	c := kubernetesChecker{v}
 	for i, s := range m.(*kubernetesv1.Endpoints).GetSubsets() {
 		path := Path{"subsets", i}
 		for j, a := range s.GetAddresses() {
@@ -129,7 +135,7 @@ func checkEndpoints(c *checker, m proto.Message) {
 	}
 }
 
-func (c *checker) endpointPorts(path Path, ports []*kubernetesv1.EndpointPort) {
+func (c kubernetesChecker) endpointPorts(path Path, ports []*kubernetesv1.EndpointPort) {
 	for i, p := range ports {
 		c.portNumber(path.Field(i, "port"), p.GetPort())
 		c.transport(path.Field(i), p.GetProtocol())

@@ -14,14 +14,18 @@ import (
 // operator is one command operator, %NAME(argument):length%, at the beginning of a text.
 var operator = regexp.MustCompile(`^%([A-Z0-9_]+)(?:\(([^()\n\r\x00]*)\))?(:[0-9]{1,9})?%`)
 
+// logFormatChecker checks texts with Envoy's command operators: formats of access logs, values of
+// headers.
+type logFormatChecker struct{ valueChecker }
+
 // logText checks the command operators of a format. Envoy refuses the whole listener for
 // one that it does not know, so each is held against what Envoy 1.40 takes.
-func (c *checker) logText(path Path, text string) {
+func (c logFormatChecker) logText(path Path, text string) {
 	c.commandOperators(diag.CodeMeshLogFormat, path, text)
 }
 
 // commandOperators checks a text with operators, which values of headers can be too.
-func (c *checker) commandOperators(reason diag.Code, path Path, text string) {
+func (c logFormatChecker) commandOperators(reason diag.Code, path Path, text string) {
 	for rest := text; ; {
 		_, behind, found := strings.Cut(rest, "%")
 		if !found {
@@ -51,7 +55,7 @@ func excerpt(s string) string {
 }
 
 // commandOperator checks one operator: the whole, its name, its argument and its length.
-func (c *checker) commandOperator(reason diag.Code, path Path, m []string) {
+func (c logFormatChecker) commandOperator(reason diag.Code, path Path, m []string) {
 	name := m[1]
 	written := strings.Contains(m[0], "(")
 	for _, known := range operators() {
@@ -83,7 +87,7 @@ func nearOperator(name string) string {
 }
 
 // logValue checks the texts of a JSON format.
-func (c *checker) logValue(path Path, v *structpb.Value) {
+func (c logFormatChecker) logValue(path Path, v *structpb.Value) {
 	c.logText(path, v.GetStringValue())
 	for _, item := range v.GetListValue().GetValues() {
 		c.logValue(path, item)

@@ -27,7 +27,7 @@ func TestEnvoyTakesEveryOperator(t *testing.T) {
 		}
 	}
 	format := strings.Join(all, " ")
-	c := &checker{origin: Origin{Document: source.Document{Root: &yaml.Node{}}}}
+	c := logFormatChecker{valueChecker{&reporter{origin: Origin{Document: source.Document{Root: &yaml.Node{}}}}}}
 	if c.logText(Path{"accessLogFormat"}, format); len(c.diags) > 0 {
 		t.Fatalf("the table refuses itself: %v", c.diags)
 	}

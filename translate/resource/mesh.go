@@ -59,12 +59,13 @@ func DecodeMesh(file source.File) (*Mesh, diag.List) {
 		return DefaultMesh(), diag.List{diag.New(diag.CodeMesh, second.Position(second.Root), "the mesh configuration has a second document").
 			WithHint("keep one; policies belong into the policy directory")}
 	}
-	c := &checker{origin: Origin{Document: documents[0]}}
-	mesh := &Mesh{Config: &meshv1alpha1.MeshConfig{}, Origin: c.origin}
-	if c.bareMesh(documents[0].Root) && c.decodeAt(documents[0].Root, mesh.Config, nil) {
+	r := &reporter{origin: Origin{Document: documents[0]}}
+	c := meshChecker{valueChecker{r}}
+	mesh := &Mesh{Config: &meshv1alpha1.MeshConfig{}, Origin: r.origin}
+	if c.bareMesh(documents[0].Root) && (strictDecoder{r}).decodeAt(documents[0].Root, mesh.Config, nil) {
 		c.mesh(mesh.Config)
 	}
-	found := c.finish()
+	found := r.finish()
 	if found.HasErrors() {
 		return DefaultMesh(), found
 	}
@@ -81,9 +82,12 @@ func emptyMesh(diags diag.List) diag.List {
 	return diags
 }
 
+// meshChecker checks a mesh configuration; its providers are left to [meshProviderChecker].
+type meshChecker struct{ valueChecker }
+
 // bareMesh refuses what people have that holds a MeshConfig somewhere inside, and says what
 // to take out of it.
-func (c *checker) bareMesh(root *yaml.Node) bool {
+func (c meshChecker) bareMesh(root *yaml.Node) bool {
 	hint := ""
 	switch {
 	case root.Kind != yaml.MappingNode:

@@ -9,7 +9,7 @@ import (
 
 // meshDefaults checks what the mesh configuration says for those objects that say nothing
 // themselves, by the same rules as in these.
-func (c *checker) meshDefaults(config *meshv1alpha1.MeshConfig) {
+func (c meshChecker) meshDefaults(config *meshv1alpha1.MeshConfig) {
 	c.exportToAt(Path{"defaultServiceExportTo"}, config.GetDefaultServiceExportTo(), "~")
 	c.exportToAt(Path{"defaultVirtualServiceExportTo"}, config.GetDefaultVirtualServiceExportTo(), "~")
 	c.exportToAt(Path{"defaultDestinationRuleExportTo"}, config.GetDefaultDestinationRuleExportTo(), "~")
@@ -17,19 +17,19 @@ func (c *checker) meshDefaults(config *meshv1alpha1.MeshConfig) {
 	if r := config.GetDefaultHttpRetryPolicy(); r != nil {
 		path := Path{"defaultHttpRetryPolicy"}
 		c.supportedIn(r.ProtoReflect(), path, "", below("http.retries.", virtualServiceFields()))
-		c.retries(path, r)
+		retryChecker{c.valueChecker}.retries(path, r)
 	}
 	if l := config.GetLocalityLbSetting(); l != nil {
 		path := Path{"localityLbSetting"}
 		c.supportedIn(l.ProtoReflect(), path, "", below("loadBalancer.localityLbSetting.", portPolicyFields()))
 		// Whether outliers are detected is said elsewhere, service by service.
-		c.localities(path, l, &networkingv1alpha3.OutlierDetection{})
+		loadBalancerChecker{c.valueChecker}.localities(path, l, &networkingv1alpha3.OutlierDetection{})
 	}
 	if p := config.GetDefaultTrafficPolicy(); p != nil {
 		path := Path{"defaultTrafficPolicy"}
 		c.supportedIn(p.ProtoReflect(), path, "", portPolicyFields())
-		c.connectionPool(path.Field("connectionPool"), p.GetConnectionPool())
-		c.outlierDetection(path.Field("outlierDetection"), p.GetOutlierDetection())
+		connectionPoolChecker{c.valueChecker}.connectionPool(path.Field("connectionPool"), p.GetConnectionPool())
+		connectionPoolChecker{c.valueChecker}.outlierDetection(path.Field("outlierDetection"), p.GetOutlierDetection())
 	}
 }
 

@@ -36,7 +36,7 @@ func idleMeshFields() []string {
 func refusedProxyFields() []string { return []string{"connectionSettings"} }
 
 // mesh checks a mesh configuration whose values have the right types.
-func (c *checker) mesh(config *meshv1alpha1.MeshConfig) {
+func (c meshChecker) mesh(config *meshv1alpha1.MeshConfig) {
 	c.meshFields(config)
 	c.timeoutBetween(Path{"connectTimeout"}, config.GetConnectTimeout(), time.Hour)
 	c.keepalive(config)
@@ -52,7 +52,7 @@ func (c *checker) mesh(config *meshv1alpha1.MeshConfig) {
 	for i, d := range config.GetTrustDomainAliases() {
 		c.meshTrustDomain(Path{"trustDomainAliases", i}, d)
 	}
-	c.extensionProviders(config.GetExtensionProviders())
+	meshProviderChecker{c.valueChecker}.extensionProviders(config.GetExtensionProviders())
 	if !c.written(Path{"pathNormalization", "normalization"}) {
 		// An object without a choice chooses nothing: our own default is the stricter one.
 		config.PathNormalization = nil
@@ -61,7 +61,7 @@ func (c *checker) mesh(config *meshv1alpha1.MeshConfig) {
 
 // meshFields sorts every field that is set into those that count, those that say nothing
 // here, and the rest, also what a newer API adds: those are refused and never dropped.
-func (c *checker) meshFields(config *meshv1alpha1.MeshConfig) {
+func (c meshChecker) meshFields(config *meshv1alpha1.MeshConfig) {
 	for _, name := range setFields(config) {
 		path := Path{name}
 		switch {
@@ -80,7 +80,7 @@ func (c *checker) meshFields(config *meshv1alpha1.MeshConfig) {
 }
 
 // proxyFields does the same for the fields of defaultConfig.
-func (c *checker) proxyFields(config *meshv1alpha1.ProxyConfig) {
+func (c meshChecker) proxyFields(config *meshv1alpha1.ProxyConfig) {
 	for _, name := range setFields(config) {
 		path := Path{"defaultConfig", name}
 		switch {
@@ -96,7 +96,7 @@ func (c *checker) proxyFields(config *meshv1alpha1.ProxyConfig) {
 	}
 }
 
-func (c *checker) idle(path Path) {
+func (c meshChecker) idle(path Path) {
 	c.addKey(diag.CodeIgnoredField, path, "%s has no effect on these gateways", path).WithHint("leave it out, or keep it for Istio")
 }
 
@@ -115,7 +115,7 @@ func setFields(m proto.Message) []string {
 const longest = 24 * time.Hour
 
 // timeoutBetween holds a duration to whole milliseconds from 1 to the longest.
-func (c *checker) timeoutBetween(path Path, d *durationpb.Duration, most time.Duration) {
+func (c valueChecker) timeoutBetween(path Path, d *durationpb.Duration, most time.Duration) {
 	if d == nil {
 		return
 	}
@@ -131,7 +131,7 @@ const (
 )
 
 // keepalive holds the probes to what a socket takes, the times in whole seconds.
-func (c *checker) keepalive(config *meshv1alpha1.MeshConfig) {
+func (c meshChecker) keepalive(config *meshv1alpha1.MeshConfig) {
 	k := config.GetTcpKeepalive()
 	for name, d := range map[string]*durationpb.Duration{"time": k.GetTime(), "interval": k.GetInterval()} {
 		if v := d.AsDuration(); d != nil && (v < time.Second || v%time.Second != 0 || v > maxKeepalive) {
@@ -146,7 +146,7 @@ func (c *checker) keepalive(config *meshv1alpha1.MeshConfig) {
 
 // topology warns where a client can speak for somebody else. RBAC reads the certificate
 // of the connection and never this header; backends may not.
-func (c *checker) topology(t *meshv1alpha1.Topology) {
+func (c meshChecker) topology(t *meshv1alpha1.Topology) {
 	if t.GetForwardClientCertDetails() == meshv1alpha1.ForwardClientCertDetails_ALWAYS_FORWARD_ONLY {
 		path := Path{"defaultConfig", "gatewayTopology", "forwardClientCertDetails"}
 		c.add(diag.CodeMeshForwardedCert, path, "ALWAYS_FORWARD_ONLY hands backends an x-forwarded-client-cert header that any client can write").
@@ -155,7 +155,7 @@ func (c *checker) topology(t *meshv1alpha1.Topology) {
 }
 
 // meshTrustDomain accepts what Istio does: labels of a DNS name, of which the last may be empty.
-func (c *checker) meshTrustDomain(path Path, d string) {
+func (c meshChecker) meshTrustDomain(path Path, d string) {
 	if !isSubdomain(strings.TrimSuffix(d, ".")) {
 		c.add(diag.CodeMeshName, path, "%q is not a trust domain", d).WithHint("a name of lower-case letters, digits, - and ., as in cluster.local")
 	}

@@ -16,7 +16,7 @@ func proxyHeaderFields() []string {
 }
 
 // proxyHeaders checks which headers of its own a gateway adds.
-func (c *checker) proxyHeaders(path Path, h *meshv1alpha1.ProxyConfig_ProxyHeaders) {
+func (c meshChecker) proxyHeaders(path Path, h *meshv1alpha1.ProxyConfig_ProxyHeaders) {
 	c.supportedIn(h.ProtoReflect(), path, "", proxyHeaderFields())
 	if strings.ContainsFunc(h.GetServer().GetValue(), func(r rune) bool { return r < ' ' || r == 0x7f }) {
 		c.add(diag.CodeHeaderOperation, path.Field("server", "value"), "%q cannot be the value of a header", h.GetServer().GetValue()).WithHint("printable characters, for example gateway")

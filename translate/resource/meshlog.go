@@ -9,7 +9,7 @@ import (
 )
 
 // accessLog checks what is said of the access log.
-func (c *checker) accessLog(config *meshv1alpha1.MeshConfig) {
+func (c meshChecker) accessLog(config *meshv1alpha1.MeshConfig) {
 	if config.GetAccessLogFile() == "" {
 		for _, name := range []string{"accessLogFormat", "accessLogEncoding"} {
 			if c.written(Path{name}) {
@@ -19,7 +19,7 @@ func (c *checker) accessLog(config *meshv1alpha1.MeshConfig) {
 	}
 	format, path := config.GetAccessLogFormat(), Path{"accessLogFormat"}
 	if format == "" || config.GetAccessLogEncoding() != meshv1alpha1.MeshConfig_JSON {
-		c.logText(path, format)
+		logFormatChecker{c.valueChecker}.logText(path, format)
 		return
 	}
 	object := &structpb.Struct{}
@@ -28,5 +28,5 @@ func (c *checker) accessLog(config *meshv1alpha1.MeshConfig) {
 			WithHint(`for example '{"status": "%%RESPONSE_CODE%%"}'; or accessLogEncoding: TEXT`)
 		return
 	}
-	c.logValue(path, structpb.NewStructValue(object))
+	logFormatChecker{c.valueChecker}.logValue(path, structpb.NewStructValue(object))
 }

@@ -8,7 +8,7 @@ import (
 )
 
 // logProvider checks a provider of access logs, and reports whether it is one.
-func (c *checker) logProvider(path Path, p *meshv1alpha1.MeshConfig_ExtensionProvider) bool {
+func (c meshProviderChecker) logProvider(path Path, p *meshv1alpha1.MeshConfig_ExtensionProvider) bool {
 	switch kind := p.GetProvider().(type) {
 	case *meshv1alpha1.MeshConfig_ExtensionProvider_EnvoyFileAccessLog:
 		c.logFormat(path.Field("envoyFileAccessLog", "logFormat"), kind.EnvoyFileAccessLog.GetLogFormat().GetText(), kind.EnvoyFileAccessLog.GetLogFormat().GetLabels())
@@ -26,10 +26,10 @@ func (c *checker) logProvider(path Path, p *meshv1alpha1.MeshConfig_ExtensionPro
 	return true
 }
 
-func (c *checker) logFormat(path Path, text string, labels *structpb.Struct) {
-	c.logText(path.Field("text"), text)
+func (c meshProviderChecker) logFormat(path Path, text string, labels *structpb.Struct) {
+	logFormatChecker{c.valueChecker}.logText(path.Field("text"), text)
 	if labels != nil {
-		c.logValue(path.Field("labels"), structpb.NewStructValue(labels))
+		logFormatChecker{c.valueChecker}.logValue(path.Field("labels"), structpb.NewStructValue(labels))
 	}
 }
 
@@ -39,7 +39,7 @@ type remoteLog interface {
 	GetPort() uint32
 }
 
-func (c *checker) logService(path Path, p remoteLog) {
+func (c meshProviderChecker) logService(path Path, p remoteLog) {
 	if !isProviderService(p.GetService()) {
 		c.addMissing(diag.CodeMeshService, c.deepest(path, "service"), "%q is not a service", p.GetService()).WithHint("host or namespace/host, as in logs.observe.svc.cluster.local")
 	}
@@ -49,7 +49,7 @@ func (c *checker) logService(path Path, p remoteLog) {
 }
 
 // defaultProviders says which of the default providers have no effect: those of traces and metrics.
-func (c *checker) defaultProviders(p *meshv1alpha1.MeshConfig_DefaultProviders) {
+func (c meshChecker) defaultProviders(p *meshv1alpha1.MeshConfig_DefaultProviders) {
 	for _, name := range setFields(p) {
 		if name != "accessLogging" {
 			c.idle(Path{"defaultProviders", name})

@@ -14,8 +14,11 @@ import (
 	"github.com/portreeve/portreeve/translate/diag"
 )
 
+// meshProviderChecker checks the extension providers of a mesh configuration.
+type meshProviderChecker struct{ valueChecker }
+
 // extensionProviders checks the providers that policies refer to by name.
-func (c *checker) extensionProviders(providers []*meshv1alpha1.MeshConfig_ExtensionProvider) {
+func (c meshProviderChecker) extensionProviders(providers []*meshv1alpha1.MeshConfig_ExtensionProvider) {
 	first := map[string]int{}
 	for i, p := range providers {
 		path := Path{"extensionProviders", i}
@@ -41,7 +44,7 @@ func (c *checker) extensionProviders(providers []*meshv1alpha1.MeshConfig_Extens
 }
 
 // providerName holds a name to what the names of filters and rules can carry.
-func (c *checker) providerName(path Path, name string) {
+func (c meshProviderChecker) providerName(path Path, name string) {
 	switch {
 	case name == "":
 		c.addMissing(diag.CodeMeshName, c.deepest(path, "name"), "%s has no name", path).WithHint("1 to 63 lower-case letters, digits and -")
@@ -51,15 +54,15 @@ func (c *checker) providerName(path Path, name string) {
 }
 
 // idleProvider warns of a provider of traces or metrics, which no gateway here has.
-func (c *checker) idleProvider(path Path, p *meshv1alpha1.MeshConfig_ExtensionProvider) {
+func (c meshProviderChecker) idleProvider(path Path, p *meshv1alpha1.MeshConfig_ExtensionProvider) {
 	for _, name := range setFields(p) {
 		if name != "name" {
-			c.idle(path.Field(name))
+			meshChecker{c.valueChecker}.idle(path.Field(name))
 		}
 	}
 }
 
-func (c *checker) httpAuthorizer(path Path, p *meshv1alpha1.MeshConfig_ExtensionProvider_EnvoyExternalAuthorizationHttpProvider) {
+func (c meshProviderChecker) httpAuthorizer(path Path, p *meshv1alpha1.MeshConfig_ExtensionProvider_EnvoyExternalAuthorizationHttpProvider) {
 	c.authorizer(path, p)
 	switch prefix := p.GetPathPrefix(); {
 	case prefix == "":
@@ -79,7 +82,7 @@ func (c *checker) httpAuthorizer(path Path, p *meshv1alpha1.MeshConfig_Extension
 	}
 }
 
-func (c *checker) grpcAuthorizer(path Path, p *meshv1alpha1.MeshConfig_ExtensionProvider_EnvoyExternalAuthorizationGrpcProvider) {
+func (c meshProviderChecker) grpcAuthorizer(path Path, p *meshv1alpha1.MeshConfig_ExtensionProvider_EnvoyExternalAuthorizationGrpcProvider) {
 	c.authorizer(path, p)
 }
 
@@ -92,7 +95,7 @@ type externalAuthorizer interface {
 	GetIncludeRequestBodyInCheck() *meshv1alpha1.MeshConfig_ExtensionProvider_EnvoyExternalAuthorizationRequestBody
 }
 
-func (c *checker) authorizer(path Path, p externalAuthorizer) {
+func (c meshProviderChecker) authorizer(path Path, p externalAuthorizer) {
 	if !isProviderService(p.GetService()) {
 		at := c.deepest(path, "service")
 		c.addMissing(diag.CodeMeshService, at, "%q is not a service", p.GetService()).WithHint("host or namespace/host, as in ext-authz.auth.svc.cluster.local")
@@ -137,7 +140,7 @@ func isStatus(s string) bool {
 
 // headerPatterns checks names of headers, of which one * first or last stands for anything.
 // A lone * would hand the authorizer's or the client's every header on.
-func (c *checker) headerPatterns(path Path, field string, patterns []string) {
+func (c meshProviderChecker) headerPatterns(path Path, field string, patterns []string) {
 	for i, p := range patterns {
 		at := path.Field(field, i)
 		name := strings.TrimPrefix(p, "*")
@@ -162,7 +165,7 @@ func isRequestPath(s string) bool {
 
 // additionalHeader checks a header that is added to the check. Envoy refuses a
 // configuration that sets Host or a pseudo-header, and no header can have a line break.
-func (c *checker) additionalHeader(path Path, name, value string) {
+func (c meshProviderChecker) additionalHeader(path Path, name, value string) {
 	switch {
 	case strings.HasPrefix(name, ":") || !isHeaderKey(name) || strings.EqualFold(name, "host"):
 		c.addKey(diag.CodeMeshAuthorizer, path, "%q cannot be added to the check", name).WithHint("a header name other than Host")

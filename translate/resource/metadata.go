@@ -54,84 +54,87 @@ func metadataFields() []string {
 		"generation", "managedFields", "ownerReferences", "finalizers", "selfLink", "deletionTimestamp", "deletionGracePeriodSeconds"}
 }
 
+// objectReader reads what every object has: its metadata, and which fields stand at its top.
+type objectReader struct{ *reporter }
+
 // metadata reads the metadata. A misspelt field makes it invalid, since it may be the namespace.
-func (c *checker) metadata() {
-	c.meta = metadata{namespace: defaultNamespace, valid: true}
-	node := child(c.origin.Document.Root, "metadata")
+func (o objectReader) metadata() {
+	o.meta = metadata{namespace: defaultNamespace, valid: true}
+	node := child(o.origin.Document.Root, "metadata")
 	if node == nil || node.Kind != yaml.MappingNode {
-		c.meta.valid = false
-		c.add(diag.CodeMetadata, Path{"metadata"}, "the object has no metadata").WithHint("give it a metadata.name")
+		o.meta.valid = false
+		o.add(diag.CodeMetadata, Path{"metadata"}, "the object has no metadata").WithHint("give it a metadata.name")
 		return
 	}
 	for i := 0; i+1 < len(node.Content); i += 2 {
-		c.metadataField(node.Content[i], node.Content[i+1])
+		o.metadataField(node.Content[i], node.Content[i+1])
 	}
-	if c.meta.name == "" && child(node, "name") == nil {
-		c.meta.valid = false
-		c.addMissing(diag.CodeMetadata, Path{"metadata"}, "the object has no metadata.name").WithHint("give it a name")
+	if o.meta.name == "" && child(node, "name") == nil {
+		o.meta.valid = false
+		o.addMissing(diag.CodeMetadata, Path{"metadata"}, "the object has no metadata.name").WithHint("give it a name")
 	}
 }
 
-func (c *checker) metadataField(key, value *yaml.Node) {
+func (o objectReader) metadataField(key, value *yaml.Node) {
 	path := Path{"metadata", key.Value}
 	switch key.Value {
 	case "name":
-		c.meta.name = c.name(path, value, isObjectName, "lower-case letters, digits, - and ., at most 253 characters")
+		o.meta.name = o.name(path, value, isObjectName, "lower-case letters, digits, - and ., at most 253 characters")
 	case "namespace":
 		if !isNull(value) {
-			c.meta.namespace = c.name(path, value, isLabel, "lower-case letters, digits and -, at most 63 characters")
+			o.meta.namespace = o.name(path, value, isLabel, "lower-case letters, digits and -, at most 63 characters")
 		}
 	case "labels":
-		c.meta.labels = c.stringMap(path, value)
+		o.meta.labels = o.stringMap(path, value)
 	case "annotations":
-		c.meta.annotations = c.stringMap(path, value)
+		o.meta.annotations = o.stringMap(path, value)
 	case "creationTimestamp":
-		c.timestamp(path, value)
+		o.timestamp(path, value)
 	default:
 		if !slices.Contains(metadataFields(), key.Value) {
-			c.meta.valid = false
-			c.unknownField(key, Path{"metadata"}, metadataFields()[:5])
+			o.meta.valid = false
+			o.unknownField(key, Path{"metadata"}, metadataFields()[:5])
 		}
 	}
 }
 
 // name reads a name that must be text; a number has to be quoted.
-func (c *checker) name(path Path, value *yaml.Node, valid func(string) bool, accepted string) string {
+func (o objectReader) name(path Path, value *yaml.Node, valid func(string) bool, accepted string) string {
 	switch {
 	case value.Kind == yaml.ScalarNode && value.Tag == "!!str" && valid(value.Value):
 		return value.Value
 	case value.Kind == yaml.ScalarNode && value.Tag != "!!str" && !isNull(value):
-		c.wrongType(value, path, "a string", "quote it: %q", value.Value)
+		o.wrongType(value, path, "a string", "quote it: %q", value.Value)
 	default:
-		c.add(diag.CodeMetadata, path, "%s is %s, which is not a name", path, describe(value)).WithHint("%s", accepted)
+		o.add(diag.CodeMetadata, path, "%s is %s, which is not a name", path, describe(value)).WithHint("%s", accepted)
 	}
-	c.meta.valid = false
+	o.meta.valid = false
 	return ""
 }
 
-func (c *checker) timestamp(path Path, value *yaml.Node) {
+func (o objectReader) timestamp(path Path, value *yaml.Node) {
 	if isNull(value) {
 		return
 	}
 	t, err := time.Parse(time.RFC3339, value.Value)
 	if err != nil {
-		c.add(diag.CodeMetadata, path, "%s is %s, which is not a time", path, describe(value)).WithHint("for example 2026-01-31T12:00:00Z; or leave it out")
+		o.add(diag.CodeMetadata, path, "%s is %s, which is not a time", path, describe(value)).WithHint("for example 2026-01-31T12:00:00Z; or leave it out")
 	}
-	c.meta.created = t
+	o.meta.created = t
 }
 
-func (c *checker) stringMap(path Path, node *yaml.Node) map[string]string {
+func (o objectReader) stringMap(path Path, node *yaml.Node) map[string]string {
 	if isNull(node) {
 		return nil
 	}
 	if node.Kind != yaml.MappingNode {
-		c.wrongType(node, path, "a mapping", "write name: value lines")
+		o.wrongType(node, path, "a mapping", "write name: value lines")
 		return nil
 	}
 	out := make(map[string]string, len(node.Content)/2)
 	for i := 0; i+1 < len(node.Content); i += 2 {
 		key, value := node.Content[i], node.Content[i+1]
-		c.text(value, path.Field(key.Value))
+		strictDecoder{o.reporter}.text(value, path.Field(key.Value))
 		out[key.Value] = value.Value
 	}
 	return out
@@ -139,42 +142,42 @@ func (c *checker) stringMap(path Path, node *yaml.Node) map[string]string {
 
 // topLevel refuses fields beside the ones that every object has, or that its kind has in
 // place of a spec. The status is ignored.
-func (c *checker) topLevel(instead []string) {
+func (o objectReader) topLevel(instead []string) {
 	fields := []string{"apiVersion", "kind", "metadata", "spec", "status"}
 	if instead != nil {
 		fields = append(fields[:3:3], instead...)
 	}
-	root := c.origin.Document.Root
+	root := o.origin.Document.Root
 	for i := 0; i+1 < len(root.Content); i += 2 {
 		if key := root.Content[i]; !slices.Contains(fields, key.Value) {
-			c.unknownField(key, nil, fields)
+			o.unknownField(key, nil, fields)
 			// It may be the spec that is misspelt, and with it the selector.
-			c.markUnknown(Path{"spec"})
+			o.markUnknown(Path{"spec"})
 		}
 	}
 }
 
-func (c *checker) unknownField(key *yaml.Node, parent Path, known []string) {
+func (r *reporter) unknownField(key *yaml.Node, parent Path, known []string) {
 	what := "an object"
 	if len(parent) > 0 {
 		what = parent.String()
 	}
-	c.addAt(diag.CodeUnknownField, c.origin.Document.Position(key), parent.Field(key.Value).String(), "%s has no field %q", what, key.Value).
-		WithHint("%s", c.insteadOf(key.Value, known))
-	c.markUnknown(parent)
+	r.addAt(diag.CodeUnknownField, r.origin.Document.Position(key), parent.Field(key.Value).String(), "%s has no field %q", what, key.Value).
+		WithHint("%s", r.insteadOf(key.Value, known))
+	r.markUnknown(parent)
 }
 
 // insteadOf says what to write instead of a field that there is not.
-func (c *checker) insteadOf(written string, known []string) string {
-	if c.key.Kind == VirtualService && folded(written) == "websocketupgrade" {
+func (r *reporter) insteadOf(written string, known []string) string {
+	if r.key.Kind == VirtualService && folded(written) == "websocketupgrade" {
 		return "take it out: every route lets WebSockets through"
 	}
 	return suggestion(written, known)
 }
 
-func (c *checker) markUnknown(parent Path) {
-	if c.unknown == nil {
-		c.unknown = map[string]bool{}
+func (r *reporter) markUnknown(parent Path) {
+	if r.unknown == nil {
+		r.unknown = map[string]bool{}
 	}
-	c.unknown[parent.String()] = true
+	r.unknown[parent.String()] = true
 }

@@ -9,7 +9,7 @@ import (
 
 // shadowed warns of a path that another entry of the list matches already: mostly one of the
 // two was meant otherwise.
-func (c *checker) shadowed(path Path, field string, values []string) {
+func (c ruleValueChecker) shadowed(path Path, field string, values []string) {
 	wides := widesOf(values)
 	for i, v := range values {
 		if j := wides.covering(v, values); v != "" && j >= 0 {

@@ -8,7 +8,7 @@ import (
 )
 
 // pathTemplate checks a path that has braces.
-func (c *checker) pathTemplate(path Path, v string) {
+func (c ruleValueChecker) pathTemplate(path Path, v string) {
 	code, reason := templateMistake(v)
 	if reason == "" {
 		return

@@ -18,7 +18,7 @@ const maxProgram = 32768
 // maxRegex is the length of a regular expression that Istio takes.
 const maxRegex = 1024
 
-func (c *checker) regex(path Path, re string) {
+func (c valueChecker) regex(path Path, re string) {
 	if len(re) > maxRegex {
 		c.add(diag.CodeVirtualService, path, "the regular expression has %d characters", len(re)).WithHint("at most %d", maxRegex)
 		return
@@ -63,7 +63,7 @@ func wideEscape(re string) bool {
 
 // substitution checks the replacement of a regular expression: \0 to \9 are the groups of
 // its match and \\ is a backslash. Envoy refuses any other, and a group that is not there.
-func (c *checker) substitution(path Path, re *networkingv1alpha3.RegexRewrite) {
+func (c redirectChecker) substitution(path Path, re *networkingv1alpha3.RegexRewrite) {
 	parsed, err := syntax.Parse(re.GetMatch(), syntax.Perl)
 	if err != nil {
 		return // reported already

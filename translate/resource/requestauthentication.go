@@ -21,16 +21,16 @@ const (
 
 // checkRequestAuthentication holds a RequestAuthentication against the rules of Istio's
 // webhook and of its CRD; where they differ the stricter one wins.
-func checkRequestAuthentication(c *checker, m proto.Message) {
+func checkRequestAuthentication(c valueChecker, m proto.Message) {
 	spec := m.(*securityv1beta1.RequestAuthentication)
-	c.attachment(spec)
+	attachmentChecker{c}.attachment(spec)
 	c.noDryRun()
 	c.atMost(Path{"spec", "jwtRules"}, len(spec.GetJwtRules()), maxJWTRules)
 	issuers, writers := map[string]int{}, map[string]Path{}
 	for i, rule := range spec.GetJwtRules() {
 		path := Path{"spec", "jwtRules", i}
-		c.jwtRule(path, rule)
-		c.outputs(path, rule, writers)
+		jwtRuleChecker{c}.jwtRule(path, rule)
+		jwtRuleChecker{c}.outputs(path, rule, writers)
 		if rule.GetIssuer() == "" {
 			continue
 		}
@@ -41,11 +41,15 @@ func checkRequestAuthentication(c *checker, m proto.Message) {
 		}
 		issuers[rule.GetIssuer()] = i
 	}
-	c.claimHeaders(func(rule int) Path { return Path{"spec", "jwtRules", rule} }, spec.GetJwtRules())
+	jwtRuleChecker{c}.claimHeaders(func(rule int) Path { return Path{"spec", "jwtRules", rule} }, spec.GetJwtRules())
 }
 
+// jwtRuleChecker checks a rule about tokens, of a RequestAuthentication or in the form of a
+// JWTPolicy.
+type jwtRuleChecker struct{ valueChecker }
+
 // jwtRule checks a rule of a RequestAuthentication; a JWTPolicy's form has the same fields.
-func (c *checker) jwtRule(path Path, rule *securityv1beta1.JWTRule) {
+func (c jwtRuleChecker) jwtRule(path Path, rule *securityv1beta1.JWTRule) {
 	switch {
 	case rule.GetIssuer() == "" && rule.GetJwksUri() == "":
 		c.addMissing(diag.CodeIssuer, path, "%s has neither issuer nor jwksUri", path).WithHint("set issuer to the iss claim of the tokens")
@@ -66,7 +70,7 @@ func (c *checker) jwtRule(path Path, rule *securityv1beta1.JWTRule) {
 
 // keySource checks where a rule's keys come from: the rule itself, an address, or what the
 // issuer publishes about itself.
-func (c *checker) keySource(path Path, rule *securityv1beta1.JWTRule) {
+func (c jwtRuleChecker) keySource(path Path, rule *securityv1beta1.JWTRule) {
 	jwks, uri := rule.GetJwks(), rule.GetJwksUri()
 	address := path.Field("jwksUri")
 	if c.written(path.Field("jwks")) && c.written(address) {
@@ -74,18 +78,18 @@ func (c *checker) keySource(path Path, rule *securityv1beta1.JWTRule) {
 	}
 	// An address that is empty but written, say by a template, must not turn into discovery.
 	if uri != "" || c.written(address) {
-		c.jwksURI(address, uri)
+		keySetChecker{c.valueChecker}.jwksURI(address, uri)
 	}
 	switch {
 	case jwks != "":
-		c.jwks(path.Field("jwks"), jwks)
+		keySetChecker{c.valueChecker}.jwks(path.Field("jwks"), jwks)
 	case uri == "" && rule.GetIssuer() != "" && !c.written(address):
-		c.discovery(path, rule.GetIssuer())
+		keySetChecker{c.valueChecker}.discovery(path, rule.GetIssuer())
 	}
 }
 
 // locations checks where a rule looks for tokens.
-func (c *checker) locations(path Path, rule *securityv1beta1.JWTRule) {
+func (c jwtRuleChecker) locations(path Path, rule *securityv1beta1.JWTRule) {
 	seen := map[[2]string]bool{}
 	for i, h := range rule.GetFromHeaders() {
 		at := path.Field("fromHeaders", i)
@@ -112,7 +116,7 @@ func (c *checker) locations(path Path, rule *securityv1beta1.JWTRule) {
 
 // withoutPrefix warns of a header that tokens are read from as it is beside the same one with a
 // prefix: the prefix itself is then read as a token too, which is none.
-func (c *checker) withoutPrefix(path Path, h *securityv1beta1.JWTHeader, all []*securityv1beta1.JWTHeader) {
+func (c jwtRuleChecker) withoutPrefix(path Path, h *securityv1beta1.JWTHeader, all []*securityv1beta1.JWTHeader) {
 	i := slices.IndexFunc(all, func(o *securityv1beta1.JWTHeader) bool {
 		return strings.EqualFold(o.GetName(), h.GetName()) && o.GetPrefix() != ""
 	})
@@ -122,7 +126,7 @@ func (c *checker) withoutPrefix(path Path, h *securityv1beta1.JWTHeader, all []*
 	}
 }
 
-func (c *checker) twice(seen map[[2]string]bool, location [2]string, path Path) {
+func (c jwtRuleChecker) twice(seen map[[2]string]bool, location [2]string, path Path) {
 	if seen[location] {
 		c.add(diag.CodeDuplicateLocation, path, "the %s is named twice", location[0]).WithHint("name it once")
 	}
@@ -131,7 +135,7 @@ func (c *checker) twice(seen map[[2]string]bool, location [2]string, path Path) 
 
 // outputs checks the headers that a rule writes. Writers are the rules that write a header, by
 // its name in lower case.
-func (c *checker) outputs(path Path, rule *securityv1beta1.JWTRule, writers map[string]Path) {
+func (c jwtRuleChecker) outputs(path Path, rule *securityv1beta1.JWTRule, writers map[string]Path) {
 	if name := rule.GetOutputPayloadToHeader(); name != "" {
 		at := path.Field("outputPayloadToHeader")
 		c.tokenName(at, name)
@@ -155,7 +159,7 @@ func (c *checker) outputs(path Path, rule *securityv1beta1.JWTRule, writers map[
 
 // tokenName checks the name of a header. Istio takes whatever is not empty; what is no token of
 // HTTP can occur in no request, and Envoy refuses some of it.
-func (c *checker) tokenName(at Path, name string) {
+func (c jwtRuleChecker) tokenName(at Path, name string) {
 	if strings.HasPrefix(name, ":") || !isHeaderKey(name) {
 		c.add(diag.CodeHeaderName, at, "%q is not a header name", name).WithHint("letters, digits and any of !#$%%&'*+-.^_`|~")
 	}
@@ -163,7 +167,7 @@ func (c *checker) tokenName(at Path, name string) {
 
 // outputHeader checks a header that hands claims to backends. Envoy removes a client's value
 // of it first; of Host that is the authority, without which no rule about hosts matches.
-func (c *checker) outputHeader(rule, at Path, name string, writers map[string]Path) {
+func (c jwtRuleChecker) outputHeader(rule, at Path, name string, writers map[string]Path) {
 	name = strings.ToLower(name)
 	if name == "host" {
 		c.add(diag.CodeHeaderName, at, "claims cannot be handed over in the header Host").WithHint("a header of their own")
@@ -194,7 +198,7 @@ func isAlphanumeric(b byte) bool {
 }
 
 // nonEmpty reports the empty values of a list.
-func (c *checker) nonEmpty(path Path, field string, values []string) {
+func (c valueChecker) nonEmpty(path Path, field string, values []string) {
 	for i, v := range values {
 		if v == "" {
 			at := path.Field(field, i)

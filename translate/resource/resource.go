@@ -23,6 +23,7 @@ const (
 	KubernetesService     Kind = "Service"
 	EndpointSlice         Kind = "EndpointSlice"
 	Endpoints             Kind = "Endpoints"
+	Telemetry             Kind = "Telemetry"
 	JWTPolicy             Kind = "JWTPolicy"
 )
 

@@ -31,8 +31,12 @@ func addressFields(s *securityv1beta1.Source) []namedList {
 	}
 }
 
+// authorizationRuleChecker checks a rule of an AuthorizationPolicy: from, to, and what its action
+// allows.
+type authorizationRuleChecker struct{ valueChecker }
+
 // source checks an entry of from.
-func (c *checker) source(entry Path, s *securityv1beta1.Source) {
+func (c authorizationRuleChecker) source(entry Path, s *securityv1beta1.Source) {
 	path := entry.Field("source")
 	identities, addresses := identityFields(s), addressFields(s)
 	if allEmpty(identities) && allEmpty(addresses) {
@@ -46,7 +50,7 @@ func (c *checker) source(entry Path, s *securityv1beta1.Source) {
 	}
 	for _, f := range addresses {
 		if len(f.values) > 0 {
-			c.addresses(path, f.name, f.values)
+			ruleValueChecker{c.valueChecker}.addresses(path, f.name, f.values)
 		}
 	}
 	// Istio's CRD counts a list that is written, also an empty one.
@@ -58,9 +62,9 @@ func (c *checker) source(entry Path, s *securityv1beta1.Source) {
 }
 
 // firstWritten returns the first of the fields that the document has, or "".
-func (c *checker) firstWritten(path Path, fields ...string) string {
+func (r *reporter) firstWritten(path Path, fields ...string) string {
 	for _, f := range fields {
-		if c.written(path.Field(f)) {
+		if r.written(path.Field(f)) {
 			return f
 		}
 	}
@@ -68,23 +72,23 @@ func (c *checker) firstWritten(path Path, fields ...string) string {
 }
 
 // identities checks the values of one field of a source.
-func (c *checker) identities(path Path, f namedList) {
+func (c authorizationRuleChecker) identities(path Path, f namedList) {
 	c.nonEmpty(path, f.name, f.values)
 	switch f.name {
 	case "namespaces", "notNamespaces":
-		c.peerLength(path, f.name, f.values)
+		ruleValueChecker{c.valueChecker}.peerLength(path, f.name, f.values)
 	case "principals", "notPrincipals":
-		c.peerLength(path, f.name, f.values)
-		c.wildcards(path, f.name, f.values)
+		ruleValueChecker{c.valueChecker}.peerLength(path, f.name, f.values)
+		ruleValueChecker{c.valueChecker}.wildcards(path, f.name, f.values)
 	case "requestPrincipals", "notRequestPrincipals":
-		c.wildcards(path, f.name, f.values)
-		c.requestPrincipals(path, f.name, f.values)
+		ruleValueChecker{c.valueChecker}.wildcards(path, f.name, f.values)
+		ruleValueChecker{c.valueChecker}.requestPrincipals(path, f.name, f.values)
 	case "serviceAccounts", "notServiceAccounts":
 		c.atMost(path.Field(f.name), len(f.values), maxServiceAccounts)
-		c.serviceAccounts(path, f.name, f.values)
+		ruleValueChecker{c.valueChecker}.serviceAccounts(path, f.name, f.values)
 	case "trustDomains", "notTrustDomains":
-		c.peerLength(path, f.name, f.values)
-		c.trustDomains(path, f.name, f.values)
+		ruleValueChecker{c.valueChecker}.peerLength(path, f.name, f.values)
+		ruleValueChecker{c.valueChecker}.trustDomains(path, f.name, f.values)
 	}
 }
 
@@ -93,7 +97,7 @@ func (c *checker) identities(path Path, f namedList) {
 const maxPeer = maxProgram / 4
 
 // peerLength refuses values that Envoy would refuse, with the rest of the policy.
-func (c *checker) peerLength(path Path, field string, values []string) {
+func (c ruleValueChecker) peerLength(path Path, field string, values []string) {
 	for i, v := range values {
 		if len(v) > maxPeer {
 			c.add(diag.CodeTooMany, path.Field(field, i), "the value has %d bytes", len(v)).WithHint("at most %d", maxPeer)
@@ -102,16 +106,16 @@ func (c *checker) peerLength(path Path, field string, values []string) {
 }
 
 // operation checks an entry of to.
-func (c *checker) operation(entry Path, o *securityv1beta1.Operation) {
+func (c authorizationRuleChecker) operation(entry Path, o *securityv1beta1.Operation) {
 	path := entry.Field("operation")
 	fields := []struct {
 		namedList
 		check func(Path, string, []string)
 	}{
-		{namedList{"hosts", o.GetHosts()}, c.hosts}, {namedList{"notHosts", o.GetNotHosts()}, c.hosts},
-		{namedList{"ports", o.GetPorts()}, c.ports}, {namedList{"notPorts", o.GetNotPorts()}, c.ports},
-		{namedList{"methods", o.GetMethods()}, c.methods}, {namedList{"notMethods", o.GetNotMethods()}, c.methods},
-		{namedList{"paths", o.GetPaths()}, c.paths}, {namedList{"notPaths", o.GetNotPaths()}, c.paths},
+		{namedList{"hosts", o.GetHosts()}, ruleValueChecker{c.valueChecker}.hosts}, {namedList{"notHosts", o.GetNotHosts()}, ruleValueChecker{c.valueChecker}.hosts},
+		{namedList{"ports", o.GetPorts()}, ruleValueChecker{c.valueChecker}.ports}, {namedList{"notPorts", o.GetNotPorts()}, ruleValueChecker{c.valueChecker}.ports},
+		{namedList{"methods", o.GetMethods()}, ruleValueChecker{c.valueChecker}.methods}, {namedList{"notMethods", o.GetNotMethods()}, ruleValueChecker{c.valueChecker}.methods},
+		{namedList{"paths", o.GetPaths()}, ruleValueChecker{c.valueChecker}.paths}, {namedList{"notPaths", o.GetNotPaths()}, ruleValueChecker{c.valueChecker}.paths},
 	}
 	empty := true
 	for _, f := range fields {
@@ -127,7 +131,7 @@ func (c *checker) operation(entry Path, o *securityv1beta1.Operation) {
 
 // emptyEntry reports a source or operation that is absent or has no field. It would match
 // everything, which Istio does not let anybody write that way.
-func (c *checker) emptyEntry(entry Path, field, accepted string) {
+func (c authorizationRuleChecker) emptyEntry(entry Path, field, accepted string) {
 	path := entry.Field(field)
 	if c.unknown[path.String()] {
 		return

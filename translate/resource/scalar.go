@@ -17,48 +17,48 @@ import (
 )
 
 // value checks one value that is there and returns what is to be converted.
-func (c *checker) value(node *yaml.Node, field protoreflect.FieldDescriptor, at *place) *yaml.Node {
+func (d strictDecoder) value(node *yaml.Node, field protoreflect.FieldDescriptor, at *place) *yaml.Node {
 	switch field.Kind() {
 	case protoreflect.MessageKind, protoreflect.GroupKind:
-		return c.messageValue(node, field.Message(), at)
+		return d.messageValue(node, field.Message(), at)
 	case protoreflect.StringKind:
 		if !isPlainText(node) {
-			c.text(node, at.path())
+			d.text(node, at.path())
 		}
 	case protoreflect.BytesKind:
-		c.bytes(node, at)
+		d.bytes(node, at)
 	case protoreflect.BoolKind:
 		if node.Kind != yaml.ScalarNode || node.Tag != "!!bool" || (node.Value != "true" && node.Value != "false") {
-			c.wrongType(node, at.path(), "true or false", "write true or false, without quotes")
+			d.wrongType(node, at.path(), "true or false", "write true or false, without quotes")
 		}
 	case protoreflect.EnumKind:
-		c.enum(node, field.Enum(), at)
+		d.enum(node, field.Enum(), at)
 	case protoreflect.FloatKind, protoreflect.DoubleKind:
 		if f, err := strconv.ParseFloat(node.Value, 64); node.Kind != yaml.ScalarNode || err != nil || math.IsInf(f, 0) || math.IsNaN(f) {
-			c.wrongType(node, at.path(), "a number", "write a decimal number")
+			d.wrongType(node, at.path(), "a number", "write a decimal number")
 		}
 	default:
-		c.integer(node, field.Kind(), at)
+		d.integer(node, field.Kind(), at)
 	}
 	return node
 }
 
 // messageValue checks a message, of which those of google.protobuf are written as scalars.
-func (c *checker) messageValue(node *yaml.Node, message protoreflect.MessageDescriptor, at *place) *yaml.Node {
+func (d strictDecoder) messageValue(node *yaml.Node, message protoreflect.MessageDescriptor, at *place) *yaml.Node {
 	switch message.FullName() {
 	case "google.protobuf.Duration":
 		if _, err := protoyaml.ParseDuration(node.Value); node.Kind != yaml.ScalarNode || node.Tag != "!!str" || err != nil {
-			c.wrongType(node, at.path(), "a duration", "write a number with a unit, such as 5s or 250ms")
+			d.wrongType(node, at.path(), "a duration", "write a number with a unit, such as 5s or 250ms")
 		}
 		return node
 	case "google.protobuf.BoolValue", "google.protobuf.UInt32Value", "google.protobuf.Int32Value", "google.protobuf.UInt64Value",
 		"google.protobuf.Int64Value", "google.protobuf.StringValue", "google.protobuf.DoubleValue", "google.protobuf.FloatValue":
-		return c.value(node, message.Fields().ByName("value"), at)
+		return d.value(node, message.Fields().ByName("value"), at)
 	}
 	if message.FullName().Parent() == "google.protobuf" {
 		return node
 	}
-	return c.message(node, message, at)
+	return d.message(node, message, at)
 }
 
 // isPlainText reports whether a node is a string in YAML as Kubernetes reads it.
@@ -71,26 +71,26 @@ func isPlainText(node *yaml.Node) bool {
 
 // text checks a value that must be a string. An unquoted 123 or true is more often a
 // mistake than meant, and Kubernetes refuses it too.
-func (c *checker) text(node *yaml.Node, path Path) {
+func (d strictDecoder) text(node *yaml.Node, path Path) {
 	switch {
 	case isPlainText(node):
 	case node.Kind == yaml.MappingNode || node.Kind == yaml.SequenceNode:
-		c.wrongType(node, path, "a string", "if it is JSON, write | and the text on the next lines, or put it in single quotes")
+		d.wrongType(node, path, "a string", "if it is JSON, write | and the text on the next lines, or put it in single quotes")
 	case strings.IndexByte(node.Value, 0) >= 0:
-		c.broken = true
-		c.addAt(diag.CodeWrongType, c.origin.Document.Position(node), path.String(), "%s holds a NUL character", path).WithHint("remove it")
+		d.broken = true
+		d.addAt(diag.CodeWrongType, d.origin.Document.Position(node), path.String(), "%s holds a NUL character", path).WithHint("remove it")
 	case isNull(node):
-		c.wrongType(node, path, "a string", `write the text, or "" where it is meant to be empty`)
-	case node.Tag == "!!bool" && c.aboutClaim(path):
-		c.wrongType(node, path, "a string", "quoted it matches the text %q alone: no way of writing it matches a claim that is true or false, so let the issuer write text, or a list of text, into the token", node.Value)
+		d.wrongType(node, path, "a string", `write the text, or "" where it is meant to be empty`)
+	case node.Tag == "!!bool" && d.aboutClaim(path):
+		d.wrongType(node, path, "a string", "quoted it matches the text %q alone: no way of writing it matches a claim that is true or false, so let the issuer write text, or a list of text, into the token", node.Value)
 	default:
-		c.wrongType(node, path, "a string", "quote it: %q", node.Value)
+		d.wrongType(node, path, "a string", "quote it: %q", node.Value)
 	}
 }
 
 // aboutClaim reports a value that a claim of the token is compared with: in a condition of an
 // AuthorizationPolicy, or in a match of a VirtualService.
-func (c *checker) aboutClaim(path Path) bool {
+func (d strictDecoder) aboutClaim(path Path) bool {
 	for i, step := range path {
 		if name, _ := step.(string); isClaimName(name) {
 			return true
@@ -98,7 +98,7 @@ func (c *checker) aboutClaim(path Path) bool {
 		if step != "when" || i+2 > len(path) {
 			continue
 		}
-		node := c.origin.Document.Root
+		node := d.origin.Document.Root
 		for _, s := range path[:i+2] {
 			if node = child(node, s); node == nil {
 				return false
@@ -122,22 +122,22 @@ func oldBool(s string) bool {
 	return false
 }
 
-func (c *checker) bytes(node *yaml.Node, at *place) {
+func (d strictDecoder) bytes(node *yaml.Node, at *place) {
 	if !isPlainText(node) {
-		c.text(node, at.path())
+		d.text(node, at.path())
 		return
 	}
 	if _, err := base64.StdEncoding.DecodeString(node.Value); err != nil {
-		c.wrongType(node, at.path(), "base64", "encode the bytes as base64, or use a field for text")
+		d.wrongType(node, at.path(), "base64", "encode the bytes as base64, or use a field for text")
 	}
 }
 
-func (c *checker) enum(node *yaml.Node, enum protoreflect.EnumDescriptor, at *place) {
+func (d strictDecoder) enum(node *yaml.Node, enum protoreflect.EnumDescriptor, at *place) {
 	if node.Kind == yaml.ScalarNode && enum.Values().ByName(protoreflect.Name(node.Value)) != nil {
 		return
 	}
 	if node.Kind != yaml.ScalarNode {
-		c.wrongType(node, at.path(), "a name", "write one of its names")
+		d.wrongType(node, at.path(), "a name", "write one of its names")
 		return
 	}
 	names := make([]string, 0, enum.Values().Len())
@@ -146,14 +146,14 @@ func (c *checker) enum(node *yaml.Node, enum protoreflect.EnumDescriptor, at *pl
 			names = append(names, name)
 		}
 	}
-	c.broken = true
-	c.addAt(diag.CodeEnum, c.origin.Document.Position(node), at.path().String(), "%s cannot be %s", at.path(), describe(node)).
+	d.broken = true
+	d.addAt(diag.CodeEnum, d.origin.Document.Position(node), at.path().String(), "%s cannot be %s", at.path(), describe(node)).
 		WithHint("%s", choice(node.Value, names))
 }
 
 var decimal = regexp.MustCompile(`^-?(0|[1-9][0-9]*)$`)
 
-func (c *checker) integer(node *yaml.Node, kind protoreflect.Kind, at *place) {
+func (d strictDecoder) integer(node *yaml.Node, kind protoreflect.Kind, at *place) {
 	bits, signed := 64, true
 	switch kind {
 	case protoreflect.Int32Kind, protoreflect.Sint32Kind, protoreflect.Sfixed32Kind:
@@ -164,7 +164,7 @@ func (c *checker) integer(node *yaml.Node, kind protoreflect.Kind, at *place) {
 		signed = false
 	}
 	if node.Kind != yaml.ScalarNode || !decimal.MatchString(node.Value) {
-		c.wrongType(node, at.path(), "a whole number", "write it with digits only")
+		d.wrongType(node, at.path(), "a whole number", "write it with digits only")
 		return
 	}
 	var err error
@@ -178,14 +178,14 @@ func (c *checker) integer(node *yaml.Node, kind protoreflect.Kind, at *place) {
 		if signed {
 			low = "a negative number"
 		}
-		c.wrongType(node, at.path(), fmt.Sprintf("a number of %d bits from %s on", bits, low), "write a number in that range")
+		d.wrongType(node, at.path(), fmt.Sprintf("a number of %d bits from %s on", bits, low), "write a number in that range")
 	}
 }
 
 // wrongType reports a value that cannot be converted.
-func (c *checker) wrongType(node *yaml.Node, path Path, want, hint string, args ...any) {
-	c.broken = true
-	c.addAt(diag.CodeWrongType, c.origin.Document.Position(node), path.String(), "%s is %s, not %s", path, describe(node), want).
+func (r *reporter) wrongType(node *yaml.Node, path Path, want, hint string, args ...any) {
+	r.broken = true
+	r.addAt(diag.CodeWrongType, r.origin.Document.Position(node), path.String(), "%s is %s, not %s", path, describe(node), want).
 		WithHint(hint, args...)
 }
 

@@ -79,13 +79,12 @@ func isSecret(root *yaml.Node) bool {
 
 // secretOf reads a manifest, or returns false for one without a name, which nobody can name.
 func secretOf(d source.Document) (*Secret, bool) {
-	c := &checker{origin: Origin{Document: d}, key: Key{Kind: "Secret"}}
-	c.metadata()
-	if !c.meta.valid {
+	r := newReporter(d, "Secret")
+	if !r.meta.valid {
 		return nil, false
 	}
-	s := newSecret(c.meta.namespace, c.meta.name, c.origin.At(Path{"metadata", "name"}))
-	s.Unplaced = !c.written(Path{"metadata", "namespace"})
+	s := newSecret(r.meta.namespace, r.meta.name, r.origin.At(Path{"metadata", "name"}))
+	s.Unplaced = !r.written(Path{"metadata", "namespace"})
 	s.read(d, "data", fromBase64)
 	// As in Kubernetes, stringData wins over data.
 	s.read(d, "stringData", func(text string) ([]byte, string) { return []byte(text), "" })
@@ -171,11 +170,11 @@ func (s *Secret) whole() diag.List {
 	if s.broken == "" {
 		return nil
 	}
-	return diag.List{s.Finding(diag.CodeSecret, s.Pos, "%s: %s", s, s.broken).WithHint("data and stringData hold name: value lines")}
+	return diag.List{s.Diagnostic(diag.CodeSecret, s.Pos, "%s: %s", s, s.broken).WithHint("data and stringData hold name: value lines")}
 }
 
-// Finding returns a finding about the Secret. Its message must not have a value of it.
-func (s *Secret) Finding(code diag.Code, pos diag.Position, format string, args ...any) diag.Diagnostic {
+// Diagnostic returns a finding about the Secret. Its message must not have a value of it.
+func (s *Secret) Diagnostic(code diag.Code, pos diag.Position, format string, args ...any) diag.Diagnostic {
 	d := diag.New(code, pos, format, args...)
 	d.Object = s.String()
 	return d

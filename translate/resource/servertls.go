@@ -17,9 +17,12 @@ const (
 	optionalMutual = networkingv1alpha3.ServerTLSSettings_OPTIONAL_MUTUAL
 )
 
+// serverTLSChecker checks tls of a Gateway's server.
+type serverTLSChecker struct{ valueChecker }
+
 // serverTLS checks the TLS settings of a server. Where no mode is written, the mode is
 // PASSTHROUGH, as Istio's API has it.
-func (c *checker) serverTLS(path Path, s *networkingv1alpha3.Server) {
+func (c serverTLSChecker) serverTLS(path Path, s *networkingv1alpha3.Server) {
 	at, tls := path.Field("tls"), s.GetTls()
 	switch secure := tlsProtocol(s.GetPort()); {
 	case secure && tls == nil:
@@ -61,7 +64,7 @@ func httpProtocol(port *networkingv1alpha3.Port) bool {
 // plainTLS checks the settings of a server without TLS. Only an HTTP server has any, and of
 // them httpsRedirect alone has a meaning; Istio lets those stand that no certificate or mode
 // makes meant for TLS.
-func (c *checker) plainTLS(path Path, s *networkingv1alpha3.Server) {
+func (c serverTLSChecker) plainTLS(path Path, s *networkingv1alpha3.Server) {
 	tls, protocol := s.GetTls(), s.GetPort().GetProtocol()
 	if !httpProtocol(s.GetPort()) || tls.GetMode() != passthrough || tls.GetServerCertificate()+tls.GetPrivateKey()+tls.GetCaCertificates() != "" {
 		c.addKey(diag.CodeGateway, path, "a server with the protocol %s has no tls settings", protocol).WithHint("leave tls out, or write protocol: TLS or HTTPS; on an HTTP server httpsRedirect alone is possible")
@@ -80,7 +83,7 @@ func (c *checker) plainTLS(path Path, s *networkingv1alpha3.Server) {
 
 // passthrough warns of settings that nobody can follow who does not decrypt. One that is
 // about the certificates of clients is an error: it is meant to keep somebody out.
-func (c *checker) passthrough(path Path, tls *networkingv1alpha3.ServerTLSSettings) {
+func (c serverTLSChecker) passthrough(path Path, tls *networkingv1alpha3.ServerTLSSettings) {
 	c.certificateWays(path, tls)
 	for _, name := range setFields(tls) {
 		switch {
@@ -98,14 +101,14 @@ func pins() []string {
 	return []string{"subjectAltNames", "verifyCertificateSpki", "verifyCertificateHash"}
 }
 
-func (c *checker) unasked(path Path, mode string) {
+func (c serverTLSChecker) unasked(path Path, mode string) {
 	c.add(diag.CodeClientUnasked, path, "%s says which client certificates are taken, but with the mode %s none is asked for", path, mode).
 		WithHint("mode: MUTUAL, or leave it out")
 }
 
 // certificateWays returns the fields that say where a server's certificates are. Of two it
 // is unknown which is meant.
-func (c *checker) certificateWays(path Path, tls *networkingv1alpha3.ServerTLSSettings) []string {
+func (c serverTLSChecker) certificateWays(path Path, tls *networkingv1alpha3.ServerTLSSettings) []string {
 	var ways []string
 	for _, w := range []struct {
 		name string
@@ -127,7 +130,7 @@ func (c *checker) certificateWays(path Path, tls *networkingv1alpha3.ServerTLSSe
 }
 
 // serverCertificates checks that the server has its certificates in exactly one way.
-func (c *checker) serverCertificates(path Path, tls *networkingv1alpha3.ServerTLSSettings) {
+func (c serverTLSChecker) serverCertificates(path Path, tls *networkingv1alpha3.ServerTLSSettings) {
 	ways := c.certificateWays(path, tls)
 	if len(ways) == 0 {
 		c.addMissing(diag.CodeServerTLS, path, "%s with the mode %s names no certificate", path, tls.GetMode()).WithHint("credentialName, or serverCertificate and privateKey")
@@ -156,7 +159,7 @@ func (c *checker) serverCertificates(path Path, tls *networkingv1alpha3.ServerTL
 // ownAuthorities judges caCertificates of one of several certificates. Like Istio, a server
 // verifies clients by its own caCertificates only, whichever certificate it shows. Other ones
 // are an error where clients are verified: they are meant to say who comes in.
-func (c *checker) ownAuthorities(path Path, i int, tls *networkingv1alpha3.ServerTLSSettings) {
+func (c serverTLSChecker) ownAuthorities(path Path, i int, tls *networkingv1alpha3.ServerTLSSettings) {
 	file, at := tls.GetTlsCertificates()[i].GetCaCertificates(), path.Field("tlsCertificates", i, "caCertificates")
 	switch {
 	case file == "" || file == tls.GetCaCertificates():
@@ -168,7 +171,7 @@ func (c *checker) ownAuthorities(path Path, i int, tls *networkingv1alpha3.Serve
 	}
 }
 
-func (c *checker) certificateFiles(path Path, certificate, key string) {
+func (c serverTLSChecker) certificateFiles(path Path, certificate, key string) {
 	for _, f := range []struct{ name, value string }{{"serverCertificate", certificate}, {"privateKey", key}} {
 		if f.value == "" {
 			c.addMissing(diag.CodeServerTLS, path, "%s has no %s", path, f.name).WithHint("the path of a PEM file on the gateway's machine")
@@ -179,7 +182,7 @@ func (c *checker) certificateFiles(path Path, certificate, key string) {
 }
 
 // file checks a path on the gateway's machine, where nobody here can look.
-func (c *checker) file(path Path, name string) {
+func (c serverTLSChecker) file(path Path, name string) {
 	if strings.Contains(name, "-----") {
 		c.add(diag.CodeServerTLS, path, "%s holds a certificate or key, where the path of a file should be", path).WithHint("put it into a Secret, and name that in credentialName")
 		return
@@ -190,7 +193,7 @@ func (c *checker) file(path Path, name string) {
 }
 
 // credential checks the name of a Secret. Istio's other forms name things that are not here.
-func (c *checker) credential(path Path, name string) {
+func (c serverTLSChecker) credential(path Path, name string) {
 	if isObjectName(name) {
 		return
 	}
@@ -198,7 +201,7 @@ func (c *checker) credential(path Path, name string) {
 }
 
 // clientCertificates checks what is said of clients' certificates.
-func (c *checker) clientCertificates(path Path, tls *networkingv1alpha3.ServerTLSSettings) {
+func (c serverTLSChecker) clientCertificates(path Path, tls *networkingv1alpha3.ServerTLSSettings) {
 	if tls.GetMode() == networkingv1alpha3.ServerTLSSettings_SIMPLE {
 		c.simple(path, tls)
 		return
@@ -232,7 +235,7 @@ func (c *checker) clientCertificates(path Path, tls *networkingv1alpha3.ServerTL
 
 // simple judges what stands beside the mode SIMPLE, which asks for no client certificate. As
 // in Istio, a revocation list is an error only beside certificates in files.
-func (c *checker) simple(path Path, tls *networkingv1alpha3.ServerTLSSettings) {
+func (c serverTLSChecker) simple(path Path, tls *networkingv1alpha3.ServerTLSSettings) {
 	credentials := tls.GetCredentialName() != "" || len(tls.GetCredentialNames()) > 0
 	for _, name := range setFields(tls) {
 		switch {
@@ -245,7 +248,7 @@ func (c *checker) simple(path Path, tls *networkingv1alpha3.ServerTLSSettings) {
 }
 
 // pinned checks the forms of names and digests, which Envoy would refuse the listener for.
-func (c *checker) pinned(path Path, tls *networkingv1alpha3.ServerTLSSettings) {
+func (c serverTLSChecker) pinned(path Path, tls *networkingv1alpha3.ServerTLSSettings) {
 	c.nonEmpty(path, "subjectAltNames", tls.GetSubjectAltNames())
 	for i, v := range tls.GetVerifyCertificateSpki() {
 		if b, err := base64.StdEncoding.DecodeString(v); err != nil || len(b) != 32 {

@@ -21,8 +21,12 @@ func serviceEntryFields() []string {
 	}
 }
 
+// serviceEntryChecker checks a ServiceEntry; its endpoints are left to [endpointChecker].
+type serviceEntryChecker struct{ valueChecker }
+
 // checkServiceEntry holds a ServiceEntry against Istio's rules and against what is translated.
-func checkServiceEntry(c *checker, m proto.Message) {
+func checkServiceEntry(v valueChecker, m proto.Message) {
+	c := serviceEntryChecker{v}
 	spec := m.(*networkingv1alpha3.ServiceEntry)
 	c.supported(spec, serviceEntryFields())
 	c.annotations()
@@ -31,7 +35,7 @@ func checkServiceEntry(c *checker, m proto.Message) {
 	c.exportTo(spec.GetExportTo(), "~")
 	c.servicePorts(spec.GetPorts())
 	for i, e := range spec.GetEndpoints() {
-		c.endpoint(Path{"spec", "endpoints", i}, e, spec)
+		endpointChecker{c.valueChecker}.endpoint(Path{"spec", "endpoints", i}, e, spec)
 	}
 	for i, name := range spec.GetSubjectAltNames() {
 		c.altName(Path{"spec", "subjectAltNames", i}, name)
@@ -42,7 +46,7 @@ func checkServiceEntry(c *checker, m proto.Message) {
 }
 
 // severalHosts refuses several hosts on a port whose connections nothing tells apart.
-func (c *checker) severalHosts(spec *networkingv1alpha3.ServiceEntry) {
+func (c serviceEntryChecker) severalHosts(spec *networkingv1alpha3.ServiceEntry) {
 	if len(spec.GetHosts()) < 2 || spec.GetResolution() == networkingv1alpha3.ServiceEntry_NONE {
 		return
 	}
@@ -53,7 +57,7 @@ func (c *checker) severalHosts(spec *networkingv1alpha3.ServiceEntry) {
 	}
 }
 
-func (c *checker) serviceHosts(spec *networkingv1alpha3.ServiceEntry) {
+func (c serviceEntryChecker) serviceHosts(spec *networkingv1alpha3.ServiceEntry) {
 	if len(spec.GetHosts()) == 0 {
 		c.addMissing(diag.CodeServiceEntry, Path{"spec"}, "the ServiceEntry has no hosts").WithHint("hosts: [name]")
 	}
@@ -71,7 +75,7 @@ func (c *checker) serviceHosts(spec *networkingv1alpha3.ServiceEntry) {
 }
 
 // serviceAddresses checks the addresses; a gateway does not use them.
-func (c *checker) serviceAddresses(spec *networkingv1alpha3.ServiceEntry) {
+func (c serviceEntryChecker) serviceAddresses(spec *networkingv1alpha3.ServiceEntry) {
 	dns := spec.GetResolution() == networkingv1alpha3.ServiceEntry_DNS || spec.GetResolution() == networkingv1alpha3.ServiceEntry_DNS_ROUND_ROBIN
 	for i, v := range spec.GetAddresses() {
 		_, err := netip.ParsePrefix(v)
@@ -84,7 +88,7 @@ func (c *checker) serviceAddresses(spec *networkingv1alpha3.ServiceEntry) {
 	}
 }
 
-func (c *checker) servicePorts(ports []*networkingv1alpha3.ServicePort) {
+func (c serviceEntryChecker) servicePorts(ports []*networkingv1alpha3.ServicePort) {
 	if len(ports) == 0 && !c.unknown["spec"] {
 		c.addMissing(diag.CodeNoEndpoints, Path{"spec"}, "the ServiceEntry has no ports, so nothing can be sent to it").WithHint("ports: [{number: 8080, name: http, protocol: HTTP}]")
 	}
@@ -117,14 +121,14 @@ func (c *checker) servicePorts(ports []*networkingv1alpha3.ServicePort) {
 
 // altName checks a name that a backend's certificate has to have. Envoy would take an
 // empty one for no name at all.
-func (c *checker) altName(path Path, name string) {
+func (c valueChecker) altName(path Path, name string) {
 	if name == "" {
 		c.add(diag.CodeEmptyValue, path, "%s is empty", path).WithHint("a name of the certificate, or take it out")
 	}
 }
 
 // workloads checks the selector of WorkloadEntries.
-func (c *checker) workloads(spec *networkingv1alpha3.ServiceEntry) {
+func (c serviceEntryChecker) workloads(spec *networkingv1alpha3.ServiceEntry) {
 	if spec.GetWorkloadSelector() == nil {
 		return
 	}
@@ -139,7 +143,7 @@ func (c *checker) workloads(spec *networkingv1alpha3.ServiceEntry) {
 }
 
 // resolution checks that the endpoints fit the resolution.
-func (c *checker) resolution(spec *networkingv1alpha3.ServiceEntry) {
+func (c serviceEntryChecker) resolution(spec *networkingv1alpha3.ServiceEntry) {
 	path, endpoints := Path{"spec", "resolution"}, len(spec.GetEndpoints())
 	selected := spec.GetWorkloadSelector() != nil
 	switch r := spec.GetResolution(); r {
@@ -167,7 +171,7 @@ func (c *checker) resolution(spec *networkingv1alpha3.ServiceEntry) {
 
 // noResolution warns of a service whose backend is where the client's connection was going:
 // connections to a gateway go to the gateway.
-func (c *checker) noResolution(spec *networkingv1alpha3.ServiceEntry) {
+func (c serviceEntryChecker) noResolution(spec *networkingv1alpha3.ServiceEntry) {
 	path := c.deepest(Path{"spec"}, "resolution")
 	if len(spec.GetEndpoints()) > 0 {
 		c.add(diag.CodeServiceEntry, Path{"spec", "endpoints"}, "the resolution NONE takes no endpoints").WithHint("resolution: STATIC or DNS")

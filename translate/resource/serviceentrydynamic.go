@@ -11,7 +11,7 @@ import (
 
 // dynamic checks a service whose clients name what is resolved. The wildcard bounds that, so it
 // has to be a domain of names: nothing that an IP address can end with.
-func (c *checker) dynamic(spec *networkingv1alpha3.ServiceEntry) {
+func (c serviceEntryChecker) dynamic(spec *networkingv1alpha3.ServiceEntry) {
 	for i, h := range spec.GetHosts() {
 		c.dynamicHost(Path{"spec", "hosts", i}, h)
 	}
@@ -32,7 +32,7 @@ func (c *checker) dynamic(spec *networkingv1alpha3.ServiceEntry) {
 	}
 }
 
-func (c *checker) dynamicHost(path Path, host string) {
+func (c serviceEntryChecker) dynamicHost(path Path, host string) {
 	domain, wild := strings.CutPrefix(host, "*.")
 	last := domain[strings.LastIndexByte(domain, '.')+1:]
 	switch {

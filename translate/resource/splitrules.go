@@ -10,7 +10,7 @@ import (
 // to. Rules are alternatives, so each of the two matches without the other; a - too many does
 // that. Other rules beside them, the other order, or a comment above the second show that
 // alternatives are meant.
-func (c *checker) splitRules(rules []*securityv1beta1.Rule) {
+func (c authorizationPolicyChecker) splitRules(rules []*securityv1beta1.Rule) {
 	if len(rules) == 0 || len(rules)%2 != 0 {
 		return
 	}
@@ -27,7 +27,7 @@ func (c *checker) splitRules(rules []*securityv1beta1.Rule) {
 }
 
 // commented reports whether a comment stands above the value at a path, or above its first field.
-func (c *checker) commented(path Path) bool {
+func (c authorizationPolicyChecker) commented(path Path) bool {
 	node := c.origin.Document.Root
 	for _, step := range path {
 		if node = child(node, step); node == nil {

@@ -13,27 +13,31 @@ import (
 	"github.com/portreeve/portreeve/translate/diag"
 )
 
+// strictDecoder converts an object's YAML to the message of its kind, and reports what does not
+// fit.
+type strictDecoder struct{ *reporter }
+
 // decode fills spec from its node, which may be nil, and reports whether the spec's values
 // can be checked. It first holds the node against the message's definition, which gives
 // every finding its own place, and then has protoyaml convert it.
-func (c *checker) decode(node *yaml.Node, spec proto.Message) bool {
-	return c.decodeAt(node, spec, &place{name: "spec"})
+func (d strictDecoder) decode(node *yaml.Node, spec proto.Message) bool {
+	return d.decodeAt(node, spec, &place{name: "spec"})
 }
 
 // decodeAt is decode for a message that stands at another place; nil is the document's root.
-func (c *checker) decodeAt(node *yaml.Node, spec proto.Message, at *place) bool {
+func (d strictDecoder) decodeAt(node *yaml.Node, spec proto.Message, at *place) bool {
 	if node == nil || isNull(node) {
 		return true
 	}
-	node = c.message(node, spec.ProtoReflect().Descriptor(), at)
-	if c.broken {
+	node = d.message(node, spec.ProtoReflect().Descriptor(), at)
+	if d.broken {
 		return false
 	}
 	options := protoyaml.UnmarshalOptions{CustomUnmarshaler: redirect{from: spec, to: node}}
 	// protoyaml wants text, of which it takes only the number of lines: the node is parsed already.
-	text := "{}" + strings.Repeat("\n", c.origin.Document.Lines)
+	text := "{}" + strings.Repeat("\n", d.origin.Document.Lines)
 	if err := options.Unmarshal([]byte(text), spec); err != nil {
-		c.conversion(err)
+		d.conversion(err)
 		return false
 	}
 	return true
@@ -55,22 +59,22 @@ func (r redirect) Unmarshal(node *yaml.Node, message proto.Message) (bool, error
 
 // conversion reports protoyaml's errors, each a text ":line:column message" with the line
 // counted from the document's start. The strict walk leaves few of them.
-func (c *checker) conversion(err error) {
+func (d strictDecoder) conversion(err error) {
 	causes := []error{err}
 	if joined, ok := err.(interface{ Unwrap() []error }); ok {
 		causes = joined.Unwrap()
 	}
 	for _, cause := range causes {
-		pos := c.origin.At(Path{"spec"})
+		pos := d.origin.At(Path{"spec"})
 		text, _, _ := strings.Cut(cause.Error(), "\n")
 		if parts := strings.SplitN(text, ":", 3); len(parts) == 3 && parts[0] == "" {
 			line, e1 := strconv.Atoi(parts[1])
 			column, rest, _ := strings.Cut(parts[2], " ")
 			if n, e2 := strconv.Atoi(column); e1 == nil && e2 == nil {
-				pos.Line, pos.Column, text = c.origin.Document.Offset+line, n, rest
+				pos.Line, pos.Column, text = d.origin.Document.Offset+line, n, rest
 			}
 		}
-		c.addAt(diag.CodeWrongType, pos, "spec", "%s", text)
+		d.addAt(diag.CodeWrongType, pos, "spec", "%s", text)
 	}
 }
 
@@ -97,9 +101,9 @@ func (p *place) path() Path {
 // message holds a node against the definition of a message and returns what is to be
 // converted: the node itself or, without changing it, a copy that lacks the fields that
 // are null, which in Kubernetes are not there, and those that are reported as unknown.
-func (c *checker) message(node *yaml.Node, message protoreflect.MessageDescriptor, at *place) *yaml.Node {
+func (d strictDecoder) message(node *yaml.Node, message protoreflect.MessageDescriptor, at *place) *yaml.Node {
 	if node.Kind != yaml.MappingNode {
-		c.wrongType(node, at.path(), "an object", "write its fields as name: value lines")
+		d.wrongType(node, at.path(), "an object", "write its fields as name: value lines")
 		return node
 	}
 	var kept []*yaml.Node // nil as long as nothing differs
@@ -112,16 +116,16 @@ func (c *checker) message(node *yaml.Node, message protoreflect.MessageDescripto
 		key, value := node.Content[i], node.Content[i+1]
 		field := fieldOf(message, key.Value)
 		if field == nil {
-			c.unknownField(key, at.path(), fieldNames(message))
+			d.unknownField(key, at.path(), fieldNames(message))
 			change(i)
 			continue
 		}
-		c.sameField(node, i, field, at)
+		d.sameField(node, i, field, at)
 		if isNull(value) {
 			change(i)
 			continue
 		}
-		converted := c.field(value, field, &place{up: at, name: key.Value})
+		converted := d.field(value, field, &place{up: at, name: key.Value})
 		if converted != value {
 			change(i)
 		}
@@ -151,7 +155,7 @@ func fieldOf(message protoreflect.MessageDescriptor, key string) protoreflect.Fi
 
 // sameField reports a field that stands before under its other name, and a second field of
 // which only one can be set.
-func (c *checker) sameField(node *yaml.Node, i int, field protoreflect.FieldDescriptor, at *place) {
+func (d strictDecoder) sameField(node *yaml.Node, i int, field protoreflect.FieldDescriptor, at *place) {
 	oneof := field.ContainingOneof()
 	exclusive := oneof != nil && !oneof.IsSynthetic()
 	if !exclusive && field.JSONName() == field.TextName() {
@@ -164,37 +168,37 @@ func (c *checker) sameField(node *yaml.Node, i int, field protoreflect.FieldDesc
 		switch {
 		case other == nil:
 		case other == field:
-			c.addAt(diag.CodeDuplicateKey, c.origin.Document.Position(key), at.path().Field(key.Value).String(), "%s and %s are the same field", before.Value, key.Value).
+			d.addAt(diag.CodeDuplicateKey, d.origin.Document.Position(key), at.path().Field(key.Value).String(), "%s and %s are the same field", before.Value, key.Value).
 				WithHint("keep one of them")
-			c.broken = true
+			d.broken = true
 		case exclusive && other.ContainingOneof() == oneof:
-			c.addAt(diag.CodeOneOf, c.origin.Document.Position(key), at.path().Field(key.Value).String(), "%s and %s cannot both be set", before.Value, key.Value).
+			d.addAt(diag.CodeOneOf, d.origin.Document.Position(key), at.path().Field(key.Value).String(), "%s and %s cannot both be set", before.Value, key.Value).
 				WithHint("keep one of them")
-			c.broken = true
+			d.broken = true
 		}
 	}
 }
 
-func (c *checker) field(node *yaml.Node, field protoreflect.FieldDescriptor, at *place) *yaml.Node {
+func (d strictDecoder) field(node *yaml.Node, field protoreflect.FieldDescriptor, at *place) *yaml.Node {
 	switch {
 	case field.IsMap():
-		return c.mapping(node, field, at)
+		return d.mapping(node, field, at)
 	case field.IsList():
-		return c.list(node, field, at)
+		return d.list(node, field, at)
 	default:
-		return c.value(node, field, at)
+		return d.value(node, field, at)
 	}
 }
 
-func (c *checker) mapping(node *yaml.Node, field protoreflect.FieldDescriptor, at *place) *yaml.Node {
+func (d strictDecoder) mapping(node *yaml.Node, field protoreflect.FieldDescriptor, at *place) *yaml.Node {
 	if node.Kind != yaml.MappingNode {
-		c.wrongType(node, at.path(), "a mapping", "write name: value lines")
+		d.wrongType(node, at.path(), "a mapping", "write name: value lines")
 		return node
 	}
 	var kept []*yaml.Node
 	for i := 1; i < len(node.Content); i += 2 {
 		below := &place{up: at, name: node.Content[i-1].Value}
-		if converted := c.present(node.Content[i], field.MapValue(), below); converted != node.Content[i] {
+		if converted := d.present(node.Content[i], field.MapValue(), below); converted != node.Content[i] {
 			if kept == nil {
 				kept = slices.Clone(node.Content)
 			}
@@ -207,14 +211,14 @@ func (c *checker) mapping(node *yaml.Node, field protoreflect.FieldDescriptor, a
 	return withContent(node, kept)
 }
 
-func (c *checker) list(node *yaml.Node, field protoreflect.FieldDescriptor, at *place) *yaml.Node {
+func (d strictDecoder) list(node *yaml.Node, field protoreflect.FieldDescriptor, at *place) *yaml.Node {
 	if node.Kind != yaml.SequenceNode {
-		c.wrongType(node, at.path(), "a list", "begin each item with \"- \", or write [a, b]")
+		d.wrongType(node, at.path(), "a list", "begin each item with \"- \", or write [a, b]")
 		return node
 	}
 	var kept []*yaml.Node
 	for i, item := range node.Content {
-		if converted := c.present(item, field, &place{up: at, index: i}); converted != item {
+		if converted := d.present(item, field, &place{up: at, index: i}); converted != item {
 			if kept == nil {
 				kept = slices.Clone(node.Content)
 			}
@@ -228,12 +232,12 @@ func (c *checker) list(node *yaml.Node, field protoreflect.FieldDescriptor, at *
 }
 
 // present checks an item or a mapping's value, where null would not mean "absent".
-func (c *checker) present(node *yaml.Node, field protoreflect.FieldDescriptor, at *place) *yaml.Node {
+func (d strictDecoder) present(node *yaml.Node, field protoreflect.FieldDescriptor, at *place) *yaml.Node {
 	if isNull(node) {
-		c.wrongType(node, at.path(), "a value", "write the value, or take the line out")
+		d.wrongType(node, at.path(), "a value", "write the value, or take the line out")
 		return node
 	}
-	return c.value(node, field, at)
+	return d.value(node, field, at)
 }
 
 func fieldNames(message protoreflect.MessageDescriptor) []string {

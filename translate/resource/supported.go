@@ -14,11 +14,11 @@ import (
 // does not translate is thereby an error and never silently dropped, also in a field that
 // a newer API adds. Names are the YAML's, from the spec, joined by dots; only a list or
 // mapping of plain values, or a plain value, is listed.
-func (c *checker) supported(spec proto.Message, fields []string) {
-	c.supportedIn(spec.ProtoReflect(), Path{"spec"}, "", fields)
+func (r *reporter) supported(spec proto.Message, fields []string) {
+	r.supportedIn(spec.ProtoReflect(), Path{"spec"}, "", fields)
 }
 
-func (c *checker) supportedIn(m protoreflect.Message, path Path, prefix string, fields []string) {
+func (r *reporter) supportedIn(m protoreflect.Message, path Path, prefix string, fields []string) {
 	m.Range(func(f protoreflect.FieldDescriptor, v protoreflect.Value) bool {
 		name := prefix + f.JSONName()
 		switch {
@@ -26,13 +26,13 @@ func (c *checker) supportedIn(m protoreflect.Message, path Path, prefix string, 
 		case !slices.ContainsFunc(fields, func(s string) bool { return strings.HasPrefix(s, name+".") }):
 			at := path.Field(f.JSONName())
 			why, instead := refusal(name)
-			c.add(diag.CodeUnsupported, at, "%s %s", at, why).WithHint("%s", instead)
+			r.add(diag.CodeUnsupported, at, "%s %s", at, why).WithHint("%s", instead)
 		case f.IsList():
 			for i := range v.List().Len() {
-				c.supportedIn(v.List().Get(i).Message(), path.Field(f.JSONName(), i), name+".", fields)
+				r.supportedIn(v.List().Get(i).Message(), path.Field(f.JSONName(), i), name+".", fields)
 			}
 		default:
-			c.supportedIn(v.Message(), path.Field(f.JSONName()), name+".", fields)
+			r.supportedIn(v.Message(), path.Field(f.JSONName()), name+".", fields)
 		}
 		return true
 	})

@@ -53,9 +53,9 @@ func TestNoFieldIsDropped(t *testing.T) {
 }
 
 func reported(m proto.Message, fields []string) bool {
-	c := &checker{origin: Origin{Document: source.Document{Root: &yaml.Node{Kind: yaml.MappingNode}}}}
-	c.supported(m, fields)
-	return slices.ContainsFunc(c.diags, func(d diag.Diagnostic) bool { return d.Code == diag.CodeUnsupported })
+	r := &reporter{origin: Origin{Document: source.Document{Root: &yaml.Node{Kind: yaml.MappingNode}}}}
+	r.supported(m, fields)
+	return slices.ContainsFunc(r.diags, func(d diag.Diagnostic) bool { return d.Code == diag.CodeUnsupported })
 }
 
 // eachField calls visit with the path of every plain field below a message, and a message in

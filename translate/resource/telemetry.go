@@ -7,18 +7,6 @@ import (
 	"github.com/portreeve/portreeve/translate/diag"
 )
 
-// Telemetry says which access logs a gateway writes.
-const Telemetry Kind = "Telemetry"
-
-const telemetryGroup = "telemetry.istio.io"
-
-func telemetryDefinition() definition {
-	return definition{
-		kind: Telemetry, group: telemetryGroup, versions: []string{"v1", "v1alpha1"},
-		message: func() proto.Message { return &telemetryv1alpha1.Telemetry{} }, reach: policyReach, check: checkTelemetry,
-	}
-}
-
 // telemetryFields are the fields that count, and the two of which it is said that they do not.
 func telemetryFields() []string {
 	return []string{"selector.matchLabels", "targetRef.group", "targetRef.kind", "targetRef.name", "targetRef.namespace",
@@ -26,12 +14,16 @@ func telemetryFields() []string {
 		"accessLogging.providers.name", "accessLogging.disabled", "accessLogging.match.mode", "accessLogging.filter.expression", "tracing", "metrics"}
 }
 
+// telemetryChecker checks a Telemetry; the filter of a log is left to [expressionChecker].
+type telemetryChecker struct{ valueChecker }
+
 // checkTelemetry holds a Telemetry against what is translated. Its traces and metrics are
 // those of Istio's own build of Envoy; leaving them out opens nothing.
-func checkTelemetry(c *checker, m proto.Message) {
+func checkTelemetry(v valueChecker, m proto.Message) {
+	c := telemetryChecker{v}
 	spec := m.(*telemetryv1alpha1.Telemetry)
 	c.supported(spec, telemetryFields())
-	c.attachment(spec)
+	attachmentChecker{c.valueChecker}.attachment(spec)
 	c.noDryRun()
 	for name, n := range map[string]int{"tracing": len(spec.GetTracing()), "metrics": len(spec.GetMetrics())} {
 		if n > 0 {
@@ -45,7 +37,7 @@ func checkTelemetry(c *checker, m proto.Message) {
 	}
 }
 
-func (c *checker) logging(path Path, log *telemetryv1alpha1.AccessLogging) {
+func (c telemetryChecker) logging(path Path, log *telemetryv1alpha1.AccessLogging) {
 	c.providerNames(path, log.GetProviders())
 	if log.GetFilter() == nil {
 		return
@@ -55,5 +47,5 @@ func (c *checker) logging(path Path, log *telemetryv1alpha1.AccessLogging) {
 		c.addMissing(diag.CodeExpression, c.deepest(at, "expression"), "%s has no expression", at).WithHint("for example expression: response.code >= 400")
 		return
 	}
-	c.expression(at.Field("expression"), log.GetFilter().GetExpression())
+	expressionChecker{c.valueChecker}.expression(at.Field("expression"), log.GetFilter().GetExpression())
 }

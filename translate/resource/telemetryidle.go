@@ -10,7 +10,7 @@ import (
 )
 
 // providerNames holds that every provider is named.
-func (c *checker) providerNames(path Path, providers []*telemetryv1alpha1.ProviderRef) {
+func (c telemetryChecker) providerNames(path Path, providers []*telemetryv1alpha1.ProviderRef) {
 	for i, p := range providers {
 		if p.GetName() == "" {
 			c.addMissing(diag.CodeEmptyValue, path.Field("providers", i), "%s has no name", path.Field("providers", i)).WithHint("the name of an extension provider of the mesh configuration, or envoy")
@@ -20,7 +20,7 @@ func (c *checker) providerNames(path Path, providers []*telemetryv1alpha1.Provid
 
 // idleTracing refuses what Istio refuses in tracing, which has no effect here: the same file
 // is to be good for both.
-func (c *checker) idleTracing(tracing []*telemetryv1alpha1.Tracing) {
+func (c telemetryChecker) idleTracing(tracing []*telemetryv1alpha1.Tracing) {
 	for i, t := range tracing {
 		path := Path{"spec", "tracing", i}
 		c.providerNames(path, t.GetProviders())
@@ -38,7 +38,7 @@ func (c *checker) idleTracing(tracing []*telemetryv1alpha1.Tracing) {
 }
 
 // idleMetrics refuses what Istio refuses in metrics.
-func (c *checker) idleMetrics(metrics []*telemetryv1alpha1.Metrics) {
+func (c telemetryChecker) idleMetrics(metrics []*telemetryv1alpha1.Metrics) {
 	for i, m := range metrics {
 		path := Path{"spec", "metrics", i}
 		c.providerNames(path, m.GetProviders())

@@ -11,7 +11,7 @@ import (
 
 // protocolVersions refuses bounds that no version is between. Without a lower one Envoy
 // begins with 1.2. Its own cipher suites are not for older versions.
-func (c *checker) protocolVersions(path Path, tls *networkingv1alpha3.ServerTLSSettings) {
+func (c serverTLSChecker) protocolVersions(path Path, tls *networkingv1alpha3.ServerTLSSettings) {
 	least, most := tls.GetMinProtocolVersion(), tls.GetMaxProtocolVersion()
 	if least == networkingv1alpha3.ServerTLSSettings_TLS_AUTO {
 		least = networkingv1alpha3.ServerTLSSettings_TLSV1_2
@@ -26,7 +26,7 @@ func (c *checker) protocolVersions(path Path, tls *networkingv1alpha3.ServerTLSS
 
 // cipherSuites warns, as Istio does, of each suite that is left out. Where none is left
 // Envoy would take its own, which are more than the user wants: that is an error.
-func (c *checker) cipherSuites(path Path, written []string) {
+func (c serverTLSChecker) cipherSuites(path Path, written []string) {
 	for i, suite := range written {
 		switch {
 		case !slices.Contains(knownCipherSuites(), suite):
@@ -59,7 +59,7 @@ func knownCipherSuites() []string {
 	}
 }
 
-func (c *checker) curves(path Path, written []string) {
+func (c serverTLSChecker) curves(path Path, written []string) {
 	for i, curve := range written {
 		if !slices.Contains(knownCurves(), curve) {
 			c.add(diag.CodeServerTLS, path.Field(i), "the curve %q is not one that Envoy knows", curve).WithHint("one of %s", strings.Join(knownCurves(), ", "))

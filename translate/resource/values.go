@@ -14,8 +14,12 @@ const (
 	maxServiceAccountLength = 320
 )
 
+// ruleValueChecker checks the values of a rule, also those of its conditions and of a JWTPolicy's
+// matching.
+type ruleValueChecker struct{ valueChecker }
+
 // addresses checks IP addresses and blocks.
-func (c *checker) addresses(path Path, field string, values []string) {
+func (c ruleValueChecker) addresses(path Path, field string, values []string) {
 	for i, v := range values {
 		at := path.Field(field, i)
 		if v == "" {
@@ -36,7 +40,7 @@ func (c *checker) addresses(path Path, field string, values []string) {
 }
 
 // ports checks ports that are written as text.
-func (c *checker) ports(path Path, field string, values []string) {
+func (c ruleValueChecker) ports(path Path, field string, values []string) {
 	for i, v := range values {
 		at := path.Field(field, i)
 		if v == "" {
@@ -48,7 +52,7 @@ func (c *checker) ports(path Path, field string, values []string) {
 }
 
 // hosts checks values that are compared with the Host header.
-func (c *checker) hosts(path Path, field string, values []string) {
+func (c ruleValueChecker) hosts(path Path, field string, values []string) {
 	c.nonEmpty(path, field, values)
 	for i, v := range values {
 		if strings.HasPrefix(v, "*") && strings.HasSuffix(v, ":*") && len(v) > 2 {
@@ -62,7 +66,7 @@ func (c *checker) hosts(path Path, field string, values []string) {
 }
 
 // methods checks HTTP methods.
-func (c *checker) methods(path Path, field string, values []string) {
+func (c ruleValueChecker) methods(path Path, field string, values []string) {
 	c.nonEmpty(path, field, values)
 	c.wildcards(path, field, values)
 	for i, v := range values {
@@ -73,7 +77,7 @@ func (c *checker) methods(path Path, field string, values []string) {
 }
 
 // paths checks paths and path templates.
-func (c *checker) paths(path Path, field string, values []string) {
+func (c ruleValueChecker) paths(path Path, field string, values []string) {
 	c.nonEmpty(path, field, values)
 	for i, v := range values {
 		if strings.ContainsAny(v, "{}") {
@@ -86,7 +90,7 @@ func (c *checker) paths(path Path, field string, values []string) {
 }
 
 // serviceAccounts checks service accounts, name or namespace/name.
-func (c *checker) serviceAccounts(path Path, field string, values []string) {
+func (c ruleValueChecker) serviceAccounts(path Path, field string, values []string) {
 	for i, v := range values {
 		if v == "" {
 			continue
@@ -112,7 +116,7 @@ func (c *checker) serviceAccounts(path Path, field string, values []string) {
 }
 
 // trustDomains checks trust domains. Istio lets a / pass in conditions; it can match nothing.
-func (c *checker) trustDomains(path Path, field string, values []string) {
+func (c ruleValueChecker) trustDomains(path Path, field string, values []string) {
 	for i, v := range values {
 		reason := ""
 		switch stars := strings.Count(v, "*"); {
@@ -130,7 +134,7 @@ func (c *checker) trustDomains(path Path, field string, values []string) {
 }
 
 // wildcards warns of every * that stands for itself.
-func (c *checker) wildcards(path Path, field string, values []string) {
+func (c ruleValueChecker) wildcards(path Path, field string, values []string) {
 	for i, v := range values {
 		c.wildcard(path, field, i, v)
 	}
@@ -138,7 +142,7 @@ func (c *checker) wildcards(path Path, field string, values []string) {
 
 // wildcard mirrors how Istio reads a value: one * at the beginning or, if there is none, at
 // the end is a wildcard; any other is the character itself.
-func (c *checker) wildcard(path Path, field string, i int, v string) {
+func (c ruleValueChecker) wildcard(path Path, field string, i int, v string) {
 	if strings.IndexByte(v, '*') < 0 {
 		return
 	}
@@ -158,7 +162,7 @@ func (c *checker) wildcard(path Path, field string, i int, v string) {
 
 // requestPrincipals warns of values that no token can match. Istio splits a value at its
 // last slash into issuer and subject, and neither is ever empty in a token that counts.
-func (c *checker) requestPrincipals(path Path, field string, values []string) {
+func (c ruleValueChecker) requestPrincipals(path Path, field string, values []string) {
 	for i, v := range values {
 		cut := strings.LastIndexByte(v, '/')
 		issuer, subject := v, ""

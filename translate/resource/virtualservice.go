@@ -53,8 +53,13 @@ func destinationFields(at ...string) []string {
 	return out
 }
 
+// virtualServiceChecker checks a VirtualService as a whole; its routes are left to
+// [httpRouteChecker] and [connectionRouteChecker].
+type virtualServiceChecker struct{ valueChecker }
+
 // checkVirtualService holds a VirtualService against Istio's rules and against what is translated.
-func checkVirtualService(c *checker, m proto.Message) {
+func checkVirtualService(v valueChecker, m proto.Message) {
+	c := virtualServiceChecker{v}
 	spec := m.(*networkingv1alpha3.VirtualService)
 	c.supported(spec, virtualServiceFields())
 	c.annotations()
@@ -67,19 +72,19 @@ func checkVirtualService(c *checker, m proto.Message) {
 		c.addMissing(diag.CodeVirtualService, Path{"spec"}, "the VirtualService has no routes").WithHint("add http with a route or a directResponse, or tls or tcp with a route")
 	}
 	for i, r := range spec.GetHttp() {
-		c.httpRoute(Path{"spec", "http", i}, r, spec)
+		httpRouteChecker{c.valueChecker}.httpRoute(Path{"spec", "http", i}, r, spec)
 	}
 	for i, r := range spec.GetTls() {
-		c.tlsRoute(Path{"spec", "tls", i}, r, spec.GetHosts())
+		connectionRouteChecker{c.valueChecker}.tlsRoute(Path{"spec", "tls", i}, r, spec.GetHosts())
 	}
 	for i, r := range spec.GetTcp() {
-		c.tcpRoute(Path{"spec", "tcp", i}, r)
+		connectionRouteChecker{c.valueChecker}.tcpRoute(Path{"spec", "tcp", i}, r)
 	}
 	c.unreachable(spec.GetHttp())
 	c.unreachableConnections(spec)
 }
 
-func (c *checker) routedHosts(spec *networkingv1alpha3.VirtualService) {
+func (c virtualServiceChecker) routedHosts(spec *networkingv1alpha3.VirtualService) {
 	hosts := spec.GetHosts()
 	if len(hosts) == 0 {
 		c.asDelegate(spec)
@@ -105,7 +110,7 @@ func (c *checker) routedHosts(spec *networkingv1alpha3.VirtualService) {
 
 // gatewayName checks name, ./name, namespace/name and the older name.namespace and
 // name.namespace.svc.domain.
-func (c *checker) gatewayName(path Path, name string) {
+func (c valueChecker) gatewayName(path Path, name string) {
 	namespace, rest, qualified := strings.Cut(name, "/")
 	valid := isObjectName(strings.TrimSuffix(name, "."))
 	if qualified {
@@ -124,11 +129,11 @@ type weighted interface {
 	GetWeight() int32
 }
 
-func weights[D weighted](c *checker, path Path, routes []D) {
+func weights[D weighted](c valueChecker, path Path, routes []D) {
 	var total int64
 	for i, d := range routes {
 		at := path.Field("route", i)
-		c.destination(at, d.GetDestination())
+		destinationChecker{c}.destination(at, d.GetDestination())
 		if d.GetWeight() < 0 {
 			c.add(diag.CodeVirtualService, at.Field("weight"), "the weight %d is negative", d.GetWeight()).WithHint("0 or more")
 		}
@@ -139,12 +144,15 @@ func weights[D weighted](c *checker, path Path, routes []D) {
 	}
 }
 
-func (c *checker) destination(path Path, d *networkingv1alpha3.Destination) {
+// destinationChecker checks where a route, or a mirror, sends to.
+type destinationChecker struct{ valueChecker }
+
+func (c destinationChecker) destination(path Path, d *networkingv1alpha3.Destination) {
 	c.destinationAt(path.Field("destination"), c.deepest(path, "destination"), d)
 }
 
 // destinationAt checks a destination. Where it has no host, the finding stands at missing.
-func (c *checker) destinationAt(at, missing Path, d *networkingv1alpha3.Destination) {
+func (c destinationChecker) destinationAt(at, missing Path, d *networkingv1alpha3.Destination) {
 	switch host := d.GetHost(); {
 	case host == "":
 		c.addMissing(diag.CodeVirtualService, missing, "%s has no host", at).WithHint("the host of a ServiceEntry")

@@ -8,8 +8,11 @@ import (
 	"github.com/portreeve/portreeve/translate/diag"
 )
 
+// corsChecker checks the CORS policy of an HTTP route.
+type corsChecker struct{ valueChecker }
+
 // cors checks what browsers are told of requests from other origins.
-func (c *checker) cors(path Path, p *networkingv1alpha3.CorsPolicy) {
+func (c corsChecker) cors(path Path, p *networkingv1alpha3.CorsPolicy) {
 	if p == nil {
 		return
 	}
@@ -42,7 +45,7 @@ func (c *checker) cors(path Path, p *networkingv1alpha3.CorsPolicy) {
 	}
 }
 
-func (c *checker) allowOrigin(path Path, m *networkingv1alpha3.StringMatch) {
+func (c corsChecker) allowOrigin(path Path, m *networkingv1alpha3.StringMatch) {
 	if m.GetExact() == "" && m.GetPrefix() == "" && m.GetRegex() == "" {
 		c.addMissing(diag.CodeCORS, path, "%s has no exact, prefix or regex", path).WithHint("for example exact: https://app.example.com")
 		return

@@ -7,7 +7,7 @@ import (
 )
 
 // asDelegate checks a VirtualService without hosts, which others delegate to.
-func (c *checker) asDelegate(spec *networkingv1alpha3.VirtualService) {
+func (c virtualServiceChecker) asDelegate(spec *networkingv1alpha3.VirtualService) {
 	const hint = `name hosts, such as hosts: ["*"] for every host of the gateway, or leave the field out in a VirtualService that others delegate to`
 	found := false
 	for field, there := range map[string]bool{"gateways": len(spec.GetGateways()) > 0, "tls": len(spec.GetTls()) > 0, "tcp": len(spec.GetTcp()) > 0} {
@@ -22,7 +22,7 @@ func (c *checker) asDelegate(spec *networkingv1alpha3.VirtualService) {
 }
 
 // delegate checks a reference to another VirtualService. There is one level of them.
-func (c *checker) delegate(path Path, d *networkingv1alpha3.Delegate, vs *networkingv1alpha3.VirtualService) {
+func (c httpRouteChecker) delegate(path Path, d *networkingv1alpha3.Delegate, vs *networkingv1alpha3.VirtualService) {
 	if len(vs.GetHosts()) == 0 {
 		c.addKey(diag.CodeDelegate, path, "a delegate cannot delegate").WithHint("name hosts, or write the routes here")
 	}

@@ -11,8 +11,11 @@ import (
 	"github.com/portreeve/portreeve/translate/diag"
 )
 
+// faultChecker checks the faults that an HTTP route puts in.
+type faultChecker struct{ valueChecker }
+
 // fault checks delays and aborts that are put in for a test.
-func (c *checker) fault(path Path, f *networkingv1alpha3.HTTPFaultInjection) {
+func (c faultChecker) fault(path Path, f *networkingv1alpha3.HTTPFaultInjection) {
 	if f == nil {
 		return
 	}
@@ -27,7 +30,7 @@ func (c *checker) fault(path Path, f *networkingv1alpha3.HTTPFaultInjection) {
 	}
 }
 
-func (c *checker) delay(path Path, d *networkingv1alpha3.HTTPFaultInjection_Delay) {
+func (c faultChecker) delay(path Path, d *networkingv1alpha3.HTTPFaultInjection_Delay) {
 	c.percentage(diag.CodeFault, path.Field("percentage"), d.GetPercentage())
 	if d.GetPercent() != 0 { //nolint:staticcheck // the older field still counts
 		c.deprecated(path.Field("percent"), "percentage")
@@ -48,7 +51,7 @@ func (c *checker) delay(path Path, d *networkingv1alpha3.HTTPFaultInjection_Dela
 	}
 }
 
-func (c *checker) abort(path Path, a *networkingv1alpha3.HTTPFaultInjection_Abort) {
+func (c faultChecker) abort(path Path, a *networkingv1alpha3.HTTPFaultInjection_Abort) {
 	c.percentage(diag.CodeFault, path.Field("percentage"), a.GetPercentage())
 	switch t := a.GetErrorType().(type) {
 	case *networkingv1alpha3.HTTPFaultInjection_Abort_HttpStatus:
@@ -76,18 +79,18 @@ func GRPCStatus(name string) (number uint32, ok bool) {
 }
 
 // percentage checks a share of requests. Envoy counts in millionths.
-func (c *checker) percentage(reason diag.Code, path Path, p *networkingv1alpha3.Percent) {
+func (c valueChecker) percentage(reason diag.Code, path Path, p *networkingv1alpha3.Percent) {
 	if v := p.GetValue(); math.IsNaN(v) || v < 0 || v > 100 || v > 0 && v < 0.0001 {
 		c.add(reason, path.Field("value"), "%v is not a percentage", v).WithHint("0, or 0.0001 to 100")
 	}
 }
 
 // ineffective warns of a part that does nothing, which Istio accepts.
-func (c *checker) ineffective(path Path, what, hint string) {
+func (c faultChecker) ineffective(path Path, what, hint string) {
 	c.addMissing(diag.CodeRouteIneffective, path, "%s", what).WithHint("%s", hint)
 }
 
 // deprecated warns of an older field, which still counts.
-func (c *checker) deprecated(path Path, instead string) {
-	c.addKey(diag.CodeDeprecated, path, "%s is deprecated", path).WithHint("write %s", instead)
+func (r *reporter) deprecated(path Path, instead string) {
+	r.addKey(diag.CodeDeprecated, path, "%s is deprecated", path).WithHint("write %s", instead)
 }

@@ -10,15 +10,18 @@ import (
 	"github.com/portreeve/portreeve/translate/diag"
 )
 
+// headerOperationsChecker checks which headers an HTTP route changes.
+type headerOperationsChecker struct{ valueChecker }
+
 // headerOperations checks what a route does to headers. Envoy refuses all routes of a port
 // for one that it cannot do.
-func (c *checker) headerOperations(path Path, h *networkingv1alpha3.Headers) {
+func (c headerOperationsChecker) headerOperations(path Path, h *networkingv1alpha3.Headers) {
 	c.operationsOf(path.Field("request"), h.GetRequest())
 	c.operationsOf(path.Field("response"), h.GetResponse())
 	c.oneAuthority(path[:len(path)-1], h)
 }
 
-func (c *checker) operationsOf(path Path, o *networkingv1alpha3.Headers_HeaderOperations) {
+func (c headerOperationsChecker) operationsOf(path Path, o *networkingv1alpha3.Headers_HeaderOperations) {
 	for field, values := range map[string]map[string]string{"set": o.GetSet(), "add": o.GetAdd()} {
 		for _, name := range slices.Sorted(maps.Keys(values)) {
 			at := path.Field(field, name)
@@ -39,7 +42,7 @@ func IsAuthority(name string) bool {
 	return strings.EqualFold(name, ":authority") || strings.EqualFold(name, "host")
 }
 
-func (c *checker) changedHeader(path Path, name string) {
+func (c headerOperationsChecker) changedHeader(path Path, name string) {
 	switch {
 	case strings.EqualFold(name, "host") || strings.HasPrefix(name, ":"):
 		c.addKey(diag.CodeHeaderOperation, path, "a route cannot change the header %s here", name).WithHint("in request, set Host, or use rewrite")
@@ -51,7 +54,7 @@ func (c *checker) changedHeader(path Path, name string) {
 // maxHeaderValue is what Envoy's API takes.
 const maxHeaderValue = 16384
 
-func (c *checker) headerValue(path Path, value string) {
+func (c headerOperationsChecker) headerValue(path Path, value string) {
 	if len(value) > maxHeaderValue {
 		c.add(diag.CodeHeaderOperation, path, "the value has %d bytes", len(value)).WithHint("at most %d", maxHeaderValue)
 		return
@@ -60,11 +63,11 @@ func (c *checker) headerValue(path Path, value string) {
 		c.add(diag.CodeHeaderOperation, path, "the value has a control character").WithHint("write it on one line")
 		return
 	}
-	c.commandOperators(diag.CodeHeaderOperation, path, value)
+	logFormatChecker{c.valueChecker}.commandOperators(diag.CodeHeaderOperation, path, value)
 }
 
 // oneAuthority holds that the host is written once, by rewrite or by one header.
-func (c *checker) oneAuthority(route Path, h *networkingv1alpha3.Headers) {
+func (c headerOperationsChecker) oneAuthority(route Path, h *networkingv1alpha3.Headers) {
 	count := 0
 	if c.written(route.Field("rewrite", "authority")) {
 		count++

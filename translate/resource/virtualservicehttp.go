@@ -9,11 +9,14 @@ import (
 	"github.com/portreeve/portreeve/translate/diag"
 )
 
+// httpRouteChecker checks an HTTP route; each larger part of it has a checker of its own.
+type httpRouteChecker struct{ valueChecker }
+
 // httpRoute checks one HTTP route of a VirtualService.
-func (c *checker) httpRoute(path Path, r *networkingv1alpha3.HTTPRoute, vs *networkingv1alpha3.VirtualService) {
+func (c httpRouteChecker) httpRoute(path Path, r *networkingv1alpha3.HTTPRoute, vs *networkingv1alpha3.VirtualService) {
 	c.httpAction(path, r)
 	for i, m := range r.GetMatch() {
-		c.httpMatch(path.Field("match", i), m, vs)
+		httpMatchChecker{c.valueChecker}.httpMatch(path.Field("match", i), m, vs)
 	}
 	if d := r.GetDelegate(); d != nil {
 		c.delegate(path.Field("delegate"), d, vs)
@@ -22,27 +25,27 @@ func (c *checker) httpRoute(path Path, r *networkingv1alpha3.HTTPRoute, vs *netw
 		c.directResponse(path.Field("directResponse"), d)
 	}
 	if d := r.GetRedirect(); d != nil {
-		c.redirect(path, r)
+		redirectChecker{c.valueChecker}.redirect(path, r)
 	}
 	if w := r.GetRewrite(); w != nil {
-		c.rewrite(path, r)
+		redirectChecker{c.valueChecker}.rewrite(path, r)
 	}
 	c.duration(path.Field("timeout"), r.GetTimeout())
-	c.retries(path.Field("retries"), r.GetRetries())
-	c.fault(path.Field("fault"), r.GetFault())
+	retryChecker{c.valueChecker}.retries(path.Field("retries"), r.GetRetries())
+	faultChecker{c.valueChecker}.fault(path.Field("fault"), r.GetFault())
 	c.mirrors(path, r)
-	c.cors(path.Field("corsPolicy"), r.GetCorsPolicy())
-	c.headerOperations(path.Field("headers"), r.GetHeaders())
+	corsChecker{c.valueChecker}.cors(path.Field("corsPolicy"), r.GetCorsPolicy())
+	headerOperationsChecker{c.valueChecker}.headerOperations(path.Field("headers"), r.GetHeaders())
 	for i, d := range r.GetRoute() {
-		c.headerOperations(path.Field("route", i, "headers"), d.GetHeaders())
+		headerOperationsChecker{c.valueChecker}.headerOperations(path.Field("route", i, "headers"), d.GetHeaders())
 	}
-	weights(c, path, r.GetRoute())
+	weights(c.valueChecker, path, r.GetRoute())
 }
 
 // httpAction holds that a route does one thing: it sends requests on, redirects, answers or
 // delegates. As in Istio, what can only be done to a request that is sent on has no place
 // beside a redirect or an answer.
-func (c *checker) httpAction(path Path, r *networkingv1alpha3.HTTPRoute) {
+func (c httpRouteChecker) httpAction(path Path, r *networkingv1alpha3.HTTPRoute) {
 	var actions []string
 	for _, a := range []struct {
 		name  string
@@ -76,7 +79,7 @@ func (c *checker) httpAction(path Path, r *networkingv1alpha3.HTTPRoute) {
 
 // besideDelegate refuses what Istio refuses beside a delegate. An answer is handed down to
 // the routes of the delegate that have none.
-func (c *checker) besideDelegate(path Path, actions []string) {
+func (c httpRouteChecker) besideDelegate(path Path, actions []string) {
 	for _, a := range actions {
 		if a != "directResponse" {
 			c.addKey(diag.CodeDelegate, path.Field(a), "%s has both delegate and %s", path, a).WithHint("keep one of them; the delegate says where requests go")
@@ -85,7 +88,7 @@ func (c *checker) besideDelegate(path Path, actions []string) {
 }
 
 // duration checks a time that Envoy is told.
-func (c *checker) duration(path Path, t *durationpb.Duration) {
+func (c valueChecker) duration(path Path, t *durationpb.Duration) {
 	if t == nil {
 		return
 	}
@@ -102,7 +105,7 @@ func (c *checker) duration(path Path, t *durationpb.Duration) {
 const maxBody = 1 << 20
 
 // directResponse checks an answer.
-func (c *checker) directResponse(path Path, d *networkingv1alpha3.HTTPDirectResponse) {
+func (c httpRouteChecker) directResponse(path Path, d *networkingv1alpha3.HTTPDirectResponse) {
 	if d.GetStatus() < 200 || d.GetStatus() > 599 {
 		c.add(diag.CodeVirtualService, path.Field("status"), "%d is not a status that can be answered", d.GetStatus()).WithHint("200 to 599")
 	}

@@ -11,8 +11,11 @@ import (
 	"github.com/portreeve/portreeve/translate/diag"
 )
 
+// httpMatchChecker checks a match of an HTTP route.
+type httpMatchChecker struct{ valueChecker }
+
 // httpMatch checks one condition of an HTTP route.
-func (c *checker) httpMatch(path Path, m *networkingv1alpha3.HTTPMatchRequest, vs *networkingv1alpha3.VirtualService) {
+func (c httpMatchChecker) httpMatch(path Path, m *networkingv1alpha3.HTTPMatchRequest, vs *networkingv1alpha3.VirtualService) {
 	if m.GetUri() != nil {
 		c.uri(path.Field("uri"), m.GetUri())
 	}
@@ -42,7 +45,7 @@ func (c *checker) httpMatch(path Path, m *networkingv1alpha3.HTTPMatchRequest, v
 
 // uri checks a match of the path. Envoy refuses an empty regular expression; the other two
 // match everything and nothing, which Istio accepts.
-func (c *checker) uri(path Path, uri *networkingv1alpha3.StringMatch) {
+func (c httpMatchChecker) uri(path Path, uri *networkingv1alpha3.StringMatch) {
 	switch m := uri.GetMatchType().(type) {
 	case *networkingv1alpha3.StringMatch_Exact:
 		if m.Exact == "" {
@@ -61,7 +64,7 @@ func (c *checker) uri(path Path, uri *networkingv1alpha3.StringMatch) {
 
 // stringMatch checks a match of anything but the path. Without exact, prefix or regex it
 // asks only that the value is there.
-func (c *checker) stringMatch(path Path, m *networkingv1alpha3.StringMatch) {
+func (c valueChecker) stringMatch(path Path, m *networkingv1alpha3.StringMatch) {
 	switch m := m.GetMatchType().(type) {
 	case *networkingv1alpha3.StringMatch_Prefix:
 		if m.Prefix == "" {
@@ -72,7 +75,7 @@ func (c *checker) stringMatch(path Path, m *networkingv1alpha3.StringMatch) {
 	}
 }
 
-func (c *checker) regexMatch(path Path, re string) {
+func (c valueChecker) regexMatch(path Path, re string) {
 	at := path.Field("regex")
 	if re == "" {
 		c.add(diag.CodeEmptyValue, at, "%s is empty", at).WithHint("for example %s: .+", at[len(at)-1])
@@ -82,7 +85,7 @@ func (c *checker) regexMatch(path Path, re string) {
 }
 
 // headerMatches checks the conditions on headers and on claims.
-func (c *checker) headerMatches(path Path, headers map[string]*networkingv1alpha3.StringMatch, vs *networkingv1alpha3.VirtualService) {
+func (c httpMatchChecker) headerMatches(path Path, headers map[string]*networkingv1alpha3.StringMatch, vs *networkingv1alpha3.VirtualService) {
 	for _, name := range slices.Sorted(maps.Keys(headers)) {
 		at, m := path.Field(name), headers[name]
 		if isClaimName(name) {
@@ -131,7 +134,7 @@ func RoutingClaim(name string) []string {
 
 // claimMatch checks a condition on a claim. It is only for gateways: elsewhere nobody has
 // verified a token, as Istio says.
-func (c *checker) claimMatch(path Path, name string, m *networkingv1alpha3.StringMatch, vs *networkingv1alpha3.VirtualService) {
+func (c httpMatchChecker) claimMatch(path Path, name string, m *networkingv1alpha3.StringMatch, vs *networkingv1alpha3.VirtualService) {
 	switch {
 	case RoutingClaim(name) == nil:
 		c.addKey(diag.CodeClaimRoute, path, "%q does not name a claim", name).WithHint("@request.auth.claims[name], or [a][b] for one within another")

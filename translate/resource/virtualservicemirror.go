@@ -7,7 +7,7 @@ import (
 )
 
 // mirrors checks where copies of requests go.
-func (c *checker) mirrors(path Path, r *networkingv1alpha3.HTTPRoute) {
+func (c httpRouteChecker) mirrors(path Path, r *networkingv1alpha3.HTTPRoute) {
 	if r.GetMirror() != nil && len(r.GetMirrors()) > 0 {
 		c.addKey(diag.CodeMirror, path.Field("mirrors"), "%s has both mirror and mirrors", path).WithHint("keep mirrors")
 	}
@@ -19,12 +19,12 @@ func (c *checker) mirrors(path Path, r *networkingv1alpha3.HTTPRoute) {
 		}
 	}
 	if r.GetMirror() != nil {
-		c.destinationAt(path.Field("mirror"), path.Field("mirror"), r.GetMirror())
+		destinationChecker{c.valueChecker}.destinationAt(path.Field("mirror"), path.Field("mirror"), r.GetMirror())
 	}
 	for i, m := range r.GetMirrors() {
 		at := path.Field("mirrors", i)
 		c.percentage(diag.CodeMirror, at.Field("percentage"), m.GetPercentage())
-		c.destination(at, m.GetDestination())
+		destinationChecker{c.valueChecker}.destination(at, m.GetDestination())
 	}
 }
 

@@ -8,8 +8,11 @@ import (
 	"github.com/portreeve/portreeve/translate/diag"
 )
 
+// redirectChecker checks the redirect and the rewrite of an HTTP route.
+type redirectChecker struct{ valueChecker }
+
 // redirect checks where a client is sent to.
-func (c *checker) redirect(route Path, r *networkingv1alpha3.HTTPRoute) {
+func (c redirectChecker) redirect(route Path, r *networkingv1alpha3.HTTPRoute) {
 	path, d := route.Field("redirect"), r.GetRedirect()
 	if d.GetUri() == "" && d.GetPrefixRewrite() == "" && d.GetAuthority() == "" && d.GetScheme() == "" && d.GetRedirectPort() == nil {
 		c.addMissing(diag.CodeRedirect, path, "%s leads to where the request is already", path).WithHint("add uri, authority, scheme or port")
@@ -35,7 +38,7 @@ func (c *checker) redirect(route Path, r *networkingv1alpha3.HTTPRoute) {
 }
 
 // prefixOnly holds that there is a prefix to replace.
-func (c *checker) prefixOnly(path Path, matches []*networkingv1alpha3.HTTPMatchRequest) {
+func (c redirectChecker) prefixOnly(path Path, matches []*networkingv1alpha3.HTTPMatchRequest) {
 	for i, m := range matches {
 		if m.GetUri().GetMatchType() == nil {
 			continue
@@ -47,7 +50,7 @@ func (c *checker) prefixOnly(path Path, matches []*networkingv1alpha3.HTTPMatchR
 }
 
 // rewrite checks what becomes of the path and the host on the way to the backend.
-func (c *checker) rewrite(route Path, r *networkingv1alpha3.HTTPRoute) {
+func (c redirectChecker) rewrite(route Path, r *networkingv1alpha3.HTTPRoute) {
 	path, w := route.Field("rewrite"), r.GetRewrite()
 	re := w.GetUriRegexRewrite()
 	if w.GetUri() != "" && re != nil {
@@ -63,7 +66,7 @@ func (c *checker) rewrite(route Path, r *networkingv1alpha3.HTTPRoute) {
 	c.oneLine(diag.CodeRewrite, path.Field("authority"), w.GetAuthority())
 }
 
-func (c *checker) regexRewrite(path Path, re *networkingv1alpha3.RegexRewrite) {
+func (c redirectChecker) regexRewrite(path Path, re *networkingv1alpha3.RegexRewrite) {
 	if re.GetMatch() == "" || re.GetRewrite() == "" {
 		c.addMissing(diag.CodeRewrite, path, "%s needs both match and rewrite", path).WithHint(`for example match: ^/v1/(.*)$ and rewrite: /\1`)
 		return
@@ -73,7 +76,7 @@ func (c *checker) regexRewrite(path Path, re *networkingv1alpha3.RegexRewrite) {
 }
 
 // oneLine refuses line breaks and NUL, which Envoy refuses with all routes of the port.
-func (c *checker) oneLine(code diag.Code, path Path, value string) {
+func (c redirectChecker) oneLine(code diag.Code, path Path, value string) {
 	if slices.ContainsFunc([]byte(value), func(b byte) bool { return b == '\r' || b == '\n' || b == 0 }) {
 		c.add(code, path, "%q has a line break", value).WithHint("write it on one line")
 	}

@@ -10,8 +10,11 @@ import (
 	"github.com/portreeve/portreeve/translate/diag"
 )
 
+// retryChecker checks retries, of an HTTP route or of the mesh configuration.
+type retryChecker struct{ valueChecker }
+
 // retries checks when and how often a request is sent again.
-func (c *checker) retries(path Path, r *networkingv1alpha3.HTTPRetry) {
+func (c retryChecker) retries(path Path, r *networkingv1alpha3.HTTPRetry) {
 	if r == nil {
 		return
 	}
@@ -31,7 +34,7 @@ func (c *checker) retries(path Path, r *networkingv1alpha3.HTTPRetry) {
 }
 
 // retryOn checks the conditions. Envoy ignores one that it does not know.
-func (c *checker) retryOn(path Path, text string) {
+func (c retryChecker) retryOn(path Path, text string) {
 	if parts := strings.Split(text, ","); text != "" && (slices.Contains(parts, "") || strings.ContainsAny(text, " \t")) {
 		c.add(diag.CodeRetry, path, "%q has an empty condition or a space", text).WithHint("conditions with a comma between them, and nothing else")
 	}

@@ -10,8 +10,11 @@ import (
 	"github.com/portreeve/portreeve/translate/diag"
 )
 
+// connectionRouteChecker checks a route of connections: tcp and tls of a VirtualService.
+type connectionRouteChecker struct{ valueChecker }
+
 // tcpRoute checks a route of a plain TCP server.
-func (c *checker) tcpRoute(path Path, r *networkingv1alpha3.TCPRoute) {
+func (c connectionRouteChecker) tcpRoute(path Path, r *networkingv1alpha3.TCPRoute) {
 	for i, m := range r.GetMatch() {
 		c.connectionMatch(path.Field("match", i), m)
 		if m.GetSourceSubnet() != "" {
@@ -23,7 +26,7 @@ func (c *checker) tcpRoute(path Path, r *networkingv1alpha3.TCPRoute) {
 
 // tlsRoute checks a route of a TLS passthrough server. As in Istio it has to name what
 // clients ask for, and only hosts of its VirtualService.
-func (c *checker) tlsRoute(path Path, r *networkingv1alpha3.TLSRoute, hosts []string) {
+func (c connectionRouteChecker) tlsRoute(path Path, r *networkingv1alpha3.TLSRoute, hosts []string) {
 	if len(r.GetMatch()) == 0 {
 		c.addMissing(diag.CodeServerName, path, "%s has no match", path).WithHint("match: [{sniHosts: [name]}]")
 	}
@@ -40,7 +43,7 @@ func (c *checker) tlsRoute(path Path, r *networkingv1alpha3.TLSRoute, hosts []st
 	c.connectionRoute(path, r.GetRoute())
 }
 
-func (c *checker) sniHost(path Path, name string, hosts []string) {
+func (c connectionRouteChecker) sniHost(path Path, name string, hosts []string) {
 	switch {
 	case isAddress(name):
 		c.add(diag.CodeRouteIneffective, path, "clients ask for names and never for an address, so nothing matches %s", name).WithHint("a host name, *.domain or *")
@@ -62,7 +65,7 @@ type connectionCondition interface {
 
 // connectionMatch checks a match. On a gateway, Istio does not look at where a connection
 // goes or which workload sends it; the findings say so.
-func (c *checker) connectionMatch(path Path, m connectionCondition) {
+func (c connectionRouteChecker) connectionMatch(path Path, m connectionCondition) {
 	if m.GetPort() != 0 {
 		c.portNumber(path.Field("port"), m.GetPort())
 	}
@@ -87,14 +90,14 @@ func (c *checker) connectionMatch(path Path, m connectionCondition) {
 	}
 }
 
-func (c *checker) ignoredCondition(path Path) {
+func (c connectionRouteChecker) ignoredCondition(path Path) {
 	c.addKey(diag.CodeIgnoredField, path, "%s is ignored: on a gateway the route takes the connection whatever it says", path).
 		WithHint("leave it out; port and gateways choose the server, and an AuthorizationPolicy chooses who may connect")
 }
 
-func (c *checker) connectionRoute(path Path, routes []*networkingv1alpha3.RouteDestination) {
+func (c connectionRouteChecker) connectionRoute(path Path, routes []*networkingv1alpha3.RouteDestination) {
 	if len(routes) == 0 {
 		c.addMissing(diag.CodeVirtualService, path, "%s has no route", path).WithHint("add route: [{destination: {host: …}}]")
 	}
-	weights(c, path, routes)
+	weights(c.valueChecker, path, routes)
 }

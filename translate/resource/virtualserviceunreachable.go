@@ -28,7 +28,7 @@ func CatchAll(m *networkingv1alpha3.HTTPMatchRequest) bool {
 const maxCompared = 100
 
 // unreachable warns of matches that an earlier one leaves nothing for.
-func (c *checker) unreachable(routes []*networkingv1alpha3.HTTPRoute) {
+func (c virtualServiceChecker) unreachable(routes []*networkingv1alpha3.HTTPRoute) {
 	before := NewMatches[Path]()
 	for i, r := range routes {
 		matches := r.GetMatch()

@@ -21,7 +21,7 @@ func WhenKeys() []string {
 
 // condition checks an entry of when. A key that does not exist is an error for every
 // action: Istio drops the whole rule, which opens a DENY policy.
-func (c *checker) condition(path Path, when *securityv1beta1.Condition) {
+func (c ruleValueChecker) condition(path Path, when *securityv1beta1.Condition) {
 	key := when.GetKey()
 	switch reason := whenKeyMistake(key); {
 	case key == "":
@@ -39,7 +39,7 @@ func (c *checker) condition(path Path, when *securityv1beta1.Condition) {
 	c.conditionValues(path, key, "notValues", when.GetNotValues())
 }
 
-func (c *checker) conditionValues(path Path, key, field string, values []string) {
+func (c ruleValueChecker) conditionValues(path Path, key, field string, values []string) {
 	if len(values) == 0 {
 		return
 	}

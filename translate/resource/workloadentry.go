@@ -20,11 +20,11 @@ func workloadEntryFields() []string {
 
 // checkWorkloadEntry holds a WorkloadEntry, an endpoint that ServiceEntries and Services
 // select by its labels, against Istio's rules.
-func checkWorkloadEntry(c *checker, m proto.Message) {
+func checkWorkloadEntry(c valueChecker, m proto.Message) {
 	spec := m.(*networkingv1alpha3.WorkloadEntry)
 	c.supported(spec, workloadEntryFields())
 	c.annotations()
-	c.workload(Path{"spec"}, spec)
+	endpointChecker{c}.workload(Path{"spec"}, spec)
 	for _, name := range slices.Sorted(maps.Keys(spec.GetPorts())) {
 		at := Path{"spec", "ports", name}
 		c.portNumber(at, spec.GetPorts()[name])
@@ -43,8 +43,11 @@ func checkWorkloadEntry(c *checker, m proto.Message) {
 	}
 }
 
+// endpointChecker checks an endpoint, of a ServiceEntry or as a WorkloadEntry.
+type endpointChecker struct{ valueChecker }
+
 // endpoint checks an endpoint that stands in a ServiceEntry.
-func (c *checker) endpoint(path Path, e *networkingv1alpha3.WorkloadEntry, spec *networkingv1alpha3.ServiceEntry) {
+func (c endpointChecker) endpoint(path Path, e *networkingv1alpha3.WorkloadEntry, spec *networkingv1alpha3.ServiceEntry) {
 	c.endpointAddress(path, spec.GetResolution(), e.GetAddress())
 	if isUnix(e.GetAddress()) && len(spec.GetPorts()) > 1 {
 		// The socket speaks one protocol, and has no port that could tell them apart.
@@ -61,7 +64,7 @@ func (c *checker) endpoint(path Path, e *networkingv1alpha3.WorkloadEntry, spec 
 }
 
 // workload checks what an endpoint and a WorkloadEntry have in common.
-func (c *checker) workload(path Path, e *networkingv1alpha3.WorkloadEntry) {
+func (c endpointChecker) workload(path Path, e *networkingv1alpha3.WorkloadEntry) {
 	if e.GetNetwork() != "" {
 		c.addKey(diag.CodeIgnoredField, path.Field("network"), "%s is ignored: a gateway here does not choose endpoints by it", path.Field("network")).WithHint("leave it out")
 	}
@@ -74,7 +77,7 @@ func (c *checker) workload(path Path, e *networkingv1alpha3.WorkloadEntry) {
 	}
 }
 
-func (c *checker) endpointAddress(path Path, resolution networkingv1alpha3.ServiceEntry_Resolution, address string) {
+func (c endpointChecker) endpointAddress(path Path, resolution networkingv1alpha3.ServiceEntry_Resolution, address string) {
 	at := path.Field("address")
 	static := resolution == networkingv1alpha3.ServiceEntry_STATIC
 	switch {
@@ -99,7 +102,7 @@ const maxSocketPath = 107
 func isUnix(address string) bool { return strings.HasPrefix(address, "unix:") }
 
 // unix checks the address of a unix socket on the gateway's host.
-func (c *checker) unix(at Path, code diag.Code, address string) {
+func (c valueChecker) unix(at Path, code diag.Code, address string) {
 	name, ok := strings.CutPrefix(address, unixPrefix)
 	if !ok || len(name) < 2 || name[0] != '/' && name[0] != '@' || len(name) > maxSocketPath {
 		c.add(code, at, "%q is not the address of a unix socket", address).WithHint("unix:///path or unix://@name, at most 107 characters after unix://")
@@ -110,7 +113,7 @@ func (c *checker) unix(at Path, code diag.Code, address string) {
 
 // serverSocket checks the unix socket that a server listens on. A path has one spelling only:
 // with two, one listener would take the socket of another away.
-func (c *checker) serverSocket(at Path, address string) {
+func (c gatewayChecker) serverSocket(at Path, address string) {
 	before := len(c.diags)
 	c.unix(at, diag.CodeGateway, address)
 	name := strings.TrimPrefix(address, unixPrefix)

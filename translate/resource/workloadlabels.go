@@ -19,7 +19,7 @@ var labelPart = regexp.MustCompile(`^[A-Za-z0-9]([-_.A-Za-z0-9]{0,61}[A-Za-z0-9]
 
 // workloadLabels checks labels that workloads have, or are chosen by. One that no workload
 // can have would make a subset, or a route, that nothing belongs to.
-func (c *checker) workloadLabels(path Path, labels map[string]string) {
+func (c valueChecker) workloadLabels(path Path, labels map[string]string) {
 	for _, key := range slices.Sorted(maps.Keys(labels)) {
 		at := path.Field(key)
 		if !isLabelKey(key) {

@@ -6,10 +6,10 @@ import (
 	"strings"
 )
 
-// GuardedAddress reports whether an address is one that keys are never fetched from: the
+// BlockedAddress reports whether an address is one that keys are never fetched from: the
 // link-local ones, and those at which clouds hand a machine its own credentials. An IPv4
 // address counts in every form in which IPv6 carries it.
-func GuardedAddress(a netip.Addr) bool {
+func BlockedAddress(a netip.Addr) bool {
 	return slices.ContainsFunc(AddressForms(a), func(form netip.Addr) bool {
 		return form.IsLinkLocalUnicast() || form.IsLinkLocalMulticast() || slices.Contains(MetadataAddresses(), form)
 	})

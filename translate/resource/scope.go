@@ -12,14 +12,14 @@ import (
 // a mistake has no message. Wherever it cannot be read it is every gateway: that refuses
 // more, never less.
 
-func everyone(*checker) diag.Scope { return diag.Scope{} }
+func everyGateway(*reporter) diag.Scope { return diag.Scope{} }
 
-// policyReach is the workloads that a policy selects. Without a selector (targetRefs, or a
+// policyScope is the workloads that a policy selects. Without a selector (targetRefs, or a
 // field beside it that may be a misspelt selector) it is the whole namespace, which
 // contains them.
-func policyReach(c *checker) diag.Scope {
-	spec := child(c.origin.Document.Root, "spec")
-	whole := diag.Limited(diag.Target{Namespace: c.key.Namespace})
+func policyScope(r *reporter) diag.Scope {
+	spec := child(r.origin.Document.Root, "spec")
+	whole := diag.Limited(diag.Target{Namespace: r.key.Namespace})
 	switch {
 	case spec == nil || isNull(spec):
 		return whole
@@ -27,17 +27,17 @@ func policyReach(c *checker) diag.Scope {
 		return diag.Scope{}
 	}
 	selector := child(spec, "selector")
-	if selector == nil || isNull(selector) || c.unknown["spec"] {
+	if selector == nil || isNull(selector) || r.unknown["spec"] {
 		return whole
 	}
 	labels, ok := stringsOf(child(selector, "matchLabels"))
 	switch {
-	case !ok || selector.Kind != yaml.MappingNode || c.unknown["spec.selector"]:
+	case !ok || selector.Kind != yaml.MappingNode || r.unknown["spec.selector"]:
 		return diag.Scope{}
 	case misleading(labels) || child(spec, "targetRef") != nil || child(spec, "targetRefs") != nil:
 		return whole
 	}
-	return diag.Limited(diag.Target{Namespace: c.key.Namespace, Labels: labels})
+	return diag.Limited(diag.Target{Namespace: r.key.Namespace, Labels: labels})
 }
 
 // misleading reports labels that cannot be what is meant: no workload has a wildcard or an
@@ -51,21 +51,21 @@ func misleading(labels map[string]string) bool {
 	return false
 }
 
-// gatewayReach is the workloads, of every namespace, that a Gateway selects.
-func gatewayReach(c *checker) diag.Scope {
-	labels, ok := stringsOf(at(c.origin.Document.Root, "spec", "selector"))
-	if !ok || c.unknown["spec"] || len(labels) == 0 || misleading(labels) {
+// gatewayScope is the workloads, of every namespace, that a Gateway selects.
+func gatewayScope(r *reporter) diag.Scope {
+	labels, ok := stringsOf(at(r.origin.Document.Root, "spec", "selector"))
+	if !ok || r.unknown["spec"] || len(labels) == 0 || misleading(labels) {
 		return diag.Scope{}
 	}
 	return diag.Limited(diag.Target{Labels: labels})
 }
 
-// virtualServiceReach is the workloads of the Gateways that a VirtualService names. One
+// virtualServiceScope is the workloads of the Gateways that a VirtualService names. One
 // that names none belongs to the sidecars of a mesh and reaches nobody; but without hosts it
 // is a delegate, which can be part of any other.
-func virtualServiceReach(c *checker) diag.Scope {
-	spec := child(c.origin.Document.Root, "spec")
-	if spec == nil || spec.Kind != yaml.MappingNode || c.unknown["spec"] {
+func virtualServiceScope(r *reporter) diag.Scope {
+	spec := child(r.origin.Document.Root, "spec")
+	if spec == nil || spec.Kind != yaml.MappingNode || r.unknown["spec"] {
 		return diag.Scope{}
 	}
 	hosts := child(spec, "hosts")
@@ -85,7 +85,7 @@ func virtualServiceReach(c *checker) diag.Scope {
 		case n.Kind != yaml.ScalarNode || n.Tag != "!!str" || legacyGatewayName(n.Value):
 			return diag.Scope{}
 		case n.Value != MeshGateway:
-			targets = append(targets, diag.Target{Gateway: qualifiedGateway(n.Value, c.key.Namespace)})
+			targets = append(targets, diag.Target{Gateway: qualifiedGateway(n.Value, r.key.Namespace)})
 		}
 	}
 	return diag.Limited(targets...)

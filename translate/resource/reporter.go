@@ -1,0 +1,94 @@
+package resource
+
+import (
+	"go.yaml.in/yaml/v3"
+
+	"github.com/portreeve/portreeve/translate/diag"
+	"github.com/portreeve/portreeve/translate/source"
+)
+
+// reporter collects the findings about one document. It knows no kind: who looks at a document, or
+// at a part of one, embeds it.
+type reporter struct {
+	origin Origin
+	key    Key
+	meta   metadata
+	// scope is that of the findings; every gateway until the document's own is known.
+	scope diag.Scope
+	diags diag.List
+	// unknown holds the places of the mappings that have a field which the kind does not
+	// define. A required field that is missing there is probably the one that is misspelt.
+	unknown map[string]bool
+	// broken says that a value has the wrong type, so that the spec cannot be looked at.
+	broken bool
+	// keySets holds what is known of the key sets of this Decode.
+	keySets map[string]keySet
+}
+
+// newReporter returns a reporter about an object of a kind, whose metadata it reads.
+func newReporter(document source.Document, kind Kind) *reporter {
+	r := &reporter{origin: Origin{Document: document}, key: Key{Kind: kind}}
+	objectReader{r}.metadata()
+	r.key.Namespace, r.key.Name = r.meta.namespace, r.meta.name
+	return r
+}
+
+// add reports a finding about the value at a path. A hint may be put to it.
+func (r *reporter) add(code diag.Code, path Path, format string, args ...any) *added {
+	return r.addAt(code, r.origin.At(path), path.String(), format, args...)
+}
+
+// addKey reports a finding about the key of a mapping's entry.
+func (r *reporter) addKey(code diag.Code, path Path, format string, args ...any) *added {
+	return r.addAt(code, r.origin.atKey(path), path.String(), format, args...)
+}
+
+// addMissing reports that something is missing from the object at a path. It is silent
+// where that object has a misspelt field: one mistake is one finding, and the other
+// finding refuses the policy already.
+func (r *reporter) addMissing(code diag.Code, path Path, format string, args ...any) *added {
+	if r.unknown[path.String()] {
+		return &added{&diag.Diagnostic{}}
+	}
+	return r.add(code, path, format, args...)
+}
+
+func (r *reporter) addAt(code diag.Code, pos diag.Position, field, format string, args ...any) *added {
+	d := diag.New(code, pos, format, args...)
+	d.Field = field
+	r.diags = append(r.diags, d)
+	return &added{&r.diags[len(r.diags)-1]}
+}
+
+// added lets a hint be put to a diagnostic that stands in the list already.
+type added struct{ d *diag.Diagnostic }
+
+// WithHint says what would be accepted.
+func (a *added) WithHint(format string, args ...any) { *a.d = a.d.WithHint(format, args...) }
+
+// written reports whether the document has a value, which may be empty, at exactly the path.
+func (r *reporter) written(path Path) bool {
+	node := r.origin.Document.Root
+	for _, step := range path {
+		if node = child(node, step); node == nil {
+			return false
+		}
+	}
+	return !isNull(node)
+}
+
+func isNull(node *yaml.Node) bool { return node.Kind == yaml.ScalarNode && node.Tag == "!!null" }
+
+// finish returns the findings in the order of the text, with their object and scope.
+func (r *reporter) finish() diag.List {
+	if len(r.diags) == 0 {
+		return nil
+	}
+	for i := range r.diags {
+		if r.meta.valid {
+			r.diags[i].Object = r.key.String()
+		}
+		r.diags[i].Reach = r.scope
+	}
+	return r.diags.Sorted()
+}
