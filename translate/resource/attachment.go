@@ -74,21 +74,6 @@ func (c attachmentChecker) selector(path Path, labels map[string]string) {
 	}
 }
 
-// labels checks what has to be equal to the labels of a gateway.
-func (c valueChecker) labels(path Path, labels map[string]string) {
-	for _, key := range slices.Sorted(maps.Keys(labels)) {
-		at := path.Field(key)
-		switch {
-		case key == "":
-			c.addKey(diag.CodeSelectorLabel, at, "%s has an empty key", path).WithHint("write the name of a label")
-		case strings.Contains(key, "*"):
-			c.addKey(diag.CodeSelectorLabel, at, "the key %q has a wildcard, which selectors do not have", key).WithHint("write the label as the gateway has it")
-		case strings.Contains(labels[key], "*"):
-			c.add(diag.CodeSelectorLabel, at, "the value %q has a wildcard, which selectors do not have", labels[key]).WithHint("write the label as the gateway has it")
-		}
-	}
-}
-
 // targetKinds are the kinds, by group and kind, that a policy can be attached to.
 func targetKinds() []string {
 	return []string{"gateway.networking.k8s.io/Gateway", "gateway.networking.k8s.io/GatewayClass", "networking.istio.io/ServiceEntry", "/Service"}
@@ -111,30 +96,5 @@ func (c attachmentChecker) targetRef(path Path, ref *typev1beta1.PolicyTargetRef
 	}
 	if ref.GetNamespace() != "" {
 		c.add(diag.CodeTargetNamespace, path.Field("namespace"), "a targetRef cannot name a namespace").WithHint("put the policy into the target's namespace")
-	}
-}
-
-// deepest returns the path with the field if the document has that, so that a finding
-// points to the field, and else the path.
-func (r *reporter) deepest(path Path, field string) Path {
-	if at := path.Field(field); r.written(at) {
-		return at
-	}
-	return path
-}
-
-// reservedAnnotations refuses what Istio's own webhook refuses.
-func (r *reporter) reservedAnnotations() {
-	for _, name := range slices.Sorted(maps.Keys(r.meta.annotations)) {
-		if name == "internal.istio.io/webhook-always-reject" || strings.HasPrefix(name, "internal.istio.io/parent") {
-			r.addKey(diag.CodeReservedAnnotation, Path{"metadata", "annotations", name}, "the annotation %s is reserved", name).WithHint("remove it")
-		}
-	}
-}
-
-// atMost reports a list that is longer than the API allows.
-func (c valueChecker) atMost(path Path, n, limit int) {
-	if n > limit {
-		c.add(diag.CodeTooMany, path, "%s has %d entries", path, n).WithHint("at most %d", limit)
 	}
 }

@@ -24,19 +24,19 @@ type authorizationPolicyChecker struct{ valueChecker }
 func checkAuthorizationPolicy(v valueChecker, m proto.Message) {
 	c := authorizationPolicyChecker{v}
 	spec := m.(*securityv1beta1.AuthorizationPolicy)
-	attachmentChecker{c.valueChecker}.attachment(spec)
+	attachmentChecker(c).attachment(spec)
 	c.action(spec)
 	c.dryRun(spec)
 	c.splitRules(spec.GetRules())
 	c.atMost(Path{"spec", "rules"}, len(spec.GetRules()), maxRules)
 	for i, rule := range spec.GetRules() {
 		path := Path{"spec", "rules", i}
-		authorizationRuleChecker{c.valueChecker}.rule(path, rule)
+		authorizationRuleChecker(c).rule(path, rule)
 		switch spec.GetAction() {
 		case securityv1beta1.AuthorizationPolicy_CUSTOM:
-			authorizationRuleChecker{c.valueChecker}.customRule(path, rule)
+			authorizationRuleChecker(c).customRule(path, rule)
 		case securityv1beta1.AuthorizationPolicy_DENY:
-			authorizationRuleChecker{c.valueChecker}.denyRule(path, rule)
+			authorizationRuleChecker(c).denyRule(path, rule)
 		}
 	}
 }
@@ -78,81 +78,4 @@ func (c authorizationPolicyChecker) dryRun(spec *securityv1beta1.AuthorizationPo
 	default:
 		c.addKey(diag.CodeDryRun, path, "a dry run is not possible with the action %s", spec.GetAction()).WithHint("remove the annotation; ALLOW and DENY can have it")
 	}
-}
-
-func (c authorizationRuleChecker) rule(path Path, rule *securityv1beta1.Rule) {
-	// Of a list that is written and empty nobody knows whether it stands for anybody or for
-	// nobody. It would be anybody, which is wider.
-	for _, f := range []struct {
-		name string
-		n    int
-	}{{"from", len(rule.GetFrom())}, {"to", len(rule.GetTo())}} {
-		if at := path.Field(f.name); f.n == 0 && c.written(at) {
-			c.add(diag.CodeEmptyRule, at, "%s is an empty list, which would match every request", at).WithHint("give it an entry, or take it out")
-		}
-	}
-	c.atMost(path.Field("from"), len(rule.GetFrom()), maxRules)
-	for i, from := range rule.GetFrom() {
-		c.source(path.Field("from", i), from.GetSource())
-	}
-	for i, to := range rule.GetTo() {
-		c.operation(path.Field("to", i), to.GetOperation())
-	}
-	for i, when := range rule.GetWhen() {
-		ruleValueChecker{c.valueChecker}.condition(path.Field("when", i), when)
-	}
-}
-
-// customRule refuses identities in a CUSTOM policy: its provider is asked before the
-// token is verified, so they are not known yet.
-func (c authorizationRuleChecker) customRule(path Path, rule *securityv1beta1.Rule) {
-	for i, from := range rule.GetFrom() {
-		for _, f := range identityFields(from.GetSource()) {
-			if len(f.values) > 0 {
-				c.addKey(diag.CodeCustomSource, path.Field("from", i, "source", f.name), "%s cannot stand in a CUSTOM policy: the provider is asked before identities are known", f.name).
-					WithHint("use ipBlocks, remoteIpBlocks, or what the operation has")
-			}
-		}
-	}
-	for i, when := range rule.GetWhen() {
-		if identityKey(when.GetKey()) {
-			c.add(diag.CodeCustomCondition, path.Field("when", i, "key"), "%s cannot stand in a CUSTOM policy: the provider is asked before identities are known", when.GetKey()).
-				WithHint("use a key that is not about an identity, such as request.headers[…]")
-		}
-	}
-}
-
-// denyRule warns where a DENY rule is wider than it reads. A TCP or TLS passthrough server
-// has no HTTP fields; there they are left out of the rule, which then denies more.
-func (c authorizationRuleChecker) denyRule(path Path, rule *securityv1beta1.Rule) {
-	if !httpOnly(rule) {
-		return
-	}
-	c.add(diag.CodeDenyTCP, path, "the rule has HTTP fields and no ports; on a TCP or TLS passthrough server it denies every connection that its other fields match").
-		WithHint("if the workload has such a server, add the HTTP server's ports to the operation")
-}
-
-func httpOnly(rule *securityv1beta1.Rule) bool {
-	for _, to := range rule.GetTo() {
-		if o := to.GetOperation(); len(o.GetPorts())+len(o.GetNotPorts()) == 0 {
-			return true
-		}
-	}
-	if len(rule.GetTo()) > 0 {
-		return false
-	}
-	for _, from := range rule.GetFrom() {
-		s := from.GetSource()
-		if len(s.GetRequestPrincipals())+len(s.GetNotRequestPrincipals()) > 0 && !hasTCP(s) {
-			return true
-		}
-	}
-	return false
-}
-
-// hasTCP reports whether a source has a field that a TCP connection has too.
-func hasTCP(s *securityv1beta1.Source) bool {
-	return len(s.GetPrincipals())+len(s.GetNotPrincipals())+len(s.GetNamespaces())+len(s.GetNotNamespaces())+
-		len(s.GetServiceAccounts())+len(s.GetNotServiceAccounts())+len(s.GetTrustDomains())+len(s.GetNotTrustDomains())+
-		len(s.GetIpBlocks())+len(s.GetNotIpBlocks())+len(s.GetRemoteIpBlocks())+len(s.GetNotRemoteIpBlocks()) > 0
 }

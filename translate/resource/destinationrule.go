@@ -65,12 +65,12 @@ func checkDestinationRule(v valueChecker, m proto.Message) {
 	c.exportTo(spec.GetExportTo())
 	c.ruleSelector(spec)
 	c.trafficPolicy(Path{"spec", "trafficPolicy"}, spec.GetTrafficPolicy())
-	clientTLSChecker{c.valueChecker}.plainPorts(Path{"spec", "trafficPolicy"}, spec.GetTrafficPolicy(), nil)
+	clientTLSChecker(c).plainPorts(Path{"spec", "trafficPolicy"}, spec.GetTrafficPolicy(), nil)
 	names := map[string]int{}
 	for i, s := range spec.GetSubsets() {
 		path := Path{"spec", "subsets", i}
 		c.subset(path, s)
-		clientTLSChecker{c.valueChecker}.plainPorts(path.Field("trafficPolicy"), s.GetTrafficPolicy(), spec.GetTrafficPolicy().GetTls())
+		clientTLSChecker(c).plainPorts(path.Field("trafficPolicy"), s.GetTrafficPolicy(), spec.GetTrafficPolicy().GetTls())
 		if first, again := names[s.GetName()]; again && s.GetName() != "" {
 			c.add(diag.CodeDestinationRule, path.Field("name"), "subsets[%d] is named %q too", first, s.GetName()).WithHint("give each subset its own name")
 			continue
@@ -125,7 +125,7 @@ func (c destinationRuleChecker) trafficPolicy(path Path, p *networkingv1alpha3.T
 		c.addMissing(diag.CodeDestinationRule, path, "%s is empty", path).WithHint("say something in it, or leave it out")
 	}
 	c.portPolicy(path, p)
-	connectionPoolChecker{c.valueChecker}.retryBudget(path.Field("retryBudget"), p.GetRetryBudget())
+	connectionPoolChecker(c).retryBudget(path.Field("retryBudget"), p.GetRetryBudget())
 	c.tunnel(path.Field("tunnel"), p)
 	numbers := map[uint32]int{}
 	for i, s := range p.GetPortLevelSettings() {
@@ -148,8 +148,8 @@ func (c destinationRuleChecker) trafficPolicy(path Path, p *networkingv1alpha3.T
 }
 
 func (c destinationRuleChecker) portPolicy(path Path, p portPolicy) {
-	loadBalancerChecker{c.valueChecker}.loadBalancer(path.Field("loadBalancer"), p.GetLoadBalancer(), p.GetOutlierDetection())
-	connectionPoolChecker{c.valueChecker}.connectionPool(path.Field("connectionPool"), p.GetConnectionPool())
-	connectionPoolChecker{c.valueChecker}.outlierDetection(path.Field("outlierDetection"), p.GetOutlierDetection())
-	clientTLSChecker{c.valueChecker}.clientTLS(path.Field("tls"), p.GetTls())
+	loadBalancerChecker(c).loadBalancer(path.Field("loadBalancer"), p.GetLoadBalancer(), p.GetOutlierDetection())
+	connectionPoolChecker(c).connectionPool(path.Field("connectionPool"), p.GetConnectionPool())
+	connectionPoolChecker(c).outlierDetection(path.Field("outlierDetection"), p.GetOutlierDetection())
+	clientTLSChecker(c).clientTLS(path.Field("tls"), p.GetTls())
 }

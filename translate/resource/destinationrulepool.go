@@ -3,7 +3,6 @@ package resource
 import (
 	"time"
 
-	"google.golang.org/protobuf/types/known/durationpb"
 	networkingv1alpha3 "istio.io/api/networking/v1alpha3"
 
 	"github.com/portreeve/portreeve/translate/diag"
@@ -75,56 +74,3 @@ func (c connectionPoolChecker) retryBudget(path Path, b *networkingv1alpha3.Traf
 	c.percent(path.Field("percent"), b.GetPercent().GetValue())
 	c.fromZero(path.Field("budgetInterval"), b.GetBudgetInterval())
 }
-
-func (c valueChecker) notNegative(path Path, n int32) {
-	if n < 0 {
-		c.add(diag.CodeDestinationRule, path, "%s is %d, which is negative", path, n).WithHint("a number from 1 on, or leave it out for no limit")
-	}
-}
-
-func (c valueChecker) percent(path Path, n float64) {
-	if n < 0 || n > 100 {
-		c.add(diag.CodeDestinationRule, path, "%s is %v, which is not a percentage", path, n).WithHint("0 to 100")
-	}
-}
-
-// positive checks a duration that Envoy, and Istio, take from a least one on. Those of
-// keepalive are whole seconds to the kernel.
-func (c valueChecker) positive(path Path, d *durationpb.Duration, least time.Duration) {
-	if d != nil && (!d.IsValid() || d.AsDuration() < least || d.AsDuration() > maxDuration) {
-		c.add(diag.CodeDestinationRule, path, "%s is %s", path, d.AsDuration()).WithHint("%s to %s", least, maxDuration)
-		return
-	}
-	c.wholeMilliseconds(path, d)
-}
-
-// notBelowZero checks a duration of which 0 switches the limit off.
-func (c valueChecker) notBelowZero(path Path, d *durationpb.Duration) {
-	if beyondBounds(d) {
-		c.add(diag.CodeDestinationRule, path, "%s is %s", path, d.AsDuration()).WithHint("0s, which is no limit, to %s", maxDuration)
-		return
-	}
-	c.wholeMilliseconds(path, d)
-}
-
-// wholeMilliseconds refuses a duration that is more precise than Istio takes.
-func (c valueChecker) wholeMilliseconds(path Path, d *durationpb.Duration) {
-	if d.AsDuration()%time.Millisecond != 0 {
-		c.add(diag.CodeDestinationRule, path, "%s is %s", path, d.AsDuration()).WithHint("a whole number of milliseconds")
-	}
-}
-
-// fromZero checks a duration of which 0 is one as any other.
-func (c valueChecker) fromZero(path Path, d *durationpb.Duration) {
-	if beyondBounds(d) {
-		c.add(diag.CodeDestinationRule, path, "%s is %s", path, d.AsDuration()).WithHint("0s to %s", maxDuration)
-	}
-}
-
-// beyondBounds reports a duration below zero, or above maxDuration; nil is neither.
-func beyondBounds(d *durationpb.Duration) bool {
-	return d != nil && (!d.IsValid() || d.AsDuration() < 0 || d.AsDuration() > maxDuration)
-}
-
-// maxDuration keeps durations in what Envoy and the kernel can count.
-const maxDuration = 24 * time.Hour * 365

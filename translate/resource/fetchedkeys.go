@@ -91,7 +91,7 @@ func usableKey(info keyInfo, raw json.RawMessage) (publicKey, string) {
 	}
 	text := func(name string) string { s, _ := k[name].(string); return s }
 	number := func(name string) string {
-		b, _ := decoded(k[name])
+		b, _ := keyBytes(k[name])
 		return base64.RawURLEncoding.EncodeToString(b)
 	}
 	out := publicKey{Kid: text("kid"), Kty: text("kty"), Alg: text("alg"), Crv: text("crv")}

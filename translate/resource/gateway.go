@@ -1,6 +1,7 @@
 package resource
 
 import (
+	"path"
 	"slices"
 	"strings"
 
@@ -59,7 +60,7 @@ func (c gatewayChecker) server(path Path, s *networkingv1alpha3.Server) {
 		c.addMissing(diag.CodeGateway, path, "%s has no port", path).WithHint("port: {number: 8080, name: http, protocol: HTTP}")
 	} else {
 		c.serverPort(path, s)
-		serverTLSChecker{c.valueChecker}.serverTLS(path, s)
+		serverTLSChecker(c).serverTLS(path, s)
 	}
 	switch b := s.GetBind(); {
 	case isUnix(b):
@@ -125,5 +126,16 @@ func (c gatewayChecker) serverHost(path Path, written string) {
 		c.add(diag.CodeHost, path, "%q is not a host that a server can have", host).WithHint("a host name, *.domain or *")
 	case host != "*" && !strings.Contains(host, "."):
 		c.add(diag.CodeHost, path, "%q is a short name, which a server cannot have", host).WithHint("the whole name that clients ask for, such as %s.example.com", host)
+	}
+}
+
+// serverSocket checks the unix socket that a server listens on. A path has one spelling only:
+// with two, one listener would take the socket of another away.
+func (c gatewayChecker) serverSocket(at Path, address string) {
+	before := len(c.diags)
+	c.unix(at, diag.CodeGateway, address)
+	name := strings.TrimPrefix(address, unixPrefix)
+	if len(c.diags) == before && name[0] == '/' && path.Clean(name) != name {
+		c.add(diag.CodeGateway, at, "%q is not the shortest way to write that path", address).WithHint("%s%s", unixPrefix, path.Clean(name))
 	}
 }

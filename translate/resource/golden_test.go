@@ -81,7 +81,7 @@ func render(t *testing.T, input string) string {
 		if err := (diag.List{d}).WriteText(&b, func(string) []byte { return content }); err != nil {
 			t.Fatal(err)
 		}
-		fmt.Fprintf(&b, "  reaches %s\n\n", reach(d.Reach))
+		fmt.Fprintf(&b, "  reaches %s\n\n", scopeText(d.Reach))
 	}
 	for _, r := range resources {
 		fmt.Fprintf(&b, "resource: %s\n", r.Key)
@@ -100,7 +100,7 @@ func compile(files ...source.File) ([]resource.Resource, diag.List) {
 	return resources, append(diags, found...)
 }
 
-func reach(s diag.Scope) string {
+func scopeText(s diag.Scope) string {
 	if s.Everyone() {
 		return "every gateway"
 	}

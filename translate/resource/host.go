@@ -76,16 +76,25 @@ func (c valueChecker) exportToAt(path Path, values []string, more ...string) {
 	}
 }
 
-func (c valueChecker) portNumber(path Path, n uint32) {
-	if n == 0 || n > 65535 {
-		c.add(diag.CodePort, path, "%d is not a port", n).WithHint("1 to 65535")
-	}
-}
-
 // requestProtocols are those that carry requests in the clear.
 func requestProtocols() []string { return []string{"HTTP", "HTTP2", "GRPC", "GRPC-WEB"} }
 
 // protocols are those that Istio knows.
 func protocols() []string {
 	return append(requestProtocols(), "HTTPS", "TLS", "TCP", "UDP", "MONGO", "MYSQL", "REDIS")
+}
+
+// gatewayName checks name, ./name, namespace/name and the older name.namespace and
+// name.namespace.svc.domain.
+func (c valueChecker) gatewayName(path Path, name string) {
+	namespace, rest, qualified := strings.Cut(name, "/")
+	valid := isObjectName(strings.TrimSuffix(name, "."))
+	if qualified {
+		valid = (namespace == "." || isLabel(namespace)) && isLabel(rest)
+	}
+	if !valid {
+		c.add(diag.CodeVirtualService, path, "%q is not the name of a Gateway", name).WithHint("name, or namespace/name")
+	} else if parts := strings.Split(name, "."); !qualified && len(parts) > 1 {
+		c.add(diag.CodeDeprecated, path, "%q is an older form of a Gateway's name", name).WithHint("write %s/%s", parts[1], parts[0])
+	}
 }

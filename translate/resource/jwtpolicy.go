@@ -17,7 +17,7 @@ func checkJWTPolicy(v valueChecker, m proto.Message) {
 	c := jwtPolicyChecker{v}
 	spec := m.(*portreevev1alpha1.JWTPolicy)
 	if s := spec.GetSelector(); s != nil {
-		attachmentChecker{c.valueChecker}.selector(Path{"spec", "selector"}, s.GetMatchLabels())
+		attachmentChecker(c).selector(Path{"spec", "selector"}, s.GetMatchLabels())
 	}
 	c.reservedAnnotations()
 	if spec.GetJwt() == nil {
@@ -51,12 +51,12 @@ func (c jwtPolicyChecker) jwt(path Path, jwt *portreevev1alpha1.JWT) {
 	if jwt.GetJwks() == "" && jwt.GetJwksUri() == "" {
 		c.addMissing(diag.CodeJWKS, c.deepest(path, "jwks"), "%s has neither jwks nor jwksUri", path).WithHint("set jwks to the key set, as JSON, or jwksUri to where it is; a JWTPolicy does not look for it at the issuer, as a RequestAuthentication does")
 	} else {
-		jwtRuleChecker{c.valueChecker}.keySource(path, rule)
+		jwtRuleChecker(c).keySource(path, rule)
 	}
 	c.nonEmpty(path, "audiences", rule.GetAudiences())
-	jwtRuleChecker{c.valueChecker}.locations(path, rule)
-	jwtRuleChecker{c.valueChecker}.outputs(path, rule, map[string]Path{})
-	jwtRuleChecker{c.valueChecker}.claimHeaders(func(int) Path { return path }, []*securityv1beta1.JWTRule{rule})
+	jwtRuleChecker(c).locations(path, rule)
+	jwtRuleChecker(c).outputs(path, rule, map[string]Path{})
+	jwtRuleChecker(c).claimHeaders(func(int) Path { return path }, []*securityv1beta1.JWTRule{rule})
 }
 
 func (c jwtPolicyChecker) matching(path Path, m *portreevev1alpha1.Matching) {
@@ -79,9 +79,9 @@ func (c jwtPolicyChecker) matchingRule(path Path, r *portreevev1alpha1.Rule) {
 	if len(r.GetHosts())+len(r.GetPaths())+len(r.GetMethods())+len(r.GetPorts())+len(r.GetHeaders()) == 0 {
 		c.addMissing(diag.CodeMatching, path, "%s has no field, so it would match every request", path).WithHint("give it hosts, paths, methods, ports or headers, or set allRequests: true")
 	}
-	ruleValueChecker{c.valueChecker}.hosts(path, "hosts", r.GetHosts())
-	ruleValueChecker{c.valueChecker}.paths(path, "paths", r.GetPaths())
-	ruleValueChecker{c.valueChecker}.methods(path, "methods", r.GetMethods())
+	ruleValueChecker(c).hosts(path, "hosts", r.GetHosts())
+	ruleValueChecker(c).paths(path, "paths", r.GetPaths())
+	ruleValueChecker(c).methods(path, "methods", r.GetMethods())
 	for i, p := range r.GetPorts() {
 		c.portNumber(path.Field("ports", i), p)
 	}
@@ -102,5 +102,5 @@ func (c jwtPolicyChecker) matchedHeader(path Path, h *portreevev1alpha1.HeaderMa
 		c.addMissing(diag.CodeEmptyValue, c.deepest(path, "values"), "%s has no values", path).WithHint(`list values; "*" accepts any`)
 	}
 	c.nonEmpty(path, "values", h.GetValues())
-	ruleValueChecker{c.valueChecker}.wildcards(path, "values", h.GetValues())
+	ruleValueChecker(c).wildcards(path, "values", h.GetValues())
 }

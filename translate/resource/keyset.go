@@ -169,14 +169,14 @@ func okpKey(k map[string]any) (broken, unusable string) {
 		}
 		return "", "its curve " + named(k["crv"]) + " is not Ed25519"
 	}
-	if x, ok := decoded(k["x"]); !ok || len(x) != 32 {
+	if x, ok := keyBytes(k["x"]); !ok || len(x) != 32 {
 		return `"x" must be 32 bytes in base64url`, ""
 	}
 	return "", algorithm(k, "EdDSA")
 }
 
 func octKey(k map[string]any) (broken, unusable string) {
-	if b, ok := decoded(k["k"]); !ok || len(b) == 0 {
+	if b, ok := keyBytes(k["k"]); !ok || len(b) == 0 {
 		return `"k" must be the secret in base64url`, ""
 	}
 	return "", algorithm(k, "HS")
@@ -212,12 +212,12 @@ func cut(s string) string {
 
 // number reads an unsigned number in base64url. The number is never nil.
 func number(v any) (*big.Int, bool) {
-	b, ok := decoded(v)
+	b, ok := keyBytes(v)
 	return new(big.Int).SetBytes(b), ok && len(b) > 0
 }
 
-// decoded reads base64url; padding and blanks may be there, as in Envoy.
-func decoded(v any) ([]byte, bool) {
+// keyBytes reads base64url; padding and blanks may be there, as in Envoy.
+func keyBytes(v any) ([]byte, bool) {
 	s, ok := v.(string)
 	if !ok {
 		return nil, false

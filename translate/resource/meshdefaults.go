@@ -17,19 +17,19 @@ func (c meshChecker) meshDefaults(config *meshv1alpha1.MeshConfig) {
 	if r := config.GetDefaultHttpRetryPolicy(); r != nil {
 		path := Path{"defaultHttpRetryPolicy"}
 		c.supportedIn(r.ProtoReflect(), path, "", below("http.retries.", virtualServiceFields()))
-		retryChecker{c.valueChecker}.retries(path, r)
+		retryChecker(c).retries(path, r)
 	}
 	if l := config.GetLocalityLbSetting(); l != nil {
 		path := Path{"localityLbSetting"}
 		c.supportedIn(l.ProtoReflect(), path, "", below("loadBalancer.localityLbSetting.", portPolicyFields()))
 		// Whether outliers are detected is said elsewhere, service by service.
-		loadBalancerChecker{c.valueChecker}.localities(path, l, &networkingv1alpha3.OutlierDetection{})
+		loadBalancerChecker(c).localities(path, l, &networkingv1alpha3.OutlierDetection{})
 	}
 	if p := config.GetDefaultTrafficPolicy(); p != nil {
 		path := Path{"defaultTrafficPolicy"}
 		c.supportedIn(p.ProtoReflect(), path, "", portPolicyFields())
-		connectionPoolChecker{c.valueChecker}.connectionPool(path.Field("connectionPool"), p.GetConnectionPool())
-		connectionPoolChecker{c.valueChecker}.outlierDetection(path.Field("outlierDetection"), p.GetOutlierDetection())
+		connectionPoolChecker(c).connectionPool(path.Field("connectionPool"), p.GetConnectionPool())
+		connectionPoolChecker(c).outlierDetection(path.Field("outlierDetection"), p.GetOutlierDetection())
 	}
 }
 

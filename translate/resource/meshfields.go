@@ -52,7 +52,7 @@ func (c meshChecker) mesh(config *meshv1alpha1.MeshConfig) {
 	for i, d := range config.GetTrustDomainAliases() {
 		c.meshTrustDomain(Path{"trustDomainAliases", i}, d)
 	}
-	meshProviderChecker{c.valueChecker}.extensionProviders(config.GetExtensionProviders())
+	meshProviderChecker(c).extensionProviders(config.GetExtensionProviders())
 	if !c.written(Path{"pathNormalization", "normalization"}) {
 		// An object without a choice chooses nothing: our own default is the stricter one.
 		config.PathNormalization = nil
@@ -109,19 +109,6 @@ func setFields(m proto.Message) []string {
 	})
 	slices.Sort(out)
 	return out
-}
-
-// longest bounds the durations that have no bound in Istio.
-const longest = 24 * time.Hour
-
-// timeoutBetween holds a duration to whole milliseconds from 1 to the longest.
-func (c valueChecker) timeoutBetween(path Path, d *durationpb.Duration, most time.Duration) {
-	if d == nil {
-		return
-	}
-	if v := d.AsDuration(); !d.IsValid() || v < time.Millisecond || v%time.Millisecond != 0 || v > most {
-		c.add(diag.CodeTimeout, path, "%s: %s is not a whole number of milliseconds from 1ms to %s", path, v, most).WithHint("for example 5s")
-	}
 }
 
 // The most that a socket of Linux takes; beyond it no connection to a backend comes about.

@@ -19,7 +19,7 @@ func (c meshChecker) accessLog(config *meshv1alpha1.MeshConfig) {
 	}
 	format, path := config.GetAccessLogFormat(), Path{"accessLogFormat"}
 	if format == "" || config.GetAccessLogEncoding() != meshv1alpha1.MeshConfig_JSON {
-		logFormatChecker{c.valueChecker}.logText(path, format)
+		logFormatChecker(c).logText(path, format)
 		return
 	}
 	object := &structpb.Struct{}
@@ -28,5 +28,5 @@ func (c meshChecker) accessLog(config *meshv1alpha1.MeshConfig) {
 			WithHint(`for example '{"status": "%%RESPONSE_CODE%%"}'; or accessLogEncoding: TEXT`)
 		return
 	}
-	logFormatChecker{c.valueChecker}.logValue(path, structpb.NewStructValue(object))
+	logFormatChecker(c).logValue(path, structpb.NewStructValue(object))
 }

@@ -27,9 +27,9 @@ func (c meshProviderChecker) logProvider(path Path, p *meshv1alpha1.MeshConfig_E
 }
 
 func (c meshProviderChecker) logFormat(path Path, text string, labels *structpb.Struct) {
-	logFormatChecker{c.valueChecker}.logText(path.Field("text"), text)
+	logFormatChecker(c).logText(path.Field("text"), text)
 	if labels != nil {
-		logFormatChecker{c.valueChecker}.logValue(path.Field("labels"), structpb.NewStructValue(labels))
+		logFormatChecker(c).logValue(path.Field("labels"), structpb.NewStructValue(labels))
 	}
 }
 

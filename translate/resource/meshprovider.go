@@ -57,7 +57,7 @@ func (c meshProviderChecker) providerName(path Path, name string) {
 func (c meshProviderChecker) idleProvider(path Path, p *meshv1alpha1.MeshConfig_ExtensionProvider) {
 	for _, name := range setFields(p) {
 		if name != "name" {
-			meshChecker{c.valueChecker}.idle(path.Field(name))
+			meshChecker(c).idle(path.Field(name))
 		}
 	}
 }

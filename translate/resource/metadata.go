@@ -134,7 +134,7 @@ func (o objectReader) stringMap(path Path, node *yaml.Node) map[string]string {
 	out := make(map[string]string, len(node.Content)/2)
 	for i := 0; i+1 < len(node.Content); i += 2 {
 		key, value := node.Content[i], node.Content[i+1]
-		strictDecoder{o.reporter}.text(value, path.Field(key.Value))
+		strictDecoder(o).text(value, path.Field(key.Value))
 		out[key.Value] = value.Value
 	}
 	return out
@@ -155,29 +155,4 @@ func (o objectReader) topLevel(instead []string) {
 			o.markUnknown(Path{"spec"})
 		}
 	}
-}
-
-func (r *reporter) unknownField(key *yaml.Node, parent Path, known []string) {
-	what := "an object"
-	if len(parent) > 0 {
-		what = parent.String()
-	}
-	r.addAt(diag.CodeUnknownField, r.origin.Document.Position(key), parent.Field(key.Value).String(), "%s has no field %q", what, key.Value).
-		WithHint("%s", r.insteadOf(key.Value, known))
-	r.markUnknown(parent)
-}
-
-// insteadOf says what to write instead of a field that there is not.
-func (r *reporter) insteadOf(written string, known []string) string {
-	if r.key.Kind == VirtualService && folded(written) == "websocketupgrade" {
-		return "take it out: every route lets WebSockets through"
-	}
-	return suggestion(written, known)
-}
-
-func (r *reporter) markUnknown(parent Path) {
-	if r.unknown == nil {
-		r.unknown = map[string]bool{}
-	}
-	r.unknown[parent.String()] = true
 }

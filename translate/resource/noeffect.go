@@ -99,7 +99,7 @@ func (d *Decoder) noEffect(document source.Document, group, kind string) (diag.D
 	r := newReporter(document, k.kind)
 	code, verb, hint, scope := diag.CodeInertKind, "is ignored", k.hint, diag.Limited()
 	if k.guards(r) && !slices.Contains(d.options.Ignored, k.kind) {
-		code, verb, hint, scope = diag.CodeRefusedKind, "cannot be honoured", fmt.Sprintf("%s; or --ignore %s, where nothing depends on it", k.hint, k.kind), r.noEffectScope()
+		code, verb, hint, scope = diag.CodeRefusedKind, "cannot be honoured", fmt.Sprintf("%s; or --ignore %s, where nothing depends on it", k.hint, k.kind), noEffectScope(r)
 	}
 	f := diag.New(code, document.Position(child(document.Root, "kind")), "%s %s: %s", k.kind, verb, k.effect(r)).WithHint("%s", hint)
 	f.Field, f.Reach = "kind", scope
@@ -111,7 +111,7 @@ func (d *Decoder) noEffect(document source.Document, group, kind string) (diag.D
 
 // noEffectScope is the workloads of its namespace that an object selects, or every gateway where
 // that cannot be read.
-func (r *reporter) noEffectScope() diag.Scope {
+func noEffectScope(r *reporter) diag.Scope {
 	selector, field := at(r.origin.Document.Root, "spec", "workloadSelector"), "labels"
 	if r.key.Kind != EnvoyFilter {
 		selector, field = at(r.origin.Document.Root, "spec", "selector"), "matchLabels"

@@ -61,28 +61,24 @@ func wideEscape(re string) bool {
 	}
 }
 
-// substitution checks the replacement of a regular expression: \0 to \9 are the groups of
-// its match and \\ is a backslash. Envoy refuses any other, and a group that is not there.
-func (c redirectChecker) substitution(path Path, re *networkingv1alpha3.RegexRewrite) {
-	parsed, err := syntax.Parse(re.GetMatch(), syntax.Perl)
-	if err != nil {
-		return // reported already
-	}
-	text := re.GetRewrite()
-	for i := 0; i < len(text); i++ {
-		if text[i] != '\\' {
-			continue
+// stringMatch checks a match of anything but the path. Without exact, prefix or regex it
+// asks only that the value is there.
+func (c valueChecker) stringMatch(path Path, m *networkingv1alpha3.StringMatch) {
+	switch m := m.GetMatchType().(type) {
+	case *networkingv1alpha3.StringMatch_Prefix:
+		if m.Prefix == "" {
+			c.add(diag.CodeEmptyValue, path.Field("prefix"), "%s is empty", path.Field("prefix")).WithHint("{} asks only that the value is there")
 		}
-		i++
-		switch {
-		case i < len(text) && text[i] == '\\':
-		case i == len(text) || text[i] < '0' || text[i] > '9':
-			c.add(diag.CodeRewrite, path, "%q has a backslash without a digit behind it", text).WithHint(`\0 to \9 for a group, \\ for a backslash`)
-			return
-		case int(text[i]-'0') > parsed.MaxCap():
-			c.add(diag.CodeRewrite, path, "%q has no group %c", re.GetMatch(), text[i]).WithHint("put what is to be kept in parentheses")
-			return
-		}
+	case *networkingv1alpha3.StringMatch_Regex:
+		c.regexMatch(path, m.Regex)
 	}
-	c.oneLine(diag.CodeRewrite, path, text)
+}
+
+func (c valueChecker) regexMatch(path Path, re string) {
+	at := path.Field("regex")
+	if re == "" {
+		c.add(diag.CodeEmptyValue, at, "%s is empty", at).WithHint("for example %s: .+", at[len(at)-1])
+		return
+	}
+	c.regex(at, re)
 }

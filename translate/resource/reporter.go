@@ -7,8 +7,8 @@ import (
 	"github.com/portreeve/portreeve/translate/source"
 )
 
-// reporter collects the findings about one document. It knows no kind: who looks at a document, or
-// at a part of one, embeds it.
+// reporter collects the findings about one document. Whoever looks at a document, or at a part of
+// one, embeds it.
 type reporter struct {
 	origin Origin
 	key    Key
@@ -91,4 +91,60 @@ func (r *reporter) finish() diag.List {
 		r.diags[i].Reach = r.scope
 	}
 	return r.diags.Sorted()
+}
+
+// deepest returns the path with the field if the document has that, so that a finding
+// points to the field, and else the path.
+func (r *reporter) deepest(path Path, field string) Path {
+	if at := path.Field(field); r.written(at) {
+		return at
+	}
+	return path
+}
+
+// firstWritten returns the first of the fields that the document has, or "".
+func (r *reporter) firstWritten(path Path, fields ...string) string {
+	for _, f := range fields {
+		if r.written(path.Field(f)) {
+			return f
+		}
+	}
+	return ""
+}
+
+// wrongType reports a value that cannot be converted.
+func (r *reporter) wrongType(node *yaml.Node, path Path, want, hint string, args ...any) {
+	r.broken = true
+	r.addAt(diag.CodeWrongType, r.origin.Document.Position(node), path.String(), "%s is %s, not %s", path, describe(node), want).
+		WithHint(hint, args...)
+}
+
+func (r *reporter) unknownField(key *yaml.Node, parent Path, known []string) {
+	what := "an object"
+	if len(parent) > 0 {
+		what = parent.String()
+	}
+	r.addAt(diag.CodeUnknownField, r.origin.Document.Position(key), parent.Field(key.Value).String(), "%s has no field %q", what, key.Value).
+		WithHint("%s", r.insteadOf(key.Value, known))
+	r.markUnknown(parent)
+}
+
+// insteadOf says what to write instead of a field that there is not.
+func (r *reporter) insteadOf(written string, known []string) string {
+	if r.key.Kind == VirtualService && folded(written) == "websocketupgrade" {
+		return "take it out: every route lets WebSockets through"
+	}
+	return suggestion(written, known)
+}
+
+func (r *reporter) markUnknown(parent Path) {
+	if r.unknown == nil {
+		r.unknown = map[string]bool{}
+	}
+	r.unknown[parent.String()] = true
+}
+
+// deprecated warns of an older field, which still counts.
+func (r *reporter) deprecated(path Path, instead string) {
+	r.addKey(diag.CodeDeprecated, path, "%s is deprecated", path).WithHint("write %s", instead)
 }

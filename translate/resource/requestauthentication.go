@@ -78,13 +78,13 @@ func (c jwtRuleChecker) keySource(path Path, rule *securityv1beta1.JWTRule) {
 	}
 	// An address that is empty but written, say by a template, must not turn into discovery.
 	if uri != "" || c.written(address) {
-		keySetChecker{c.valueChecker}.jwksURI(address, uri)
+		keySetChecker(c).jwksURI(address, uri)
 	}
 	switch {
 	case jwks != "":
-		keySetChecker{c.valueChecker}.jwks(path.Field("jwks"), jwks)
+		keySetChecker(c).jwks(path.Field("jwks"), jwks)
 	case uri == "" && rule.GetIssuer() != "" && !c.written(address):
-		keySetChecker{c.valueChecker}.discovery(path, rule.GetIssuer())
+		keySetChecker(c).discovery(path, rule.GetIssuer())
 	}
 }
 
@@ -195,14 +195,4 @@ func isHeaderName(s string) bool {
 
 func isAlphanumeric(b byte) bool {
 	return 'a' <= b && b <= 'z' || 'A' <= b && b <= 'Z' || '0' <= b && b <= '9'
-}
-
-// nonEmpty reports the empty values of a list.
-func (c valueChecker) nonEmpty(path Path, field string, values []string) {
-	for i, v := range values {
-		if v == "" {
-			at := path.Field(field, i)
-			c.add(diag.CodeEmptyValue, at, "%s is empty", at).WithHint("write what is meant, or take it out")
-		}
-	}
 }

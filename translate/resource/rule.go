@@ -35,6 +35,83 @@ func addressFields(s *securityv1beta1.Source) []namedList {
 // allows.
 type authorizationRuleChecker struct{ valueChecker }
 
+func (c authorizationRuleChecker) rule(path Path, rule *securityv1beta1.Rule) {
+	// Of a list that is written and empty nobody knows whether it stands for anybody or for
+	// nobody. It would be anybody, which is wider.
+	for _, f := range []struct {
+		name string
+		n    int
+	}{{"from", len(rule.GetFrom())}, {"to", len(rule.GetTo())}} {
+		if at := path.Field(f.name); f.n == 0 && c.written(at) {
+			c.add(diag.CodeEmptyRule, at, "%s is an empty list, which would match every request", at).WithHint("give it an entry, or take it out")
+		}
+	}
+	c.atMost(path.Field("from"), len(rule.GetFrom()), maxRules)
+	for i, from := range rule.GetFrom() {
+		c.source(path.Field("from", i), from.GetSource())
+	}
+	for i, to := range rule.GetTo() {
+		c.operation(path.Field("to", i), to.GetOperation())
+	}
+	for i, when := range rule.GetWhen() {
+		ruleValueChecker(c).condition(path.Field("when", i), when)
+	}
+}
+
+// customRule refuses identities in a CUSTOM policy: its provider is asked before the
+// token is verified, so they are not known yet.
+func (c authorizationRuleChecker) customRule(path Path, rule *securityv1beta1.Rule) {
+	for i, from := range rule.GetFrom() {
+		for _, f := range identityFields(from.GetSource()) {
+			if len(f.values) > 0 {
+				c.addKey(diag.CodeCustomSource, path.Field("from", i, "source", f.name), "%s cannot stand in a CUSTOM policy: the provider is asked before identities are known", f.name).
+					WithHint("use ipBlocks, remoteIpBlocks, or what the operation has")
+			}
+		}
+	}
+	for i, when := range rule.GetWhen() {
+		if identityKey(when.GetKey()) {
+			c.add(diag.CodeCustomCondition, path.Field("when", i, "key"), "%s cannot stand in a CUSTOM policy: the provider is asked before identities are known", when.GetKey()).
+				WithHint("use a key that is not about an identity, such as request.headers[…]")
+		}
+	}
+}
+
+// denyRule warns where a DENY rule is wider than it reads. A TCP or TLS passthrough server
+// has no HTTP fields; there they are left out of the rule, which then denies more.
+func (c authorizationRuleChecker) denyRule(path Path, rule *securityv1beta1.Rule) {
+	if !httpOnly(rule) {
+		return
+	}
+	c.add(diag.CodeDenyTCP, path, "the rule has HTTP fields and no ports; on a TCP or TLS passthrough server it denies every connection that its other fields match").
+		WithHint("if the workload has such a server, add the HTTP server's ports to the operation")
+}
+
+func httpOnly(rule *securityv1beta1.Rule) bool {
+	for _, to := range rule.GetTo() {
+		if o := to.GetOperation(); len(o.GetPorts())+len(o.GetNotPorts()) == 0 {
+			return true
+		}
+	}
+	if len(rule.GetTo()) > 0 {
+		return false
+	}
+	for _, from := range rule.GetFrom() {
+		s := from.GetSource()
+		if len(s.GetRequestPrincipals())+len(s.GetNotRequestPrincipals()) > 0 && !hasTCP(s) {
+			return true
+		}
+	}
+	return false
+}
+
+// hasTCP reports whether a source has a field that a TCP connection has too.
+func hasTCP(s *securityv1beta1.Source) bool {
+	return len(s.GetPrincipals())+len(s.GetNotPrincipals())+len(s.GetNamespaces())+len(s.GetNotNamespaces())+
+		len(s.GetServiceAccounts())+len(s.GetNotServiceAccounts())+len(s.GetTrustDomains())+len(s.GetNotTrustDomains())+
+		len(s.GetIpBlocks())+len(s.GetNotIpBlocks())+len(s.GetRemoteIpBlocks())+len(s.GetNotRemoteIpBlocks()) > 0
+}
+
 // source checks an entry of from.
 func (c authorizationRuleChecker) source(entry Path, s *securityv1beta1.Source) {
 	path := entry.Field("source")
@@ -50,7 +127,7 @@ func (c authorizationRuleChecker) source(entry Path, s *securityv1beta1.Source) 
 	}
 	for _, f := range addresses {
 		if len(f.values) > 0 {
-			ruleValueChecker{c.valueChecker}.addresses(path, f.name, f.values)
+			ruleValueChecker(c).addresses(path, f.name, f.values)
 		}
 	}
 	// Istio's CRD counts a list that is written, also an empty one.
@@ -61,34 +138,24 @@ func (c authorizationRuleChecker) source(entry Path, s *securityv1beta1.Source) 
 	}
 }
 
-// firstWritten returns the first of the fields that the document has, or "".
-func (r *reporter) firstWritten(path Path, fields ...string) string {
-	for _, f := range fields {
-		if r.written(path.Field(f)) {
-			return f
-		}
-	}
-	return ""
-}
-
 // identities checks the values of one field of a source.
 func (c authorizationRuleChecker) identities(path Path, f namedList) {
 	c.nonEmpty(path, f.name, f.values)
 	switch f.name {
 	case "namespaces", "notNamespaces":
-		ruleValueChecker{c.valueChecker}.peerLength(path, f.name, f.values)
+		ruleValueChecker(c).peerLength(path, f.name, f.values)
 	case "principals", "notPrincipals":
-		ruleValueChecker{c.valueChecker}.peerLength(path, f.name, f.values)
-		ruleValueChecker{c.valueChecker}.wildcards(path, f.name, f.values)
+		ruleValueChecker(c).peerLength(path, f.name, f.values)
+		ruleValueChecker(c).wildcards(path, f.name, f.values)
 	case "requestPrincipals", "notRequestPrincipals":
-		ruleValueChecker{c.valueChecker}.wildcards(path, f.name, f.values)
-		ruleValueChecker{c.valueChecker}.requestPrincipals(path, f.name, f.values)
+		ruleValueChecker(c).wildcards(path, f.name, f.values)
+		ruleValueChecker(c).requestPrincipals(path, f.name, f.values)
 	case "serviceAccounts", "notServiceAccounts":
 		c.atMost(path.Field(f.name), len(f.values), maxServiceAccounts)
-		ruleValueChecker{c.valueChecker}.serviceAccounts(path, f.name, f.values)
+		ruleValueChecker(c).serviceAccounts(path, f.name, f.values)
 	case "trustDomains", "notTrustDomains":
-		ruleValueChecker{c.valueChecker}.peerLength(path, f.name, f.values)
-		ruleValueChecker{c.valueChecker}.trustDomains(path, f.name, f.values)
+		ruleValueChecker(c).peerLength(path, f.name, f.values)
+		ruleValueChecker(c).trustDomains(path, f.name, f.values)
 	}
 }
 
@@ -112,10 +179,10 @@ func (c authorizationRuleChecker) operation(entry Path, o *securityv1beta1.Opera
 		namedList
 		check func(Path, string, []string)
 	}{
-		{namedList{"hosts", o.GetHosts()}, ruleValueChecker{c.valueChecker}.hosts}, {namedList{"notHosts", o.GetNotHosts()}, ruleValueChecker{c.valueChecker}.hosts},
-		{namedList{"ports", o.GetPorts()}, ruleValueChecker{c.valueChecker}.ports}, {namedList{"notPorts", o.GetNotPorts()}, ruleValueChecker{c.valueChecker}.ports},
-		{namedList{"methods", o.GetMethods()}, ruleValueChecker{c.valueChecker}.methods}, {namedList{"notMethods", o.GetNotMethods()}, ruleValueChecker{c.valueChecker}.methods},
-		{namedList{"paths", o.GetPaths()}, ruleValueChecker{c.valueChecker}.paths}, {namedList{"notPaths", o.GetNotPaths()}, ruleValueChecker{c.valueChecker}.paths},
+		{namedList{"hosts", o.GetHosts()}, ruleValueChecker(c).hosts}, {namedList{"notHosts", o.GetNotHosts()}, ruleValueChecker(c).hosts},
+		{namedList{"ports", o.GetPorts()}, ruleValueChecker(c).ports}, {namedList{"notPorts", o.GetNotPorts()}, ruleValueChecker(c).ports},
+		{namedList{"methods", o.GetMethods()}, ruleValueChecker(c).methods}, {namedList{"notMethods", o.GetNotMethods()}, ruleValueChecker(c).methods},
+		{namedList{"paths", o.GetPaths()}, ruleValueChecker(c).paths}, {namedList{"notPaths", o.GetNotPaths()}, ruleValueChecker(c).paths},
 	}
 	empty := true
 	for _, f := range fields {

@@ -182,13 +182,6 @@ func (d strictDecoder) integer(node *yaml.Node, kind protoreflect.Kind, at *plac
 	}
 }
 
-// wrongType reports a value that cannot be converted.
-func (r *reporter) wrongType(node *yaml.Node, path Path, want, hint string, args ...any) {
-	r.broken = true
-	r.addAt(diag.CodeWrongType, r.origin.Document.Position(node), path.String(), "%s is %s, not %s", path, describe(node), want).
-		WithHint(hint, args...)
-}
-
 // describe says what a node is, in the user's words.
 func describe(node *yaml.Node) string {
 	switch {

@@ -35,7 +35,7 @@ func checkServiceEntry(v valueChecker, m proto.Message) {
 	c.exportTo(spec.GetExportTo(), "~")
 	c.servicePorts(spec.GetPorts())
 	for i, e := range spec.GetEndpoints() {
-		endpointChecker{c.valueChecker}.endpoint(Path{"spec", "endpoints", i}, e, spec)
+		endpointChecker(c).endpoint(Path{"spec", "endpoints", i}, e, spec)
 	}
 	for i, name := range spec.GetSubjectAltNames() {
 		c.altName(Path{"spec", "subjectAltNames", i}, name)
@@ -119,14 +119,6 @@ func (c serviceEntryChecker) servicePorts(ports []*networkingv1alpha3.ServicePor
 	}
 }
 
-// altName checks a name that a backend's certificate has to have. Envoy would take an
-// empty one for no name at all.
-func (c valueChecker) altName(path Path, name string) {
-	if name == "" {
-		c.add(diag.CodeEmptyValue, path, "%s is empty", path).WithHint("a name of the certificate, or take it out")
-	}
-}
-
 // workloads checks the selector of WorkloadEntries.
 func (c serviceEntryChecker) workloads(spec *networkingv1alpha3.ServiceEntry) {
 	if spec.GetWorkloadSelector() == nil {
@@ -163,7 +155,7 @@ func (c serviceEntryChecker) resolution(spec *networkingv1alpha3.ServiceEntry) {
 	case networkingv1alpha3.ServiceEntry_NONE:
 		c.noResolution(spec)
 	case networkingv1alpha3.ServiceEntry_DYNAMIC_DNS:
-		c.dynamic(spec)
+		c.dynamicDNS(spec)
 	default:
 		c.addMissing(diag.CodeUnsupported, c.deepest(Path{"spec"}, "resolution"), "the resolution %s is not translated yet", r).WithHint("resolution: STATIC, DNS, DNS_ROUND_ROBIN, DYNAMIC_DNS or NONE")
 	}

@@ -9,9 +9,9 @@ import (
 	"github.com/portreeve/portreeve/translate/diag"
 )
 
-// dynamic checks a service whose clients name what is resolved. The wildcard bounds that, so it
+// dynamicDNS checks a service whose clients name what is resolved. The wildcard bounds that, so it
 // has to be a domain of names: nothing that an IP address can end with.
-func (c serviceEntryChecker) dynamic(spec *networkingv1alpha3.ServiceEntry) {
+func (c serviceEntryChecker) dynamicDNS(spec *networkingv1alpha3.ServiceEntry) {
 	for i, h := range spec.GetHosts() {
 		c.dynamicHost(Path{"spec", "hosts", i}, h)
 	}

@@ -23,7 +23,7 @@ func checkTelemetry(v valueChecker, m proto.Message) {
 	c := telemetryChecker{v}
 	spec := m.(*telemetryv1alpha1.Telemetry)
 	c.supported(spec, telemetryFields())
-	attachmentChecker{c.valueChecker}.attachment(spec)
+	attachmentChecker(c).attachment(spec)
 	c.noDryRun()
 	for name, n := range map[string]int{"tracing": len(spec.GetTracing()), "metrics": len(spec.GetMetrics())} {
 		if n > 0 {
@@ -47,5 +47,5 @@ func (c telemetryChecker) logging(path Path, log *telemetryv1alpha1.AccessLoggin
 		c.addMissing(diag.CodeExpression, c.deepest(at, "expression"), "%s has no expression", at).WithHint("for example expression: response.code >= 400")
 		return
 	}
-	expressionChecker{c.valueChecker}.expression(at.Field("expression"), log.GetFilter().GetExpression())
+	expressionChecker(c).expression(at.Field("expression"), log.GetFilter().GetExpression())
 }

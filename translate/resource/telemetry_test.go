@@ -46,13 +46,13 @@ func misread() []string {
 // expressionCodes returns the codes of the findings about an expression.
 func expressionCodes(expression string) []diag.Code {
 	var out []diag.Code
-	for _, d := range expressionFindings(expression) {
+	for _, d := range expressionDiagnostics(expression) {
 		out = append(out, d.Code)
 	}
 	return out
 }
 
-func expressionFindings(expression string) diag.List {
+func expressionDiagnostics(expression string) diag.List {
 	text, err := json.Marshal(expression)
 	if err != nil {
 		panic(err)
@@ -97,7 +97,7 @@ func TestUnknownAttributes(t *testing.T) {
 		"size(response.trailers) > 0 || has(response.grpc_status) || 'code' in request.headers": nil,
 	} {
 		var got []string
-		for _, d := range expressionFindings(expression) {
+		for _, d := range expressionDiagnostics(expression) {
 			if d.Severity != diag.Warning || d.Code != diag.CodeExpressionName || d.Pos.Line != 4 || d.Field != "spec.accessLogging[0].filter.expression" {
 				t.Errorf("%s: %s at %s", expression, d, d.Field)
 			}
@@ -126,7 +126,7 @@ func TestEveryAttributeOfEnvoyIsKnown(t *testing.T) {
 		metadata.filter_metadata metadata.typed_filter_metadata filter_state.x upstream_filter_state.x
 		xds.node xds.cluster_name xds.cluster_metadata xds.listener_direction xds.listener_metadata xds.route_name xds.route_metadata xds.virtual_host_name
 		xds.virtual_host_metadata xds.upstream_host_metadata xds.upstream_host_locality_metadata xds.filter_chain_name`) {
-		if got := expressionFindings(name + " == 'a'"); len(got) > 0 {
+		if got := expressionDiagnostics(name + " == 'a'"); len(got) > 0 {
 			t.Errorf("%s: %v", name, got)
 		}
 	}

@@ -2,7 +2,6 @@ package resource
 
 import (
 	"slices"
-	"strings"
 
 	"google.golang.org/protobuf/proto"
 	networkingv1alpha3 "istio.io/api/networking/v1alpha3"
@@ -72,13 +71,13 @@ func checkVirtualService(v valueChecker, m proto.Message) {
 		c.addMissing(diag.CodeVirtualService, Path{"spec"}, "the VirtualService has no routes").WithHint("add http with a route or a directResponse, or tls or tcp with a route")
 	}
 	for i, r := range spec.GetHttp() {
-		httpRouteChecker{c.valueChecker}.httpRoute(Path{"spec", "http", i}, r, spec)
+		httpRouteChecker(c).httpRoute(Path{"spec", "http", i}, r, spec)
 	}
 	for i, r := range spec.GetTls() {
-		connectionRouteChecker{c.valueChecker}.tlsRoute(Path{"spec", "tls", i}, r, spec.GetHosts())
+		connectionRouteChecker(c).tlsRoute(Path{"spec", "tls", i}, r, spec.GetHosts())
 	}
 	for i, r := range spec.GetTcp() {
-		connectionRouteChecker{c.valueChecker}.tcpRoute(Path{"spec", "tcp", i}, r)
+		connectionRouteChecker(c).tcpRoute(Path{"spec", "tcp", i}, r)
 	}
 	c.unreachable(spec.GetHttp())
 	c.unreachableConnections(spec)
@@ -105,64 +104,5 @@ func (c virtualServiceChecker) routedHosts(spec *networkingv1alpha3.VirtualServi
 				break
 			}
 		}
-	}
-}
-
-// gatewayName checks name, ./name, namespace/name and the older name.namespace and
-// name.namespace.svc.domain.
-func (c valueChecker) gatewayName(path Path, name string) {
-	namespace, rest, qualified := strings.Cut(name, "/")
-	valid := isObjectName(strings.TrimSuffix(name, "."))
-	if qualified {
-		valid = (namespace == "." || isLabel(namespace)) && isLabel(rest)
-	}
-	if !valid {
-		c.add(diag.CodeVirtualService, path, "%q is not the name of a Gateway", name).WithHint("name, or namespace/name")
-	} else if parts := strings.Split(name, "."); !qualified && len(parts) > 1 {
-		c.add(diag.CodeDeprecated, path, "%q is an older form of a Gateway's name", name).WithHint("write %s/%s", parts[1], parts[0])
-	}
-}
-
-// weighted is a destination of an HTTP, TLS or TCP route.
-type weighted interface {
-	GetDestination() *networkingv1alpha3.Destination
-	GetWeight() int32
-}
-
-func weights[D weighted](c valueChecker, path Path, routes []D) {
-	var total int64
-	for i, d := range routes {
-		at := path.Field("route", i)
-		destinationChecker{c}.destination(at, d.GetDestination())
-		if d.GetWeight() < 0 {
-			c.add(diag.CodeVirtualService, at.Field("weight"), "the weight %d is negative", d.GetWeight()).WithHint("0 or more")
-		}
-		total += int64(d.GetWeight())
-	}
-	if len(routes) > 1 && (total <= 0 || total > 1<<32-1) {
-		c.add(diag.CodeVirtualService, path.Field("route"), "the weights of %s add up to %d", path.Field("route"), total).WithHint("give at least one of them a weight")
-	}
-}
-
-// destinationChecker checks where a route, or a mirror, sends to.
-type destinationChecker struct{ valueChecker }
-
-func (c destinationChecker) destination(path Path, d *networkingv1alpha3.Destination) {
-	c.destinationAt(path.Field("destination"), c.deepest(path, "destination"), d)
-}
-
-// destinationAt checks a destination. Where it has no host, the finding stands at missing.
-func (c destinationChecker) destinationAt(at, missing Path, d *networkingv1alpha3.Destination) {
-	switch host := d.GetHost(); {
-	case host == "":
-		c.addMissing(diag.CodeVirtualService, missing, "%s has no host", at).WithHint("the host of a ServiceEntry")
-	case host == "*" || !isHost(host):
-		c.add(diag.CodeHost, at.Field("host"), "%q is not a host that requests can be sent to", host).WithHint("the host of a ServiceEntry")
-	}
-	if s := d.GetSubset(); s != "" && !isPartName(s) {
-		c.add(diag.CodeVirtualService, at.Field("subset"), "%q is not the name of a subset", s).WithHint("the name of a subset in a DestinationRule")
-	}
-	if p := d.GetPort(); p != nil {
-		c.portNumber(at.Field("port", "number"), p.GetNumber())
 	}
 }

@@ -2,7 +2,6 @@ package resource
 
 import (
 	"maps"
-	"math"
 	"slices"
 
 	"google.golang.org/genproto/googleapis/rpc/code"
@@ -78,19 +77,7 @@ func GRPCStatus(name string) (number uint32, ok bool) {
 	return uint32(n), ok //nolint:gosec // the numbers are 0 to 16
 }
 
-// percentage checks a share of requests. Envoy counts in millionths.
-func (c valueChecker) percentage(reason diag.Code, path Path, p *networkingv1alpha3.Percent) {
-	if v := p.GetValue(); math.IsNaN(v) || v < 0 || v > 100 || v > 0 && v < 0.0001 {
-		c.add(reason, path.Field("value"), "%v is not a percentage", v).WithHint("0, or 0.0001 to 100")
-	}
-}
-
 // ineffective warns of a part that does nothing, which Istio accepts.
 func (c faultChecker) ineffective(path Path, what, hint string) {
 	c.addMissing(diag.CodeRouteIneffective, path, "%s", what).WithHint("%s", hint)
-}
-
-// deprecated warns of an older field, which still counts.
-func (r *reporter) deprecated(path Path, instead string) {
-	r.addKey(diag.CodeDeprecated, path, "%s is deprecated", path).WithHint("write %s", instead)
 }

@@ -63,7 +63,7 @@ func (c headerOperationsChecker) headerValue(path Path, value string) {
 		c.add(diag.CodeHeaderOperation, path, "the value has a control character").WithHint("write it on one line")
 		return
 	}
-	logFormatChecker{c.valueChecker}.commandOperators(diag.CodeHeaderOperation, path, value)
+	logFormatChecker(c).commandOperators(diag.CodeHeaderOperation, path, value)
 }
 
 // oneAuthority holds that the host is written once, by rewrite or by one header.

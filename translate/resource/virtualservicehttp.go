@@ -1,9 +1,6 @@
 package resource
 
 import (
-	"time"
-
-	"google.golang.org/protobuf/types/known/durationpb"
 	networkingv1alpha3 "istio.io/api/networking/v1alpha3"
 
 	"github.com/portreeve/portreeve/translate/diag"
@@ -16,7 +13,7 @@ type httpRouteChecker struct{ valueChecker }
 func (c httpRouteChecker) httpRoute(path Path, r *networkingv1alpha3.HTTPRoute, vs *networkingv1alpha3.VirtualService) {
 	c.httpAction(path, r)
 	for i, m := range r.GetMatch() {
-		httpMatchChecker{c.valueChecker}.httpMatch(path.Field("match", i), m, vs)
+		httpMatchChecker(c).httpMatch(path.Field("match", i), m, vs)
 	}
 	if d := r.GetDelegate(); d != nil {
 		c.delegate(path.Field("delegate"), d, vs)
@@ -25,19 +22,19 @@ func (c httpRouteChecker) httpRoute(path Path, r *networkingv1alpha3.HTTPRoute, 
 		c.directResponse(path.Field("directResponse"), d)
 	}
 	if d := r.GetRedirect(); d != nil {
-		redirectChecker{c.valueChecker}.redirect(path, r)
+		redirectChecker(c).redirect(path, r)
 	}
 	if w := r.GetRewrite(); w != nil {
-		redirectChecker{c.valueChecker}.rewrite(path, r)
+		redirectChecker(c).rewrite(path, r)
 	}
 	c.duration(path.Field("timeout"), r.GetTimeout())
-	retryChecker{c.valueChecker}.retries(path.Field("retries"), r.GetRetries())
-	faultChecker{c.valueChecker}.fault(path.Field("fault"), r.GetFault())
+	retryChecker(c).retries(path.Field("retries"), r.GetRetries())
+	faultChecker(c).fault(path.Field("fault"), r.GetFault())
 	c.mirrors(path, r)
-	corsChecker{c.valueChecker}.cors(path.Field("corsPolicy"), r.GetCorsPolicy())
-	headerOperationsChecker{c.valueChecker}.headerOperations(path.Field("headers"), r.GetHeaders())
+	corsChecker(c).cors(path.Field("corsPolicy"), r.GetCorsPolicy())
+	headerOperationsChecker(c).headerOperations(path.Field("headers"), r.GetHeaders())
 	for i, d := range r.GetRoute() {
-		headerOperationsChecker{c.valueChecker}.headerOperations(path.Field("route", i, "headers"), d.GetHeaders())
+		headerOperationsChecker(c).headerOperations(path.Field("route", i, "headers"), d.GetHeaders())
 	}
 	weights(c.valueChecker, path, r.GetRoute())
 }
@@ -59,7 +56,7 @@ func (c httpRouteChecker) httpAction(path Path, r *networkingv1alpha3.HTTPRoute)
 	}
 	switch {
 	case r.GetDelegate() != nil:
-		c.besideDelegate(path, actions)
+		c.withDelegate(path, actions)
 		return
 	case len(actions) == 0:
 		c.addMissing(diag.CodeVirtualService, path, "%s has neither route nor redirect nor directResponse", path).WithHint("add route: [{destination: {host: …}}]")
@@ -77,27 +74,13 @@ func (c httpRouteChecker) httpAction(path Path, r *networkingv1alpha3.HTTPRoute)
 	}
 }
 
-// besideDelegate refuses what Istio refuses beside a delegate. An answer is handed down to
+// withDelegate refuses what Istio refuses beside a delegate. An answer is handed down to
 // the routes of the delegate that have none.
-func (c httpRouteChecker) besideDelegate(path Path, actions []string) {
+func (c httpRouteChecker) withDelegate(path Path, actions []string) {
 	for _, a := range actions {
 		if a != "directResponse" {
 			c.addKey(diag.CodeDelegate, path.Field(a), "%s has both delegate and %s", path, a).WithHint("keep one of them; the delegate says where requests go")
 		}
-	}
-}
-
-// duration checks a time that Envoy is told.
-func (c valueChecker) duration(path Path, t *durationpb.Duration) {
-	if t == nil {
-		return
-	}
-	if d := t.AsDuration(); d < time.Millisecond || d%time.Millisecond != 0 || !t.IsValid() {
-		hint := "for example 5s"
-		if d == 0 && path[len(path)-1] == "timeout" {
-			hint = "leave it out: without a timeout a route waits as long as it takes"
-		}
-		c.add(diag.CodeTimeout, path, "%s is %s, which is not a whole number of milliseconds of at least 1", path, d).WithHint("%s", hint)
 	}
 }
 

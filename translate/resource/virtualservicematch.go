@@ -62,28 +62,6 @@ func (c httpMatchChecker) uri(path Path, uri *networkingv1alpha3.StringMatch) {
 	}
 }
 
-// stringMatch checks a match of anything but the path. Without exact, prefix or regex it
-// asks only that the value is there.
-func (c valueChecker) stringMatch(path Path, m *networkingv1alpha3.StringMatch) {
-	switch m := m.GetMatchType().(type) {
-	case *networkingv1alpha3.StringMatch_Prefix:
-		if m.Prefix == "" {
-			c.add(diag.CodeEmptyValue, path.Field("prefix"), "%s is empty", path.Field("prefix")).WithHint("{} asks only that the value is there")
-		}
-	case *networkingv1alpha3.StringMatch_Regex:
-		c.regexMatch(path, m.Regex)
-	}
-}
-
-func (c valueChecker) regexMatch(path Path, re string) {
-	at := path.Field("regex")
-	if re == "" {
-		c.add(diag.CodeEmptyValue, at, "%s is empty", at).WithHint("for example %s: .+", at[len(at)-1])
-		return
-	}
-	c.regex(at, re)
-}
-
 // headerMatches checks the conditions on headers and on claims.
 func (c httpMatchChecker) headerMatches(path Path, headers map[string]*networkingv1alpha3.StringMatch, vs *networkingv1alpha3.VirtualService) {
 	for _, name := range slices.Sorted(maps.Keys(headers)) {

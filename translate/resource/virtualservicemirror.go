@@ -19,12 +19,12 @@ func (c httpRouteChecker) mirrors(path Path, r *networkingv1alpha3.HTTPRoute) {
 		}
 	}
 	if r.GetMirror() != nil {
-		destinationChecker{c.valueChecker}.destinationAt(path.Field("mirror"), path.Field("mirror"), r.GetMirror())
+		destinationChecker(c).destinationAt(path.Field("mirror"), path.Field("mirror"), r.GetMirror())
 	}
 	for i, m := range r.GetMirrors() {
 		at := path.Field("mirrors", i)
 		c.percentage(diag.CodeMirror, at.Field("percentage"), m.GetPercentage())
-		destinationChecker{c.valueChecker}.destination(at, m.GetDestination())
+		destinationChecker(c).destination(at, m.GetDestination())
 	}
 }
 

@@ -1,6 +1,7 @@
 package resource
 
 import (
+	"regexp/syntax"
 	"slices"
 
 	networkingv1alpha3 "istio.io/api/networking/v1alpha3"
@@ -80,4 +81,30 @@ func (c redirectChecker) oneLine(code diag.Code, path Path, value string) {
 	if slices.ContainsFunc([]byte(value), func(b byte) bool { return b == '\r' || b == '\n' || b == 0 }) {
 		c.add(code, path, "%q has a line break", value).WithHint("write it on one line")
 	}
+}
+
+// substitution checks the replacement of a regular expression: \0 to \9 are the groups of
+// its match and \\ is a backslash. Envoy refuses any other, and a group that is not there.
+func (c redirectChecker) substitution(path Path, re *networkingv1alpha3.RegexRewrite) {
+	parsed, err := syntax.Parse(re.GetMatch(), syntax.Perl)
+	if err != nil {
+		return // reported already
+	}
+	text := re.GetRewrite()
+	for i := 0; i < len(text); i++ {
+		if text[i] != '\\' {
+			continue
+		}
+		i++
+		switch {
+		case i < len(text) && text[i] == '\\':
+		case i == len(text) || text[i] < '0' || text[i] > '9':
+			c.add(diag.CodeRewrite, path, "%q has a backslash without a digit behind it", text).WithHint(`\0 to \9 for a group, \\ for a backslash`)
+			return
+		case int(text[i]-'0') > parsed.MaxCap():
+			c.add(diag.CodeRewrite, path, "%q has no group %c", re.GetMatch(), text[i]).WithHint("put what is to be kept in parentheses")
+			return
+		}
+	}
+	c.oneLine(diag.CodeRewrite, path, text)
 }

@@ -2,7 +2,6 @@ package resource
 
 import (
 	"maps"
-	"path"
 	"slices"
 	"strings"
 
@@ -91,34 +90,6 @@ func (c endpointChecker) endpointAddress(path Path, resolution networkingv1alpha
 		c.add(diag.CodeServiceEntry, at, "%q is not an IP address, which the resolution STATIC needs", address).WithHint("an IP address, or resolution: DNS")
 	case !isAddress(address) && !isHostName(address):
 		c.add(diag.CodeServiceEntry, at, "%q is not an address", address).WithHint("an IP address or a host name")
-	}
-}
-
-const unixPrefix = "unix://"
-
-// maxSocketPath is the length of the path of a unix socket that the kernel takes.
-const maxSocketPath = 107
-
-func isUnix(address string) bool { return strings.HasPrefix(address, "unix:") }
-
-// unix checks the address of a unix socket on the gateway's host.
-func (c valueChecker) unix(at Path, code diag.Code, address string) {
-	name, ok := strings.CutPrefix(address, unixPrefix)
-	if !ok || len(name) < 2 || name[0] != '/' && name[0] != '@' || len(name) > maxSocketPath {
-		c.add(code, at, "%q is not the address of a unix socket", address).WithHint("unix:///path or unix://@name, at most 107 characters after unix://")
-	} else if name[0] == '/' && strings.HasSuffix(name, "/") {
-		c.add(code, at, "%q is a directory, and no unix socket", address).WithHint("the socket in it, for example %sname.sock", address)
-	}
-}
-
-// serverSocket checks the unix socket that a server listens on. A path has one spelling only:
-// with two, one listener would take the socket of another away.
-func (c gatewayChecker) serverSocket(at Path, address string) {
-	before := len(c.diags)
-	c.unix(at, diag.CodeGateway, address)
-	name := strings.TrimPrefix(address, unixPrefix)
-	if len(c.diags) == before && name[0] == '/' && path.Clean(name) != name {
-		c.add(diag.CodeGateway, at, "%q is not the shortest way to write that path", address).WithHint("%s%s", unixPrefix, path.Clean(name))
 	}
 }
 
