@@ -69,7 +69,7 @@ func (a *App) awaitQuiet(ctx context.Context) {
 	tick, end := time.NewTicker(quiet/5), time.NewTimer(most)
 	defer tick.Stop()
 	defer end.Stop()
-	for a.files.Moving() {
+	for a.files.Unsettled() {
 		select {
 		case <-tick.C:
 		case <-end.C:

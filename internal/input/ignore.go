@@ -70,10 +70,10 @@ func (r *Reader) ignoring(p *pass, dir string) ignoring {
 		return last
 	}
 	p.read[path] = content
-	if wait := r.moving(path, p); wait > 0 {
+	if wait := r.unsettledFor(path, p); wait > 0 {
 		p.again.sooner(path, wait)
 		if !last.known && !r.begun {
-			p.unreadable = append(p.unreadable, unfinishedFinding(path))
+			p.unreadable = append(p.unreadable, unfinishedDiagnostic(path))
 		}
 		return last
 	}

@@ -82,8 +82,8 @@ type Reading struct {
 
 // Lost is a directory that holds nothing any more, or was a mount with files and is none.
 type Lost struct {
-	Dir     string
-	Finding diag.Diagnostic
+	Dir        string
+	Diagnostic diag.Diagnostic
 }
 
 // Again says when to read which paths again. A zero After means that there is no need.
@@ -107,8 +107,8 @@ type Reader struct {
 	settled map[string][]byte
 	// ignored is what was taken away from the policy directories when they were read last.
 	ignored map[string]ignoring
-	// memory is what was read of the files that are at rest.
-	memory memory
+	// cache is what was read of the files that are at rest.
+	cache fileCache
 	// resting are the files that are watched for rest because nobody can be asked.
 	resting map[string]resting
 	// mounts are the mounted directories that held files when they were read last.
@@ -132,7 +132,7 @@ func New(o Options) *Reader {
 	}
 	o.Limits = o.Limits.Completed()
 	return &Reader{
-		options: o, settled: map[string][]byte{}, ignored: map[string]ignoring{}, memory: memory{}, resting: map[string]resting{},
+		options: o, settled: map[string][]byte{}, ignored: map[string]ignoring{}, cache: fileCache{}, resting: map[string]resting{},
 		mounts: map[string]bool{}, leaving: map[string]bool{},
 	}
 }
@@ -162,7 +162,7 @@ func (r *Reader) Read(change Change) Reading {
 	// counts says of each file that is there whether what was read of it counts.
 	counts := map[string]bool{}
 	for _, f := range p.files {
-		wait := r.moving(f.Path, p)
+		wait := r.unsettledFor(f.Path, p)
 		if counts[f.Path] = wait == 0; counts[f.Path] {
 			out.Files = append(out.Files, f)
 			r.note(p, f)
@@ -170,10 +170,10 @@ func (r *Reader) Read(change Change) Reading {
 		}
 		out.Again.sooner(f.Path, wait)
 		if _, known := r.settled[f.Path]; !known {
-			unfinished = append(unfinished, unfinishedFinding(f.Path))
+			unfinished = append(unfinished, unfinishedDiagnostic(f.Path))
 		}
 		if !r.same(f.Path, p) {
-			fresh = append(fresh, unfinishedFinding(f.Path))
+			fresh = append(fresh, unfinishedDiagnostic(f.Path))
 		}
 	}
 	out.Files = append(out.Files, r.keeping(p, counts, fresh)...)
@@ -215,7 +215,7 @@ func (r *Reader) settle(files []source.File) {
 	for _, f := range files {
 		r.settled[f.Path] = f.Content
 	}
-	r.memory.keep(r.settled)
+	r.cache.keep(r.settled)
 	maps.DeleteFunc(r.resting, func(path string, rest resting) bool { return rest.before(r.options.Now().Add(-forgetRest)) })
 }
 
@@ -233,12 +233,12 @@ func (r *Reader) retry(out *Reading) {
 	}
 }
 
-// Moving reports whether any file was written to so lately that it may not be complete, though
+// Unsettled reports whether any file was written to so lately that it may not be complete, though
 // it may be so soon.
-func (r *Reader) Moving() bool {
+func (r *Reader) Unsettled() bool {
 	p := r.look(Change{})
 	return slices.ContainsFunc(p.files, func(f source.File) bool {
-		wait := r.moving(f.Path, p)
+		wait := r.unsettledFor(f.Path, p)
 		return wait > 0 && wait <= r.options.Quiet
 	})
 }

@@ -74,7 +74,7 @@ func (b *bed) summary(r Reading) string {
 		out = append(out, string(d.Code)+" "+filepath.Base(d.Pos.File))
 	}
 	for _, l := range r.Lost {
-		out = append(out, string(l.Finding.Code)+" "+filepath.Base(l.Dir))
+		out = append(out, string(l.Diagnostic.Code)+" "+filepath.Base(l.Dir))
 	}
 	return strings.Join(out, ", ")
 }
@@ -206,7 +206,7 @@ func TestDiagnosticsSayWhatToDo(t *testing.T) {
 	b := lie(t, nil)
 	must(t, os.RemoveAll(b.dir))
 	r := b.Read(Change{})
-	if d := r.Lost[0].Finding; d.Severity != diag.Error || !strings.Contains(d.Hint, "--allow-empty "+b.dir) {
+	if d := r.Lost[0].Diagnostic; d.Severity != diag.Error || !strings.Contains(d.Hint, "--allow-empty "+b.dir) {
 		t.Errorf("finding: %v", d)
 	}
 }

@@ -33,7 +33,7 @@ func (r *Reader) keeping(p *pass, counts map[string]bool, fresh diag.List) []sou
 
 // same reports whether the file at a path is the one that counted there, as far as is remembered.
 func (r *Reader) same(path string, p *pass) bool {
-	was, known := r.memory[path]
+	was, known := r.cache[path]
 	now := p.read[path].Info
 	return p.unchanged[path] || known && now != nil && os.SameFile(was.info, now)
 }
@@ -79,7 +79,7 @@ func (r *Reader) remind(waiting diag.List) {
 	}
 }
 
-func unfinishedFinding(path string) diag.Diagnostic {
+func unfinishedDiagnostic(path string) diag.Diagnostic {
 	return diag.New(diag.CodeRead, diag.Position{File: path}, "it is still being written").
 		WithHint("let the writing end; a file that never rests, such as a log, must not lie among the policies")
 }

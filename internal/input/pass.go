@@ -125,7 +125,7 @@ func (r *Reader) contents(p *pass, dir string) source.Options {
 			if len(told) == 0 || under(path, told) || under(path, p.change.Unsettled) {
 				return nil, false
 			}
-			content, ok := r.memory.same(path, info)
+			content, ok := r.cache.same(path, info)
 			p.unchanged[path] = ok
 			return content, ok
 		},
@@ -136,7 +136,7 @@ func (r *Reader) contents(p *pass, dir string) source.Options {
 // note remembers a file that was read and counts.
 func (r *Reader) note(p *pass, f source.File) {
 	if info, read := p.before[f.Path]; read {
-		r.memory.note(f.Path, info, f.Content, r.options.Now())
+		r.cache.note(f.Path, info, f.Content, r.options.Now())
 	}
 }
 

@@ -24,10 +24,10 @@ func (r resting) before(t time.Time) bool { return r.seen.Before(t) }
 // writerPoll is how often a file is looked at that somebody has open for writing.
 const writerPoll = 200 * time.Millisecond
 
-// moving returns for how long a file must be left alone before what was read of it counts; zero
+// unsettledFor returns for how long a file must be left alone before what was read of it counts; zero
 // says that it counts. It fails closed: where nobody can be asked whether the file has a writer,
 // it must have rested.
-func (r *Reader) moving(path string, p *pass) time.Duration {
+func (r *Reader) unsettledFor(path string, p *pass) time.Duration {
 	content := p.read[path]
 	switch {
 	case under(path, p.change.Unsettled): // the watcher tells when it has settled

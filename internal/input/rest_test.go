@@ -41,11 +41,11 @@ func TestRest(t *testing.T) {
 			must(t, err)
 			c.content.Info = info
 			p := &pass{read: map[string]disk.Content{path: c.content}}
-			if got := b.moving(path, p); got != c.want {
+			if got := b.unsettledFor(path, p); got != c.want {
 				t.Errorf("moves for %v, want %v", got, c.want)
 			}
 			// What is seen unchanged for long enough rests, whatever its times say.
-			if b.now = b.now.Add(long); c.content.Writer != disk.WriterPresent && b.moving(path, p) != 0 {
+			if b.now = b.now.Add(long); c.content.Writer != disk.WriterPresent && b.unsettledFor(path, p) != 0 {
 				t.Error("it never rests")
 			}
 		})
@@ -73,13 +73,13 @@ func TestWhatASymlinkBrought(t *testing.T) {
 		"a symlink above, and no writer": {path, b.dir, disk.WriterAbsent, 0},
 	} {
 		p := &pass{change: Change{Complete: []string{c.complete}, At: b.now}, read: map[string]disk.Content{c.path: {Info: info, Writer: c.writer}}}
-		if got := b.moving(c.path, p); got != c.want {
+		if got := b.unsettledFor(c.path, p); got != c.want {
 			t.Errorf("%s: moves for %v, want %v", name, got, c.want)
 		}
 	}
 	b.now = b.now.Add(10 * time.Second)
 	p := &pass{change: Change{Complete: []string{b.dir}, At: b.now}, read: map[string]disk.Content{path: {Info: info}}}
-	if got := b.moving(path, p); got != 0 {
+	if got := b.unsettledFor(path, p); got != 0 {
 		t.Errorf("after a rest: moves for %v", got)
 	}
 }

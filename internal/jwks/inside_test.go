@@ -124,8 +124,8 @@ func TestDefaults(t *testing.T) {
 	}
 }
 
-// TestPatience holds how long policy waits for the keys of a new source.
-func TestPatience(t *testing.T) {
+// TestPolicyWaitsForNewKeysAsLongAsAFetchMayTake holds how long policy waits for the keys of a new source.
+func TestPolicyWaitsForNewKeysAsLongAsAFetchMayTake(t *testing.T) {
 	o := Options{}.completed()
 	for name, tc := range map[string]struct {
 		request model.KeyRequest
@@ -137,7 +137,7 @@ func TestPatience(t *testing.T) {
 		"much time":               {model.KeyRequest{KeySource: model.KeySource{URI: "https://a"}, Timeout: time.Hour}, 15 * time.Second},
 		"more than there is":      {model.KeyRequest{KeySource: model.KeySource{Issuer: "https://a"}, Timeout: math.MaxInt64}, 15 * time.Second},
 	} {
-		if got := o.patience(tc.request); got != tc.want {
+		if got := o.firstFetchTimeout(tc.request); got != tc.want {
 			t.Errorf("%s: %v, want %v", name, got, tc.want)
 		}
 	}

@@ -37,9 +37,9 @@ const (
 	// concurrency bounds the fetches at one time. It is far above what hangs at one time
 	// where all is well, and keeps a storm from taking every file descriptor.
 	concurrency = 64
-	// maxPatience bounds how long policy waits for the keys of a source that is new, however
+	// maxFirstFetchTimeout bounds how long policy waits for the keys of a source that is new, however
 	// long its rules let a fetch take: a rule that closes must not wait for ever.
-	maxPatience = 15 * time.Second
+	maxFirstFetchTimeout = 15 * time.Second
 )
 
 // Options say how keys are fetched. The zero value of each interval is its default.
@@ -132,7 +132,7 @@ func New(o Options) (*Fetcher, error) {
 		if f.store, entries, err = recall(o); err != nil {
 			return nil, fmt.Errorf("open the state directory of keys: %w", err)
 		}
-		f.remember(entries)
+		f.takeOver(entries)
 	}
 	if err := f.register(o.Registerer); err != nil {
 		return nil, fmt.Errorf("register the metrics of keys: %w", err)
@@ -140,8 +140,8 @@ func New(o Options) (*Fetcher, error) {
 	return f, nil
 }
 
-// remember takes over kept keys. They wait until a policy names their source.
-func (f *Fetcher) remember(entries []saved) {
+// takeOver takes over kept keys. They wait until a policy names their source.
+func (f *Fetcher) takeOver(entries []saved) {
 	for _, e := range entries {
 		f.sources[e.Source] = &source{KeySource: e.Source, restored: e.UnwantedSince.IsZero(), unwantedSince: e.UnwantedSince, keys: e.Keys}
 		p := f.page(pageKey{keyPage, e.Keys.URI})

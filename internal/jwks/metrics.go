@@ -93,11 +93,11 @@ func seconds(at time.Time) float64 {
 	return float64(at.UnixMilli()) / 1000
 }
 
-// worse returns the worse of each value.
-func (v sourceValues) worse(w sourceValues) sourceValues {
+// worstOf returns the worst of each value of two sources that share a label.
+func worstOf(v, w sourceValues) sourceValues {
 	return sourceValues{
 		keys: min(v.keys, w.keys), stale: max(v.stale, w.stale), success: min(v.success, w.success),
-		// The earlier failure is the worse one, and 0 is none.
+		// The earlier failure counts, and 0 is none.
 		failing: cmp.Or(min(v.failing, w.failing), max(v.failing, w.failing)),
 		next:    max(v.next, w.next), misspelt: max(v.misspelt, w.misspelt),
 	}
@@ -109,7 +109,7 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 	for _, s := range c.fetcher.Status() {
 		label, v := strings.ToValidUTF8(cmp.Or(s.URI, s.Issuer), "?"), valuesOf(s)
 		if other, ok := values[label]; ok {
-			v = v.worse(other)
+			v = worstOf(v, other)
 		}
 		values[label] = v
 	}

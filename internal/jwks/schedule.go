@@ -27,19 +27,19 @@ func between(least, most time.Duration) time.Duration {
 	return least + scaled(most-least, rand.Float64())
 }
 
-// patience is how long policy waits for the first attempt at a source that it names newly:
+// firstFetchTimeout is how long policy waits for the first attempt at a source that it names newly:
 // for as long as that may take, and a little so that the attempt itself says why it failed.
-func (o Options) patience(r model.KeyRequest) time.Duration {
+func (o Options) firstFetchTimeout(r model.KeyRequest) time.Duration {
 	const margin = 250 * time.Millisecond
 	exchange := r.Timeout
 	if exchange <= 0 {
 		exchange = o.Timeout
 	}
-	exchange = min(exchange, maxPatience)
+	exchange = min(exchange, maxFirstFetchTimeout)
 	if r.URI == "" {
 		exchange *= 2 // the discovery document, then the keys
 	}
-	return min(exchange+margin, maxPatience)
+	return min(exchange+margin, maxFirstFetchTimeout)
 }
 
 // backoff returns the wait after a failure that so many came before.

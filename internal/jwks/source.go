@@ -100,7 +100,7 @@ func (s *source) want(r model.KeyRequest, o Options) bool {
 	if !s.wanted {
 		s.confirmed, s.failedSince, s.err = false, time.Time{}, ""
 		if !s.restored {
-			s.awaited = now.Add(o.patience(r))
+			s.awaited = now.Add(o.firstFetchTimeout(r))
 		}
 	}
 	s.supersede()

@@ -37,8 +37,8 @@ const (
 	// maxEntry bounds the bytes of an entry: an answer has 1 MiB at most, and JSON may write a
 	// character in six.
 	maxEntry = 8 << 20
-	// diskPatience is how long the start waits for the disk, and lastWrite is how long the end does.
-	diskPatience, lastWrite = 5 * time.Second, time.Second
+	// diskTimeout is how long the start waits for the disk, and lastWrite is how long the end does.
+	diskTimeout, lastWrite = 5 * time.Second, time.Second
 )
 
 func openStore(stateDir string, logger *slog.Logger) (*store, error) {
@@ -63,13 +63,13 @@ func recall(o Options) (*store, []saved, error) {
 		}
 		answer <- opened{s, s.load(o.Now()), nil}
 	}()
-	timer := time.NewTimer(diskPatience)
+	timer := time.NewTimer(diskTimeout)
 	defer timer.Stop()
 	select {
 	case a := <-answer:
 		return a.store, a.entries, a.err
 	case <-timer.C:
-		o.Logger.Error("the state directory of keys does not answer: kept keys do not count, and none are kept until the next start", "directory", o.StateDir, "waited", diskPatience)
+		o.Logger.Error("the state directory of keys does not answer: kept keys do not count, and none are kept until the next start", "directory", o.StateDir, "waited", diskTimeout)
 		return nil, nil, nil
 	}
 }

@@ -104,7 +104,7 @@ func TestTheEndDoesNotWaitForTheDisk(t *testing.T) {
 			t.Fatal(err)
 		}
 		f.store = s
-		f.remember([]saved{{Source: source, Keys: keySet{content: content{Set: someKeys}, URI: source.URI}}})
+		f.takeOver([]saved{{Source: source, Keys: keySet{content: content{Set: someKeys}, URI: source.URI}}})
 		f.mark(source)
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan time.Time, 1)

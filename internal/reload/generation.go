@@ -60,7 +60,7 @@ func newGeneration(seq uint64, at time.Time, reading input.Reading, settings mod
 	}
 	for _, l := range reading.Lost {
 		g.lost = append(g.lost, l.Dir)
-		g.lossFindings = append(g.lossFindings, l.Finding)
+		g.lossFindings = append(g.lossFindings, l.Diagnostic)
 	}
 	return g
 }
@@ -134,7 +134,7 @@ func hashOf(reading input.Reading, read flags) string {
 		fmt.Fprintf(h, "!%s", d)
 	}
 	for _, l := range reading.Lost {
-		fmt.Fprintf(h, "!%s", l.Finding)
+		fmt.Fprintf(h, "!%s", l.Diagnostic)
 	}
 	read.writeTo(h)
 	return hex.EncodeToString(h.Sum(nil))[:16]

@@ -8,14 +8,14 @@ import (
 	"time"
 )
 
-// memory holds what was read of each file, so that an edit of one among thousands does not
+// fileCache holds what was read of each file, so that an edit of one among thousands does not
 // read them all. It is never trusted alone: it answers only where an event named what has
 // changed, not for a file that the event named, and not where anything that the file system
 // tells of the file is other than it was.
-type memory map[string]remembered
+type fileCache map[string]cachedFile
 
-// remembered is a file as it was read.
-type remembered struct {
+// cachedFile is a file as it was read.
+type cachedFile struct {
 	// info is what the file system told before the reading.
 	info    fs.FileInfo
 	changed time.Time
@@ -27,18 +27,18 @@ type remembered struct {
 const rest = time.Second
 
 // note remembers a file that was read, unless its times would not tell a change.
-func (m memory) note(path string, info fs.FileInfo, content []byte, now time.Time) {
+func (c fileCache) note(path string, info fs.FileInfo, content []byte, now time.Time) {
 	changed, ok := changeTime(info)
 	if !ok || now.Sub(changed) < rest || now.Sub(info.ModTime()) < rest {
-		delete(m, path)
+		delete(c, path)
 		return
 	}
-	m[path] = remembered{info, changed, content}
+	c[path] = cachedFile{info, changed, content}
 }
 
 // same returns the content of a file that is as it was when it was read.
-func (m memory) same(path string, info fs.FileInfo) ([]byte, bool) {
-	was, known := m[path]
+func (c fileCache) same(path string, info fs.FileInfo) ([]byte, bool) {
+	was, known := c[path]
 	if !known || !os.SameFile(was.info, info) || was.info.Size() != info.Size() || !was.info.ModTime().Equal(info.ModTime()) {
 		return nil, false
 	}
@@ -47,8 +47,8 @@ func (m memory) same(path string, info fs.FileInfo) ([]byte, bool) {
 }
 
 // keep forgets all other files.
-func (m memory) keep(files map[string][]byte) {
-	maps.DeleteFunc(m, func(path string, _ remembered) bool { _, kept := files[path]; return !kept })
+func (c fileCache) keep(files map[string][]byte) {
+	maps.DeleteFunc(c, func(path string, _ cachedFile) bool { _, kept := files[path]; return !kept })
 }
 
 // changeTime returns when the file or anything about it last changed, which unlike the time

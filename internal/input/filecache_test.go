@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-func TestMemory(t *testing.T) {
+func TestACachedFileCountsOnlyWhileNothingOfItHasChanged(t *testing.T) {
 	const text = "apiVersion: v1"
 	old := time.Now().Add(-time.Hour)
 	for name, c := range map[string]struct {
@@ -37,7 +37,7 @@ func TestMemory(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "a.yaml")
 			put(t, path, text)
 			backdate(t, path, old)
-			m := memory{}
+			m := fileCache{}
 			before := stat(t, path)
 			m.note(path, before, []byte(text), time.Now().Add(2*rest))
 			c.change(t, path)
@@ -53,12 +53,12 @@ func TestMemory(t *testing.T) {
 	}
 }
 
-// TestMemoryOfAYoungFile holds that what was read shortly after it was written is not
+// TestAFileThatIsYoungIsNotCached holds that what was read shortly after it was written is not
 // remembered: a second write within one tick of the file system's clock leaves no trace.
-func TestMemoryOfAYoungFile(t *testing.T) {
+func TestAFileThatIsYoungIsNotCached(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a.yaml")
 	put(t, path, "a")
-	m := memory{}
+	m := fileCache{}
 	m.note(path, stat(t, path), []byte("a"), time.Now().Add(2*rest))
 	m.note(path, stat(t, path), []byte("a"), time.Now())
 	if _, known := m.same(path, stat(t, path)); known {
