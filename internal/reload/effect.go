@@ -15,9 +15,9 @@ func (g *group) effectOf(generation *Generation) translate.Effect {
 	return generation.Program.EffectOn(g.gateway)
 }
 
-// opened reports whether policy was enforced on the group and none is now, which somebody said
+// noLongerEnforced reports whether policy was enforced on the group and none is now, which somebody said
 // on purpose.
-func opened(before *translate.Effect, now translate.Effect) bool {
+func noLongerEnforced(before *translate.Effect, now translate.Effect) bool {
 	return before != nil && before.Enforcing > 0 && now.Enforcing == 0
 }
 

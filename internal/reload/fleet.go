@@ -52,9 +52,12 @@ func (r *Reloader) join(n node.Group) {
 		g.tenure, g.serving, g.effect = before.tenure, before.serving, before.effect
 	}
 	g.tenure.since = r.options.Now()
-	r.resume(n.Key, g)
+	chosen := r.choose(n.Key, g)
+	if before != nil && before.awaited {
+		r.resume(n.Key, g, chosen.generation)
+	}
 	r.groups[n.Key] = g
-	if err := r.publish(context.Background(), n.Key, g); err != nil {
+	if err := r.give(context.Background(), n.Key, g, chosen); err != nil {
 		r.options.Logger.Error("cannot serve gateway", "group", n.Key, "error", err)
 	}
 	r.unsaved = r.unsaved || before == nil || before.serving != g.serving

@@ -15,7 +15,6 @@ import (
 	"github.com/portreeve/portreeve/internal/input"
 	"github.com/portreeve/portreeve/translate"
 	"github.com/portreeve/portreeve/translate/diag"
-	"github.com/portreeve/portreeve/translate/envoy"
 	"github.com/portreeve/portreeve/translate/model"
 	"github.com/portreeve/portreeve/translate/source"
 )
@@ -82,12 +81,12 @@ func (g *Generation) clean() bool {
 	return len(g.unreadable) == 0 && len(g.lost) == 0 && !g.Program.Diags.HasErrors()
 }
 
-// resources returns what the generation gives a gateway, or the errors that refuse it there.
-func (g *Generation) resources(gateway model.Gateway) (envoy.Resources, diag.List) {
+// refusals returns the errors that refuse the generation to a gateway. Rendering may tell of more.
+func (g *Generation) refusals(gateway model.Gateway) diag.List {
 	if len(g.unreadable) > 0 {
-		return envoy.Resources{}, g.unreadable
+		return g.unreadable
 	}
-	return g.Program.For(gateway)
+	return g.Program.Refusals(gateway)
 }
 
 // waits reports whether any gateway has to wait for keys before it is served the generation.

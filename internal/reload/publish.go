@@ -8,6 +8,8 @@ import (
 
 	"github.com/hashicorp/go-multierror"
 
+	"github.com/portreeve/portreeve/translate/diag"
+	"github.com/portreeve/portreeve/translate/envoy"
 	"github.com/portreeve/portreeve/xds/snapshot"
 )
 
@@ -19,49 +21,82 @@ func (r *Reloader) publishAll(ctx context.Context) error {
 	return failed.ErrorOrNil()
 }
 
-// publish gives a group the newest generation that is clean for it and that waits for no
-// keys of its policy: what was served before is better than what would refuse every token
-// until they come. Without any it is given nothing: its listeners stay as they are, or do
-// not open.
-func (r *Reloader) publish(ctx context.Context, key string, g *group) error {
-	g.refused, g.waiting = nil, nil
+// offer is what a group of gateways is to be given.
+type offer struct {
+	// generation is nil where none is good for the group, and resources are empty where it has them.
+	generation *Generation
+	resources  envoy.Resources
+	// refused and waiting say what keeps the latest generation from the group.
+	refused diag.List
+	waiting []string
+}
+
+// choose finds the newest generation that is clean for a group and that waits for no keys of its
+// policy: what was served before is better than what would refuse every token until they come.
+// Rendering takes long, so it comes last, for what the group does not have yet. It may tell of more
+// errors, and then an older generation is the one.
+func (r *Reloader) choose(key string, g *group) offer {
+	var out offer
 	_, published := r.served.Load(key)
 	for _, generation := range r.candidates(g) {
-		resources, refused := r.offer(generation, g)
-		if len(refused) > 0 {
-			if generation == r.latest {
-				g.refused = refused
-			}
-			continue
+		refused, waiting := r.refusals(generation, g), []string(nil)
+		if len(refused) == 0 {
+			waiting = generation.waitsFor(g.gateway, r.awaited)
 		}
-		if waiting := generation.waitsFor(g.gateway, r.awaited); len(waiting) > 0 {
-			if generation == r.latest {
-				g.waiting = waiting
-			}
-			continue
+		good := len(refused) == 0 && len(waiting) == 0
+		if good && !g.has(generation, published) {
+			out.resources, refused = generation.Program.For(g.gateway)
 		}
-		if g.serving == generation && (published || !g.connected) {
-			return nil
+		if generation == r.latest {
+			out.refused, out.waiting = refused, waiting
 		}
-		if !g.connected {
-			g.serving, g.effect = generation, nil
-			return nil
+		if good && len(refused) == 0 {
+			out.generation = generation
+			return out
 		}
-		s, err := snapshot.New(g.spelled(resources))
-		if err != nil {
-			return fmt.Errorf("generation %s for %s: %w", generation.Hash, key, err)
-		}
-		if err := r.publisher.Set(ctx, key, s); err != nil {
-			return err
-		}
-		effect := g.effectOf(generation)
-		if opened(g.effect, effect) {
-			r.options.Logger.Warn("nothing is enforced any more on a group of gateways, as the policy says", "group", key, "generation", generation.Seq, "hash", generation.Hash)
-		}
-		g.serving, g.effect = generation, &effect
-		r.served.Store(key, resources)
+	}
+	return out
+}
+
+// has reports whether there is nothing to render for a group: it was published the generation, or no
+// gateway of it is there and it is served the same policy with whatever keys when one comes.
+func (g *group) has(generation *Generation, published bool) bool {
+	if g.connected {
+		return published && g.serving == generation
+	}
+	return g.serving != nil && g.serving.Hash == generation.Hash
+}
+
+// publish gives a group what is chosen for it. Without any it is given nothing: its listeners stay
+// as they are, or do not open.
+func (r *Reloader) publish(ctx context.Context, key string, g *group) error {
+	return r.give(ctx, key, g, r.choose(key, g))
+}
+
+// give gives a group what was chosen for it.
+func (r *Reloader) give(ctx context.Context, key string, g *group, o offer) error {
+	g.refused, g.waiting = o.refused, o.waiting
+	_, published := r.served.Load(key)
+	switch {
+	case o.generation == nil || g.serving == o.generation && g.has(o.generation, published):
+		return nil
+	case !g.connected:
+		g.serving, g.effect = o.generation, nil
 		return nil
 	}
+	s, err := snapshot.New(g.spelled(o.resources))
+	if err != nil {
+		return fmt.Errorf("generation %s for %s: %w", o.generation.Hash, key, err)
+	}
+	if err := r.publisher.Set(ctx, key, s); err != nil {
+		return err
+	}
+	effect := g.effectOf(o.generation)
+	if noLongerEnforced(g.effect, effect) {
+		r.options.Logger.Warn("nothing is enforced any more on a group of gateways, as the policy says", "group", key, "generation", o.generation.Seq, "hash", o.generation.Hash)
+	}
+	g.serving, g.effect = o.generation, &effect
+	r.served.Store(key, o.resources)
 	return nil
 }
 

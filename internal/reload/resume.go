@@ -1,8 +1,6 @@
 package reload
 
 import (
-	"slices"
-
 	"github.com/portreeve/portreeve/xds/snapshot"
 )
 
@@ -12,16 +10,12 @@ const maxLeft = 2
 // resume hands over what the gateways of a group may come back with from an earlier process: any kept
 // generation that is not the one that they will be served. Which one it is the version tells that
 // they name. Without it clusters may go before the routes to them, in state-of-the-world.
-func (r *Reloader) resume(key string, g *group) {
-	if before := r.groups[key]; before == nil || !before.awaited {
-		return
-	}
-	serving := r.servable(g)
+func (r *Reloader) resume(key string, g *group, serving *Generation) {
 	for i, generation := range r.kept {
-		if generation == serving || i > maxLeft {
+		if generation == serving || i > maxLeft || len(generation.unreadable) > 0 {
 			continue
 		}
-		resources, refused := generation.resources(g.gateway)
+		resources, refused := generation.Program.For(g.gateway)
 		if len(refused) > 0 {
 			continue
 		}
@@ -32,19 +26,6 @@ func (r *Reloader) resume(key string, g *group) {
 		}
 		r.publisher.Resume(key, s)
 	}
-}
-
-// servable returns the generation that publish would give a group, or nil.
-func (r *Reloader) servable(g *group) *Generation {
-	candidates := r.candidates(g)
-	i := slices.IndexFunc(candidates, func(k *Generation) bool {
-		_, refused := r.offer(k, g)
-		return len(refused) == 0 && len(k.waitsFor(g.gateway, r.awaited)) == 0
-	})
-	if i < 0 {
-		return nil
-	}
-	return candidates[i]
 }
 
 // returning returns, by hash, the newest generations with which the gateways of an earlier process may

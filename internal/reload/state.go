@@ -130,7 +130,7 @@ func (r *Reloader) recompiled(stored state.Generation, before *translate.Program
 // where it has nothing yet, or where by what it has nothing is enforced any more and nobody said so.
 // The caller holds mu, and publishes then.
 func (r *Reloader) regain(key string, g *group, served *Generation) {
-	if g.serving == nil || len(g.serving.unguarded(g.gateway, served)) > 0 {
+	if g.serving == nil || len(g.serving.unguardedAfter(g.gateway, served)) > 0 {
 		g.serving, g.effect = served, nil
 		r.served.Delete(key)
 	}

@@ -4,44 +4,39 @@ import (
 	"slices"
 
 	"github.com/portreeve/portreeve/translate/diag"
-	"github.com/portreeve/portreeve/translate/envoy"
 	"github.com/portreeve/portreeve/translate/model"
 )
 
-// offer returns what a generation gives a group, or the errors that refuse it there. Those
-// of the files come first. A group that is served policy is not given a generation by which
-// nothing would be enforced on it, also where what it is served is known from the state alone:
+// refusals returns the errors that refuse a generation to a group, as far as they are known before it
+// is rendered. Those of the files come first. A group that is served policy is not given a generation
+// by which nothing would be enforced on it, also where what it is served is known from the state alone:
 // it fails closed. What it is served already is not judged anew by a directory that was lost then:
 // the generation that tells whom that reached may be forgotten.
 //
 // The caller holds mu.
-func (r *Reloader) offer(g *Generation, to *group) (envoy.Resources, diag.List) {
+func (r *Reloader) refusals(g *Generation, to *group) diag.List {
 	if to.serving == nil || to.serving.Hash != g.Hash {
 		if lost := r.loss(g, to.gateway); len(lost) > 0 {
-			return envoy.Resources{}, lost
+			return lost
 		}
 	}
-	resources, refused := g.resources(to.gateway)
-	if len(refused) == 0 {
-		refused = r.opening(g, to)
+	if refused := g.refusals(to.gateway); len(refused) > 0 {
+		return refused
 	}
-	if len(refused) > 0 {
-		return envoy.Resources{}, refused
-	}
-	return resources, nil
+	return r.unguarded(g, to)
 }
 
-// opening returns the errors that refuse a generation to a group because nothing would be enforced
+// unguarded returns the errors that refuse a generation to a group because nothing would be enforced
 // on it. A group that was never here is judged by what would be enforced on it by any generation that
 // is remembered: a slip that is refused to those that are here must not open the next one, which
 // differs from them by a label or a zone. While it is not known what an earlier process kept, nothing
 // is given by which nothing would be enforced, unless that is said to be meant. The caller holds mu.
-func (r *Reloader) opening(g *Generation, to *group) diag.List {
+func (r *Reloader) unguarded(g *Generation, to *group) diag.List {
 	served := to.serving
 	if served == nil {
 		served = r.guarding(to.gateway)
 	}
-	if found := g.unguarded(to.gateway, served); len(found) > 0 {
+	if found := g.unguardedAfter(to.gateway, served); len(found) > 0 {
 		return found
 	}
 	if served == nil && r.options.State != nil && !r.options.State.Known() && !g.Program.Enforces(to.gateway) && !g.Program.Disabled(to.gateway) {
@@ -63,8 +58,8 @@ func (r *Reloader) guarding(gateway model.Gateway) *Generation {
 	return r.kept[i]
 }
 
-// unguarded returns the errors that refuse the generation to a gateway that is served another.
-func (g *Generation) unguarded(gateway model.Gateway, served *Generation) diag.List {
+// unguardedAfter returns the errors that refuse the generation to a gateway that is served another.
+func (g *Generation) unguardedAfter(gateway model.Gateway, served *Generation) diag.List {
 	if served == nil || served.Hash == g.Hash { // a rotation of keys makes another value of a generation
 		return nil
 	}
@@ -76,7 +71,7 @@ func (g *Generation) unguarded(gateway model.Gateway, served *Generation) diag.L
 func lastGood(kept []*Generation, gateway model.Gateway) *Generation {
 	var out *Generation
 	for _, g := range slices.Backward(kept) {
-		if len(g.Program.Refusals(gateway)) == 0 && len(g.unguarded(gateway, out)) == 0 {
+		if len(g.Program.Refusals(gateway)) == 0 && len(g.unguardedAfter(gateway, out)) == 0 {
 			out = g
 		}
 	}
