@@ -118,9 +118,15 @@ func New(o Options) (_ *App, err error) {
 	if err != nil {
 		return nil, err
 	}
+	if a.acks, err = ack.New(ack.Options{Clock: time.Now, Registerer: a.registry, Observe: a.observe}); err != nil {
+		return nil, err
+	}
+	a.xds = server.New(server.Options{
+		Acks: a.acks, Logger: o.Logger, Registerer: a.registry, MaxConnections: a.connections(openFiles()), NewGroups: o.NewGroups, AllowUntestedEnvoy: o.AllowUntestedEnvoy,
+	})
 	a.files = a.readFiles()
 	a.reloader, err = reload.New(reload.Options{
-		Files: a.files, Settings: o.Settings, Keyring: a.keys, State: a.state, Logger: o.Logger, Metrics: reload.NewMetrics(a.registry), Now: time.Now,
+		Files: a.files, Publisher: a.xds, Settings: o.Settings, Keyring: a.keys, State: a.state, Logger: o.Logger, Metrics: reload.NewMetrics(a.registry), Now: time.Now,
 	})
 	if err != nil {
 		return nil, err
@@ -129,15 +135,7 @@ func New(o Options) (_ *App, err error) {
 	if err := a.watchFiles(); err != nil {
 		return nil, err
 	}
-	if a.acks, err = ack.New(ack.Options{Clock: time.Now, Registerer: a.registry, Observe: a.observe}); err != nil {
-		return nil, err
-	}
 	a.registry.MustRegister(a.reloader.CertificateMetrics(), a.reloader.GroupMetrics())
-	a.xds = server.New(server.Options{
-		Fleet: a.reloader, Acks: a.acks, Logger: o.Logger, Registerer: a.registry, MaxConnections: a.connections(openFiles()), NewGroups: o.NewGroups,
-		Known: a.reloader.Known, AllowUntestedEnvoy: o.AllowUntestedEnvoy,
-	})
-	a.reloader.PublishTo(a.xds)
 	return a, a.listen()
 }
 

@@ -59,7 +59,7 @@ func (a *App) serveGateways(ctx context.Context, read <-chan struct{}) error {
 		return a.xdsListen.Close()
 	}
 	a.options.Logger.Info("serving", "xds", a.XDSAddress(), "admin", a.AdminAddress())
-	return a.xds.Serve(ctx, a.xdsListen)
+	return a.xds.Serve(ctx, a.xdsListen, a.reloader)
 }
 
 // awaitQuiet waits, for a bounded time, until nobody writes to the files, so that a start in

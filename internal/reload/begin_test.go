@@ -21,14 +21,13 @@ func TestTheFirstReadingWaitsForFilesInMotion(t *testing.T) {
 	dir, path := t.TempDir(), ""
 	now := time.Now().Add(time.Hour)
 	var log strings.Builder
+	p := &publisher{sent: map[string][]map[string]string{}}
 	r, err := reload.New(reload.Options{
-		Files:    files(input.Options{Dirs: []string{dir}, Now: func() time.Time { return now }, Logger: slog.New(slog.NewTextHandler(&log, nil))}),
+		Publisher: p, Files: files(input.Options{Dirs: []string{dir}, Now: func() time.Time { return now }, Logger: slog.New(slog.NewTextHandler(&log, nil))}),
 		Settings: model.DefaultSettings(), Keyring: &keyring{}, Logger: slog.New(slog.NewTextHandler(&log, nil)),
 		Metrics: reload.NewMetrics(prometheus.NewRegistry()), Now: func() time.Time { return now },
 	})
 	must(t, err)
-	p := &publisher{sent: map[string][]map[string]string{}}
-	r.PublishTo(p)
 	read := func() {
 		t.Helper()
 		must(t, r.Reload(t.Context(), input.Change{Settled: []string{path}}))
@@ -87,11 +86,10 @@ func TestAFileThatGoesAwayNoLongerKeepsTheFirstReadingWaiting(t *testing.T) {
 	dir := t.TempDir()
 	now := time.Now().Add(time.Hour)
 	r, err := reload.New(reload.Options{
-		Files: files(input.Options{Dirs: []string{dir}, Now: func() time.Time { return now }}), Settings: model.DefaultSettings(), Keyring: &keyring{}, Logger: slog.New(slog.DiscardHandler),
+		Publisher: &publisher{sent: map[string][]map[string]string{}}, Files: files(input.Options{Dirs: []string{dir}, Now: func() time.Time { return now }}), Settings: model.DefaultSettings(), Keyring: &keyring{}, Logger: slog.New(slog.DiscardHandler),
 		Metrics: reload.NewMetrics(prometheus.NewRegistry()), Now: func() time.Time { return now },
 	})
 	must(t, err)
-	r.PublishTo(&publisher{sent: map[string][]map[string]string{}})
 	write(t, dir, "gateway.yaml", listener)
 	write(t, dir, "log.yaml", "GET /\n")
 	must(t, os.Chtimes(filepath.Join(dir, "log.yaml"), now, now))

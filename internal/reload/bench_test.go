@@ -46,13 +46,12 @@ func BenchmarkNothingToSend(b *testing.B) {
 	files.files = append(files.files, source.File{Path: "gateway.yaml", Content: []byte(listener)})
 	good := string(files.files[0].Content)
 	r, err := reload.New(reload.Options{
-		Files: files, Settings: model.DefaultSettings(), Keyring: &keyring{}, Logger: slog.New(slog.DiscardHandler),
+		Publisher: sent, Files: files, Settings: model.DefaultSettings(), Keyring: &keyring{}, Logger: slog.New(slog.DiscardHandler),
 		Metrics: reload.NewMetrics(prometheus.NewRegistry()), Now: time.Now,
 	})
 	if err != nil {
 		b.Fatal(err)
 	}
-	r.PublishTo(sent)
 	read := func() {
 		if err := r.Reload(b.Context(), input.Change{}); err != nil {
 			b.Fatal(err)

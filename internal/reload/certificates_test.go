@@ -77,14 +77,13 @@ func (s *certificateScene) start(t *testing.T) {
 	}
 	s.state = openState(t, s.stateLocation)
 	var err error
+	s.published = &publisher{sent: map[string][]map[string]string{}}
 	s.Reloader, err = reload.New(reload.Options{
-		Files:    files(input.Options{Dirs: []string{s.dir}, SecretsDirs: s.settings.SecretsDirs, Now: s.clock.now}),
+		Publisher: s.published, Files: files(input.Options{Dirs: []string{s.dir}, SecretsDirs: s.settings.SecretsDirs, Now: s.clock.now}),
 		Settings: s.settings, Keyring: &keyring{}, State: s.state, Logger: slog.New(slog.NewTextHandler(&s.log, nil)),
 		Metrics: reload.NewMetrics(prometheus.NewRegistry()), Now: s.clock.now,
 	})
 	must(t, err)
-	s.published = &publisher{sent: map[string][]map[string]string{}}
-	s.PublishTo(s.published)
 }
 
 // issue writes a new certificate that is good for a while from the scene's time on.

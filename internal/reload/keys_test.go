@@ -22,13 +22,12 @@ const tokens = "apiVersion: security.istio.io/v1\nkind: RequestAuthentication\nm
 // settled returns a reloader to which every file counts as written, and what it publishes.
 func settled(t *testing.T, settings model.Settings, ring reload.Keyring, dirs ...string) (*reload.Reloader, *publisher) {
 	t.Helper()
+	p := &publisher{sent: map[string][]map[string]string{}}
 	r, err := reload.New(reload.Options{
-		Files: files(input.Options{Dirs: dirs, SecretsDirs: settings.SecretsDirs, MeshFile: settings.MeshFile}), Settings: settings, Keyring: ring, Logger: slog.New(slog.DiscardHandler),
+		Publisher: p, Files: files(input.Options{Dirs: dirs, SecretsDirs: settings.SecretsDirs, MeshFile: settings.MeshFile}), Settings: settings, Keyring: ring, Logger: slog.New(slog.DiscardHandler),
 		Metrics: reload.NewMetrics(prometheus.NewRegistry()), Now: func() time.Time { return time.Now().Add(time.Hour) },
 	})
 	must(t, err)
-	p := &publisher{sent: map[string][]map[string]string{}}
-	r.PublishTo(p)
 	return r, p
 }
 

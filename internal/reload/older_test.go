@@ -33,13 +33,12 @@ func TestNothingOlderIsServedWhileKeysAreAwaited(t *testing.T) {
 	dir, ring, kept := t.TempDir(), &keyring{}, openState(t, t.TempDir())
 	one, two := gatewayOf("one"), gatewayOf("two")
 	start := func() (*reload.Reloader, *publisher) {
+		p := &publisher{sent: map[string][]map[string]string{}}
 		r, err := reload.New(reload.Options{
-			Files: files(input.Options{Dirs: []string{dir}}), Settings: model.DefaultSettings(), Keyring: ring, State: kept, Logger: slog.New(slog.DiscardHandler),
+			Publisher: p, Files: files(input.Options{Dirs: []string{dir}}), Settings: model.DefaultSettings(), Keyring: ring, State: kept, Logger: slog.New(slog.DiscardHandler),
 			Metrics: reload.NewMetrics(prometheus.NewRegistry()), Now: func() time.Time { return time.Now().Add(time.Hour) },
 		})
 		must(t, err)
-		p := &publisher{sent: map[string][]map[string]string{}}
-		r.PublishTo(p)
 		must(t, r.Reload(t.Context(), input.Change{}))
 		return r, p
 	}

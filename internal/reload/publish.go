@@ -88,7 +88,7 @@ func (r *Reloader) give(ctx context.Context, key string, g *group, o offer) erro
 	if err != nil {
 		return fmt.Errorf("generation %s for %s: %w", o.generation.Hash, key, err)
 	}
-	if err := r.publisher.Set(ctx, key, s); err != nil {
+	if err := r.options.Publisher.Set(ctx, key, s); err != nil {
 		return err
 	}
 	effect := g.effectOf(o.generation)

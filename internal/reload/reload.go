@@ -43,9 +43,11 @@ type Files interface {
 
 // Options are what a reloader works with.
 type Options struct {
-	Files    Files
-	Settings model.Settings
-	Keyring  Keyring
+	Files Files
+	// Publisher is set from when the first gateway joins.
+	Publisher Publisher
+	Settings  model.Settings
+	Keyring   Keyring
 	// State keeps the last good generations; nil keeps nothing.
 	State   *state.Dir
 	Logger  *slog.Logger
@@ -59,8 +61,7 @@ type Options struct {
 // writing the state holds neither, so that a gateway that joins waits for none of them; what an
 // operator asks is answered from shown, which waits for nothing at all.
 type Reloader struct {
-	options   Options
-	publisher Publisher
+	options Options
 	// saver is nil where nothing is kept.
 	saver *state.Saver
 
@@ -133,13 +134,6 @@ func New(o Options) (*Reloader, error) {
 	}
 	r.show()
 	return r, nil
-}
-
-// PublishTo names the publisher. It is called once, before the first Reload or Join.
-func (r *Reloader) PublishTo(p Publisher) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.publisher = p
 }
 
 // Reload reads the files, compiles them, and publishes the result to every group of

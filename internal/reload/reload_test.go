@@ -76,13 +76,12 @@ func (p *publisher) Resume(group string, s *cachev3.Snapshot) {
 
 func newReloader(t *testing.T, kept *state.Dir, dirs ...string) (*reload.Reloader, *publisher) {
 	t.Helper()
+	p := &publisher{sent: map[string][]map[string]string{}}
 	r, err := reload.New(reload.Options{
-		Files: files(input.Options{Dirs: dirs}), Settings: model.DefaultSettings(), Keyring: &keyring{}, State: kept, Logger: slog.New(slog.DiscardHandler),
+		Publisher: p, Files: files(input.Options{Dirs: dirs}), Settings: model.DefaultSettings(), Keyring: &keyring{}, State: kept, Logger: slog.New(slog.DiscardHandler),
 		Metrics: reload.NewMetrics(prometheus.NewRegistry()), Now: func() time.Time { return time.Now().Add(time.Hour) }, // every file is settled
 	})
 	must(t, err)
-	p := &publisher{sent: map[string][]map[string]string{}}
-	r.PublishTo(p)
 	return r, p
 }
 
@@ -230,13 +229,12 @@ func TestAWriteThatBeginsAfterTheWordIsNotRead(t *testing.T) {
 	now := time.Now().Add(time.Hour)
 	write(t, dir, "gateway.yaml", listener)
 	write(t, dir, "a.yaml", policy("a", "/a"))
+	p := &publisher{sent: map[string][]map[string]string{}}
 	r, err := reload.New(reload.Options{
-		Files: files(input.Options{Dirs: []string{dir}, Now: func() time.Time { return now }}), Settings: model.DefaultSettings(), Keyring: &keyring{}, Logger: slog.New(slog.DiscardHandler),
+		Publisher: p, Files: files(input.Options{Dirs: []string{dir}, Now: func() time.Time { return now }}), Settings: model.DefaultSettings(), Keyring: &keyring{}, Logger: slog.New(slog.DiscardHandler),
 		Metrics: reload.NewMetrics(prometheus.NewRegistry()), Now: func() time.Time { return now },
 	})
 	must(t, err)
-	p := &publisher{sent: map[string][]map[string]string{}}
-	r.PublishTo(p)
 	must(t, r.Reload(t.Context(), input.Change{}))
 	r.Join(group())
 	path := filepath.Join(dir, "a.yaml")

@@ -31,7 +31,7 @@ func (r *Reloader) Reread(ctx context.Context, key string, names []string) error
 	if err != nil {
 		return fmt.Errorf("read files of %s again: %w", key, err)
 	}
-	return r.publisher.Set(ctx, key, s)
+	return r.options.Publisher.Set(ctx, key, s)
 }
 
 // spelled returns the resources with the paths of secrets as the group is served them.

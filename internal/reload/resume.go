@@ -24,7 +24,7 @@ func (r *Reloader) resume(key string, g *group, serving *Generation) {
 			r.options.Logger.Warn("cannot tell what gateways come back with", "generation", generation.Hash, "group", key, "error", err)
 			continue
 		}
-		r.publisher.Resume(key, s)
+		r.options.Publisher.Resume(key, s)
 	}
 }
 

@@ -139,13 +139,12 @@ func TestAFloodOfMadeUpGatewaysForgetsNoRealOne(t *testing.T) {
 	start := func() (*reload.Reloader, *publisher, func()) {
 		kept, err := state.Open(state.Options{Dir: location})
 		must(t, err)
+		p := &publisher{sent: map[string][]map[string]string{}}
 		r, err := reload.New(reload.Options{
-			Files: files(input.Options{Dirs: []string{dir}}), Settings: model.DefaultSettings(), Keyring: &keyring{}, State: kept, Logger: slog.New(slog.DiscardHandler),
+			Publisher: p, Files: files(input.Options{Dirs: []string{dir}}), Settings: model.DefaultSettings(), Keyring: &keyring{}, State: kept, Logger: slog.New(slog.DiscardHandler),
 			Metrics: reload.NewMetrics(prometheus.NewRegistry()), Now: time0.now,
 		})
 		must(t, err)
-		p := &publisher{sent: map[string][]map[string]string{}}
-		r.PublishTo(p)
 		return r, p, func() { r.Close(); must(t, kept.Close()) }
 	}
 	wrong := func(where, selector string) string {

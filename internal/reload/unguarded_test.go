@@ -59,14 +59,14 @@ func (f *fixture) start() {
 	}
 	f.log, f.metrics = &bytes.Buffer{}, prometheus.NewRegistry()
 	logger := slog.New(slog.NewTextHandler(f.log, nil))
+	f.publisher = &publisher{sent: map[string][]map[string]string{}}
 	r, err := reload.New(reload.Options{
-		Files: files(input.Options{Dirs: []string{f.dir}, MeshFile: f.settings.MeshFile}), Settings: f.settings, Keyring: &keyring{}, State: f.state, Logger: logger,
+		Publisher: f.publisher, Files: files(input.Options{Dirs: []string{f.dir}, MeshFile: f.settings.MeshFile}), Settings: f.settings, Keyring: &keyring{}, State: f.state, Logger: logger,
 		Metrics: reload.NewMetrics(f.metrics), Now: func() time.Time { return time.Now().Add(time.Hour) },
 	})
 	must(f.t, err)
-	f.Reloader, f.publisher = r, &publisher{sent: map[string][]map[string]string{}}
+	f.Reloader = r
 	f.metrics.MustRegister(r.GroupMetrics())
-	r.PublishTo(f.publisher)
 	f.read()
 }
 

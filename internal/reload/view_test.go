@@ -32,12 +32,11 @@ func TestNobodyWaitsForAReading(t *testing.T) {
 	files := slowFiles{files(input.Options{Dirs: []string{dir}}), make(chan struct{}), make(chan struct{})}
 	registry := prometheus.NewRegistry()
 	r, err := reload.New(reload.Options{
-		Files: files, Settings: model.DefaultSettings(), Keyring: &keyring{}, Logger: slog.New(slog.DiscardHandler),
+		Publisher: &publisher{sent: map[string][]map[string]string{}}, Files: files, Settings: model.DefaultSettings(), Keyring: &keyring{}, Logger: slog.New(slog.DiscardHandler),
 		Metrics: reload.NewMetrics(registry), Now: newClock(time.Now().Add(time.Hour)).now,
 	})
 	must(t, err)
 	registry.MustRegister(r.CertificateMetrics(), r.GroupMetrics())
-	r.PublishTo(&publisher{sent: map[string][]map[string]string{}})
 	for range 2 { // the first reading, and a later one
 		read := make(chan error, 1)
 		go func() { read <- r.Reload(t.Context(), input.Change{}) }()

@@ -123,13 +123,12 @@ func TestTheFirstPolicyWaitsForItsKeys(t *testing.T) {
 	write(t, dir, "gateway.yaml", listener)
 	write(t, dir, "tokens.yaml", trusting(keysA, "one"))
 	var log strings.Builder
+	p := &publisher{sent: map[string][]map[string]string{}}
 	r, err := reload.New(reload.Options{
-		Files: files(input.Options{Dirs: []string{dir}}), Settings: model.DefaultSettings(), Keyring: ring, Logger: slog.New(slog.NewTextHandler(&log, nil)),
+		Publisher: p, Files: files(input.Options{Dirs: []string{dir}}), Settings: model.DefaultSettings(), Keyring: ring, Logger: slog.New(slog.NewTextHandler(&log, nil)),
 		Metrics: reload.NewMetrics(prometheus.NewRegistry()), Now: func() time.Time { return time.Now().Add(time.Hour) },
 	})
 	must(t, err)
-	p := &publisher{sent: map[string][]map[string]string{}}
-	r.PublishTo(p)
 	ring.await(keysA)
 	must(t, r.Reload(t.Context(), input.Change{}))
 	one := gatewayOf("one")
@@ -161,17 +160,17 @@ func TestTheFirstPolicyWaitsForItsKeys(t *testing.T) {
 func TestWhatCanBeServedIsKept(t *testing.T) {
 	dir, ring := t.TempDir(), &keyring{}
 	state := openState(t, t.TempDir())
-	open := func() *reload.Reloader {
+	open := func(p *publisher) *reload.Reloader {
 		r, err := reload.New(reload.Options{
-			Files: files(input.Options{Dirs: []string{dir}}), Settings: model.DefaultSettings(), Keyring: ring, State: state, Logger: slog.New(slog.DiscardHandler),
+			Publisher: p, Files: files(input.Options{Dirs: []string{dir}}), Settings: model.DefaultSettings(), Keyring: ring, State: state, Logger: slog.New(slog.DiscardHandler),
 			Metrics: reload.NewMetrics(prometheus.NewRegistry()), Now: func() time.Time { return time.Now().Add(time.Hour) },
 		})
 		must(t, err)
 		return r
 	}
 	start := func() (*reload.Reloader, *publisher) {
-		r, p := open(), &publisher{sent: map[string][]map[string]string{}}
-		r.PublishTo(p)
+		p := &publisher{sent: map[string][]map[string]string{}}
+		r := open(p)
 		must(t, r.Reload(t.Context(), input.Change{}))
 		return r, p
 	}
@@ -212,7 +211,7 @@ func TestWhatCanBeServedIsKept(t *testing.T) {
 	if n := len(p.sent[gatewayOf("one").Key]); n != 2 || ring.wants(keysB) || !ring.wants(keysC) {
 		t.Errorf("published %d times, wanted %v; want the policy that waited, before the broken one", n, ring.wanted)
 	}
-	if open(); ring.wants(keysB) {
+	if open(nil); ring.wants(keysB) {
 		t.Error("the state keeps a policy that nobody can need any more")
 	}
 }

@@ -92,6 +92,9 @@ func (f *fleet) Leave(g node.Group) {
 	f.calls <- "leave " + g.Gateway.Namespace
 }
 
+// Known implements server.Fleet: every group is a new one.
+func (f *fleet) Known(string) bool { return false }
+
 // rig is a server that runs, and what looks on.
 type rig struct {
 	t      *testing.T
@@ -122,7 +125,7 @@ func startTLS(t *testing.T, serve map[string]*cachev3.Snapshot, serverTLS, clien
 		t.Fatal(err)
 	}
 	r.fleet = &fleet{serve: serve, joined: map[string]bool{}, calls: make(chan string, 1<<14)}
-	options := server.Options{Fleet: r.fleet, Acks: r.acks, Logger: r.log.logger(), TLS: serverTLS}
+	options := server.Options{Acks: r.acks, Logger: r.log.logger(), TLS: serverTLS}
 	for _, change := range more {
 		change(&options)
 	}
@@ -135,7 +138,7 @@ func startTLS(t *testing.T, serve map[string]*cachev3.Snapshot, serverTLS, clien
 	}
 	serving, end := context.WithCancel(ctx)
 	served := make(chan error, 1)
-	go func() { served <- r.server.Serve(serving, l) }()
+	go func() { served <- r.server.Serve(serving, l, r.fleet) }()
 	r.stop = sync.OnceValue(func() error { end(); return <-served })
 	creds := insecure.NewCredentials()
 	if clientTLS != nil {

@@ -417,7 +417,8 @@ func TestRefusalsDoNotFillTheLog(t *testing.T) {
 // come back whatever others do.
 func TestNewcomers(t *testing.T) {
 	now := time.Unix(0, 0)
-	n := newNewcomers(2, func() time.Time { return now }, func(g string) bool { return g == "of another run" })
+	n := newNewcomers(2, func() time.Time { return now })
+	known := func(g string) bool { return g == "of another run" }
 	one, two := peerOf(named("192.0.2.1:1")), peerOf(named("192.0.2.2:1"))
 	for i, c := range []struct {
 		after time.Duration
@@ -434,7 +435,7 @@ func TestNewcomers(t *testing.T) {
 		if c.peer == 2 {
 			peer = two
 		}
-		if got := n.admits(peer, c.group); got != c.want {
+		if got := n.admits(peer, c.group, known); got != c.want {
 			t.Errorf("%d: group %s of peer %d is let in: %v", i, c.group, c.peer, got)
 		}
 	}
@@ -443,17 +444,18 @@ func TestNewcomers(t *testing.T) {
 // TestNewcomersAreForgotten holds that what is remembered of peers and groups is bounded.
 func TestNewcomersAreForgotten(t *testing.T) {
 	now := time.Unix(0, 0)
-	n := newNewcomers(1, func() time.Time { return now }, nil)
+	n := newNewcomers(1, func() time.Time { return now })
+	none := func(string) bool { return false }
 	for i := range maxPeers + 10 {
 		ip := net.IPv4(10, byte(i>>16), byte(i>>8), byte(i))
-		if got := n.admits(peerOf(&net.TCPAddr{IP: ip}), "group "+ip.String()); got != (i < maxPeers) {
+		if got := n.admits(peerOf(&net.TCPAddr{IP: ip}), "group "+ip.String(), none); got != (i < maxPeers) {
 			t.Fatalf("peer %d is let in: %v", i, got)
 		}
 	}
 	now = now.Add(time.Minute)
 	for i := range 10 {
 		ip := net.IPv4(11, 0, 0, byte(i))
-		if !n.admits(peerOf(&net.TCPAddr{IP: ip}), "group "+ip.String()) {
+		if !n.admits(peerOf(&net.TCPAddr{IP: ip}), "group "+ip.String(), none) {
 			t.Error("a minute later nobody is let in")
 		}
 	}

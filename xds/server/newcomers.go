@@ -22,8 +22,6 @@ const (
 type newcomers struct {
 	perMinute int
 	now       func() time.Time
-	// known reports a group that the fleet has; nil is none.
-	known func(group string) bool
 
 	mu    sync.Mutex
 	peers map[netip.Addr]budget
@@ -38,23 +36,23 @@ type budget struct {
 	at   time.Time
 }
 
-func newNewcomers(perMinute int, now func() time.Time, known func(string) bool) *newcomers {
+func newNewcomers(perMinute int, now func() time.Time) *newcomers {
 	if perMinute <= 0 {
 		perMinute = DefaultNewGroups
 	}
-	return &newcomers{perMinute: perMinute, now: now, known: known, peers: map[netip.Addr]budget{}, seen: map[[sha256.Size]byte]struct{}{}}
+	return &newcomers{perMinute: perMinute, now: now, peers: map[netip.Addr]budget{}, seen: map[[sha256.Size]byte]struct{}{}}
 }
 
-// admits reports whether a peer may be of a group. One that was there before never counts: a
-// gateway that comes back is let in whatever others do.
-func (n *newcomers) admits(peer netip.Addr, group string) bool {
+// admits reports whether a peer may be of a group. One that was there before never counts, here or,
+// as known reports it, in another run: a gateway that comes back is let in whatever others do.
+func (n *newcomers) admits(peer netip.Addr, group string, known func(string) bool) bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	hash := sha256.Sum256([]byte(group))
 	if _, before := n.seen[hash]; before {
 		return true
 	}
-	if (n.known == nil || !n.known(group)) && !n.spend(peer) {
+	if !known(group) && !n.spend(peer) {
 		return false
 	}
 	if len(n.order) == maxSeen {

@@ -91,7 +91,7 @@ func (m *member) offer(g *rollout.Generation) error {
 
 // join counts a stream in and returns, when the fleet knows its group, what the stream is served and
 // the generations of which the gateway may have something.
-func (s *Server) join(g node.Group) (*delivery, []*rollout.Generation, error) {
+func (s *Server) join(fleet Fleet, g node.Group) (*delivery, []*rollout.Generation, error) {
 	r := &s.roster
 	r.mu.Lock()
 	m, ok := r.members[g.Key]
@@ -112,7 +112,7 @@ func (s *Server) join(g node.Group) (*delivery, []*rollout.Generation, error) {
 	}
 	r.mu.Unlock()
 	if first {
-		s.options.Fleet.Join(g)
+		fleet.Join(g)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -126,7 +126,7 @@ func (s *Server) join(g node.Group) (*delivery, []*rollout.Generation, error) {
 
 // leave counts a stream out. With the last one the group and its snapshot are forgotten, so that
 // nodes that come once cannot fill memory. The stream's watches must be cancelled before.
-func (s *Server) leave(g node.Group, d *delivery) {
+func (s *Server) leave(fleet Fleet, g node.Group, d *delivery) {
 	d.close()
 	r := &s.roster
 	r.mu.Lock()
@@ -140,7 +140,7 @@ func (s *Server) leave(g node.Group, d *delivery) {
 	delete(m.deliveries, d)
 	r.mu.Unlock()
 	if last {
-		s.options.Fleet.Leave(g)
+		fleet.Leave(g)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -50,11 +50,12 @@ type Fleet interface {
 	Join(node.Group)
 	// Leave is called when the last stream of a group has closed. The group's snapshot is cleared afterwards.
 	Leave(node.Group)
+	// Known reports whether a group was here before, in another run. It is called at any time.
+	Known(group string) bool
 }
 
-// Options are what a server works with. Fleet and Acks are required.
+// Options are what a server works with. Acks is required.
 type Options struct {
-	Fleet Fleet
 	// Acks records what each stream is sent, accepts and refuses.
 	Acks *ack.Store
 	// Logger takes what an operator should know, and what the discovery library says at debug. Nil discards it.
@@ -69,8 +70,6 @@ type Options struct {
 	// AllowUntestedEnvoy serves gateways of releases that are older than those that were tested, or
 	// not known, with a warning. They may ignore parts of the policy.
 	AllowUntestedEnvoy bool
-	// Known reports whether a group was here before, in another run. Nil is never.
-	Known func(group string) bool
 	// Registerer takes the metrics; nil leaves them unregistered.
 	Registerer prometheus.Registerer
 }
@@ -100,7 +99,7 @@ func New(o Options) *Server {
 		unserved: unserved{peers: map[netip.Addr]int{}},
 		connects: newConnectionLog(time.Now), disconnects: newConnectionLog(time.Now),
 		options: o, roster: roster{members: map[string]*member{}},
-		refused: newRefusals(o.Logger, time.Now), newcomers: newNewcomers(o.NewGroups, time.Now, o.Known),
+		refused: newRefusals(o.Logger, time.Now), newcomers: newNewcomers(o.NewGroups, time.Now),
 	}
 	if o.Registerer != nil {
 		o.Registerer.MustRegister(s.refused.count)
@@ -145,13 +144,13 @@ func (s *Server) Resume(group string, snap *cachev3.Snapshot) {
 	}
 }
 
-// Serve accepts streams on l until ctx ends, then ends every stream, waits for a bounded time,
+// Serve accepts streams on l, of whose groups fleet is told, until ctx ends, then ends every stream, waits for a bounded time,
 // cuts off what is left, and returns nil with l closed and every group left. Any other end of l is an error.
-func (s *Server) Serve(ctx context.Context, l net.Listener) error {
+func (s *Server) Serve(ctx context.Context, l net.Listener, fleet Fleet) error {
 	streams, end := context.WithCancel(context.WithoutCancel(ctx))
 	defer end()
 	g := grpc.NewServer(s.grpcOptions()...)
-	discoveryv3.RegisterAggregatedDiscoveryServiceServer(g, &service{server: s, serving: streams})
+	discoveryv3.RegisterAggregatedDiscoveryServiceServer(g, &service{server: s, fleet: fleet, serving: streams})
 	failed := make(chan error, 1)
 	go func() {
 		failed <- g.Serve(&gate{Listener: l, most: s.options.MaxConnections, strangersMost: maxStrangers, patience: s.options.FirstRequest, refused: s.refused})

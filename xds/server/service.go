@@ -19,6 +19,7 @@ import (
 type service struct {
 	discoveryv3.UnimplementedAggregatedDiscoveryServiceServer
 	server *Server
+	fleet  Fleet
 	// serving ends when every stream shall.
 	serving context.Context
 }
@@ -54,7 +55,7 @@ func (s *service) session(ctx context.Context, p ack.Protocol) *session {
 		from = &peer.Peer{Addr: &net.TCPAddr{}}
 	}
 	out := &session{
-		server: s.server, protocol: p, address: from.Addr.String(), peer: peerOf(from.Addr),
+		server: s.server, fleet: s.fleet, protocol: p, address: from.Addr.String(), peer: peerOf(from.Addr),
 		sent: map[string]version{}, doubts: map[string]*doubt{}, had: map[string]map[string]struct{}{}, strange: map[string]*strange{},
 		logger: s.server.options.Logger.With("peer", from.Addr.String(), "protocol", string(p)),
 	}

@@ -27,6 +27,7 @@ import (
 // session is one stream. The library calls it on the goroutine of the stream only.
 type session struct {
 	server   *Server
+	fleet    Fleet
 	logger   *slog.Logger
 	protocol ack.Protocol
 	address  string
@@ -90,7 +91,7 @@ func (s *session) admit(n *corev3.Node) error {
 	case s.record == nil && unfit != "" && !s.server.options.AllowUntestedEnvoy:
 		// Before anything is looked up for it: an Envoy that drops what it does not know fails open.
 		return s.refuse("envoy", codes.FailedPrecondition, n, unfit)
-	case s.record == nil && !s.server.newcomers.admits(s.peer, id.Group.Key):
+	case s.record == nil && !s.server.newcomers.admits(s.peer, id.Group.Key, s.fleet.Known):
 		return s.refuse("groups", codes.ResourceExhausted, n, "too many groups that were never here before come from this address: it may bring more in a minute, see --new-groups-per-minute")
 	case s.record == nil:
 		s.accept()
@@ -98,7 +99,7 @@ func (s *session) admit(n *corev3.Node) error {
 		n.Extensions = nil
 		s.node, s.identity = n, id
 		var before []*rollout.Generation
-		if s.delivery, before, err = s.server.join(id.Group); err != nil {
+		if s.delivery, before, err = s.server.join(s.fleet, id.Group); err != nil {
 			// The stream was counted in, and close counts it out.
 			s.logger.Error("cannot serve gateway", "node", id.ID, "error", err)
 		}
@@ -198,7 +199,7 @@ func (s *session) close() {
 	}
 	s.release()
 	s.record.Close()
-	s.server.leave(s.identity.Group, s.delivery)
+	s.server.leave(s.fleet, s.identity.Group, s.delivery)
 	if line, ok := s.server.disconnects.line(s.identity); ok {
 		s.logger.Info("gateway disconnected", line...)
 	}

@@ -79,7 +79,7 @@ func TestServeReportsABrokenListener(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	if err := server.New(server.Options{}).Serve(ctx, l); err == nil {
+	if err := server.New(server.Options{}).Serve(ctx, l, nil); err == nil {
 		t.Error("serving on a closed listener is no error")
 	}
 }
@@ -91,7 +91,7 @@ func TestServeWithAContextThatHasEnded(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	if err := server.New(server.Options{}).Serve(ctx, l); err != nil {
+	if err := server.New(server.Options{}).Serve(ctx, l, nil); err != nil {
 		t.Error(err)
 	}
 	if _, err := l.Accept(); !errors.Is(err, net.ErrClosed) {
