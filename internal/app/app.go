@@ -77,20 +77,22 @@ type Options struct {
 
 // App is a control plane that listens but does not serve yet.
 type App struct {
-	options    Options
-	disk       *disk.Disk
-	files      *input.Reader
-	reloader   *reload.Reloader
-	state      *state.Dir // nil keeps nothing
-	xds        *server.Server
-	acks       *ack.Store
-	watcher    *watch.Watcher
-	keys       *jwks.Fetcher
-	registry   *prometheus.Registry
-	refused    refusedSecrets
-	nacks      nacks
-	xdsListen  net.Listener
-	adminServe net.Listener
+	options  Options
+	disk     *disk.Disk
+	files    *input.Reader
+	reloader *reload.Reloader
+	// certificates tells of those that soon end.
+	certificates *reload.Certificates
+	state        *state.Dir // nil keeps nothing
+	xds          *server.Server
+	acks         *ack.Store
+	watcher      *watch.Watcher
+	keys         *jwks.Fetcher
+	registry     *prometheus.Registry
+	refused      refusedSecrets
+	nacks        nacks
+	xdsListen    net.Listener
+	adminServe   net.Listener
 }
 
 // New checks the options, opens the listeners and starts watching the directories. An
@@ -135,7 +137,8 @@ func New(o Options) (_ *App, err error) {
 	if err := a.watchFiles(); err != nil {
 		return nil, err
 	}
-	a.registry.MustRegister(a.reloader.CertificateMetrics(), a.reloader.GroupMetrics())
+	a.certificates = reload.NewCertificates(a.reloader)
+	a.registry.MustRegister(a.certificates, reload.NewGroupMetrics(a.reloader))
 	return a, a.listen()
 }
 

@@ -107,18 +107,18 @@ func (a *App) follow(ctx context.Context, read chan<- struct{}) error {
 		case <-a.options.Reload:
 			a.everything(ctx)
 		case <-expiring.C:
-			a.reloader.WarnOfCertificates()
+			a.certificates.Warn()
 		case <-files.C:
 			a.reread(ctx)
 		case <-a.keys.Changes():
-			a.publishing(a.reloader.Rekey(ctx))
+			a.publishing(a.reloader.RotateKeys(ctx))
 		}
 	}
 }
 
 func (a *App) reload(ctx context.Context, change input.Change) {
 	a.publishing(a.reloader.Reload(ctx, change))
-	a.reloader.WarnOfCertificates()
+	a.certificates.Warn()
 }
 
 // publishing logs a failure to publish. It is no reason to stop serving what is served.

@@ -69,7 +69,7 @@ func BenchmarkNothingToSend(b *testing.B) {
 	})
 	b.Run("the same keys", func(b *testing.B) {
 		for b.Loop() {
-			if err := r.Rekey(b.Context()); err != nil {
+			if err := r.RotateKeys(b.Context()); err != nil {
 				b.Fatal(err)
 			}
 		}

@@ -1,6 +1,7 @@
 package reload
 
 import (
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -102,44 +103,49 @@ func certificateStatus(c model.Certificate, serving bool, now time.Time) Certifi
 // warnBefore are the days before its end from which on the log speaks of a certificate.
 const warnBefore = 30
 
-// WarnOfCertificates logs, once a day each, the certificates that are served and soon end
-// or have ended.
-func (r *Reloader) WarnOfCertificates() {
-	r.turn.Lock()
-	defer r.turn.Unlock()
-	warned := map[string]int{}
-	for _, c := range r.shown.Load().certificates(r.options.Now()) {
-		if !c.Serving || c.DaysLeft > warnBefore {
-			continue
-		}
-		key := c.Namespace + "/" + c.Name + "/" + c.Fingerprint
-		if days, told := r.warned[key]; !told || days != c.DaysLeft {
-			r.options.Logger.Warn("a certificate ends soon or has ended", "namespace", c.Namespace, "name", c.Name, "hosts", c.Hosts, "days", c.DaysLeft, "notAfter", c.NotAfter)
-		}
-		warned[key] = c.DaysLeft
-	}
-	r.warned = warned
+// Certificates tells how long the certificates are still good that gateways are served, in the log and
+// as a metric. It is safe for concurrent use.
+type Certificates struct {
+	reloader *Reloader
+	expiry   *prometheus.Desc
+
+	mu sync.Mutex
+	// warned is, by certificate, how many days it had left when the log last said so.
+	warned map[string]int
 }
 
-// CertificateMetrics returns the metric of how long the certificates are still good.
-func (r *Reloader) CertificateMetrics() prometheus.Collector {
-	return certificateCollector{r, prometheus.NewDesc("portreeve_certificate_expiry_seconds",
+var _ prometheus.Collector = (*Certificates)(nil)
+
+// NewCertificates returns what tells of the certificates of a reloader.
+func NewCertificates(r *Reloader) *Certificates {
+	return &Certificates{reloader: r, expiry: prometheus.NewDesc("portreeve_certificate_expiry_seconds",
 		"How long the certificate that is served from a Secret is still good; negative once it has expired.", []string{"namespace", "name", "kind"}, nil)}
 }
 
-type certificateCollector struct {
-	reloader *Reloader
-	expiry   *prometheus.Desc
+// Warn logs, once a day each, the certificates that are served and soon end or have ended.
+func (c *Certificates) Warn() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	warned := map[string]int{}
+	for _, s := range c.reloader.shown.Load().certificates(c.reloader.options.Now()) {
+		if !s.Serving || s.DaysLeft > warnBefore {
+			continue
+		}
+		key := s.Namespace + "/" + s.Name + "/" + s.Fingerprint
+		if days, told := c.warned[key]; !told || days != s.DaysLeft {
+			c.reloader.options.Logger.Warn("a certificate ends soon or has ended", "namespace", s.Namespace, "name", s.Name, "hosts", s.Hosts, "days", s.DaysLeft, "notAfter", s.NotAfter)
+		}
+		warned[key] = s.DaysLeft
+	}
+	c.warned = warned
 }
 
-var _ prometheus.Collector = certificateCollector{}
-
 // Describe implements prometheus.Collector.
-func (c certificateCollector) Describe(out chan<- *prometheus.Desc) { out <- c.expiry }
+func (c *Certificates) Describe(out chan<- *prometheus.Desc) { out <- c.expiry }
 
 // Collect implements prometheus.Collector. Where several certificates share their labels,
 // the one that ends first is shown.
-func (c certificateCollector) Collect(out chan<- prometheus.Metric) {
+func (c *Certificates) Collect(out chan<- prometheus.Metric) {
 	now := c.reloader.options.Now()
 	left := map[[3]string]float64{}
 	for _, s := range c.reloader.shown.Load().certificates(now) {

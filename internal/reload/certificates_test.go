@@ -207,12 +207,13 @@ func TestTheLogSpeaksOfCertificatesThatEnd(t *testing.T) {
 	s.issue(t, 31*24*time.Hour+time.Hour)
 	must(t, s.Reload(t.Context(), input.Change{}))
 	said := func() int { return strings.Count(s.log.String(), "a certificate ends soon") }
+	warner := reload.NewCertificates(s.Reloader)
 	for _, step := range []struct {
 		pass time.Duration
 		want int
 	}{{0, 0}, {2 * time.Hour, 1}, {time.Hour, 1}, {24 * time.Hour, 2}, {40 * 24 * time.Hour, 3}} {
 		s.clock.pass(step.pass)
-		s.WarnOfCertificates()
+		warner.Warn()
 		if got := said(); got != step.want {
 			t.Errorf("after another %v it was said %d times, want %d", step.pass, got, step.want)
 		}
@@ -228,7 +229,7 @@ func TestCertificateMetric(t *testing.T) {
 	must(t, s.Reload(t.Context(), input.Change{}))
 	s.clock.pass(s.Status().Certificates[0].NotAfter.Add(-time.Minute).Sub(s.clock.now()))
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(s.CertificateMetrics())
+	registry.MustRegister(reload.NewCertificates(s.Reloader))
 	got, err := registry.Gather()
 	must(t, err)
 	if len(got) != 1 || got[0].GetName() != "portreeve_certificate_expiry_seconds" || len(got[0].GetMetric()) != 1 || got[0].GetMetric()[0].GetGauge().GetValue() != 60 {

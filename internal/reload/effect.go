@@ -21,8 +21,8 @@ func noLongerEnforced(before *translate.Effect, now translate.Effect) bool {
 	return before != nil && before.Enforcing > 0 && now.Enforcing == 0
 }
 
-// GroupMetrics returns the metrics of what policy comes to on the groups that are connected.
-func (r *Reloader) GroupMetrics() prometheus.Collector {
+// NewGroupMetrics returns the metrics of what policy comes to on the groups that are connected.
+func NewGroupMetrics(r *Reloader) prometheus.Collector {
 	gauge := func(name, help string) *prometheus.Desc { return prometheus.NewDesc(name, help, nil, nil) }
 	return groupCollector{r,
 		gauge("portreeve_groups", "Groups of gateways that are connected."),

@@ -1,108 +1,92 @@
 package reload
 
 import (
-	"cmp"
 	"context"
+	"log/slog"
+	"maps"
 	"slices"
 	"time"
 
 	"github.com/portreeve/portreeve/internal/state"
+	"github.com/portreeve/portreeve/translate"
+	"github.com/portreeve/portreeve/translate/diag"
+	"github.com/portreeve/portreeve/translate/model"
 	"github.com/portreeve/portreeve/xds/node"
 )
 
-// tenure is how much a group of gateways is worth remembering.
-type tenure struct {
-	standing state.Standing
-	// connected is how long its gateways were connected in all, without the present connection.
-	connected time.Duration
-	// since is when the present connection began; it is zero where there is none.
-	since time.Time
-	// seen is when a gateway was last connected.
-	seen time.Time
+// fleet is the groups of gateways, and what each is served of the history. A group has at any time
+// the newest generation that was good for it, and never an older one again; where a newer one is
+// refused for it, it stays, whatever the others are given. Groups without a gateway are remembered
+// up to a bound, with the generation that is theirs. It is guarded by Reloader.mu.
+type fleet struct {
+	history   *history
+	publisher Publisher
+	logger    *slog.Logger
+	now       func() time.Time
+	groups    map[string]*group
+	// served has no need of Reloader.mu.
+	served served
 }
 
-// compare orders what is worth less before what is worth more. A name costs nothing to make up,
-// and neither does a short visit, even of one that is served listeners; days do.
-func (t tenure) compare(other tenure) int {
-	return cmp.Or(cmp.Compare(t.standing, other.standing), cmp.Compare(t.connected, other.connected), t.seen.Compare(other.seen))
+// group is the gateways of one identity and what they are served.
+type group struct {
+	key       string
+	gateway   model.Gateway
+	connected bool
+	// serving is what the group is served or, where it has come and nothing was good for it
+	// yet, what it was served before. Nothing of it is taken away by a slip: see history.refusals.
+	serving *Generation
+	// published says that serving was published since the group is connected, and standing what it
+	// is served since then.
+	published bool
+	standing  state.Standing
+	// effect is what the policy in it comes to; nil where it was never published.
+	effect *translate.Effect
+	// awaited says that an earlier process served it, and no gateway has come back since.
+	awaited bool
+	refused diag.List
+	// unservable are the errors that only rendering told, by generation: it is not rendered again.
+	unservable map[*Generation]diag.List
+	// respelled says of which secrets the paths are written in another way; see Reread.
+	respelled map[string]bool
+	// waiting names the sources of keys that keep the latest generation from the group.
+	waiting []string
+	tenure  tenure
 }
 
-// after adds what is known of the time before.
-func (t tenure) after(earlier tenure) tenure {
-	t.standing, t.connected = max(t.standing, earlier.standing), t.connected+earlier.connected
-	if t.seen.Before(earlier.seen) {
-		t.seen = earlier.seen
-	}
-	return t
+func newFleet(o Options, h *history) *fleet {
+	return &fleet{history: h, publisher: o.Publisher, logger: o.Logger, now: o.Now, groups: map[string]*group{}}
 }
 
-// Join implements server.Fleet: a group of gateways has connected.
-func (r *Reloader) Join(n node.Group) {
-	r.join(n)
-	r.saveSoon()
-}
-
-func (r *Reloader) join(n node.Group) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	defer r.show()
-	g := &group{gateway: n.Gateway, connected: true}
-	before := r.groups[n.Key]
+// join notes that a group has connected, and gives it what is good for it. It reports whether the
+// state has changed.
+func (f *fleet) join(n node.Group) (_ *group, changed bool) {
+	g := &group{key: n.Key, gateway: n.Gateway, connected: true}
+	before := f.groups[n.Key]
 	if before != nil {
-		g.tenure, g.serving, g.effect = before.tenure, before.serving, before.effect
+		g.tenure, g.serving, g.effect, g.unservable = before.tenure, before.serving, before.effect, before.unservable
 	}
-	g.tenure.since = r.options.Now()
-	chosen := r.choose(n.Key, g)
+	g.tenure.since = f.now()
+	f.groups[n.Key] = g
+	chosen := f.choose(g)
 	if before != nil && before.awaited {
-		r.resume(n.Key, g, chosen.generation)
+		f.resume(g, chosen.generation)
 	}
-	r.groups[n.Key] = g
-	if err := r.give(context.Background(), n.Key, g, chosen); err != nil {
-		r.options.Logger.Error("cannot serve gateway", "group", n.Key, "error", err)
+	if err := f.give(context.Background(), g, chosen); err != nil {
+		f.logger.Error("cannot serve gateway", "group", n.Key, "error", err)
 	}
-	r.unsaved = r.unsaved || before == nil || before.serving != g.serving
-	_, published := r.served.Load(n.Key)
-	switch {
-	case published:
-		r.reportGroups(n.Key)
-	case len(g.waiting) > 0:
-		r.options.Logger.Info("policy for gateway waits for keys, its listeners open then", "group", n.Key, "sources", g.waiting)
-	default:
-		r.options.Logger.Error("no good policy for gateway, its listeners do not open", "group", n.Key, "findings", g.refused.Brief(maxTold))
-	}
+	return g, before == nil || before.serving != g.serving
 }
 
-// Leave implements server.Fleet: the last gateway of a group has gone. It asks for no write: the
-// state has the group, and how long it was connected is written with what changes next.
-func (r *Reloader) Leave(n node.Group) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	defer r.show()
-	if g, ok := r.groups[n.Key]; ok {
-		g.tenure = r.tenureOf(n.Key, g)
+// leave notes that the last gateway of a group has gone.
+func (f *fleet) leave(key string) {
+	if g := f.groups[key]; g != nil {
+		g.tenure = g.tenureAt(f.now())
 		g.tenure.since = time.Time{}
-		g.connected = false
+		g.connected, g.published, g.standing = false, false, state.Unserved
 	}
-	r.served.Delete(n.Key)
-	r.forget()
-}
-
-// tenureOf returns the tenure of a group up to now.
-func (r *Reloader) tenureOf(key string, g *group) tenure {
-	t := g.tenure
-	if !g.connected {
-		return t
-	}
-	now := r.options.Now()
-	t.connected += max(0, now.Sub(t.since)) // a clock that was set back counts for nothing
-	t.since, t.seen = now, now
-	switch resources, ok := r.Serving(key); {
-	case ok && len(resources.Listeners) > 0:
-		t.standing = state.Listening
-	case ok:
-		t.standing = max(t.standing, state.Idle)
-	}
-	return t
+	f.served.drop(key)
+	f.forget()
 }
 
 // maxDeparted bounds how many groups without a gateway are remembered. After a restart all
@@ -112,14 +96,14 @@ const maxDeparted = 1024
 // forget drops groups without a gateway beyond the bound, those first that are worth the least.
 // The others are remembered, with the generation that is theirs: a gateway that comes back must
 // not find an older policy.
-func (r *Reloader) forget() {
+func (f *fleet) forget() {
 	for {
 		departed, worst := 0, ""
-		for key, g := range r.groups {
+		for key, g := range f.groups {
 			if g.connected {
 				continue
 			}
-			if departed == 0 || g.tenure.compare(r.groups[worst].tenure) < 0 {
+			if departed == 0 || g.tenure.compare(f.groups[worst].tenure) < 0 {
 				worst = key
 			}
 			departed++
@@ -127,18 +111,53 @@ func (r *Reloader) forget() {
 		if departed <= maxDeparted {
 			return
 		}
-		delete(r.groups, worst)
+		delete(f.groups, worst)
 	}
 }
 
-// ranked returns the keys of all groups, those first that are worth the least.
-func (r *Reloader) ranked() []string {
-	tenures := make(map[string]tenure, len(r.groups))
-	keys := make([]string, 0, len(r.groups))
-	for key, g := range r.groups {
-		tenures[key] = r.tenureOf(key, g)
-		keys = append(keys, key)
+// adopt takes in the groups that an earlier process served, where the disk told of them too late. Who
+// has come since keeps what is newer, but is given back what it has lost.
+func (f *fleet) adopt(recalled map[string]*group) {
+	for key, g := range recalled {
+		if now := f.groups[key]; now != nil {
+			now.tenure = now.tenure.after(g.tenure)
+			f.regain(now, g.serving)
+			continue
+		}
+		f.groups[key] = g
 	}
-	slices.SortFunc(keys, func(a, b string) int { return cmp.Or(tenures[a].compare(tenures[b]), cmp.Compare(a, b)) })
-	return keys
+}
+
+// regain gives a group, of which nothing was known when it came, what an earlier process served it,
+// where it has nothing yet, or where by what it has nothing is enforced any more and nobody said so.
+// It is published then.
+func (f *fleet) regain(g *group, served *Generation) {
+	if g.serving == nil || len(g.serving.unguardedAfter(served, g.gateway)) > 0 {
+		g.serving, g.effect, g.published, g.standing = served, nil, false, state.Unserved
+		f.served.drop(g.key)
+	}
+}
+
+// needed returns, by hash, the generations that groups are served, and those with which the gateways
+// of an earlier process may come back; none of these when all of its groups are there again.
+func (f *fleet) needed() map[string]bool {
+	out := map[string]bool{}
+	for _, g := range f.groups {
+		if g.serving != nil {
+			out[g.serving.Hash] = true
+		}
+		if g.awaited {
+			maps.Copy(out, f.history.ofEarlierProcess())
+		}
+	}
+	return out
+}
+
+// all returns the groups, by key.
+func (f *fleet) all() []*group {
+	out := make([]*group, 0, len(f.groups))
+	for _, key := range slices.Sorted(maps.Keys(f.groups)) {
+		out = append(out, f.groups[key])
+	}
+	return out
 }

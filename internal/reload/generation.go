@@ -1,5 +1,11 @@
 // Package reload turns the policy directories into generations and hands each group of
-// gateways the newest generation that is clean for it.
+// gateways the newest generation that is clean for it:
+//
+//	files ─ reader ─▶ generation ─ history ─ fleet ─▶ publisher
+//
+// The reader makes generations, the history keeps those that may have to be served and judges which
+// gateways an error reaches, and the fleet knows the groups of gateways and what each is served. The
+// Reloader calls them in this order, holds their locks, and shows what came of it.
 //
 // Fallible work comes first and publishing last: a generation that is refused for a group
 // leaves that group on what it had, and the others move on.

@@ -45,7 +45,7 @@ func TestARotationIsOneUpdateOfThePolicyFilter(t *testing.T) {
 	}
 	for _, keys := range []string{`{"keys":[1]}`, `{"keys":[2]}`} {
 		ring.keys = model.Keys{source: keys}
-		must(t, r.Rekey(t.Context()))
+		must(t, r.RotateKeys(t.Context()))
 	}
 	must(t, r.Reload(t.Context(), input.Change{}))
 	sent := p.sent[group().Key]

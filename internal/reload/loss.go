@@ -10,11 +10,11 @@ import (
 // loss returns the errors that keep a generation from a gateway because a directory was lost
 // when it was read: each reaches the gateways that any object of that directory reached in the
 // newest generation before it that had it. Where none is known that had it, what is missing is
-// not known, and every gateway is reached: it fails closed. The caller holds mu.
-func (r *Reloader) loss(g *Generation, gateway model.Gateway) diag.List {
+// not known, and every gateway is reached: it fails closed.
+func (h *history) loss(g *Generation, gateway model.Gateway) diag.List {
 	var out diag.List
 	for i, dir := range g.lost {
-		if before := r.withFilesIn(dir, g); before != nil && !before.Program.ReachesFrom(dir, gateway) {
+		if before := h.withFilesIn(dir, g); before != nil && !before.Program.ReachesFrom(dir, gateway) {
 			continue
 		}
 		if i < len(g.lossFindings) { // those of an earlier process are not kept
@@ -28,26 +28,11 @@ func (r *Reloader) loss(g *Generation, gateway model.Gateway) diag.List {
 
 // withFilesIn returns the newest generation before another that has files in a directory, or nil.
 // A later one does not count: in it the directory may be back with less than was lost.
-func (r *Reloader) withFilesIn(dir string, before *Generation) *Generation {
-	older := r.kept[slices.Index(r.kept, before)+1:]
+func (h *history) withFilesIn(dir string, before *Generation) *Generation {
+	older := h.kept[slices.Index(h.kept, before)+1:]
 	i := slices.IndexFunc(older, func(g *Generation) bool { return g.Program.HasFilesIn(dir) && !slices.Contains(g.lost, dir) })
 	if i < 0 {
 		return nil
 	}
 	return older[i]
-}
-
-// HadFilesIn reports whether what an earlier process kept has files of a directory.
-func (r *Reloader) HadFilesIn(dir string) bool {
-	return slices.ContainsFunc(r.shown.Load().kept, func(g *Generation) bool { return g.Program.HasFilesIn(dir) })
-}
-
-// Mounts returns the directories that were mounts with files in what an earlier process kept.
-func (r *Reloader) Mounts() []string {
-	var out []string
-	for _, g := range r.shown.Load().kept {
-		out = append(out, g.mounts...)
-	}
-	slices.Sort(out)
-	return slices.Compact(out)
 }

@@ -2,6 +2,7 @@ package reload
 
 import (
 	"cmp"
+	"log/slog"
 	"slices"
 	"sync"
 )
@@ -27,8 +28,11 @@ type Moved struct {
 }
 
 // nodes remember in which groups gateways were seen. An id that several gateways share counts
-// as moved only once none of them is in the group where it was.
+// as moved only once none of them is in the group where it was. It is safe for concurrent use; what
+// the groups are at that moment it is told.
 type nodes struct {
+	logger *slog.Logger
+
 	mu      sync.Mutex
 	entries map[string]*nodeEntry
 	seen    uint64
@@ -75,12 +79,11 @@ func (n *nodes) evict() {
 	delete(n.entries, oldest)
 }
 
-// Connected notes that a stream of a gateway was opened, once its group is known.
-func (r *Reloader) Connected(id, group string) {
-	v := r.shown.Load()
-	r.nodes.mu.Lock()
-	defer r.nodes.mu.Unlock()
-	e := r.nodes.entry(id, group)
+// connected notes that a stream of a gateway was opened.
+func (n *nodes) connected(v *view, id, group string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	e := n.entry(id, group)
 	if e == nil {
 		return
 	}
@@ -89,15 +92,14 @@ func (r *Reloader) Connected(id, group string) {
 		e.home = group
 		clear(e.told)
 	}
-	r.warnOfMove(v, id, e)
+	n.warnOfMove(v, id, e)
 }
 
-// Disconnected notes that a stream of a gateway has ended.
-func (r *Reloader) Disconnected(id, group string) {
-	v := r.shown.Load()
-	r.nodes.mu.Lock()
-	defer r.nodes.mu.Unlock()
-	e := r.nodes.entries[id]
+// disconnected notes that a stream of a gateway has ended.
+func (n *nodes) disconnected(v *view, id, group string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	e := n.entries[id]
 	if e == nil {
 		return
 	}
@@ -105,15 +107,15 @@ func (r *Reloader) Disconnected(id, group string) {
 		delete(e.open, group)
 		delete(e.told, group)
 	}
-	r.warnOfMove(v, id, e)
+	n.warnOfMove(v, id, e)
 }
 
-// warnOfMove logs, once, that a gateway is where nothing is enforced. The caller holds nodes.mu.
-func (r *Reloader) warnOfMove(v *view, id string, e *nodeEntry) {
+// warnOfMove logs, once, that a gateway is where nothing is enforced. The caller holds mu.
+func (n *nodes) warnOfMove(v *view, id string, e *nodeEntry) {
 	for _, to := range v.strayed(e) {
 		if !e.told[to] {
 			e.told[to] = true
-			r.options.Logger.Warn("a gateway came back in another group, and nothing is enforced there", "gateway", id, "was", e.home, "is", to,
+			n.logger.Warn("a gateway came back in another group, and nothing is enforced there", "gateway", id, "was", e.home, "is", to,
 				"hint", "compare the namespace and the labels in its bootstrap with what policies select")
 		}
 	}
@@ -138,8 +140,6 @@ func (v *view) strayed(e *nodeEntry) []string {
 	return out
 }
 
-func (v *view) group(key string) *groupView { return v.byKey()[key] }
-
 // guards reports whether something is enforced on a group, by what it is served or, where it
 // has gone, would be.
 func (v *view) guards(key string) bool {
@@ -154,11 +154,11 @@ func (v *view) guards(key string) bool {
 }
 
 // moved returns the gateways that came back where nothing is enforced, the first fifty by id.
-func (r *Reloader) moved(v *view) []Moved {
-	r.nodes.mu.Lock()
-	defer r.nodes.mu.Unlock()
+func (n *nodes) moved(v *view) []Moved {
+	n.mu.Lock()
+	defer n.mu.Unlock()
 	var out []Moved
-	for id, e := range r.nodes.entries {
+	for id, e := range n.entries {
 		for _, to := range v.strayed(e) {
 			out = append(out, Moved{id, e.home, to})
 		}

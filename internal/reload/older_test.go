@@ -64,7 +64,7 @@ func TestNothingOlderIsServedWhileKeysAreAwaited(t *testing.T) {
 		t.Errorf("while keys are awaited: published %v to who needs them, want nothing, and what was good to the other: %v", sent, p.of(two))
 	}
 	ring.await()
-	must(t, r.Rekey(t.Context()))
+	must(t, r.RotateKeys(t.Context()))
 	if diff := cmp.Diff(want[1:], p.of(one)); diff != "" {
 		t.Errorf("when they came (-want +got):\n%s", diff)
 	}

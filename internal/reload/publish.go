@@ -8,15 +8,18 @@ import (
 
 	"github.com/hashicorp/go-multierror"
 
+	"github.com/portreeve/portreeve/internal/state"
 	"github.com/portreeve/portreeve/translate/diag"
 	"github.com/portreeve/portreeve/translate/envoy"
 	"github.com/portreeve/portreeve/xds/snapshot"
 )
 
-func (r *Reloader) publishAll(ctx context.Context) error {
+// publishAll gives every group what is good for it.
+func (f *fleet) publishAll(ctx context.Context) error {
 	var failed *multierror.Error
-	for key, g := range r.groups {
-		failed = multierror.Append(failed, r.publish(ctx, key, g))
+	for _, g := range f.groups {
+		maps.DeleteFunc(g.unservable, func(k *Generation, _ diag.List) bool { return !slices.Contains(f.history.kept, k) })
+		failed = multierror.Append(failed, f.give(ctx, g, f.choose(g)))
 	}
 	return failed.ErrorOrNil()
 }
@@ -33,21 +36,20 @@ type offer struct {
 
 // choose finds the newest generation that is clean for a group and that waits for no keys of its
 // policy: what was served before is better than what would refuse every token until they come.
-// Rendering takes long, so it comes last, for what the group does not have yet. It may tell of more
-// errors, and then an older generation is the one.
-func (r *Reloader) choose(key string, g *group) offer {
+// Rendering takes long, so it comes last, and only for what the group does not have yet. It may tell
+// of more errors, and then an older generation is the one.
+func (f *fleet) choose(g *group) offer {
 	var out offer
-	_, published := r.served.Load(key)
-	for _, generation := range r.candidates(g) {
-		refused, waiting := r.refusals(generation, g), []string(nil)
+	for _, generation := range f.history.candidates(g.serving) {
+		refused, waiting := f.history.refusals(generation, g.gateway, g.serving), []string(nil)
 		if len(refused) == 0 {
-			waiting = generation.waitsFor(g.gateway, r.awaited)
+			waiting = generation.waitsFor(g.gateway, f.history.awaited)
 		}
 		good := len(refused) == 0 && len(waiting) == 0
-		if good && !g.has(generation, published) {
-			out.resources, refused = generation.Program.For(g.gateway)
+		if good && !g.has(generation) {
+			out.resources, refused = g.render(generation)
 		}
-		if generation == r.latest {
+		if generation == f.history.latest {
 			out.refused, out.waiting = refused, waiting
 		}
 		if good && len(refused) == 0 {
@@ -59,26 +61,38 @@ func (r *Reloader) choose(key string, g *group) offer {
 }
 
 // has reports whether there is nothing to render for a group: it was published the generation, or no
-// gateway of it is there and it is served the same policy with whatever keys when one comes.
-func (g *group) has(generation *Generation, published bool) bool {
+// gateway of it is there and it is served the same policy, with whatever keys, when one comes.
+func (g *group) has(generation *Generation) bool {
 	if g.connected {
-		return published && g.serving == generation
+		return g.published && g.serving == generation
 	}
+	// Any other is rendered also for a group without a gateway: it must not be moved to one that is
+	// refused for it, as nothing older would be left when the gateway is back.
 	return g.serving != nil && g.serving.Hash == generation.Hash
 }
 
-// publish gives a group what is chosen for it. Without any it is given nothing: its listeners stay
-// as they are, or do not open.
-func (r *Reloader) publish(ctx context.Context, key string, g *group) error {
-	return r.give(ctx, key, g, r.choose(key, g))
+// render returns what a generation gives the gateways of a group, or the errors that refuse it there.
+func (g *group) render(generation *Generation) (envoy.Resources, diag.List) {
+	if refused := g.unservable[generation]; len(refused) > 0 {
+		return envoy.Resources{}, refused
+	}
+	resources, refused := generation.Program.For(g.gateway)
+	if len(refused) == 0 {
+		return resources, nil
+	}
+	if g.unservable == nil {
+		g.unservable = map[*Generation]diag.List{}
+	}
+	g.unservable[generation] = refused
+	return envoy.Resources{}, refused
 }
 
-// give gives a group what was chosen for it.
-func (r *Reloader) give(ctx context.Context, key string, g *group, o offer) error {
+// give gives a group what was chosen for it. Without any generation it is given nothing: its
+// listeners stay as they are, or do not open.
+func (f *fleet) give(ctx context.Context, g *group, o offer) error {
 	g.refused, g.waiting = o.refused, o.waiting
-	_, published := r.served.Load(key)
 	switch {
-	case o.generation == nil || g.serving == o.generation && g.has(o.generation, published):
+	case o.generation == nil || g.serving == o.generation && g.has(o.generation):
 		return nil
 	case !g.connected:
 		g.serving, g.effect = o.generation, nil
@@ -86,61 +100,19 @@ func (r *Reloader) give(ctx context.Context, key string, g *group, o offer) erro
 	}
 	s, err := snapshot.New(g.spelled(o.resources))
 	if err != nil {
-		return fmt.Errorf("generation %s for %s: %w", o.generation.Hash, key, err)
+		return fmt.Errorf("generation %s for %s: %w", o.generation.Hash, g.key, err)
 	}
-	if err := r.options.Publisher.Set(ctx, key, s); err != nil {
+	if err := f.publisher.Set(ctx, g.key, s); err != nil {
 		return err
 	}
 	effect := g.effectOf(o.generation)
 	if noLongerEnforced(g.effect, effect) {
-		r.options.Logger.Warn("nothing is enforced any more on a group of gateways, as the policy says", "group", key, "generation", o.generation.Seq, "hash", o.generation.Hash)
+		f.logger.Warn("nothing is enforced any more on a group of gateways, as the policy says", "group", g.key, "generation", o.generation.Seq, "hash", o.generation.Hash)
 	}
-	g.serving, g.effect = o.generation, &effect
-	r.served.Store(key, o.resources)
+	g.serving, g.effect, g.published, g.standing = o.generation, &effect, true, state.Idle
+	if len(o.resources.Listeners) > 0 {
+		g.standing = state.Listening
+	}
+	f.served.keep(g.key, o.resources)
 	return nil
-}
-
-// candidates returns the generations that a group may be given, the newest first: none that is older
-// than what it is served, or was served last. It fails closed: whatever keeps the newer ones from
-// it, such as keys that are awaited after a restart, what was tightened since stays tightened.
-func (r *Reloader) candidates(g *group) []*Generation {
-	if g.serving == nil {
-		return r.kept
-	}
-	// By hash: a rotation of keys makes another value of a generation.
-	i := slices.IndexFunc(r.kept, func(k *Generation) bool { return k.Hash == g.serving.Hash })
-	return r.kept[:min(max(i, 0)+1, len(r.kept))]
-}
-
-// prune forgets generations that nobody can need any more, and the keys that only they need.
-// Those that wait for keys are needed, and what can be served until then.
-func (r *Reloader) prune() {
-	served := map[string]bool{} // by hash: a rotation of keys makes another value of a generation
-	for _, g := range r.groups {
-		if g.serving != nil {
-			served[g.serving.Hash] = true
-		}
-	}
-	maps.Copy(served, r.returning())
-	needed := map[*Generation]bool{r.latest: true}
-	for _, g := range r.kept {
-		if served[g.Hash] {
-			needed[g] = true
-			delete(served, g.Hash)
-		}
-	}
-	for _, g := range r.kept {
-		if g.clean() {
-			needed[g] = true
-			if !g.waits(r.awaited) {
-				break
-			}
-		}
-	}
-	kept := slices.DeleteFunc(slices.Clone(r.kept), func(g *Generation) bool { return !needed[g] })
-	if len(kept) == len(r.kept) {
-		return
-	}
-	r.kept, r.unsaved = kept, true
-	r.want()
 }

@@ -13,22 +13,32 @@ import (
 	"github.com/portreeve/portreeve/xds/node"
 )
 
+// service is an object of which no gateway has anything.
+const service = "kind: ServiceEntry\napiVersion: networking.istio.io/v1\nmetadata: {name: a, namespace: edge}\nspec: {hosts: [a.example], ports: [{number: 80, name: http, protocol: HTTP}], resolution: DNS}\n"
+
+// newBare returns a reloader without files, gateways and state.
+func newBare(t *testing.T, now func() time.Time) *Reloader {
+	t.Helper()
+	r, err := New(Options{Settings: model.DefaultSettings(), Logger: slog.New(slog.DiscardHandler), Now: now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
 // TestAGroupIsRecalledWithWhatItWasServed holds that a generation which is newer, and not refused
 // by what the files alone tell, does not take the place of the one that a group was served.
 func TestAGroupIsRecalledWithWhatItWasServed(t *testing.T) {
-	r := &Reloader{options: Options{Settings: model.DefaultSettings(), Logger: slog.New(slog.DiscardHandler), Now: time.Now}}
+	r := newBare(t, time.Now)
 	group := func(name string) state.Group {
 		return state.Group{Namespace: "istio-system", Labels: map[string]string{"app": name}}
 	}
 	told, none, gone, unsaid := group("told"), group("none"), group("gone"), group("unsaid")
 	told.Serving, gone.Serving, unsaid.Unsaid = "old", "left out", true
 	told.Standing, told.Connected, told.Seen = state.Listening, time.Hour, time.Unix(7, 0)
-	const service = "kind: ServiceEntry\napiVersion: networking.istio.io/v1\nmetadata: {name: a, namespace: edge}\nspec: {hosts: [a.example], ports: [{number: 80, name: http, protocol: HTTP}], resolution: DNS}\n"
 	file := func(text string) []state.File { return []state.File{{Path: "a.yaml", Content: []byte(text + service)}} }
-	kept, groups := r.recall(state.Content{
-		Generations: []state.Generation{{Hash: "new", Files: file("# new\n"), Lost: []string{"p"}}, {Hash: "old", Files: file("# old\n")}},
-		Groups:      []state.Group{told, none, gone, unsaid},
-	})
+	kept := r.reader.recall([]state.Generation{{Hash: "new", Files: file("# new\n"), Lost: []string{"p"}}, {Hash: "old", Files: file("# old\n")}})
+	groups := recalled([]state.Group{told, none, gone, unsaid}, kept)
 	got := map[string]string{}
 	for _, g := range groups {
 		got[g.gateway.Labels["app"]] = "nothing"
@@ -41,7 +51,7 @@ func TestAGroupIsRecalledWithWhatItWasServed(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("served (-want +got):\n%s", diff)
 	}
-	r.kept, r.groups = kept, groups
+	r.history.kept, r.fleet.groups = kept, groups
 	again := r.content()
 	if diff := cmp.Diff([]string{"p"}, again.Generations[0].Lost); diff != "" {
 		t.Errorf("lost directories (-want +got):\n%s", diff)
@@ -77,10 +87,22 @@ func TestWhatATenureIsWorth(t *testing.T) {
 // TestAClockThatIsSetBack holds that nobody loses time by it.
 func TestAClockThatIsSetBack(t *testing.T) {
 	now := time.Unix(1000, 0)
-	r := &Reloader{options: Options{Now: func() time.Time { return now }}}
 	g := &group{gateway: node.Of(model.Gateway{}).Gateway, connected: true, tenure: tenure{connected: time.Hour, since: now}}
 	now = now.Add(-time.Minute)
-	if got := r.tenureOf("", g).connected; got != time.Hour {
+	if got := g.tenureAt(now).connected; got != time.Hour {
 		t.Errorf("connected for %v, want an hour", got)
+	}
+}
+
+// TestAGroupOfAnUntoldStateHasTheNewestThatIsGood holds for a state directory of the first format,
+// which names no generation and does not tell what a group was served.
+func TestAGroupOfAnUntoldStateHasTheNewestThatIsGood(t *testing.T) {
+	r := newBare(t, time.Now)
+	file := func(text string) []state.File { return []state.File{{Path: "a.yaml", Content: []byte(text + service)}} }
+	kept := r.reader.recall([]state.Generation{{Files: file("kind: [\n")}, {Files: file("# good\n")}, {Files: file("# older\n")}})
+	for _, g := range recalled([]state.Group{{Namespace: "istio-system", Unsaid: true}}, kept) {
+		if g.serving != kept[1] {
+			t.Errorf("it is served %+v", g.serving)
+		}
 	}
 }

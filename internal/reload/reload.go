@@ -3,18 +3,16 @@ package reload
 import (
 	"context"
 	"log/slog"
-	"maps"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	cachev3 "github.com/envoyproxy/go-control-plane/pkg/cache/v3"
+
 	"github.com/portreeve/portreeve/internal/input"
 	"github.com/portreeve/portreeve/internal/state"
-	"github.com/portreeve/portreeve/translate"
-	"github.com/portreeve/portreeve/translate/diag"
 	"github.com/portreeve/portreeve/translate/model"
+	"github.com/portreeve/portreeve/xds/node"
 )
 
 // Publisher takes what a group of gateways is to be served.
@@ -36,7 +34,7 @@ type Keyring interface {
 }
 
 // Files are what the generations are read from. Read is called by one goroutine at a time, and
-// with no lock held: it may take as long as reading does.
+// with no lock held that a gateway waits for: it may take as long as reading does.
 type Files interface {
 	Read(input.Change) input.Reading
 }
@@ -55,206 +53,157 @@ type Options struct {
 	Now     func() time.Time
 }
 
-// Reloader owns the generations. It is safe for concurrent use.
+// Reloader takes what is read to the gateways: the reader makes generations, the history keeps
+// them, and the fleet is given the newest that is good for each of its groups. It is safe for
+// concurrent use.
 //
 // Locks are taken in this order: turn, mu. Reading and compiling hold turn and never mu, and
 // writing the state holds neither, so that a gateway that joins waits for none of them; what an
 // operator asks is answered from shown, which waits for nothing at all.
 type Reloader struct {
-	options Options
-	// saver is nil where nothing is kept.
-	saver *state.Saver
-
-	// turn is held by who makes a generation or gives the generations other keys.
-	turn sync.Mutex
-	// inventory is what was written when it was last read, here or by an earlier process. It
-	// is guarded by turn.
-	inventory *translate.Inventory
+	options  Options
+	reporter reporter
+	keeper   keeper
 	// shown is the state after the last change of it.
 	shown atomic.Pointer[view]
-
-	mu     sync.Mutex
-	latest *Generation
-	// kept are the generations that may have to be served, newest first: the latest, those
-	// that a group is served, the newest that is clean for every gateway and waits for no
-	// keys, and the clean ones after it.
-	kept []*Generation
-	// awaited are the sources of keys that a generation waits for before a group is served it.
-	awaited map[model.KeySource]string
-	groups  map[string]*group
-	seq     uint64
-	// again says when what was read last is to be read again, held what keeps its last content.
-	again input.Again
-	held  diag.List
-	// warned is, by certificate, how many days it had left when the log last said so.
-	warned map[string]int
-	// unsaved says that the saver was not asked yet to write what kept and groups are now.
-	unsaved bool
-
 	// nodes has a lock of its own.
 	nodes nodes
 
-	// served maps a group's key to its envoy.Resources. It is apart from mu, so that a
-	// stream can ask what a refusal is about while a reload is being published to it.
-	served sync.Map
-}
+	// turn is held by who makes a generation or gives the generations other keys. It guards reader.
+	turn   sync.Mutex
+	reader *reader
 
-// group is the gateways of one identity and what they are served.
-type group struct {
-	gateway   model.Gateway
-	connected bool
-	// serving is what the group is served or, where it has come and nothing was good for it
-	// yet, what it was served before. Nothing of it is taken away by a slip: see offer.
-	serving *Generation
-	// effect is what the policy in it comes to; nil where it was never published.
-	effect *translate.Effect
-	// awaited says that an earlier process served it, and no gateway has come back since.
-	awaited bool
-	refused diag.List
-	// respelled says of which secrets the paths are written in another way; see Reread.
-	respelled map[string]bool
-	// waiting names the sources of keys that keep the latest generation from the group.
-	waiting []string
-	tenure  tenure
+	// mu guards history and fleet.
+	mu      sync.Mutex
+	history *history
+	fleet   *fleet
 }
 
 // New returns a reloader that has read nothing yet. With a state directory it knows the
 // generations that an earlier process kept there. Close ends it.
 func New(o Options) (*Reloader, error) {
-	r := &Reloader{options: o, groups: map[string]*group{}}
+	r := &Reloader{
+		options: o, reporter: reporter{o.Logger, o.Metrics}, nodes: nodes{logger: o.Logger}, reader: newReader(o), history: &history{keyring: o.Keyring, state: o.State},
+	}
+	r.fleet = newFleet(o, r.history)
 	r.turn.Lock() // what the disk tells later waits until the reloader is whole
 	defer r.turn.Unlock()
 	if o.State != nil {
-		r.saver = state.NewSaver(o.State, r.content)
-		r.kept, r.groups = r.recall(o.State.Load(r.adopt))
-		for _, g := range slices.Backward(r.kept) {
-			r.inventory, _ = r.inventory.Next(g.Program, nil)
-		}
-		r.turnKeys()
+		r.keeper.saver = state.NewSaver(o.State, r.content)
+		kept := o.State.Load(r.adopt)
+		r.history.kept = r.reader.recall(kept.Generations)
+		r.reader.begin(r.history.kept)
+		r.fleet.groups = recalled(kept.Groups, r.history.kept)
+		r.history.rotateKeys()
 	}
 	r.show()
 	return r, nil
 }
+
+// Close writes the state for the last time. It takes a second at most.
+func (r *Reloader) Close() { r.keeper.close() }
 
 // Reload reads the files, compiles them, and publishes the result to every group of
 // gateways that no error reaches. Files that are still being written keep what they last held.
 // The state is on disk when it returns, unless the disk takes longer than two seconds.
 // The error is about publishing; users' mistakes are findings.
 func (r *Reloader) Reload(ctx context.Context, change input.Change) error {
-	defer r.save()
+	defer r.keeper.save()
 	r.turn.Lock()
 	defer r.turn.Unlock()
-	reading := r.options.Files.Read(change)
-	return r.take(ctx, reading, r.compile(reading))
-}
-
-// compile makes a generation of a reading, or nil where it reads as the latest does. turn is held.
-func (r *Reloader) compile(reading input.Reading) *Generation {
-	now := r.shown.Load()
-	if now.latest != nil && hashOf(reading, flagsOf(r.options.Settings)) == now.latest.Hash {
-		return nil
-	}
-	r.seq++
-	made := newGeneration(r.seq, r.options.Now(), reading, r.options.Settings, now.before(), now.servedCertificates())
-	r.inventory, made.changes = r.inventory.Next(made.Program, made.unreadable)
-	made.changes = made.changes.TakenBy(reading.Taken)
-	return made
-}
-
-// take makes a generation the latest and publishes it. turn is held.
-func (r *Reloader) take(ctx context.Context, reading input.Reading, made *Generation) error {
+	made, held := r.reader.read(change, r.shown.Load)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.again = reading.Again
-	r.hold(reading.Held)
 	if made == nil {
+		if held {
+			r.show()
+		}
 		return nil
 	}
-	r.latest = made
-	r.kept = append([]*Generation{made}, r.kept...)
-	r.turnKeys()
+	return r.take(ctx, made)
+}
+
+// take makes a generation the latest and publishes it. turn and mu are held.
+func (r *Reloader) take(ctx context.Context, made *Generation) error {
+	r.history.add(made)
+	r.history.rotateKeys()
 	err := r.publishAll(ctx)
-	r.prune()
-	r.show()
-	r.report()
-	r.reportGroups(slices.Sorted(maps.Keys(r.groups))...)
-	r.unsaved = true
+	r.reporter.generation(r.history, r.fleet, r.shown.Load())
+	r.reporter.groups(r.history.latest, r.fleet.all())
+	r.keeper.changed()
 	return err
 }
 
-// Rekey publishes, to every group, what it is served with the keys that there are now. It
+// publishAll gives every group what is good for it, and forgets what nobody needs any more. turn and
+// mu are held.
+func (r *Reloader) publishAll(ctx context.Context) error {
+	err := r.fleet.publishAll(ctx)
+	if r.history.prune(r.fleet.needed()) {
+		r.keeper.changed()
+	}
+	r.show()
+	return err
+}
+
+// RotateKeys publishes, to every group, what it is served with the keys that there are now. It
 // is called whenever these, or the keys that are awaited, have changed.
-func (r *Reloader) Rekey(ctx context.Context) error {
-	defer r.save()
+func (r *Reloader) RotateKeys(ctx context.Context) error {
+	defer r.keeper.save()
 	r.turn.Lock()
 	defer r.turn.Unlock()
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	waited := r.latest != nil && r.latest.waits(r.awaited)
-	r.turnKeys()
+	waited := r.history.waits()
+	r.history.rotateKeys()
 	err := r.publishAll(ctx)
-	r.prune()
-	r.show()
-	if waited && !r.latest.waits(r.awaited) {
-		r.options.Logger.Info("policy waits for no keys any more", "generation", r.latest.Seq, "hash", r.latest.Hash)
+	if latest := r.history.latest; waited && !r.history.waits() {
+		r.options.Logger.Info("policy waits for no keys any more", "generation", latest.Seq, "hash", latest.Hash)
 	}
 	return err
-}
-
-// want says which keys the kept generations need.
-func (r *Reloader) want() {
-	var requests []model.KeyRequest
-	wanted := map[model.KeySource]bool{}
-	for _, g := range r.kept { // the newest first: how long a fetch may take is its to say
-		for _, request := range g.requests {
-			if !wanted[request.KeySource] {
-				wanted[request.KeySource] = true
-				requests = append(requests, request)
-			}
-		}
-	}
-	r.options.Keyring.Want(requests)
-}
-
-// turnKeys says which keys the kept generations need, and gives them those that there are
-// where these are not the ones that they have.
-func (r *Reloader) turnKeys() {
-	r.want()
-	// In this order: what comes in between is told anew, and what was tried is never missed.
-	r.awaited = r.options.Keyring.Awaited()
-	keys := r.options.Keyring.Keys()
-	if maps.Equal(keys, r.options.Settings.Keys) {
-		return
-	}
-	r.options.Settings.Keys = keys
-	for i, g := range r.kept {
-		turned := g.withKeys(keys)
-		r.kept[i] = turned
-		if r.latest == g {
-			r.latest = turned
-		}
-	}
 }
 
 // Again says when to call Reload again although nobody tells of a change, and for which paths.
-func (r *Reloader) Again() input.Again {
+func (r *Reloader) Again() input.Again { return r.reader.unfinished.Load().again }
+
+// Join implements server.Fleet: a group of gateways has connected.
+func (r *Reloader) Join(n node.Group) {
+	defer r.keeper.saveSoon()
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.again
+	g, changed := r.fleet.join(n)
+	if changed {
+		r.keeper.changed()
+	}
+	r.reporter.joined(r.history.latest, g)
+	r.show()
 }
 
-// hold takes in what could not be read and keeps its last content, and logs what is new of it.
-// The caller holds mu.
-func (r *Reloader) hold(held diag.List) {
-	switch before := r.held.Lines(); {
-	case slices.Equal(before, held.Lines()):
-		return
-	case len(held) > 0:
-		r.options.Logger.Error("files cannot be read and keep what they last held", "findings", held.Brief(maxTold))
-	default:
-		r.options.Logger.Info("all files can be read again")
-	}
-	r.held = held
-	r.options.Metrics.held(len(held))
+// Leave implements server.Fleet: the last gateway of a group has gone. It asks for no write: the
+// state has the group, and how long it was connected is written with what changes next.
+func (r *Reloader) Leave(n node.Group) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.fleet.leave(n.Key)
 	r.show()
+}
+
+// Known implements server.Fleet: it reports whether a group of gateways is remembered. It is
+// connected, was, or was with an earlier process whose state was kept.
+func (r *Reloader) Known(key string) bool { return r.shown.Load().group(key) != nil }
+
+// Connected notes that a stream of a gateway was opened, once its group is known.
+func (r *Reloader) Connected(id, group string) { r.nodes.connected(r.shown.Load(), id, group) }
+
+// Disconnected notes that a stream of a gateway has ended.
+func (r *Reloader) Disconnected(id, group string) { r.nodes.disconnected(r.shown.Load(), id, group) }
+
+// HadFilesIn reports whether what an earlier process kept has files of a directory.
+func (r *Reloader) HadFilesIn(dir string) bool { return r.shown.Load().hadFilesIn(dir) }
+
+// Mounts returns the directories that were mounts with files in what an earlier process kept.
+func (r *Reloader) Mounts() []string { return r.shown.Load().mounts() }
+
+// show makes the present state the one that is shown. The caller holds mu, or is New.
+func (r *Reloader) show() {
+	r.shown.Store(newView(r.history, r.fleet, r.reader.unfinished.Load().held))
 }

@@ -1,6 +1,7 @@
 package reload
 
 import (
+	"log/slog"
 	"maps"
 	"slices"
 	"strings"
@@ -10,10 +11,16 @@ import (
 	"github.com/portreeve/portreeve/translate/diag"
 )
 
-// report logs a generation once, with every finding.
-func (r *Reloader) report() {
-	findings, changes := r.latest.Findings(), r.latest.changes
-	log := r.options.Logger.With("generation", r.latest.Seq, "hash", r.latest.Hash)
+// reporter tells the log and the metrics of generations, each once.
+type reporter struct {
+	logger  *slog.Logger
+	metrics *Metrics
+}
+
+// generation tells of the latest generation, with every finding, once it was published.
+func (r reporter) generation(h *history, f *fleet, now *view) {
+	findings, changes := h.latest.Findings(), h.latest.changes
+	log := r.logger.With("generation", h.latest.Seq, "hash", h.latest.Hash)
 	if changes.Removed.Total > 0 {
 		log.Warn("objects are not written any more", "count", changes.Removed.Total, "objects", lines(changes.Removed))
 	}
@@ -29,13 +36,13 @@ func (r *Reloader) report() {
 	default:
 		log.Info("policy compiled")
 	}
-	if r.latest.waits(r.awaited) {
-		log.Info("policy waits for keys before it is served", "sources", r.latest.waitingNames(r.awaited))
+	if h.waits() {
+		log.Info("policy waits for keys before it is served", "sources", h.latest.waitingNames(h.awaited))
 	}
-	if nowhere := r.shown.Load().unapplied(); len(nowhere) > 0 {
+	if nowhere := now.unapplied(); len(nowhere) > 0 {
 		log.Warn("policies apply to none of the gateways that are connected", "findings", nowhere.Brief(maxGroupLines))
 	}
-	r.options.Metrics.generation(r.latest, append(findings, r.ofGroups()...).Sorted())
+	r.metrics.generation(h.latest, append(findings, f.refusals()...).Sorted())
 }
 
 // lines are the objects that are named, each with its place.
@@ -51,10 +58,10 @@ func lines(o translate.Objects) []string {
 	return out
 }
 
-// ofGroups returns what was found for the groups that are connected.
-func (r *Reloader) ofGroups() diag.List {
+// refusals returns what keeps the latest generation from the groups that are connected.
+func (f *fleet) refusals() diag.List {
 	var out diag.List
-	for _, g := range r.groups {
+	for _, g := range f.groups {
 		if g.connected {
 			out = append(out, g.refused...)
 		}
@@ -69,16 +76,28 @@ const (
 	maxGroupNames = 10
 )
 
-// reportGroups logs what is found for some groups of gateways alone, which is not among the
-// findings of the generation: a Secret that is not in their namespace, or that nothing would be
-// enforced on them. Groups for which the same is found share a line.
-func (r *Reloader) reportGroups(keys ...string) {
-	if r.latest == nil {
+// joined tells of what a group is given that has connected.
+func (r reporter) joined(latest *Generation, g *group) {
+	switch {
+	case g.published:
+		r.groups(latest, []*group{g})
+	case len(g.waiting) > 0:
+		r.logger.Info("policy for gateway waits for keys, its listeners open then", "group", g.key, "sources", g.waiting)
+	default:
+		r.logger.Error("no good policy for gateway, its listeners do not open", "group", g.key, "findings", g.refused.Brief(maxTold))
+	}
+}
+
+// groups logs what is found for some groups of gateways alone, which is not among the findings of
+// the generation: a Secret that is not in their namespace, or that nothing would be enforced on
+// them. Groups for which the same is found share a line.
+func (r reporter) groups(latest *Generation, groups []*group) {
+	if latest == nil {
 		return
 	}
 	told := sync.OnceValue(func() map[string]bool {
 		out := map[string]bool{}
-		for _, line := range r.latest.Findings().Lines() {
+		for _, line := range latest.Findings().Lines() {
 			out[line] = true
 		}
 		return out
@@ -88,26 +107,25 @@ func (r *Reloader) reportGroups(keys ...string) {
 		return strings.Join(lines, "\n")
 	}
 	refused, warned := map[string][]string{}, map[string][]string{}
-	for _, key := range keys {
-		g := r.groups[key]
-		if g == nil || !g.connected {
+	for _, g := range groups {
+		if !g.connected {
 			continue
 		}
 		if text := own(g.refused); text != "" {
-			refused[text] = append(refused[text], key)
+			refused[text] = append(refused[text], g.key)
 		}
-		if g.effect == nil || g.serving != r.latest {
+		if g.effect == nil || g.serving != latest {
 			continue
 		}
 		if text := own(g.effect.Findings); text != "" {
-			warned[text] = append(warned[text], key)
+			warned[text] = append(warned[text], g.key)
 		}
 	}
-	for text, groups := range bounded(refused) {
-		r.options.Logger.Error("policy refused for groups of gateways, the last good one stays", "count", len(groups), "groups", groups[:min(len(groups), maxGroupNames)], "findings", strings.Split(text, "\n"))
+	for text, keys := range bounded(refused) {
+		r.logger.Error("policy refused for groups of gateways, the last good one stays", "count", len(keys), "groups", keys[:min(len(keys), maxGroupNames)], "findings", strings.Split(text, "\n"))
 	}
-	for text, groups := range bounded(warned) {
-		r.options.Logger.Warn("policy served to groups of gateways with warnings", "count", len(groups), "groups", groups[:min(len(groups), maxGroupNames)], "findings", strings.Split(text, "\n"))
+	for text, keys := range bounded(warned) {
+		r.logger.Warn("policy served to groups of gateways with warnings", "count", len(keys), "groups", keys[:min(len(keys), maxGroupNames)], "findings", strings.Split(text, "\n"))
 	}
 }
 

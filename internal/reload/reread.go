@@ -16,7 +16,7 @@ import (
 func (r *Reloader) Reread(ctx context.Context, key string, names []string) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	g := r.groups[key]
+	g := r.fleet.groups[key]
 	served, ok := r.Serving(key)
 	if g == nil || !g.connected || !ok {
 		return nil
@@ -31,7 +31,7 @@ func (r *Reloader) Reread(ctx context.Context, key string, names []string) error
 	if err != nil {
 		return fmt.Errorf("read files of %s again: %w", key, err)
 	}
-	return r.options.Publisher.Set(ctx, key, s)
+	return r.fleet.publisher.Set(ctx, key, s)
 }
 
 // spelled returns the resources with the paths of secrets as the group is served them.

@@ -4,68 +4,65 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"sync/atomic"
 
-	"github.com/portreeve/portreeve/internal/input"
 	"github.com/portreeve/portreeve/internal/state"
-	"github.com/portreeve/portreeve/translate"
 	"github.com/portreeve/portreeve/translate/model"
-	"github.com/portreeve/portreeve/translate/source"
 	"github.com/portreeve/portreeve/xds/node"
 )
 
-// maxStored bounds how many groups of gateways are kept on disk. Those that are worth the least
-// are left out.
-const maxStored = 4 * maxDeparted
+// keeper has the state written where it has changed. It is safe for concurrent use.
+type keeper struct {
+	// saver is nil where nothing is kept.
+	saver *state.Saver
+	// unsaved says that the saver was not asked yet to write what there is now.
+	unsaved atomic.Bool
+}
 
-// save has the state written where it has changed, and waits for that as long as the saver does.
-func (r *Reloader) save() {
-	if r.changed() {
-		r.saver.Save()
+// changed says that there is something else to write.
+func (k *keeper) changed() { k.unsaved.Store(true) }
+
+// save has the state written where it has changed, and waits for that as long as the saver does. No
+// lock is held, as what is to be written is asked for meanwhile.
+func (k *keeper) save() {
+	if k.unsaved.Swap(false) && k.saver != nil {
+		k.saver.Save()
 	}
 }
 
 // saveSoon is save for who must not wait for a disk.
-func (r *Reloader) saveSoon() {
-	if r.changed() {
-		r.saver.Ask()
+func (k *keeper) saveSoon() {
+	if k.unsaved.Swap(false) && k.saver != nil {
+		k.saver.Ask()
 	}
 }
 
-// changed reports whether the state is to be written, and takes it that it will be.
-func (r *Reloader) changed() bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	changed := r.unsaved && r.saver != nil
-	r.unsaved = false
-	return changed
+// close writes the state for the last time. It takes a second at most.
+func (k *keeper) close() {
+	if k.saver != nil {
+		k.saver.Close()
+	}
 }
 
-// Close writes the state for the last time. It takes a second at most.
-func (r *Reloader) Close() {
-	if r.saver != nil {
-		r.saver.Close()
+// status returns nil where nothing is kept.
+func (k *keeper) status() *state.Status {
+	if k.saver == nil {
+		return nil
 	}
+	out := k.saver.Status()
+	return &out
 }
 
 // content returns what is to be kept on disk.
 func (r *Reloader) content() state.Content {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	out := state.Content{At: r.options.Now()}
+	out := state.Content{At: r.options.Now(), Groups: r.fleet.stored()}
 	served := map[string]bool{}
-	ranked := r.ranked()
-	for _, key := range ranked[max(0, len(ranked)-maxStored):] {
-		g := r.groups[key]
-		stored := state.Group{Namespace: g.gateway.Namespace, Labels: g.gateway.Labels, Locality: g.gateway.Locality}
-		if g.serving != nil {
-			stored.Serving = g.serving.Hash
-			served[stored.Serving] = true
-		}
-		t := r.tenureOf(key, g)
-		stored.Standing, stored.Connected, stored.Seen = t.standing, t.connected, t.seen
-		out.Groups = append(out.Groups, stored)
+	for _, g := range out.Groups {
+		served[g.Serving] = true
 	}
-	for _, g := range r.kept {
+	for _, g := range r.history.kept {
 		// What is refused for everybody and served to nobody is no use after a restart, and can be large.
 		if len(g.unreadable) == 0 && (served[g.Hash] || g.clean()) {
 			out.Generations = append(out.Generations, g.stored())
@@ -82,93 +79,64 @@ func (g *Generation) stored() state.Generation {
 	return out
 }
 
-// recall returns the generations that an earlier process kept, the newest first, and the groups
-// that it served, none of which is connected. The generations are compiled anew, so this program's
-// checks hold for them too. A group is served exactly what it was: what is newer may have been
-// refused for it for a reason that the files alone do not tell.
-func (r *Reloader) recall(c state.Content) ([]*Generation, map[string]*group) {
-	var kept []*Generation
-	byHash := map[string]*Generation{}
-	before := &translate.Program{}
-	for _, stored := range c.Generations {
-		g := r.recompiled(stored, before)
-		before = g.Program
-		kept = append(kept, g)
-		byHash[stored.Hash] = g
+// maxStored bounds how many groups of gateways are kept on disk. Those that are worth the least
+// are left out.
+const maxStored = 4 * maxDeparted
+
+// stored returns the groups as they are kept on disk.
+func (f *fleet) stored() []state.Group {
+	var out []state.Group
+	ranked := f.ranked()
+	for _, g := range ranked[max(0, len(ranked)-maxStored):] {
+		stored := state.Group{Namespace: g.gateway.Namespace, Labels: g.gateway.Labels, Locality: g.gateway.Locality}
+		if g.serving != nil {
+			stored.Serving = g.serving.Hash
+		}
+		t := g.tenureAt(f.now())
+		stored.Standing, stored.Connected, stored.Seen = t.standing, t.connected, t.seen
+		out = append(out, stored)
 	}
-	groups := map[string]*group{}
-	for _, stored := range c.Groups {
-		n := node.Of(model.Gateway{Namespace: stored.Namespace, Labels: stored.Labels, Locality: stored.Locality})
-		g := &group{gateway: n.Gateway, serving: byHash[stored.Serving], awaited: true, tenure: tenure{standing: stored.Standing, connected: stored.Connected, seen: stored.Seen}}
+	return out
+}
+
+// recalled returns the groups that an earlier process served, none of which is connected. A group is
+// served exactly what it was: what is newer may have been refused for it for a reason that the files
+// alone do not tell.
+func recalled(stored []state.Group, kept []*Generation) map[string]*group {
+	byHash := map[string]*Generation{}
+	for _, g := range kept {
+		byHash[g.Hash] = g
+	}
+	out := map[string]*group{}
+	for _, s := range stored {
+		n := node.Of(model.Gateway{Namespace: s.Namespace, Labels: s.Labels, Locality: s.Locality})
+		g := &group{key: n.Key, gateway: n.Gateway, serving: byHash[s.Serving], awaited: true, tenure: tenure{standing: s.Standing, connected: s.Connected, seen: s.Seen}}
 		// Where it is not told, or there was no room for it, what stands there is not older than that.
-		if g.serving == nil && (stored.Unsaid || stored.Serving != "") {
+		if g.serving == nil && (s.Unsaid || s.Serving != "") {
 			g.serving = lastGood(kept, n.Gateway)
 		}
-		groups[n.Key] = g
+		out[n.Key] = g
 	}
-	return kept, groups
-}
-
-func (r *Reloader) recompiled(stored state.Generation, before *translate.Program) *Generation {
-	reading := input.Reading{Mounts: stored.Mounts}
-	for _, f := range stored.Files {
-		reading.Files = append(reading.Files, source.File{Path: f.Path, Content: f.Content})
-	}
-	served := map[string]bool{}
-	for _, fingerprint := range stored.Served {
-		served[fingerprint] = true
-	}
-	g := newGeneration(0, stored.At, reading, in(r.options.Settings, stored.Flags), before, served)
-	if g.lost = stored.Lost; stored.Hash != "" {
-		// What was found of the directories is part of it, and kept by their names only.
-		g.Hash = stored.Hash
-	}
-	return g
-}
-
-// regain gives a group, of which nothing was known when it came, what an earlier process served it,
-// where it has nothing yet, or where by what it has nothing is enforced any more and nobody said so.
-// The caller holds mu, and publishes then.
-func (r *Reloader) regain(key string, g *group, served *Generation) {
-	if g.serving == nil || len(g.serving.unguardedAfter(g.gateway, served)) > 0 {
-		g.serving, g.effect = served, nil
-		r.served.Delete(key)
-	}
+	return out
 }
 
 // adopt takes up what an earlier process kept where the disk answered too late for New. What has
 // been read since is newer; groups that have nothing good yet, or lost all policy, are served what
 // they had.
 func (r *Reloader) adopt(c state.Content) {
-	defer r.saveSoon()
+	defer r.keeper.saveSoon()
 	r.turn.Lock()
 	defer r.turn.Unlock()
-	kept, groups := r.recall(c)
+	kept := r.reader.recall(c.Generations)
+	groups := recalled(c.Groups, kept)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	known := map[string]bool{}
-	for _, g := range r.kept {
-		known[g.Hash] = true
-	}
-	for _, g := range kept {
-		if !known[g.Hash] {
-			r.kept = append(r.kept, g)
-		}
-	}
-	for key, g := range groups {
-		if now := r.groups[key]; now != nil {
-			now.tenure = now.tenure.after(g.tenure)
-			r.regain(key, now, g.serving)
-			continue
-		}
-		r.groups[key] = g
-	}
-	r.turnKeys()
+	r.history.adopt(kept)
+	r.fleet.adopt(groups)
+	r.history.rotateKeys()
 	if err := r.publishAll(context.Background()); err != nil {
 		r.options.Logger.Error("cannot serve what was kept", "error", err)
 	}
-	r.prune()
-	r.show()
-	r.unsaved = true
+	r.keeper.changed()
 	r.options.Logger.Info("the state directory answers: what it kept is taken up", "generations", len(kept), "groups", len(groups))
 }

@@ -8,7 +8,6 @@ import (
 	"github.com/portreeve/portreeve/internal/state"
 	"github.com/portreeve/portreeve/translate"
 	"github.com/portreeve/portreeve/translate/diag"
-	"github.com/portreeve/portreeve/translate/envoy"
 )
 
 // Status is what there is to know about the generations.
@@ -91,15 +90,11 @@ func (s Status) RefusedAlone() []string {
 // Status returns the state after the last change of it. It never waits for a reload.
 func (r *Reloader) Status() Status {
 	v := r.shown.Load()
-	out := Status{Ready: v.ready(), Latest: reading(v.latest), Findings: diag.List{}, Groups: []GroupStatus{}, Certificates: v.certificates(r.options.Now())}
-	if r.saver != nil {
-		kept := r.saver.Status()
-		out.State = &kept
-	}
+	out := Status{Ready: v.ready(), Latest: reading(v.latest), Findings: diag.List{}, Groups: []GroupStatus{}, Certificates: v.certificates(r.options.Now()), State: r.keeper.status()}
 	if v.latest == nil {
 		return out
 	}
-	out.Moved, out.Changes = r.moved(v), v.latest.changes
+	out.Moved, out.Changes = r.nodes.moved(v), v.latest.changes
 	out.Findings, out.Waiting = slices.Concat(v.latest.Findings(), v.held, v.unapplied()).Sorted(), v.latest.waitingNames(v.awaited)
 	for _, g := range v.groups {
 		if !g.connected {
@@ -126,13 +121,4 @@ func reading(g *Generation) *Reading {
 		return nil
 	}
 	return &Reading{Seq: g.Seq, At: g.At, Hash: g.Hash}
-}
-
-// Serving returns what a group is served, and whether it is served anything. It never waits for a reload.
-func (r *Reloader) Serving(key string) (envoy.Resources, bool) {
-	resources, ok := r.served.Load(key)
-	if !ok {
-		return envoy.Resources{}, false
-	}
-	return resources.(envoy.Resources), true
 }

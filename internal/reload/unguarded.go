@@ -7,59 +7,57 @@ import (
 	"github.com/portreeve/portreeve/translate/model"
 )
 
-// refusals returns the errors that refuse a generation to a group, as far as they are known before it
-// is rendered. Those of the files come first. A group that is served policy is not given a generation
-// by which nothing would be enforced on it, also where what it is served is known from the state alone:
-// it fails closed. What it is served already is not judged anew by a directory that was lost then:
-// the generation that tells whom that reached may be forgotten.
-//
-// The caller holds mu.
-func (r *Reloader) refusals(g *Generation, to *group) diag.List {
-	if to.serving == nil || to.serving.Hash != g.Hash {
-		if lost := r.loss(g, to.gateway); len(lost) > 0 {
+// refusals returns the errors that refuse a generation to a gateway of a group that is served another,
+// or nothing yet (nil), as far as they are known before it is rendered. Those of the files come first.
+// A group that is served policy is not given a generation by which nothing would be enforced on it,
+// also where what it is served is known from the state alone: it fails closed. What it is served
+// already is not judged anew by a directory that was lost then: the generation that tells whom that
+// reached may be forgotten.
+func (h *history) refusals(g *Generation, gateway model.Gateway, serving *Generation) diag.List {
+	if serving == nil || serving.Hash != g.Hash {
+		if lost := h.loss(g, gateway); len(lost) > 0 {
 			return lost
 		}
 	}
-	if refused := g.refusals(to.gateway); len(refused) > 0 {
+	if refused := g.refusals(gateway); len(refused) > 0 {
 		return refused
 	}
-	return r.unguarded(g, to)
+	return h.unguarded(g, gateway, serving)
 }
 
 // unguarded returns the errors that refuse a generation to a group because nothing would be enforced
 // on it. A group that was never here is judged by what would be enforced on it by any generation that
 // is remembered: a slip that is refused to those that are here must not open the next one, which
 // differs from them by a label or a zone. While it is not known what an earlier process kept, nothing
-// is given by which nothing would be enforced, unless that is said to be meant. The caller holds mu.
-func (r *Reloader) unguarded(g *Generation, to *group) diag.List {
-	served := to.serving
-	if served == nil {
-		served = r.guarding(to.gateway)
+// is given by which nothing would be enforced, unless that is said to be meant.
+func (h *history) unguarded(g *Generation, gateway model.Gateway, serving *Generation) diag.List {
+	if serving == nil {
+		serving = h.guarding(gateway)
 	}
-	if found := g.unguardedAfter(to.gateway, served); len(found) > 0 {
+	if found := g.unguardedAfter(serving, gateway); len(found) > 0 {
 		return found
 	}
-	if served == nil && r.options.State != nil && !r.options.State.Known() && !g.Program.Enforces(to.gateway) && !g.Program.Disabled(to.gateway) {
-		return diag.List{diag.New(diag.CodeUnguarded, diag.Position{File: r.options.State.Path()}, "the state directory does not answer, so it is not known whether anything was enforced here, and by these files nothing is").
+	if serving == nil && h.state != nil && !h.state.Known() && !g.Program.Enforces(gateway) && !g.Program.Disabled(gateway) {
+		return diag.List{diag.New(diag.CodeUnguarded, diag.Position{File: h.state.Path()}, "the state directory does not answer, so it is not known whether anything was enforced here, and by these files nothing is").
 			WithHint("mend the disk, or start without --state-dir; or say that everything may pass: a JWTPolicy with enabled: false, or an AuthorizationPolicy with action: ALLOW and rules: [{}]")}
 	}
 	return nil
 }
 
 // guarding returns the newest generation that is good for a gateway and enforces anything on it, or
-// nil. The caller holds mu.
-func (r *Reloader) guarding(gateway model.Gateway) *Generation {
-	i := slices.IndexFunc(r.kept, func(g *Generation) bool {
+// nil.
+func (h *history) guarding(gateway model.Gateway) *Generation {
+	i := slices.IndexFunc(h.kept, func(g *Generation) bool {
 		return len(g.unreadable) == 0 && g.Program.Enforces(gateway) && len(g.Program.Refusals(gateway)) == 0
 	})
 	if i < 0 {
 		return nil
 	}
-	return r.kept[i]
+	return h.kept[i]
 }
 
 // unguardedAfter returns the errors that refuse the generation to a gateway that is served another.
-func (g *Generation) unguardedAfter(gateway model.Gateway, served *Generation) diag.List {
+func (g *Generation) unguardedAfter(served *Generation, gateway model.Gateway) diag.List {
 	if served == nil || served.Hash == g.Hash { // a rotation of keys makes another value of a generation
 		return nil
 	}
@@ -71,7 +69,7 @@ func (g *Generation) unguardedAfter(gateway model.Gateway, served *Generation) d
 func lastGood(kept []*Generation, gateway model.Gateway) *Generation {
 	var out *Generation
 	for _, g := range slices.Backward(kept) {
-		if len(g.Program.Refusals(gateway)) == 0 && len(g.unguardedAfter(gateway, out)) == 0 {
+		if len(g.Program.Refusals(gateway)) == 0 && len(g.unguardedAfter(out, gateway)) == 0 {
 			out = g
 		}
 	}

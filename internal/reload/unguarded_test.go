@@ -66,7 +66,7 @@ func (f *fixture) start() {
 	})
 	must(f.t, err)
 	f.Reloader = r
-	f.metrics.MustRegister(r.GroupMetrics())
+	f.metrics.MustRegister(reload.NewGroupMetrics(r))
 	f.read()
 }
 

@@ -37,12 +37,12 @@ type groupView struct {
 	waiting []string
 }
 
-// show makes the present state the one that is shown. The caller holds mu, or is New.
-func (r *Reloader) show() {
-	v := &view{latest: r.latest, kept: slices.Clone(r.kept), awaited: r.awaited, held: r.held, groups: make([]groupView, 0, len(r.groups))}
-	for key, g := range r.groups {
+// newView returns the present state. Reloader.mu is held.
+func newView(h *history, f *fleet, held diag.List) *view {
+	v := &view{latest: h.latest, kept: slices.Clone(h.kept), awaited: h.awaited, held: held, groups: make([]groupView, 0, len(f.groups))}
+	for key, g := range f.groups {
 		shown := groupView{key: key, gateway: g.gateway, connected: g.connected, serving: g.serving, refused: g.refused, waiting: g.waiting}
-		if _, published := r.served.Load(key); g.connected && !published {
+		if g.connected && !g.published {
 			shown.serving = nil
 		} else if g.effect != nil {
 			shown.effect = *g.effect
@@ -57,7 +57,7 @@ func (r *Reloader) show() {
 		}
 		return out
 	})
-	r.shown.Store(v)
+	return v
 }
 
 // ofNoGateway returns warnings about what of the latest generation applies to none of the gateways
@@ -75,14 +75,28 @@ func (v *view) ofNoGateway() diag.List {
 	return v.latest.Program.Unapplied(connected)
 }
 
-// before returns the newest program, from which the next can take what has not changed.
-func (v *view) before() *translate.Program {
+// program returns the newest program, from which the next can take what has not changed.
+func (v *view) program() *translate.Program {
 	if len(v.kept) == 0 {
 		return &translate.Program{}
 	}
 	return v.kept[0].Program
 }
 
-// Known reports whether a group of gateways is remembered: it is connected, was, or was with an
-// earlier process whose state was kept.
-func (r *Reloader) Known(key string) bool { return r.shown.Load().group(key) != nil }
+// group returns a group, or nil.
+func (v *view) group(key string) *groupView { return v.byKey()[key] }
+
+// hadFilesIn reports whether any generation has files of a directory.
+func (v *view) hadFilesIn(dir string) bool {
+	return slices.ContainsFunc(v.kept, func(g *Generation) bool { return g.Program.HasFilesIn(dir) })
+}
+
+// mounts returns the directories that were mounts with files in any generation.
+func (v *view) mounts() []string {
+	var out []string
+	for _, g := range v.kept {
+		out = append(out, g.mounts...)
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}

@@ -36,7 +36,7 @@ func TestNobodyWaitsForAReading(t *testing.T) {
 		Metrics: reload.NewMetrics(registry), Now: newClock(time.Now().Add(time.Hour)).now,
 	})
 	must(t, err)
-	registry.MustRegister(r.CertificateMetrics(), r.GroupMetrics())
+	registry.MustRegister(reload.NewCertificates(r), reload.NewGroupMetrics(r))
 	for range 2 { // the first reading, and a later one
 		read := make(chan error, 1)
 		go func() { read <- r.Reload(t.Context(), input.Change{}) }()

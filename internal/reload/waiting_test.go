@@ -79,7 +79,7 @@ func TestAPolicyWaitsForItsKeys(t *testing.T) {
 
 	// A key of the old policy is rotated, and another gateway connects, while it is served.
 	ring.keys = model.Keys{{URI: keysA}: `{"keys":[2]}`}
-	must(t, r.Rekey(t.Context()))
+	must(t, r.RotateKeys(t.Context()))
 	three := node.Of(model.Gateway{Namespace: "istio-system", Labels: map[string]string{"istio": "ingressgateway", "app": "one", "number": "3"}})
 	r.Join(three)
 	if len(p.sent[one.Key]) != 2 || len(p.sent[three.Key]) != 1 || !cmp.Equal(p.sent[one.Key][1], p.sent[three.Key][0]) {
@@ -88,7 +88,7 @@ func TestAPolicyWaitsForItsKeys(t *testing.T) {
 
 	// The attempt ends without keys.
 	ring.await()
-	must(t, r.Rekey(t.Context()))
+	must(t, r.RotateKeys(t.Context()))
 	if n := len(p.sent[one.Key]); n != 3 {
 		t.Fatalf("published %d times, want the new policy too", n)
 	}
@@ -140,7 +140,7 @@ func TestTheFirstPolicyWaitsForItsKeys(t *testing.T) {
 	}
 	ring.keys = model.Keys{{URI: keysA}: `{"keys":[1]}`}
 	ring.await()
-	must(t, r.Rekey(t.Context()))
+	must(t, r.RotateKeys(t.Context()))
 	if status := r.Status(); len(p.sent[one.Key]) != 1 || !status.Ready {
 		t.Errorf("published %v, status %+v; want the policy, ready", p.sent, status)
 	}
@@ -195,7 +195,7 @@ func TestWhatCanBeServedIsKept(t *testing.T) {
 	serving(1)
 
 	ring.await(keysC)
-	must(t, r.Rekey(t.Context()))
+	must(t, r.RotateKeys(t.Context()))
 	serving(2)
 	edit("kind: [", keysC)
 	serving(2)
@@ -207,7 +207,7 @@ func TestWhatCanBeServedIsKept(t *testing.T) {
 		t.Errorf("after a restart (-want +got):\n%s", diff)
 	}
 	ring.await()
-	must(t, r.Rekey(t.Context()))
+	must(t, r.RotateKeys(t.Context()))
 	if n := len(p.sent[gatewayOf("one").Key]); n != 2 || ring.wants(keysB) || !ring.wants(keysC) {
 		t.Errorf("published %d times, wanted %v; want the policy that waited, before the broken one", n, ring.wanted)
 	}

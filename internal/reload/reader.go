@@ -1,0 +1,117 @@
+package reload
+
+import (
+	"log/slog"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/portreeve/portreeve/internal/input"
+	"github.com/portreeve/portreeve/internal/state"
+	"github.com/portreeve/portreeve/translate"
+	"github.com/portreeve/portreeve/translate/diag"
+	"github.com/portreeve/portreeve/translate/model"
+	"github.com/portreeve/portreeve/translate/source"
+)
+
+// reader makes generations: of the files, and of what an earlier process kept of them. It is for
+// one goroutine at a time, except that unfinished may be asked for at any time.
+//
+// It makes them without fetched keys, which are the history's, and numbers them in the order in
+// which they are read. inventory is what was written when that was last read, here or by an earlier
+// process, so that what a generation changes is told over a restart and over readings that failed.
+type reader struct {
+	files     Files
+	settings  model.Settings
+	now       func() time.Time
+	logger    *slog.Logger
+	metrics   *Metrics
+	seq       uint64
+	inventory *translate.Inventory
+	// unfinished is never nil.
+	unfinished atomic.Pointer[unfinished]
+}
+
+// unfinished is what the last reading left to be done: when to read again, and what could not be read
+// and keeps its last content until then.
+type unfinished struct {
+	again input.Again
+	held  diag.List
+}
+
+func newReader(o Options) *reader {
+	r := &reader{files: o.Files, settings: o.Settings, now: o.Now, logger: o.Logger, metrics: o.Metrics}
+	r.settings.Keys = nil
+	r.unfinished.Store(&unfinished{})
+	return r
+}
+
+// read reads the files and makes a generation of them: nil where they read as the latest does. It
+// reports whether what is held has changed. Of what there is already, which it asks for once the files
+// are read, it takes what has not changed.
+func (r *reader) read(change input.Change, present func() *view) (made *Generation, held bool) {
+	reading := r.files.Read(change)
+	held = r.leave(reading)
+	before := present()
+	if before.latest != nil && hashOf(reading, flagsOf(r.settings)) == before.latest.Hash {
+		return nil, held
+	}
+	r.seq++
+	made = newGeneration(r.seq, r.now(), reading, r.settings, before.program(), before.servedCertificates())
+	r.inventory, made.changes = r.inventory.Next(made.Program, made.unreadable)
+	made.changes = made.changes.TakenBy(reading.Taken)
+	return made, held
+}
+
+// leave takes in what a reading leaves to be done, and logs what is new of what is held. It reports
+// whether anything is.
+func (r *reader) leave(reading input.Reading) bool {
+	before := r.unfinished.Swap(&unfinished{reading.Again, reading.Held})
+	switch {
+	case slices.Equal(before.held.Lines(), reading.Held.Lines()):
+		return false
+	case len(reading.Held) > 0:
+		r.logger.Error("files cannot be read and keep what they last held", "findings", reading.Held.Brief(maxTold))
+	default:
+		r.logger.Info("all files can be read again")
+	}
+	r.metrics.held(len(reading.Held))
+	return true
+}
+
+// recall returns the generations that an earlier process kept, the newest first. They are compiled
+// anew, so this program's checks hold for them too.
+func (r *reader) recall(stored []state.Generation) []*Generation {
+	var out []*Generation
+	before := &translate.Program{}
+	for _, s := range stored {
+		g := r.recompiled(s, before)
+		before = g.Program
+		out = append(out, g)
+	}
+	return out
+}
+
+// begin makes the inventory of what an earlier process kept, before the first reading.
+func (r *reader) begin(kept []*Generation) {
+	for _, g := range slices.Backward(kept) {
+		r.inventory, _ = r.inventory.Next(g.Program, nil)
+	}
+}
+
+func (r *reader) recompiled(stored state.Generation, before *translate.Program) *Generation {
+	reading := input.Reading{Mounts: stored.Mounts}
+	for _, f := range stored.Files {
+		reading.Files = append(reading.Files, source.File{Path: f.Path, Content: f.Content})
+	}
+	served := map[string]bool{}
+	for _, fingerprint := range stored.Served {
+		served[fingerprint] = true
+	}
+	g := newGeneration(0, stored.At, reading, in(r.settings, stored.Flags), before, served)
+	if g.lost = stored.Lost; stored.Hash != "" {
+		// What was found of the directories is part of it, and kept by their names only.
+		g.Hash = stored.Hash
+	}
+	return g
+}
