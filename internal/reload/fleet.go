@@ -10,6 +10,7 @@ import (
 	"github.com/portreeve/portreeve/internal/state"
 	"github.com/portreeve/portreeve/translate"
 	"github.com/portreeve/portreeve/translate/diag"
+	"github.com/portreeve/portreeve/translate/envoy"
 	"github.com/portreeve/portreeve/translate/model"
 	"github.com/portreeve/portreeve/xds/node"
 )
@@ -21,9 +22,11 @@ import (
 type fleet struct {
 	history   *history
 	publisher Publisher
-	logger    *slog.Logger
-	now       func() time.Time
-	groups    map[string]*group
+	// render is Generation.render, unless a test looks on.
+	render func(*Generation, model.Gateway) (envoy.Resources, diag.List)
+	logger *slog.Logger
+	now    func() time.Time
+	groups map[string]*group
 	// served has no need of Reloader.mu.
 	served served
 }
@@ -55,7 +58,7 @@ type group struct {
 }
 
 func newFleet(o Options, h *history) *fleet {
-	return &fleet{history: h, publisher: o.Publisher, logger: o.Logger, now: o.Now, groups: map[string]*group{}}
+	return &fleet{history: h, publisher: o.Publisher, render: (*Generation).render, logger: o.Logger, now: o.Now, groups: map[string]*group{}}
 }
 
 // join notes that a group has connected, and gives it what is good for it. It reports whether the

@@ -21,6 +21,7 @@ import (
 	"github.com/portreeve/portreeve/internal/input"
 	"github.com/portreeve/portreeve/translate"
 	"github.com/portreeve/portreeve/translate/diag"
+	"github.com/portreeve/portreeve/translate/envoy"
 	"github.com/portreeve/portreeve/translate/model"
 	"github.com/portreeve/portreeve/translate/source"
 )
@@ -85,6 +86,12 @@ func (g *Generation) Findings() diag.List {
 // clean reports whether the generation refuses nobody.
 func (g *Generation) clean() bool {
 	return len(g.unreadable) == 0 && len(g.lost) == 0 && !g.Program.Diags.HasErrors()
+}
+
+// render returns what the generation gives a gateway, or the errors that refuse it there: those of
+// refusals, but for files that could not be read, and those that only rendering tells.
+func (g *Generation) render(gateway model.Gateway) (envoy.Resources, diag.List) {
+	return g.Program.For(gateway)
 }
 
 // refusals returns the errors that refuse the generation to a gateway. Rendering may tell of more.

@@ -47,7 +47,7 @@ func (f *fleet) choose(g *group) offer {
 		}
 		good := len(refused) == 0 && len(waiting) == 0
 		if good && !g.has(generation) {
-			out.resources, refused = g.render(generation)
+			out.resources, refused = f.rendered(generation, g)
 		}
 		if generation == f.history.latest {
 			out.refused, out.waiting = refused, waiting
@@ -71,12 +71,12 @@ func (g *group) has(generation *Generation) bool {
 	return g.serving != nil && g.serving.Hash == generation.Hash
 }
 
-// render returns what a generation gives the gateways of a group, or the errors that refuse it there.
-func (g *group) render(generation *Generation) (envoy.Resources, diag.List) {
+// rendered returns what a generation gives the gateways of a group, or the errors that refuse it there.
+func (f *fleet) rendered(generation *Generation, g *group) (envoy.Resources, diag.List) {
 	if refused := g.unservable[generation]; len(refused) > 0 {
 		return envoy.Resources{}, refused
 	}
-	resources, refused := generation.Program.For(g.gateway)
+	resources, refused := f.render(generation, g.gateway)
 	if len(refused) == 0 {
 		return resources, nil
 	}

@@ -10,7 +10,7 @@ func (f *fleet) resume(g *group, serving *Generation) {
 		if generation == serving || i > maxLeft || len(generation.unreadable) > 0 {
 			continue
 		}
-		resources, refused := generation.Program.For(g.gateway)
+		resources, refused := f.render(generation, g.gateway)
 		if len(refused) > 0 {
 			continue
 		}
