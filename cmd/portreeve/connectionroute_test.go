@@ -40,8 +40,8 @@ spec:
 		routing.WriteString(forwarded(name+".tls", echo(t, name, config)) + forwarded(name+".tcp", echo(t, name, nil)))
 	}
 	p := startPlane(t, newPolicyDir(t, map[string]string{"routing.yaml": routing.String(), "routes.yaml": virtualServices(ports[0], ports[1])}))
-	if status, err := p.status(t); err != nil || status.Findings.HasErrors() {
-		t.Fatalf("the configuration is refused: %v, %v", status.Findings, err)
+	if status, err := p.status(t); err != nil || status.Diagnostics.HasErrors() {
+		t.Fatalf("the configuration is refused: %v, %v", status.Diagnostics, err)
 	}
 	r := connectionRouting{gateway: p.startGateway(t, envoytest.Options{})}
 	for i, address := range []*string{&r.tcp, &r.tls, &r.otherTCP, &r.otherTLS} {

@@ -220,8 +220,8 @@ func TestABrokenFileLeavesTheLastGoodPolicy(t *testing.T) {
 			before := s.generation(t)
 			replace(t, s.policy, good)
 			eventually(t, "the repaired file is read", func() bool { return s.generation(t) > before })
-			if status, err := s.status(t); err != nil || status.Findings.HasErrors() {
-				t.Errorf("after the repair: %v, %v", status.Findings, err)
+			if status, err := s.status(t); err != nil || status.Diagnostics.HasErrors() {
+				t.Errorf("after the repair: %v, %v", status.Diagnostics, err)
 			}
 		})
 	}

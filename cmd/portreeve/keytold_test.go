@@ -127,13 +127,13 @@ func TestNoUpstreamKeyIsTold(t *testing.T) {
 		replace(t, s.services, broken)
 		eventually(t, fmt.Sprintf("the breakage %d is seen", i), func() bool {
 			status, err := s.status(t)
-			return err == nil && status.Findings.HasErrors()
+			return err == nil && status.Diagnostics.HasErrors()
 		})
 		said.everything(t)
 		replace(t, s.services, services+good)
 		eventually(t, "it is mended", func() bool {
 			status, err := s.status(t)
-			return err == nil && !status.Findings.HasErrors()
+			return err == nil && !status.Diagnostics.HasErrors()
 		})
 	}
 	said.end()

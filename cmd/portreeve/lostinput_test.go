@@ -65,7 +65,7 @@ func (p *plane) says(t *testing.T, text string) {
 	t.Helper()
 	eventually(t, "status says "+text, func() bool {
 		status, err := p.status(t)
-		return err == nil && strings.Contains(strings.Join(status.Findings.Lines(), "\n"), text)
+		return err == nil && strings.Contains(strings.Join(status.Diagnostics.Lines(), "\n"), text)
 	})
 }
 
@@ -195,7 +195,7 @@ func TestAPlaneThatStartsBeforeTheVolume(t *testing.T) {
 	}
 	eventually(t, "the volume is read", func() bool {
 		status, err := s.status(t)
-		return err == nil && !status.Findings.HasErrors()
+		return err == nil && !status.Diagnostics.HasErrors()
 	})
 	write(t, filepath.Join(away, "more.yaml"), denial("more", "ingressgateway", "/volume"))
 	eventually(t, "an edit of the volume counts", func() bool { return ask(t, s.address, "/volume").Status == http.StatusForbidden })

@@ -90,8 +90,8 @@ func TestLitterNeitherOpensNorFreezesNorShadows(t *testing.T) {
 				t.Errorf("%s: %s answers %d, want %d", name, path, got, want)
 			}
 		}
-		if status, err := s.status(t); err != nil || status.Findings.HasErrors() {
-			t.Errorf("%s: %v, %v", name, status.Findings, err)
+		if status, err := s.status(t); err != nil || status.Diagnostics.HasErrors() {
+			t.Errorf("%s: %v, %v", name, status.Diagnostics, err)
 		}
 	}
 	// And at the start, with all of it there.
@@ -120,7 +120,7 @@ func TestASymlinkThatLeadsNowhereKeepsTheLastGoodPolicy(t *testing.T) {
 			must(t, os.Remove(path))
 			eventually(t, "the finding goes with the link", func() bool {
 				status, err := s.status(t)
-				return err == nil && !status.Findings.HasErrors()
+				return err == nil && !status.Diagnostics.HasErrors()
 			})
 		})
 	}
@@ -356,7 +356,7 @@ spec:
 			eventually(t, "a warning names it", func() bool {
 				status, err := s.status(t)
 				must(t, err)
-				for _, f := range status.Findings {
+				for _, f := range status.Diagnostics {
 					if f.Severity == diag.Warning && f.Pos.File == path && strings.Contains(f.Message, c.names) && strings.Contains(f.Hint, "did you mean") {
 						return true
 					}
@@ -365,8 +365,8 @@ spec:
 			})
 			status, err := s.status(t)
 			must(t, err)
-			if status.Findings.HasErrors() {
-				t.Errorf("errors: %v", status.Findings)
+			if status.Diagnostics.HasErrors() {
+				t.Errorf("errors: %v", status.Diagnostics)
 			}
 			for path, want := range map[string]int{"/guarded": 403, "/open": 200} {
 				if got := ask(t, s.address, path).Status; got != want {

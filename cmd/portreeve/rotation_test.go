@@ -196,7 +196,7 @@ func TestABrokenCertificateKeepsTheLastGood(t *testing.T) {
 			eventually(t, "the finding is told", func() bool {
 				status, err := s.status(t)
 				must(t, err)
-				for _, f := range status.Findings.Errors() {
+				for _, f := range status.Diagnostics.Errors() {
 					if f.Code == c.code && f.Pos.Line > 0 && (c.line == 0 || f.Pos.Line == c.line) {
 						return true
 					}
@@ -302,13 +302,13 @@ func TestNoKeyIsTold(t *testing.T) {
 		replace(t, s.secrets, broken)
 		eventually(t, fmt.Sprintf("the breakage %d is seen", i), func() bool {
 			status, err := s.status(t)
-			return err == nil && status.Findings.HasErrors()
+			return err == nil && status.Diagnostics.HasErrors()
 		})
 		said.everything(t)
 		replace(t, s.secrets, secretOf(t, "one", one))
 		eventually(t, "it is mended", func() bool {
 			status, err := s.status(t)
-			return err == nil && !status.Findings.HasErrors()
+			return err == nil && !status.Diagnostics.HasErrors()
 		})
 	}
 	said.end()

@@ -200,7 +200,7 @@ func TestDelegates(t *testing.T) {
 	replace(t, r.routes, root+delegate("cart", "team", `{match: [{uri: {regex: "("}}], `+to("a.test")+`}`)+orders+ruled)
 	eventually(t, "the mistake is found", func() bool {
 		status, err := r.status(t)
-		return err == nil && status.Findings.HasErrors()
+		return err == nil && status.Diagnostics.HasErrors()
 	})
 	if got := r.do(t, request{path: "/cart"}).Status; got != before {
 		t.Errorf("after a mistake in a delegate: %d, want %d", got, before)

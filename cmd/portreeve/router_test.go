@@ -40,8 +40,8 @@ func newRouter(t *testing.T, services map[string]int, routes, policy string) *ro
 	}
 	dir := newPolicyDir(t, files)
 	r := &router{plane: startPlane(t, dir), routes: filepath.Join(dir, "routes.yaml")}
-	if status, err := r.status(t); err != nil || status.Findings.HasErrors() {
-		t.Fatalf("the configuration is refused: %v, %v", status.Findings, err)
+	if status, err := r.status(t); err != nil || status.Diagnostics.HasErrors() {
+		t.Fatalf("the configuration is refused: %v, %v", status.Diagnostics, err)
 	}
 	r.gateway = r.startGateway(t, envoytest.Options{LogLevel: "warning"})
 	r.address = r.gateway.MustListener(t, fmt.Sprintf("127.0.0.1_%d", port))

@@ -77,7 +77,7 @@ func unwell(s admin.Status) bool {
 			}
 		}
 	}
-	return s.Findings.HasErrors() || slices.ContainsFunc(s.Groups, func(g admin.Group) bool { return g.Refused.HasErrors() })
+	return s.Diagnostics.HasErrors() || slices.ContainsFunc(s.Groups, func(g admin.Group) bool { return g.Refused.HasErrors() })
 }
 
 func printStatus(w io.Writer, s admin.Status) error {
@@ -89,7 +89,7 @@ func printStatus(w io.Writer, s admin.Status) error {
 		fmt.Fprintf(w, "%s, generation %d (%s) of %s\n", ready, s.Latest.Seq, s.Latest.Hash, s.Latest.At.Format(time.RFC3339))
 	}
 	printChanges(w, s.Changes)
-	printFindings(w, s.Findings)
+	printFindings(w, s.Diagnostics)
 	for _, g := range s.Groups {
 		switch {
 		case g.Serving == nil && len(g.Waiting) > 0:
@@ -110,8 +110,8 @@ func printStatus(w io.Writer, s admin.Status) error {
 		case !g.TokenRequired:
 			fmt.Fprintln(w, "    nothing asks for a token here")
 		}
-		for _, f := range slices.Concat(g.Refused, g.Findings) {
-			if !slices.ContainsFunc(s.Findings, func(told diag.Diagnostic) bool { return told.String() == f.String() }) {
+		for _, f := range slices.Concat(g.Refused, g.Diagnostics) {
+			if !slices.ContainsFunc(s.Diagnostics, func(told diag.Diagnostic) bool { return told.String() == f.String() }) {
 				fmt.Fprintf(w, "    %s\n", f)
 			}
 		}

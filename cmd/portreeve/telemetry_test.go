@@ -116,8 +116,8 @@ func TestTelemetry(t *testing.T) {
 	eventually(t, "the edit is read", func() bool { return s.generation(t) > before })
 	status, err := s.status(t)
 	must(t, err)
-	if len(status.Findings.Errors()) != 1 {
-		t.Errorf("findings: %v, want one error", status.Findings)
+	if len(status.Diagnostics.Errors()) != 1 {
+		t.Errorf("findings: %v, want one error", status.Diagnostics)
 	}
 	if got := s.gateway.MustCounter(t, "listener_manager.lds.update_rejected"); got != rejected {
 		t.Errorf("Envoy refused %d listeners", got-rejected)
@@ -146,13 +146,13 @@ func TestEnvoyLogsNothingForAnUnknownAttribute(t *testing.T) {
 	status, err := s.status(t)
 	must(t, err)
 	warned := 0
-	for _, f := range status.Findings {
+	for _, f := range status.Diagnostics {
 		if f.Code == diag.CodeExpressionName && strings.Contains(f.Hint, "did you mean response.code?") {
 			warned++
 		}
 	}
 	if warned != 3 {
-		t.Errorf("%d warnings, want 3: %v", warned, status.Findings)
+		t.Errorf("%d warnings, want 3: %v", warned, status.Diagnostics)
 	}
 	ask(t, s.address, "/fine")
 	ask(t, s.address, "/admin")

@@ -125,8 +125,8 @@ func (j *judge) replace(t *testing.T, policy string) {
 	eventually(t, "the policy is read", func() bool { return j.generation(t) > generation })
 	status, err := j.status(t)
 	must(t, err)
-	if status.Findings.HasErrors() {
-		t.Fatalf("the policy is refused: %v", status.Findings)
+	if status.Diagnostics.HasErrors() {
+		t.Fatalf("the policy is refused: %v", status.Diagnostics)
 	}
 	j.gateway.MustReach(t, reloads, had+1)
 }

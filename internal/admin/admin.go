@@ -88,7 +88,7 @@ func ready(w http.ResponseWriter, s reload.Status) {
 	for _, source := range s.Waiting {
 		fmt.Fprintln(w, "the latest policy waits for the keys of", source)
 	}
-	for _, f := range s.Findings.Errors() {
+	for _, f := range s.Diagnostics.Errors() {
 		fmt.Fprintln(w, f)
 	}
 	for _, line := range s.RefusedAlone() {

@@ -29,7 +29,7 @@ const bound = 20 * time.Second
 type nothing struct{}
 
 func (nothing) Status() reload.Status {
-	return reload.Status{Ready: true, Findings: diag.List{diag.New(diag.CodeYAML, diag.Position{File: "seen.yaml", Line: 1}, "a mistake")}}
+	return reload.Status{Ready: true, Diagnostics: diag.List{diag.New(diag.CodeYAML, diag.Position{File: "seen.yaml", Line: 1}, "a mistake")}}
 }
 func (nothing) Serving(string) (envoy.Resources, bool) { return envoy.Resources{}, false }
 func (nothing) Gateways() []ack.Gateway                { return nil }

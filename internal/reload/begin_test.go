@@ -53,7 +53,7 @@ func TestTheFirstReadingWaitsForFilesInMotion(t *testing.T) {
 			t.Fatalf("piece %d: half a file was published", piece)
 		}
 		status := r.Status()
-		if status.Ready || r.Again().After == 0 || len(status.Groups[0].Refused) != 1 || !strings.Contains(status.Findings[0].String(), "a.yaml") || !strings.Contains(status.Findings[0].Message, "still being written") {
+		if status.Ready || r.Again().After == 0 || len(status.Groups[0].Refused) != 1 || !strings.Contains(status.Diagnostics[0].String(), "a.yaml") || !strings.Contains(status.Diagnostics[0].Message, "still being written") {
 			t.Errorf("piece %d: again %v, status %+v; want not ready, deferred, refused for a.yaml", piece, r.Again().After > 0, status)
 		}
 		now = now.Add(20 * time.Millisecond)
@@ -75,7 +75,7 @@ func TestTheFirstReadingWaitsForFilesInMotion(t *testing.T) {
 	write(t, dir, "new.yaml", policy("new", "/new"))
 	must(t, os.Chtimes(filepath.Join(dir, "new.yaml"), now, now))
 	read()
-	if status := r.Status(); !status.Ready || r.Again().After == 0 || status.Findings.HasErrors() {
+	if status := r.Status(); !status.Ready || r.Again().After == 0 || status.Diagnostics.HasErrors() {
 		t.Errorf("a new file in motion: status %+v", status)
 	}
 }

@@ -44,13 +44,13 @@ func TestACertificateThatEndsWhileNobodyRuns(t *testing.T) {
 			s.start(t)
 			must(t, s.Reload(t.Context(), input.Change{}))
 			s.Join(group())
-			if got := s.Status(); codes(got.Findings) != "PR1110" || !got.Certificates[0].Serving || !got.Certificates[0].Expired {
-				t.Errorf("after the restart: %v, %+v", got.Findings, got.Certificates)
+			if got := s.Status(); codes(got.Diagnostics) != "PR1110" || !got.Certificates[0].Serving || !got.Certificates[0].Expired {
+				t.Errorf("after the restart: %v, %+v", got.Diagnostics, got.Certificates)
 			}
 			write(t, s.dir, "policy.yaml", policy("a", "/b"))
 			must(t, s.Reload(t.Context(), input.Change{}))
-			if got := s.Status(); codes(got.Findings) != "PR1110" {
-				t.Errorf("after an edit: %v", got.Findings)
+			if got := s.Status(); codes(got.Diagnostics) != "PR1110" {
+				t.Errorf("after an edit: %v", got.Diagnostics)
 			}
 			if after := s.last(t); after[resourcev3.ExtensionConfigType] == before[resourcev3.ExtensionConfigType] || after[resourcev3.SecretType] != before[resourcev3.SecretType] {
 				t.Errorf("an edit of policy gives %v after %v", after, before)
@@ -61,8 +61,8 @@ func TestACertificateThatEndsWhileNobodyRuns(t *testing.T) {
 			must(t, s.Reload(t.Context(), input.Change{}))
 			s.start(t)
 			must(t, s.Reload(t.Context(), input.Change{}))
-			if got := s.Status(); codes(got.Findings) != "PR1109" {
-				t.Errorf("another expired one: %v", got.Findings)
+			if got := s.Status(); codes(got.Diagnostics) != "PR1109" {
+				t.Errorf("another expired one: %v", got.Diagnostics)
 			}
 		})
 	}
@@ -94,8 +94,8 @@ func TestACertificateThatIsRefusedForSomeIsNotServed(t *testing.T) {
 		must(t, s.Reload(t.Context(), input.Change{}))
 		s.Join(group())
 		s.Join(otherGroup())
-		if got := s.Status(); codes(got.Findings) != "PR1109" {
-			t.Errorf("%s: %v", path, got.Findings)
+		if got := s.Status(); codes(got.Diagnostics) != "PR1109" {
+			t.Errorf("%s: %v", path, got.Diagnostics)
 		}
 		for _, c := range s.Status().Certificates {
 			if c.Serving == c.Expired {

@@ -133,7 +133,7 @@ func TestACertificateThatEndsWhileItIsServed(t *testing.T) {
 	s.issue(t, 24*time.Hour)
 	s.Join(group())
 	must(t, s.Reload(t.Context(), input.Change{}))
-	if got := s.Status(); codes(got.Findings) != "" || len(got.Certificates) != 1 || got.Certificates[0].DaysLeft != 0 || got.Certificates[0].Expired {
+	if got := s.Status(); codes(got.Diagnostics) != "" || len(got.Certificates) != 1 || got.Certificates[0].DaysLeft != 0 || got.Certificates[0].Expired {
 		t.Fatalf("at the start: %+v", got)
 	}
 	first := s.last(t)
@@ -147,8 +147,8 @@ func TestACertificateThatEndsWhileItIsServed(t *testing.T) {
 		before := s.last(t)
 		write(t, s.dir, "policy.yaml", policy("a", path))
 		must(t, s.Reload(t.Context(), input.Change{}))
-		if got := s.Status(); codes(got.Findings) != want || len(got.Groups[0].Refused) > 0 {
-			t.Errorf("an edit: %v", got.Findings)
+		if got := s.Status(); codes(got.Diagnostics) != want || len(got.Groups[0].Refused) > 0 {
+			t.Errorf("an edit: %v", got.Diagnostics)
 		}
 		if after := s.last(t); after[resourcev3.ExtensionConfigType] == before[resourcev3.ExtensionConfigType] || after[resourcev3.SecretType] != first[resourcev3.SecretType] {
 			t.Errorf("an edit of policy gives %v after %v", after, before)
@@ -164,13 +164,13 @@ func TestACertificateThatEndsWhileItIsServed(t *testing.T) {
 	good := s.last(t)
 	s.issue(t, -time.Hour)
 	must(t, s.Reload(t.Context(), input.Change{}))
-	if got := s.Status(); codes(got.Findings) != "PR1109" || codes(got.Groups[0].Refused) != "PR1109" || got.Groups[0].Serving == nil {
+	if got := s.Status(); codes(got.Diagnostics) != "PR1109" || codes(got.Groups[0].Refused) != "PR1109" || got.Groups[0].Serving == nil {
 		t.Errorf("another expired one: %+v", got)
 	}
 	// That it is there, refused, does not make it one that is served.
 	write(t, s.dir, "policy.yaml", policy("a", "/d"))
 	must(t, s.Reload(t.Context(), input.Change{}))
-	if got := s.Status(); codes(got.Findings) != "PR1109" || len(got.Groups[0].Refused) != 1 {
+	if got := s.Status(); codes(got.Diagnostics) != "PR1109" || len(got.Groups[0].Refused) != 1 {
 		t.Errorf("an edit beside a refused certificate: %+v", got)
 	}
 	if after := s.last(t); after[resourcev3.ExtensionConfigType] != good[resourcev3.ExtensionConfigType] {
@@ -179,7 +179,7 @@ func TestACertificateThatEndsWhileItIsServed(t *testing.T) {
 
 	s.issue(t, 24*time.Hour)
 	must(t, s.Reload(t.Context(), input.Change{}))
-	if got := s.Status(); codes(got.Findings) != "" || s.last(t)[resourcev3.SecretType] == first[resourcev3.SecretType] {
+	if got := s.Status(); codes(got.Diagnostics) != "" || s.last(t)[resourcev3.SecretType] == first[resourcev3.SecretType] {
 		t.Errorf("a good one: %+v", got)
 	}
 }
@@ -248,8 +248,8 @@ func TestHalfAPair(t *testing.T) {
 	key := filepath.Join(s.secrets, "web", "tls.key")
 	must(t, os.Remove(key))
 	must(t, s.Reload(t.Context(), input.Change{Settled: []string{key}}))
-	if got := s.Status(); codes(got.Findings) != "PR1104" || got.Findings.Errors()[0].Pos.File != filepath.Join(s.secrets, "web", "tls.crt") {
-		t.Errorf("without the key: %v", got.Findings)
+	if got := s.Status(); codes(got.Diagnostics) != "PR1104" || got.Diagnostics.Errors()[0].Pos.File != filepath.Join(s.secrets, "web", "tls.crt") {
+		t.Errorf("without the key: %v", got.Diagnostics)
 	}
 	if got := len(s.published.sent[group().Key]); got != before {
 		t.Errorf("published %d times, want %d", got, before)

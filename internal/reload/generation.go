@@ -42,11 +42,11 @@ type Generation struct {
 	served map[string]bool
 	// unreadable are findings about files that could not be read; they refuse it everywhere.
 	unreadable diag.List
-	// lost are the directories that held nothing any more when it was read, and lossFindings
+	// lost are the directories that held nothing any more when it was read, and lossDiagnostics
 	// what is to be said of that. They refuse it where an earlier generation had an object from
 	// there; see loss.
-	lost         []string
-	lossFindings diag.List
+	lost            []string
+	lossDiagnostics diag.List
 	// mounts are the directories with files that were mounts of their own.
 	mounts []string
 	// flags are what it was read with.
@@ -66,7 +66,7 @@ func newGeneration(seq uint64, at time.Time, reading input.Reading, settings mod
 	}
 	for _, l := range reading.Lost {
 		g.lost = append(g.lost, l.Dir)
-		g.lossFindings = append(g.lossFindings, l.Diagnostic)
+		g.lossDiagnostics = append(g.lossDiagnostics, l.Diagnostic)
 	}
 	return g
 }
@@ -78,9 +78,9 @@ func (g *Generation) withKeys(keys model.Keys) *Generation {
 	return &out
 }
 
-// Findings returns everything that is to be said about the generation.
-func (g *Generation) Findings() diag.List {
-	return slices.Concat(g.unreadable, g.lossFindings, g.Program.Diags).Sorted()
+// Diagnostics returns everything that is to be said about the generation.
+func (g *Generation) Diagnostics() diag.List {
+	return slices.Concat(g.unreadable, g.lossDiagnostics, g.Program.Diags).Sorted()
 }
 
 // clean reports whether the generation refuses nobody.

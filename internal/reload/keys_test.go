@@ -72,16 +72,16 @@ func TestTheMeshConfigurationIsReadLikeAnyOtherFile(t *testing.T) {
 	r, p := settled(t, settings, &keyring{}, dir)
 	must(t, r.Reload(t.Context(), input.Change{}))
 	r.Join(group())
-	if findings := r.Status().Findings; len(findings) > 0 {
+	if findings := r.Status().Diagnostics; len(findings) > 0 {
 		t.Fatalf("findings: %v", findings)
 	}
 	must(t, os.Remove(mesh))
 	must(t, r.Reload(t.Context(), input.Change{}))
-	if len(p.sent[group().Key]) != 1 || r.Status().Findings.HasErrors() {
+	if len(p.sent[group().Key]) != 1 || r.Status().Diagnostics.HasErrors() {
 		t.Error("a mesh configuration that is missing for a moment counts as gone")
 	}
 	must(t, r.Reload(t.Context(), input.Change{Settled: []string{mesh}}))
-	if n := len(p.sent[group().Key]); n != 1 || !r.Status().Findings.HasErrors() {
-		t.Errorf("without the mesh configuration: published %d times, findings %v", n, r.Status().Findings)
+	if n := len(p.sent[group().Key]); n != 1 || !r.Status().Diagnostics.HasErrors() {
+		t.Errorf("without the mesh configuration: published %d times, findings %v", n, r.Status().Diagnostics)
 	}
 }

@@ -17,8 +17,8 @@ func (h *history) loss(g *Generation, gateway model.Gateway) diag.List {
 		if before := h.withFilesIn(dir, g); before != nil && !before.Program.ReachesFrom(dir, gateway) {
 			continue
 		}
-		if i < len(g.lossFindings) { // those of an earlier process are not kept
-			out = append(out, g.lossFindings[i])
+		if i < len(g.lossDiagnostics) { // those of an earlier process are not kept
+			out = append(out, g.lossDiagnostics[i])
 			continue
 		}
 		out = append(out, diag.New(diag.CodeLost, diag.Position{File: dir}, "the directory was lost when this generation was read"))

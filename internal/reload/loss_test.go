@@ -50,14 +50,14 @@ func TestALostDirectoryReachesThoseWhoHadSomethingThere(t *testing.T) {
 			t.Errorf("group %s: refused %v", g.Namespace, g.Refused)
 		}
 	}
-	if !status.Findings.HasErrors() || !status.Ready {
-		t.Errorf("findings %v, ready %v; want an error, and the last good one serving", status.Findings, status.Ready)
+	if !status.Diagnostics.HasErrors() || !status.Ready {
+		t.Errorf("findings %v, ready %v; want an error, and the last good one serving", status.Diagnostics, status.Ready)
 	}
 
 	write(t, one, "a.yaml", own(team("one", "/c"), "one"))
 	must(t, r.Reload(t.Context(), input.Change{Retry: r.Again().Paths}))
-	if n := len(p.sent[groups["one"].Key]); n != 2 || r.Status().Findings.HasErrors() {
-		t.Errorf("the files are back: published %d times, findings %v", n, r.Status().Findings)
+	if n := len(p.sent[groups["one"].Key]); n != 2 || r.Status().Diagnostics.HasErrors() {
+		t.Errorf("the files are back: published %d times, findings %v", n, r.Status().Diagnostics)
 	}
 }
 

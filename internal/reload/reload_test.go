@@ -261,7 +261,7 @@ func TestAnUnreadableFileRefusesTheGeneration(t *testing.T) {
 	must(t, os.Symlink("nowhere", filepath.Join(dir, "a.yaml")))
 	must(t, r.Reload(t.Context(), input.Change{}))
 	status := r.Status()
-	if len(p.sent[group().Key]) != 1 || !status.Findings.HasErrors() || len(status.Groups[0].Refused) == 0 {
+	if len(p.sent[group().Key]) != 1 || !status.Diagnostics.HasErrors() || len(status.Groups[0].Refused) == 0 {
 		t.Errorf("published %d times; status %+v", len(p.sent[group().Key]), status)
 	}
 	if !status.Ready {

@@ -19,7 +19,7 @@ type reporter struct {
 
 // generation tells of the latest generation, with every finding, once it was published.
 func (r reporter) generation(h *history, f *fleet, now *view) {
-	findings, changes := h.latest.Findings(), h.latest.changes
+	findings, changes := h.latest.Diagnostics(), h.latest.changes
 	log := r.logger.With("generation", h.latest.Seq, "hash", h.latest.Hash)
 	if changes.Removed.Total > 0 {
 		log.Warn("objects are not written any more", "count", changes.Removed.Total, "objects", lines(changes.Removed))
@@ -97,7 +97,7 @@ func (r reporter) groups(latest *Generation, groups []*group) {
 	}
 	told := sync.OnceValue(func() map[string]bool {
 		out := map[string]bool{}
-		for _, line := range latest.Findings().Lines() {
+		for _, line := range latest.Diagnostics().Lines() {
 			out[line] = true
 		}
 		return out

@@ -21,11 +21,11 @@ type Status struct {
 	// Waiting names the sources of keys that the latest waits for before gateways that need
 	// them are served it. It waits for none for longer than fetching them may take.
 	Waiting []string `json:"waiting,omitempty"`
-	// Findings are those of the latest generation, those about files that cannot be read at this
+	// Diagnostics are those of the latest generation, those about files that cannot be read at this
 	// moment and keep what they last held, and those about policies that apply to none of the
 	// gateways that are connected.
-	Findings diag.List     `json:"findings"`
-	Groups   []GroupStatus `json:"groups"`
+	Diagnostics diag.List     `json:"findings"`
+	Groups      []GroupStatus `json:"groups"`
 	// Moved are gateways that came back in a group on which nothing is enforced.
 	Moved []Moved `json:"moved,omitempty"`
 	// Certificates are those of the Secrets that Gateways name.
@@ -55,8 +55,8 @@ type GroupStatus struct {
 	EnforcedBy []translate.Written `json:"enforcedBy,omitempty"`
 	// TokenRequired says that some of them asks for a token.
 	TokenRequired bool `json:"tokenRequired"`
-	// Findings are warnings about what the group is served.
-	Findings diag.List `json:"findings,omitempty"`
+	// Diagnostics are warnings about what the group is served.
+	Diagnostics diag.List `json:"findings,omitempty"`
 	// Waiting names the sources of keys that the group waits for before it is served the latest.
 	Waiting []string `json:"waiting,omitempty"`
 	key     string
@@ -72,7 +72,7 @@ const maxAlone = 50
 // not among the findings, each once and at most fifty.
 func (s Status) RefusedAlone() []string {
 	told := map[string]bool{}
-	for _, f := range s.Findings {
+	for _, f := range s.Diagnostics {
 		told[f.String()] = true
 	}
 	var out []string
@@ -90,19 +90,19 @@ func (s Status) RefusedAlone() []string {
 // Status returns the state after the last change of it. It never waits for a reload.
 func (r *Reloader) Status() Status {
 	v := r.shown.Load()
-	out := Status{Ready: v.ready(), Latest: reading(v.latest), Findings: diag.List{}, Groups: []GroupStatus{}, Certificates: v.certificates(r.options.Now()), State: r.keeper.status()}
+	out := Status{Ready: v.ready(), Latest: reading(v.latest), Diagnostics: diag.List{}, Groups: []GroupStatus{}, Certificates: v.certificates(r.options.Now()), State: r.keeper.status()}
 	if v.latest == nil {
 		return out
 	}
 	out.Moved, out.Changes = r.nodes.moved(v), v.latest.changes
-	out.Findings, out.Waiting = slices.Concat(v.latest.Findings(), v.held, v.unapplied()).Sorted(), v.latest.waitingNames(v.awaited)
+	out.Diagnostics, out.Waiting = slices.Concat(v.latest.Diagnostics(), v.held, v.unapplied()).Sorted(), v.latest.waitingNames(v.awaited)
 	for _, g := range v.groups {
 		if !g.connected {
 			continue
 		}
 		out.Groups = append(out.Groups, GroupStatus{
 			Namespace: g.gateway.Namespace, Labels: g.gateway.Labels, Serving: reading(g.serving), Refused: g.refused, Waiting: slices.Clone(g.waiting), key: g.key,
-			Enforcing: g.effect.Enforcing, EnforcedBy: g.effect.By, TokenRequired: g.effect.AsksForToken, Findings: g.effect.Findings,
+			Enforcing: g.effect.Enforcing, EnforcedBy: g.effect.By, TokenRequired: g.effect.AsksForToken, Diagnostics: g.effect.Findings,
 		})
 	}
 	slices.SortFunc(out.Groups, func(a, b GroupStatus) int { return cmp.Compare(a.key, b.key) })

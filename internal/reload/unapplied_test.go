@@ -13,7 +13,7 @@ func TestPoliciesOfNoConnectedGateway(t *testing.T) {
 	f := newFixture(t, map[string]string{"guard.yaml": policy("guard", "/guarded")})
 	f.start()
 	told := func() (out []string) {
-		for _, d := range f.Status().Findings {
+		for _, d := range f.Status().Diagnostics {
 			if d.Code == diag.CodeNoneConnected {
 				out = append(out, d.Pos.String()+" "+d.Hint)
 			}
