@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/portreeve/portreeve/internal/state"
+	"github.com/portreeve/portreeve/translate/diag"
 	"github.com/portreeve/portreeve/translate/model"
 )
 
@@ -91,6 +92,24 @@ func (h *history) candidates(serving *Generation) []*Generation {
 	// By hash: a rotation of keys makes another value of a generation.
 	i := slices.IndexFunc(h.kept, func(k *Generation) bool { return k.Hash == serving.Hash })
 	return h.kept[:min(max(i, 0)+1, len(h.kept))]
+}
+
+// refusals returns the errors that refuse a generation to a gateway of a group that is served another,
+// or nothing yet (nil), as far as they are known before it is rendered. Those of the files come first.
+// A group that is served policy is not given a generation by which nothing would be enforced on it,
+// also where what it is served is known from the state alone: it fails closed. What it is served
+// already is not judged anew by a directory that was lost then: the generation that tells whom that
+// reached may be forgotten.
+func (h *history) refusals(g *Generation, gateway model.Gateway, serving *Generation) diag.List {
+	if serving == nil || serving.Hash != g.Hash {
+		if lost := h.loss(g, gateway); len(lost) > 0 {
+			return lost
+		}
+	}
+	if refused := g.refusals(gateway); len(refused) > 0 {
+		return refused
+	}
+	return h.unguarded(g, gateway, serving)
 }
 
 // maxLeft bounds the generations that are kept only because a gateway may come back with them.

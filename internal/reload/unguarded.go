@@ -7,24 +7,6 @@ import (
 	"github.com/portreeve/portreeve/translate/model"
 )
 
-// refusals returns the errors that refuse a generation to a gateway of a group that is served another,
-// or nothing yet (nil), as far as they are known before it is rendered. Those of the files come first.
-// A group that is served policy is not given a generation by which nothing would be enforced on it,
-// also where what it is served is known from the state alone: it fails closed. What it is served
-// already is not judged anew by a directory that was lost then: the generation that tells whom that
-// reached may be forgotten.
-func (h *history) refusals(g *Generation, gateway model.Gateway, serving *Generation) diag.List {
-	if serving == nil || serving.Hash != g.Hash {
-		if lost := h.loss(g, gateway); len(lost) > 0 {
-			return lost
-		}
-	}
-	if refused := g.refusals(gateway); len(refused) > 0 {
-		return refused
-	}
-	return h.unguarded(g, gateway, serving)
-}
-
 // unguarded returns the errors that refuse a generation to a group because nothing would be enforced
 // on it. A group that was never here is judged by what would be enforced on it by any generation that
 // is remembered: a slip that is refused to those that are here must not open the next one, which
