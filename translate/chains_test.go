@@ -12,6 +12,7 @@ import (
 
 	"github.com/portreeve/portreeve/translate"
 	"github.com/portreeve/portreeve/translate/envoy"
+	"github.com/portreeve/portreeve/translate/policy"
 	"github.com/portreeve/portreeve/translate/source"
 )
 
@@ -85,7 +86,7 @@ func holdNetwork(t *testing.T, in string, filters []*listenerv3.Filter) {
 			t.Errorf("%s: %s is not asked for on the stream", in, f.GetName())
 		}
 	}
-	for _, name := range []string{envoy.NetworkCustomFilter, envoy.NetworkAuditFilter, envoy.NetworkDenyFilter, envoy.NetworkAllowFilter} {
+	for _, name := range []string{policy.NetworkCustomFilter, policy.NetworkAuditFilter, policy.NetworkDenyFilter, policy.NetworkAllowFilter} {
 		if !slices.Contains(names, name) {
 			t.Errorf("%s: a chain has the filters %v, without %s", in, names, name)
 		}

@@ -9,7 +9,7 @@ import (
 
 // suites says which test runs each of Istio's suites: the file and the function.
 func suites() map[string][2]string {
-	const resources, filters, scopes = "resource/conformance_test.go", "envoy/conformance_test.go", "model/conformance_test.go"
+	const resources, filters, scopes = "resource/conformance_test.go", "policy/conformance_test.go", "model/conformance_test.go"
 	return map[string][2]string{
 		"go-authz-generator":               {filters, "TestIstioGenerators"},
 		"go-authz-request-principal":       {filters, "TestIstioRequestPrincipals"},

@@ -15,8 +15,8 @@ import (
 
 	"github.com/portreeve/portreeve/translate"
 	"github.com/portreeve/portreeve/translate/diag"
-	"github.com/portreeve/portreeve/translate/envoy"
 	"github.com/portreeve/portreeve/translate/model"
+	"github.com/portreeve/portreeve/translate/policy"
 	"github.com/portreeve/portreeve/translate/resource"
 	"github.com/portreeve/portreeve/translate/source"
 )
@@ -96,7 +96,7 @@ func filterNames(t *testing.T) []string {
 
 // kindOfFilter takes the name of a provider off the name of a filter.
 func kindOfFilter(name string) string {
-	for _, kind := range []string{envoy.CustomFilter, envoy.ExtAuthzFilter, envoy.NetworkAskFilter, envoy.NetworkExtAuthzFilter} {
+	for _, kind := range []string{policy.CustomFilter, policy.ExtAuthzFilter, policy.NetworkAskFilter, policy.NetworkExtAuthzFilter} {
 		if strings.HasPrefix(name, kind) {
 			return kind
 		}

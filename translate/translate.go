@@ -1,6 +1,6 @@
 // Package translate compiles policy files into Envoy configuration:
 //
-//	files ─ source ─ resource ─ wizard ─ model ─ envoy ─▶ resources of one gateway
+//	files ─ source ─ resource ─ wizard ─ model ─ policy ─ envoy ─▶ resources of one gateway
 //
 // It is pure: no network, clock, log, environment or global state. Whatever comes from
 // outside (root namespace, fetched keys) is a value in the settings.
@@ -14,6 +14,7 @@ import (
 	"github.com/portreeve/portreeve/translate/diag"
 	"github.com/portreeve/portreeve/translate/envoy"
 	"github.com/portreeve/portreeve/translate/model"
+	"github.com/portreeve/portreeve/translate/policy"
 	"github.com/portreeve/portreeve/translate/resource"
 	"github.com/portreeve/portreeve/translate/source"
 	"github.com/portreeve/portreeve/translate/wizard"
@@ -159,11 +160,12 @@ func (p *Program) Refusals(g model.Gateway) diag.List {
 	return append(out, p.model.Missing(g)...).Sorted()
 }
 
-func (p *Program) render(g model.Gateway, with func(model.View) envoy.Resources) (envoy.Resources, diag.List) {
+func (p *Program) render(g model.Gateway, with func(model.View, policy.Policy) envoy.Resources) (envoy.Resources, diag.List) {
 	if refusing := p.Refusals(g); len(refusing) > 0 {
 		return envoy.Resources{}, refusing
 	}
-	return with(p.model.For(g)), nil
+	v := p.model.For(g)
+	return with(v, policy.Of(v)), nil
 }
 
 // withoutMesh takes the mesh configuration out of the files and reads it. Where it could not be

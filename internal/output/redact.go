@@ -11,7 +11,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/known/anypb"
 
-	"github.com/portreeve/portreeve/translate/envoy"
+	"github.com/portreeve/portreeve/translate/envoy/match"
 	"github.com/portreeve/portreeve/translate/resource"
 )
 
@@ -89,7 +89,7 @@ func (r *redactor) packed(a *anypb.Any) {
 	inner := redactor{}
 	inner.message(m.ProtoReflect())
 	if inner.withheld {
-		r.withheld, a.Value = true, envoy.Any(m).GetValue()
+		r.withheld, a.Value = true, match.Any(m).GetValue()
 	}
 }
 

@@ -15,7 +15,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/anypb"
 
-	"github.com/portreeve/portreeve/translate/envoy"
+	"github.com/portreeve/portreeve/translate/envoy/match"
 )
 
 func inline(text string) *corev3.DataSource {
@@ -28,10 +28,10 @@ func inlineBytes(text string) *corev3.DataSource {
 
 // deep packs a filter as policy is packed: in a chain, in a connection manager, in a listener.
 func deep(filter proto.Message) proto.Message {
-	inner := &hcmv3.HttpConnectionManager{HttpFilters: []*hcmv3.HttpFilter{{Name: "inner", ConfigType: &hcmv3.HttpFilter_TypedConfig{TypedConfig: envoy.Any(filter)}}}}
-	outer := &hcmv3.HttpConnectionManager{HttpFilters: []*hcmv3.HttpFilter{{Name: "outer", ConfigType: &hcmv3.HttpFilter_TypedConfig{TypedConfig: envoy.Any(inner)}}}}
-	return &corev3.TypedExtensionConfig{Name: "policy", TypedConfig: envoy.Any(&listenerv3.Filter{
-		Name: "filter", ConfigType: &listenerv3.Filter_TypedConfig{TypedConfig: envoy.Any(outer)},
+	inner := &hcmv3.HttpConnectionManager{HttpFilters: []*hcmv3.HttpFilter{{Name: "inner", ConfigType: &hcmv3.HttpFilter_TypedConfig{TypedConfig: match.Any(filter)}}}}
+	outer := &hcmv3.HttpConnectionManager{HttpFilters: []*hcmv3.HttpFilter{{Name: "outer", ConfigType: &hcmv3.HttpFilter_TypedConfig{TypedConfig: match.Any(inner)}}}}
+	return &corev3.TypedExtensionConfig{Name: "policy", TypedConfig: match.Any(&listenerv3.Filter{
+		Name: "filter", ConfigType: &listenerv3.Filter_TypedConfig{TypedConfig: match.Any(outer)},
 	})}
 }
 
@@ -45,7 +45,7 @@ func TestRedacted(t *testing.T) {
 	secret := func(s *tlsv3.Secret) proto.Message { s.Name = "seen"; return s }
 	certificate := &tlsv3.TlsCertificate{
 		CertificateChain: inline("seen"), PrivateKey: inlineBytes("hush"), Password: inline("hush"), Pkcs12: inlineBytes("hush"), OcspStaple: inline("seen"),
-		PrivateKeyProvider: &tlsv3.PrivateKeyProvider{ProviderName: "seen", ConfigType: &tlsv3.PrivateKeyProvider_TypedConfig{TypedConfig: envoy.Any(&corev3.Node{Id: "hush"})}},
+		PrivateKeyProvider: &tlsv3.PrivateKeyProvider{ProviderName: "seen", ConfigType: &tlsv3.PrivateKeyProvider_TypedConfig{TypedConfig: match.Any(&corev3.Node{Id: "hush"})}},
 	}
 	header := &corev3.HeaderValue{Key: "x-seen", Value: "hush", RawValue: []byte("hush")}
 	for name, m := range map[string]proto.Message{

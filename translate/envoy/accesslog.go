@@ -8,6 +8,7 @@ import (
 	fileaccesslogv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/access_loggers/file/v3"
 	streamaccesslogv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/access_loggers/stream/v3"
 	reqwithoutqueryv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/formatter/req_without_query/v3"
+	"github.com/portreeve/portreeve/translate/envoy/match"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/structpb"
@@ -21,7 +22,7 @@ func meshLog(mesh *meshv1alpha1.MeshConfig) []*accesslogv3.AccessLog {
 		return nil
 	}
 	name, config := accessLogger(mesh.GetAccessLogFile(), accessLogFormat(mesh))
-	return []*accesslogv3.AccessLog{{Name: name, ConfigType: &accesslogv3.AccessLog_TypedConfig{TypedConfig: Any(config)}}}
+	return []*accesslogv3.AccessLog{{Name: name, ConfigType: &accesslogv3.AccessLog_TypedConfig{TypedConfig: match.Any(config)}}}
 }
 
 // accessLogger writes to a file. The two standard streams are not opened as files, which
@@ -45,7 +46,7 @@ func formatters(format string) []*corev3.TypedExtensionConfig {
 	if !strings.Contains(format, withoutQuery) {
 		return nil
 	}
-	return []*corev3.TypedExtensionConfig{{Name: "envoy.formatter.req_without_query", TypedConfig: Any(&reqwithoutqueryv3.ReqWithoutQuery{})}}
+	return []*corev3.TypedExtensionConfig{{Name: "envoy.formatter.req_without_query", TypedConfig: match.Any(&reqwithoutqueryv3.ReqWithoutQuery{})}}
 }
 
 // accessLogFormat returns the format that is set, or a default that tells of a denied

@@ -17,6 +17,7 @@ import (
 	networkingv1alpha3 "istio.io/api/networking/v1alpha3"
 
 	"github.com/portreeve/portreeve/translate/diag"
+	"github.com/portreeve/portreeve/translate/envoy/match"
 	"github.com/portreeve/portreeve/translate/model"
 	"github.com/portreeve/portreeve/translate/resource"
 )
@@ -104,7 +105,7 @@ func cluster(u upstream) (*clusterv3.Cluster, *endpointv3.ClusterLoadAssignment)
 	}
 	setTransport(c, u)
 	if options := protocolOptions(u); options != nil {
-		c.TypedExtensionProtocolOptions = map[string]*anypb.Any{"envoy.extensions.upstreams.http.v3.HttpProtocolOptions": Any(options)}
+		c.TypedExtensionProtocolOptions = map[string]*anypb.Any{"envoy.extensions.upstreams.http.v3.HttpProtocolOptions": match.Any(options)}
 	}
 	return c, loadAssignment(u)
 }
@@ -131,13 +132,13 @@ func setDNS(c *clusterv3.Cluster, config *dnsv3.DnsCluster) {
 	config.DnsLookupFamily = dnscommonv3.DnsLookupFamily_V4_PREFERRED
 	c.ClusterDiscoveryType = &clusterv3.Cluster_ClusterType{ClusterType: &clusterv3.Cluster_CustomClusterType{
 		Name:        "envoy.cluster.dns",
-		TypedConfig: Any(config),
+		TypedConfig: match.Any(config),
 	}}
 }
 
 // speakHTTP2 makes a cluster be spoken to in HTTP/2, without asking it first.
 func speakHTTP2(c *clusterv3.Cluster) {
-	c.TypedExtensionProtocolOptions = map[string]*anypb.Any{"envoy.extensions.upstreams.http.v3.HttpProtocolOptions": Any(http2Upstream())}
+	c.TypedExtensionProtocolOptions = map[string]*anypb.Any{"envoy.extensions.upstreams.http.v3.HttpProtocolOptions": match.Any(http2Upstream())}
 }
 
 func http2Upstream() *httpv3.HttpProtocolOptions {

@@ -10,6 +10,7 @@ import (
 	"google.golang.org/protobuf/types/known/wrapperspb"
 	networkingv1alpha3 "istio.io/api/networking/v1alpha3"
 
+	"github.com/portreeve/portreeve/translate/envoy/match"
 	"github.com/portreeve/portreeve/translate/model"
 	"github.com/portreeve/portreeve/translate/resource"
 )
@@ -21,7 +22,7 @@ const handshakeTimeout = 15_000_000_000
 func tlsInspector() *listenerv3.ListenerFilter {
 	return &listenerv3.ListenerFilter{
 		Name:       "envoy.filters.listener.tls_inspector",
-		ConfigType: &listenerv3.ListenerFilter_TypedConfig{TypedConfig: Any(&tlsinspectorv3.TlsInspector{})},
+		ConfigType: &listenerv3.ListenerFilter_TypedConfig{TypedConfig: match.Any(&tlsinspectorv3.TlsInspector{})},
 	}
 }
 
@@ -31,7 +32,7 @@ func setTLS(out *listenerv3.FilterChain, t *model.Termination, d delivery) {
 	out.TransportSocketConnectTimeout = durationpb.New(handshakeTimeout)
 	out.TransportSocket = &corev3.TransportSocket{
 		Name:       "envoy.transport_sockets.tls",
-		ConfigType: &corev3.TransportSocket_TypedConfig{TypedConfig: Any(downstreamTLS(t, d))},
+		ConfigType: &corev3.TransportSocket_TypedConfig{TypedConfig: match.Any(downstreamTLS(t, d))},
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
+	"github.com/portreeve/portreeve/translate/envoy/match"
 	"github.com/portreeve/portreeve/translate/model"
 )
 
@@ -49,7 +50,7 @@ func listener(p model.Port, d delivery) *listenerv3.Listener {
 func managerFilters(p model.Port, listener string, d delivery) []*listenerv3.Filter {
 	return []*listenerv3.Filter{{
 		Name:       "envoy.filters.network.http_connection_manager",
-		ConfigType: &listenerv3.Filter_TypedConfig{TypedConfig: Any(connectionManager(p, listener, d))},
+		ConfigType: &listenerv3.Filter_TypedConfig{TypedConfig: match.Any(connectionManager(p, listener, d))},
 	}}
 }
 

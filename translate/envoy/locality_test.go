@@ -9,6 +9,7 @@ import (
 	networkingv1alpha3 "istio.io/api/networking/v1alpha3"
 
 	"github.com/portreeve/portreeve/translate/model"
+	"github.com/portreeve/portreeve/translate/policy"
 )
 
 // grouped prints the groups as priority:locality=weight(addresses).
@@ -95,7 +96,7 @@ func TestServerNames(t *testing.T) {
 func TestKeysByDestinationRule(t *testing.T) {
 	tls := &networkingv1alpha3.ClientTLSSettings{}
 	fromYAML(t, "{mode: SIMPLE, insecureSkipVerify: true}", tls)
-	s := keyService{"https", "issuer.example", 443}
+	s := keyService{policy.KeyService{Scheme: "https", Host: "issuer.example", Port: 443}}
 	got := s.ruledTLS(upstream{policy: &networkingv1alpha3.TrafficPolicy{Tls: tls}})
 	validation := got.GetCommonTlsContext().GetCombinedValidationContext().GetDefaultValidationContext()
 	if authoritiesOf(got) != "file-root:system" || len(validation.GetMatchTypedSubjectAltNames()) != 1 || got.GetSni() != "issuer.example" {

@@ -12,6 +12,7 @@ import (
 	meshv1alpha1 "istio.io/api/mesh/v1alpha1"
 	networkingv1alpha3 "istio.io/api/networking/v1alpha3"
 
+	"github.com/portreeve/portreeve/translate/envoy/match"
 	"github.com/portreeve/portreeve/translate/model"
 )
 
@@ -83,7 +84,7 @@ func setMeshListener(out *listenerv3.Listener, mesh *meshv1alpha1.MeshConfig) {
 		// connection without the header is closed, since its address could be anybody's.
 		out.ListenerFilters = slices.Insert(out.ListenerFilters, 0, &listenerv3.ListenerFilter{
 			Name:       "envoy.filters.listener.proxy_protocol",
-			ConfigType: &listenerv3.ListenerFilter_TypedConfig{TypedConfig: Any(&proxyprotocolv3.ProxyProtocol{})},
+			ConfigType: &listenerv3.ListenerFilter_TypedConfig{TypedConfig: match.Any(&proxyprotocolv3.ProxyProtocol{})},
 		})
 	}
 }

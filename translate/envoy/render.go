@@ -6,24 +6,34 @@ import (
 	"slices"
 
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	endpointv3 "github.com/envoyproxy/go-control-plane/envoy/config/endpoint/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
 
 	"github.com/portreeve/portreeve/translate/model"
+	"github.com/portreeve/portreeve/translate/policy"
 )
 
-// Render renders everything that a gateway is served. Equal views give equal resources. The
-// policy filters are always all there, empty where nothing applies, so that the first
-// policy changes no listener either.
-func Render(v model.View) Resources {
-	out := Resources{Trace: Trace{}, Listeners: listeners(v, delivery{}), Routes: routeConfigs(v, routedPorts(v))}
-	for _, r := range out.Routes {
-		shareRetries(r, retries(meshConfig(v).GetDefaultHttpRetryPolicy()))
-	}
+// Render renders everything that a gateway is served; p is what policy.Of makes of the view, or
+// filters that mean the same. Equal arguments give equal resources. The policy filters are always
+// all there, empty where nothing applies, so that the first policy changes no listener either.
+func Render(v model.View, p policy.Policy) Resources {
+	out := behindListeners(v, p)
+	out.Listeners = listeners(v, delivery{policy: []*hcmv3.HttpFilter{policySlot()}, network: networkSlots(p.Network)})
+	out.Routes = servedRoutes(v, p)
+	out.ExtensionConfigs = append([]*corev3.TypedExtensionConfig{policyChain(p.HTTP)}, extensionConfigs(p.Network)...)
+	return out
+}
+
+// behindListeners renders what is behind listeners and routes, and where all of it and of policy
+// comes from.
+func behindListeners(v model.View, p policy.Policy) Resources {
+	out := Resources{Trace: Trace{}}
 	services, endpoints, origins := clusters(v)
 	out.Clusters, out.Endpoints = services, endpoints
 	maps.Copy(out.Trace, origins)
-	keys, roots, from := keyClusters(v)
+	keys, roots, from := keyClusters(v, p.JWTRules)
 	out.Clusters = append(out.Clusters, keys...)
 	maps.Copy(out.Trace, from)
 	v.Secrets = withSecrets(v.Secrets, roots)
@@ -31,12 +41,7 @@ func Render(v model.View) Resources {
 	out.Trace.addSecrets(v.Secrets)
 	unserved, without := providerClusters(v)
 	out.Clusters, out.Endpoints = append(out.Clusters, unserved...), append(out.Endpoints, without...)
-	filters := policyFilters(v)
-	out.ExtensionConfigs = append(out.ExtensionConfigs, policyChain(filters))
-	out.Trace.add(filters)
-	network := networkPolicy(v)
-	out.ExtensionConfigs = append(out.ExtensionConfigs, networkConfigs(network)...)
-	out.Trace.addNetwork(network)
+	out.Trace.addPolicy(p)
 	slices.SortFunc(out.Clusters, func(a, b *clusterv3.Cluster) int { return cmp.Compare(a.GetName(), b.GetName()) })
 	slices.SortFunc(out.Endpoints, func(a, b *endpointv3.ClusterLoadAssignment) int {
 		return cmp.Compare(a.GetClusterName(), b.GetClusterName())
@@ -44,14 +49,23 @@ func Render(v model.View) Resources {
 	return out
 }
 
-// routeConfigs renders the routes of every HTTP port and HTTPS server. Where the names of
-// Gateways, with dots in them, make one name of two servers, both answer 404: one would serve
-// what is the other's, and to whom it may not.
-func routeConfigs(v model.View, ports []model.Port) []*routev3.RouteConfiguration {
+// servedRoutes renders the routes as gateways are served them.
+func servedRoutes(v model.View, p policy.Policy) []*routev3.RouteConfiguration {
+	out := routeConfigs(v, routedPorts(v), p.JWTRules.PayloadKeys())
+	for _, r := range out {
+		hoistRetryPolicy(r, retries(meshConfig(v).GetDefaultHttpRetryPolicy()))
+	}
+	return out
+}
+
+// routeConfigs renders the routes of every HTTP port and HTTPS server; keys are those of the
+// payloads of the gateway's tokens. Where the names of Gateways, with dots in them, make one name
+// of two servers, both answer 404: one would serve what is the other's, and to whom it may not.
+func routeConfigs(v model.View, ports []model.Port, keys []string) []*routev3.RouteConfiguration {
 	var out []*routev3.RouteConfiguration
 	byName := map[string]*routev3.RouteConfiguration{}
 	for _, p := range ports {
-		c := routeConfig(v, p)
+		c := routeConfig(v, p, keys)
 		if first, taken := byName[c.GetName()]; taken {
 			first.VirtualHosts = blackhole(p)
 			continue

@@ -10,6 +10,7 @@ import (
 	"google.golang.org/protobuf/types/known/wrapperspb"
 	networkingv1alpha3 "istio.io/api/networking/v1alpha3"
 
+	"github.com/portreeve/portreeve/translate/envoy/match"
 	"github.com/portreeve/portreeve/translate/resource"
 )
 
@@ -38,7 +39,7 @@ func retries(r *networkingv1alpha3.HTTPRetry) *routev3.RetryPolicy {
 	if r.GetRetryRemoteLocalities().GetValue() {
 		out.RetryPriority = &routev3.RetryPolicy_RetryPriority{
 			Name:       "envoy.retry_priorities.previous_priorities",
-			ConfigType: &routev3.RetryPolicy_RetryPriority_TypedConfig{TypedConfig: Any(&previousprioritiesv3.PreviousPrioritiesConfig{UpdateFrequency: 2})},
+			ConfigType: &routev3.RetryPolicy_RetryPriority_TypedConfig{TypedConfig: match.Any(&previousprioritiesv3.PreviousPrioritiesConfig{UpdateFrequency: 2})},
 		}
 	}
 	if r.GetBackoff() != nil {
@@ -57,7 +58,7 @@ func defaultRetries() *routev3.RetryPolicy {
 		RetryOn:    "connect-failure,refused-stream,unavailable,cancelled," + retriableStatuses,
 		RetryHostPredicate: []*routev3.RetryPolicy_RetryHostPredicate{{
 			Name:       "envoy.retry_host_predicates.previous_hosts",
-			ConfigType: &routev3.RetryPolicy_RetryHostPredicate_TypedConfig{TypedConfig: Any(&previoushostsv3.PreviousHostsPredicate{})},
+			ConfigType: &routev3.RetryPolicy_RetryHostPredicate_TypedConfig{TypedConfig: match.Any(&previoushostsv3.PreviousHostsPredicate{})},
 		}},
 		HostSelectionRetryMaxAttempts: 5,
 	}

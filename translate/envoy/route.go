@@ -12,11 +12,12 @@ import (
 	"google.golang.org/protobuf/types/known/wrapperspb"
 	networkingv1alpha3 "istio.io/api/networking/v1alpha3"
 
+	"github.com/portreeve/portreeve/translate/envoy/match"
 	"github.com/portreeve/portreeve/translate/model"
 )
 
-// routeConfig renders the routes of a port. A port that no VirtualService serves answers 404.
-func routeConfig(v model.View, p model.Port) *routev3.RouteConfiguration {
+// routeConfig renders the routes of a port; keys are those of the payloads of tokens. A port that no VirtualService serves answers 404.
+func routeConfig(v model.View, p model.Port, keys []string) *routev3.RouteConfiguration {
 	out := &routev3.RouteConfiguration{
 		Name: routeConfigName(p),
 		// A route to a cluster that is not there answers 503 instead of refusing all routes.
@@ -24,7 +25,6 @@ func routeConfig(v model.View, p model.Port) *routev3.RouteConfiguration {
 		IgnorePortInHostMatching:       true,
 		MaxDirectResponseBodySizeBytes: wrapperspb.UInt32(1 << 20),
 	}
-	keys := payloadKeys(jwtRules(v.RequestAuthentications))
 	hosts := slices.Concat(p.Hosts, p.Misdirected)
 	out.VirtualHosts = make([]*routev3.VirtualHost, 0, len(hosts))
 	for _, h := range hosts {
@@ -139,10 +139,10 @@ func perFilter(http *networkingv1alpha3.HTTPRoute) map[string]*anypb.Any {
 	}
 	out := map[string]*anypb.Any{}
 	if f := fault(http.GetFault()); f != nil {
-		out[faultFilter] = Any(f)
+		out[faultFilter] = match.Any(f)
 	}
 	if c := http.GetCorsPolicy(); c != nil {
-		out[corsFilter] = Any(cors(c))
+		out[corsFilter] = match.Any(cors(c))
 	}
 	return out
 }

@@ -11,6 +11,7 @@ import (
 	networkingv1alpha3 "istio.io/api/networking/v1alpha3"
 
 	"github.com/portreeve/portreeve/translate/envoy/match"
+	"github.com/portreeve/portreeve/translate/policy"
 	"github.com/portreeve/portreeve/translate/resource"
 )
 
@@ -106,8 +107,7 @@ func claimMatch(path []string, m *networkingv1alpha3.StringMatch) *matcherv3.Met
 		// Validation excludes it. What matches nothing opens no route.
 		s = match.Regex("[^\\s\\S]")
 	}
-	v := stringValue(s)
-	return metadataMatcher(payloadNamespace, append([]string{payloadKey}, path...), anyOf(inList(v), v))
+	return policy.ClaimMatcher(path, match.StringValue(s))
 }
 
 func inverted(m *matcherv3.MetadataMatcher) *matcherv3.MetadataMatcher {

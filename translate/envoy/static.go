@@ -11,16 +11,17 @@ import (
 	meshv1alpha1 "istio.io/api/mesh/v1alpha1"
 
 	"github.com/portreeve/portreeve/translate/model"
+	"github.com/portreeve/portreeve/translate/policy"
 )
 
-// delivery says what a listener holds itself, by name; everything else it asks for on the
-// gateway's stream. The zero value leaves everything to the stream.
+// delivery says what a listener holds itself; everything else it asks for on the gateway's stream.
 type delivery struct {
-	// policy are the HTTP filters of policy; nil leaves them to the stream.
+	// policy are the HTTP filters of policy: themselves, or what waits for them on the stream.
 	policy []*hcmv3.HttpFilter
-	// network are the network filters of policy; nil leaves them to the stream.
+	// network are the network filters of policy, likewise.
 	network []*listenerv3.Filter
-	routes  map[string]*routev3.RouteConfiguration
+	// routes are by name; those that are not there are left to the stream.
+	routes map[string]*routev3.RouteConfiguration
 	// logs are the access logs. listeners sets them.
 	logs []*accesslogv3.AccessLog
 	// standalone says that there is no stream: secrets stand in the bootstrap.
@@ -33,21 +34,22 @@ type delivery struct {
 
 // RenderStatic renders the same configuration with everything inlined: listeners hold
 // their filters and routes, clusters their endpoints. It needs no control plane.
-func RenderStatic(v model.View) Resources {
+func RenderStatic(v model.View, p policy.Policy) Resources {
 	v.Standalone = true
-	dynamic := Render(v)
-	d := delivery{standalone: true, routes: map[string]*routev3.RouteConfiguration{}, network: inlineNetwork(networkConfigs(networkPolicy(v)))}
-	policy := policyChain(policyFilters(v))
-	d.policy = []*hcmv3.HttpFilter{{Name: policy.GetName(), ConfigType: &hcmv3.HttpFilter_TypedConfig{TypedConfig: policy.GetTypedConfig()}}}
-	for _, r := range dynamic.Routes {
+	served := Render(v, p)
+	d := delivery{
+		standalone: true, routes: map[string]*routev3.RouteConfiguration{},
+		policy: inlineHTTP(served.ExtensionConfigs[:1]), network: inlineNetwork(served.ExtensionConfigs[1:]),
+	}
+	for _, r := range served.Routes {
 		d.routes[r.GetName()] = r
 	}
-	out := Resources{Secrets: dynamic.Secrets, Trace: dynamic.Trace, Listeners: listeners(v, d)}
+	out := Resources{Secrets: served.Secrets, Trace: served.Trace, Listeners: listeners(v, d)}
 	endpoints := map[string]*endpointv3.ClusterLoadAssignment{}
-	for _, e := range dynamic.Endpoints {
+	for _, e := range served.Endpoints {
 		endpoints[e.GetClusterName()] = e
 	}
-	for _, c := range dynamic.Clusters {
+	for _, c := range served.Clusters {
 		out.Clusters = append(out.Clusters, inlineEndpoints(c, endpoints[c.GetName()]))
 	}
 	return out

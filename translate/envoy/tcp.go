@@ -1,10 +1,13 @@
 package envoy
 
 import (
+	"slices"
+
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
 	tcpproxyv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/tcp_proxy/v3"
 
+	"github.com/portreeve/portreeve/translate/envoy/match"
 	"github.com/portreeve/portreeve/translate/model"
 )
 
@@ -68,17 +71,13 @@ func chainMatch(c model.Chain) *listenerv3.FilterChainMatch {
 }
 
 // networkFilters returns the filter chain of a way: all of network policy, in the order of
-// networkPolicy, and then the proxy. The order decides security.
+// that package policy gives it, and then the proxy. The order decides security.
 func networkFilters(v model.View, p model.Port, c model.Chain, d delivery) []*listenerv3.Filter {
-	filters := d.network
-	if filters == nil {
-		filters = networkSlots(v)
-	}
 	named, _ := namedFilters(v, p, c)
-	filters = append(filters[:len(filters):len(filters)], named...)
+	filters := slices.Concat(d.network, named)
 	return append(filters, &listenerv3.Filter{
 		Name:       "envoy.filters.network.tcp_proxy",
-		ConfigType: &listenerv3.Filter_TypedConfig{TypedConfig: Any(setConnections(tcpProxy(v, p, c), v, p, c.Route, c.Hosts))},
+		ConfigType: &listenerv3.Filter_TypedConfig{TypedConfig: match.Any(setConnections(tcpProxy(v, p, c), v, p, c.Route, c.Hosts))},
 	})
 }
 

@@ -17,6 +17,7 @@ import (
 	"google.golang.org/protobuf/types/known/structpb"
 	meshv1alpha1 "istio.io/api/mesh/v1alpha1"
 
+	"github.com/portreeve/portreeve/translate/envoy/match"
 	"github.com/portreeve/portreeve/translate/model"
 )
 
@@ -30,7 +31,7 @@ func accessLogs(v model.View) []*accesslogv3.AccessLog {
 	var out []*accesslogv3.AccessLog
 	for _, l := range v.AccessLogs.Logs {
 		name, config := loggerOf(l)
-		log := &accesslogv3.AccessLog{Name: name, ConfigType: &accesslogv3.AccessLog_TypedConfig{TypedConfig: Any(config)}}
+		log := &accesslogv3.AccessLog{Name: name, ConfigType: &accesslogv3.AccessLog_TypedConfig{TypedConfig: match.Any(config)}}
 		if l.Filtered {
 			log.Filter = expressionFilter(l.Expression)
 		}
@@ -77,7 +78,7 @@ func listenerLogs(v model.View) []*accesslogv3.AccessLog {
 func expressionFilter(expression string) *accesslogv3.AccessLogFilter {
 	return &accesslogv3.AccessLogFilter{FilterSpecifier: &accesslogv3.AccessLogFilter_ExtensionFilter{ExtensionFilter: &accesslogv3.ExtensionFilter{
 		Name:       "envoy.access_loggers.extension_filters.cel",
-		ConfigType: &accesslogv3.ExtensionFilter_TypedConfig{TypedConfig: Any(&celv3.ExpressionFilter{Expression: expression})},
+		ConfigType: &accesslogv3.ExtensionFilter_TypedConfig{TypedConfig: match.Any(&celv3.ExpressionFilter{Expression: expression})},
 	}}}
 }
 

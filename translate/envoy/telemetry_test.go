@@ -6,6 +6,7 @@ import (
 	meshv1alpha1 "istio.io/api/mesh/v1alpha1"
 
 	"github.com/portreeve/portreeve/translate/model"
+	"github.com/portreeve/portreeve/translate/policy"
 )
 
 // TestNoLogNamesAClusterThatIsNotThere holds for a service that the model knows and of which
@@ -19,7 +20,7 @@ func TestNoLogNamesAClusterThatIsNotThere(t *testing.T) {
 		Ports:      []model.Port{{Number: 8080, Traffic: model.HTTP}},
 		AccessLogs: model.AccessLogs{Decided: true, Logs: []model.AccessLog{file, service}},
 	}
-	for _, l := range Render(v).Listeners {
+	for _, l := range Render(v, policy.Of(v)).Listeners {
 		if logs := l.GetAccessLog(); len(logs) != 1 || logs[0].GetName() != "envoy.access_loggers.stdout" {
 			t.Errorf("the logs are %v, want the file only", logs)
 		}

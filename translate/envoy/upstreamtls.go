@@ -13,6 +13,7 @@ import (
 	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
 	networkingv1alpha3 "istio.io/api/networking/v1alpha3"
 
+	"github.com/portreeve/portreeve/translate/envoy/match"
 	"github.com/portreeve/portreeve/translate/model"
 	"github.com/portreeve/portreeve/translate/resource"
 )
@@ -154,7 +155,7 @@ func altNames(names []string) []*tlsv3.SubjectAltNameMatcher {
 func tlsSocket(context *tlsv3.UpstreamTlsContext) *corev3.TransportSocket {
 	return &corev3.TransportSocket{
 		Name:       "envoy.transport_sockets.tls",
-		ConfigType: &corev3.TransportSocket_TypedConfig{TypedConfig: Any(context)},
+		ConfigType: &corev3.TransportSocket_TypedConfig{TypedConfig: match.Any(context)},
 	}
 }
 
@@ -163,7 +164,7 @@ func proxyProtocolSocket(inner *corev3.TransportSocket, pp *networkingv1alpha3.T
 	if inner == nil {
 		inner = &corev3.TransportSocket{
 			Name:       "envoy.transport_sockets.raw_buffer",
-			ConfigType: &corev3.TransportSocket_TypedConfig{TypedConfig: Any(&rawbufferv3.RawBuffer{})},
+			ConfigType: &corev3.TransportSocket_TypedConfig{TypedConfig: match.Any(&rawbufferv3.RawBuffer{})},
 		}
 	}
 	version := corev3.ProxyProtocolConfig_V1
@@ -172,7 +173,7 @@ func proxyProtocolSocket(inner *corev3.TransportSocket, pp *networkingv1alpha3.T
 	}
 	return &corev3.TransportSocket{
 		Name: "envoy.transport_sockets.upstream_proxy_protocol",
-		ConfigType: &corev3.TransportSocket_TypedConfig{TypedConfig: Any(&proxyprotocolv3.ProxyProtocolUpstreamTransport{
+		ConfigType: &corev3.TransportSocket_TypedConfig{TypedConfig: match.Any(&proxyprotocolv3.ProxyProtocolUpstreamTransport{
 			Config: &corev3.ProxyProtocolConfig{Version: version}, TransportSocket: inner,
 		})},
 	}

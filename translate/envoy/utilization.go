@@ -5,6 +5,7 @@ import (
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	weightedroundrobinv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/load_balancing_policies/client_side_weighted_round_robin/v3"
 	wrrlocalityv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/load_balancing_policies/wrr_locality/v3"
+	"github.com/portreeve/portreeve/translate/envoy/match"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 	networkingv1alpha3 "istio.io/api/networking/v1alpha3"
@@ -31,6 +32,6 @@ func setUtilization(c *clusterv3.Cluster, u *networkingv1alpha3.LoadBalancerSett
 
 func balancingPolicy(name string, config proto.Message) *clusterv3.LoadBalancingPolicy {
 	return &clusterv3.LoadBalancingPolicy{Policies: []*clusterv3.LoadBalancingPolicy_Policy{{
-		TypedExtensionConfig: &corev3.TypedExtensionConfig{Name: name, TypedConfig: Any(config)},
+		TypedExtensionConfig: &corev3.TypedExtensionConfig{Name: name, TypedConfig: match.Any(config)},
 	}}}
 }

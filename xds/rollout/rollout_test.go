@@ -20,6 +20,7 @@ import (
 	"google.golang.org/protobuf/types/known/anypb"
 
 	"github.com/portreeve/portreeve/translate/envoy"
+	"github.com/portreeve/portreeve/translate/envoy/match"
 	"github.com/portreeve/portreeve/xds/rollout"
 	"github.com/portreeve/portreeve/xds/snapshot"
 )
@@ -64,14 +65,14 @@ func (c config) generation(t *testing.T) *rollout.Generation {
 		}}},
 	}
 	r := envoy.Resources{
-		Listeners: []*listenerv3.Listener{listener("http", envoy.Any(hcm))},
+		Listeners: []*listenerv3.Listener{listener("http", match.Any(hcm))},
 		Routes:    []*routev3.RouteConfiguration{{Name: "route", VirtualHosts: []*routev3.VirtualHost{{Name: "v", Routes: c.routes}}}},
 		ExtensionConfigs: []*corev3.TypedExtensionConfig{{
-			Name: "policy", TypedConfig: envoy.Any(&rbachttpv3.RBAC{RulesStatPrefix: fmt.Sprint(c.policy), ShadowRulesStatPrefix: c.authorizer}),
+			Name: "policy", TypedConfig: match.Any(&rbachttpv3.RBAC{RulesStatPrefix: fmt.Sprint(c.policy), ShadowRulesStatPrefix: c.authorizer}),
 		}},
 	}
 	if c.tcp != "" {
-		r.Listeners = append(r.Listeners, listener("tcp", envoy.Any(&tcpproxyv3.TcpProxy{
+		r.Listeners = append(r.Listeners, listener("tcp", match.Any(&tcpproxyv3.TcpProxy{
 			StatPrefix: "tcp", ClusterSpecifier: &tcpproxyv3.TcpProxy_Cluster{Cluster: c.tcp},
 		})))
 	}

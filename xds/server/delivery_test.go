@@ -17,6 +17,7 @@ import (
 	cachev3 "github.com/envoyproxy/go-control-plane/pkg/cache/v3"
 
 	"github.com/portreeve/portreeve/translate/envoy"
+	"github.com/portreeve/portreeve/translate/envoy/match"
 	"github.com/portreeve/portreeve/xds/ack"
 	"github.com/portreeve/portreeve/xds/snapshot"
 )
@@ -40,12 +41,12 @@ func (l leading) snapshot(t testing.TB) *cachev3.Snapshot {
 	}
 	r := envoy.Resources{
 		Listeners: []*listenerv3.Listener{{Name: "listener", FilterChains: []*listenerv3.FilterChain{{
-			Filters: []*listenerv3.Filter{{Name: "hcm", ConfigType: &listenerv3.Filter_TypedConfig{TypedConfig: envoy.Any(hcm)}}},
+			Filters: []*listenerv3.Filter{{Name: "hcm", ConfigType: &listenerv3.Filter_TypedConfig{TypedConfig: match.Any(hcm)}}},
 		}}}},
 		Routes: []*routev3.RouteConfiguration{{Name: "route", VirtualHosts: []*routev3.VirtualHost{{Name: "v", Routes: []*routev3.Route{{
 			Action: &routev3.Route_Route{Route: &routev3.RouteAction{ClusterSpecifier: &routev3.RouteAction_Cluster{Cluster: l.to[0]}}},
 		}}}}}},
-		ExtensionConfigs: []*corev3.TypedExtensionConfig{{Name: "deny", TypedConfig: envoy.Any(&rbachttpv3.RBAC{
+		ExtensionConfigs: []*corev3.TypedExtensionConfig{{Name: "deny", TypedConfig: match.Any(&rbachttpv3.RBAC{
 			Rules: &rbacv3.RBAC{Policies: map[string]*rbacv3.Policy{fmt.Sprint("policy-", l.policy): {}}},
 		})}},
 	}

@@ -26,6 +26,7 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 
 	"github.com/portreeve/portreeve/translate/envoy"
+	"github.com/portreeve/portreeve/translate/envoy/match"
 	"github.com/portreeve/portreeve/xds/ack"
 	"github.com/portreeve/portreeve/xds/node"
 	"github.com/portreeve/portreeve/xds/server"
@@ -246,12 +247,12 @@ func (c config) snapshot(t *testing.T) *cachev3.Snapshot {
 		Listeners: []*listenerv3.Listener{{
 			Name: "listener", StatPrefix: fmt.Sprint(c.listener),
 			FilterChains: []*listenerv3.FilterChain{{
-				Filters:         []*listenerv3.Filter{{Name: "hcm", ConfigType: &listenerv3.Filter_TypedConfig{TypedConfig: envoy.Any(hcm)}}},
-				TransportSocket: &corev3.TransportSocket{Name: "tls", ConfigType: &corev3.TransportSocket_TypedConfig{TypedConfig: envoy.Any(context)}},
+				Filters:         []*listenerv3.Filter{{Name: "hcm", ConfigType: &listenerv3.Filter_TypedConfig{TypedConfig: match.Any(hcm)}}},
+				TransportSocket: &corev3.TransportSocket{Name: "tls", ConfigType: &corev3.TransportSocket_TypedConfig{TypedConfig: match.Any(context)}},
 			}},
 		}},
 		Routes:           []*routev3.RouteConfiguration{{Name: "route", InternalOnlyHeaders: []string{fmt.Sprint(c.route)}}},
-		ExtensionConfigs: []*corev3.TypedExtensionConfig{{Name: "deny", TypedConfig: envoy.Any(&rbachttpv3.RBAC{Rules: &rbacv3.RBAC{Policies: policies}})}},
+		ExtensionConfigs: []*corev3.TypedExtensionConfig{{Name: "deny", TypedConfig: match.Any(&rbachttpv3.RBAC{Rules: &rbacv3.RBAC{Policies: policies}})}},
 		Secrets:          []*tlsv3.Secret{{Name: "cert", Type: &tlsv3.Secret_GenericSecret{GenericSecret: &tlsv3.GenericSecret{Secret: inline(c.secret)}}}},
 	})
 	if err != nil {
@@ -270,7 +271,7 @@ func routed(routes ...string) []*listenerv3.Listener {
 	for _, name := range routes {
 		hcm := &hcmv3.HttpConnectionManager{RouteSpecifier: &hcmv3.HttpConnectionManager_Rds{Rds: &hcmv3.Rds{RouteConfigName: name}}}
 		out = append(out, &listenerv3.Listener{Name: name, FilterChains: []*listenerv3.FilterChain{{
-			Filters: []*listenerv3.Filter{{Name: "hcm", ConfigType: &listenerv3.Filter_TypedConfig{TypedConfig: envoy.Any(hcm)}}},
+			Filters: []*listenerv3.Filter{{Name: "hcm", ConfigType: &listenerv3.Filter_TypedConfig{TypedConfig: match.Any(hcm)}}},
 		}}})
 	}
 	return out

@@ -23,6 +23,7 @@ import (
 	"google.golang.org/protobuf/types/known/structpb"
 
 	"github.com/portreeve/portreeve/translate/envoy"
+	"github.com/portreeve/portreeve/translate/envoy/match"
 	"github.com/portreeve/portreeve/xds/snapshot"
 )
 
@@ -47,8 +48,8 @@ func listener(name string, extensions ...string) *listenerv3.Listener {
 		Name:     name,
 		Metadata: metadata(),
 		FilterChains: []*listenerv3.FilterChain{{
-			Filters:         []*listenerv3.Filter{{Name: "hcm", ConfigType: &listenerv3.Filter_TypedConfig{TypedConfig: envoy.Any(hcm)}}},
-			TransportSocket: &corev3.TransportSocket{Name: "tls", ConfigType: &corev3.TransportSocket_TypedConfig{TypedConfig: envoy.Any(tls)}},
+			Filters:         []*listenerv3.Filter{{Name: "hcm", ConfigType: &listenerv3.Filter_TypedConfig{TypedConfig: match.Any(hcm)}}},
+			TransportSocket: &corev3.TransportSocket{Name: "tls", ConfigType: &corev3.TransportSocket_TypedConfig{TypedConfig: match.Any(tls)}},
 		}},
 	}
 }
@@ -67,7 +68,7 @@ func extension(name string) *corev3.TypedExtensionConfig {
 	for i := range 20 {
 		policies[fmt.Sprint("policy-", i)] = &rbacv3.Policy{}
 	}
-	return &corev3.TypedExtensionConfig{Name: name, TypedConfig: envoy.Any(&rbachttpv3.RBAC{Rules: &rbacv3.RBAC{Policies: policies}})}
+	return &corev3.TypedExtensionConfig{Name: name, TypedConfig: match.Any(&rbachttpv3.RBAC{Rules: &rbacv3.RBAC{Policies: policies}})}
 }
 
 func eds(name string) *clusterv3.Cluster {
@@ -135,7 +136,7 @@ func TestEqualResourcesHaveEqualVersions(t *testing.T) {
 func TestEditChangesOnlyItsType(t *testing.T) {
 	before := versions(mustNew(t, resources()))
 	r := resources()
-	r.ExtensionConfigs[1] = &corev3.TypedExtensionConfig{Name: "deny", TypedConfig: envoy.Any(&rbachttpv3.RBAC{})}
+	r.ExtensionConfigs[1] = &corev3.TypedExtensionConfig{Name: "deny", TypedConfig: match.Any(&rbachttpv3.RBAC{})}
 	after := versions(mustNew(t, r))
 	for _, typ := range snapshot.Types() {
 		changed := before["types"][typ.Short] != after["types"][typ.Short]
@@ -241,7 +242,7 @@ func TestASecretWithoutAuthoritiesIsRefused(t *testing.T) {
 		}},
 	}}
 	r.Listeners = append(r.Listeners, &listenerv3.Listener{Name: "mutual", FilterChains: []*listenerv3.FilterChain{{
-		TransportSocket: &corev3.TransportSocket{Name: "tls", ConfigType: &corev3.TransportSocket_TypedConfig{TypedConfig: envoy.Any(context)}},
+		TransportSocket: &corev3.TransportSocket{Name: "tls", ConfigType: &corev3.TransportSocket_TypedConfig{TypedConfig: match.Any(context)}},
 	}}})
 	authority := &corev3.DataSource{Specifier: &corev3.DataSource_InlineString{InlineString: "ca"}}
 	for name, tc := range map[string]struct {

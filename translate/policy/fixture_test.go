@@ -1,0 +1,47 @@
+package policy
+
+import (
+	"encoding/json"
+	"testing"
+
+	gocmp "github.com/google/go-cmp/cmp"
+	"go.yaml.in/yaml/v3"
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/testing/protocmp"
+	securityv1beta1 "istio.io/api/security/v1beta1"
+
+	"github.com/portreeve/portreeve/translate/resource"
+)
+
+func authorization(spec *securityv1beta1.AuthorizationPolicy) *resource.Resource {
+	return object(resource.AuthorizationPolicy, spec)
+}
+
+func object(kind resource.Kind, spec proto.Message) *resource.Resource {
+	out := &resource.Resource{Key: resource.Key{Kind: kind, Namespace: "foo", Name: "p"}, Spec: spec}
+	out.Origin.Document.Root = &yaml.Node{Kind: yaml.MappingNode, Line: 1, Column: 1}
+	return out
+}
+
+func fromYAML(t *testing.T, text string, into proto.Message) {
+	t.Helper()
+	var value any
+	if err := yaml.Unmarshal([]byte(text), &value); err != nil {
+		t.Fatal(err)
+	}
+	content, err := json.Marshal(value)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := protojson.Unmarshal(content, into); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func equal(t *testing.T, want, got proto.Message) {
+	t.Helper()
+	if diff := gocmp.Diff(want, got, protocmp.Transform()); diff != "" {
+		t.Errorf("differs (-want +got):\n%s", diff)
+	}
+}

@@ -1,0 +1,98 @@
+package policy
+
+import (
+	"slices"
+	"strings"
+
+	rbacv3 "github.com/envoyproxy/go-control-plane/envoy/config/rbac/v3"
+	securityv1beta1 "istio.io/api/security/v1beta1"
+)
+
+// ruleOf renders one compilable rule of a policy. A rule of which anything cannot be compiled, which
+// validation should have refused, allows nobody and denies (or reports, or asks about)
+// everybody: leaving out the part that is wrong would open what the rule keeps shut.
+func ruleOf(rule *securityv1beta1.Rule, namespace string, action securityv1beta1.AuthorizationPolicy_Action, as reading) *rbacv3.Policy {
+	out := &rbacv3.Policy{Permissions: permissions(rule, as.operation(action)), Principals: principals(rule, namespace)}
+	if slices.Contains(out.GetPermissions(), nil) || slices.Contains(out.GetPrincipals(), nil) {
+		return failClosed(action)
+	}
+	return out
+}
+
+// noRules is what stands for a policy without rules. It matches nobody, except where that
+// would open what validation lets nobody leave open.
+func noRules(action securityv1beta1.AuthorizationPolicy_Action) *rbacv3.Policy {
+	switch action {
+	case securityv1beta1.AuthorizationPolicy_DENY, securityv1beta1.AuthorizationPolicy_CUSTOM:
+		return failClosed(action)
+	default:
+		return matchNobody()
+	}
+}
+
+func failClosed(action securityv1beta1.AuthorizationPolicy_Action) *rbacv3.Policy {
+	if action == securityv1beta1.AuthorizationPolicy_ALLOW {
+		return matchNobody()
+	}
+	return &rbacv3.Policy{Permissions: []*rbacv3.Permission{anything()}, Principals: []*rbacv3.Principal{everybody()}}
+}
+
+func matchNobody() *rbacv3.Policy {
+	return &rbacv3.Policy{Permissions: []*rbacv3.Permission{notRule(anything())}, Principals: []*rbacv3.Principal{notID(everybody())}}
+}
+
+// compilable reports whether every entry of a rule says something: an entry without a field
+// would match everything, and a condition whose key nobody knows, or without values, nothing
+// in particular.
+func compilable(rule *securityv1beta1.Rule) bool {
+	if rule == nil {
+		return false
+	}
+	for _, f := range rule.GetFrom() {
+		var c idClauses
+		if c.source(f.GetSource(), ""); len(c) == 0 {
+			return false
+		}
+	}
+	for _, t := range rule.GetTo() {
+		var c ruleClauses
+		if c.operation(t.GetOperation(), asWritten(0)); len(c) == 0 {
+			return false
+		}
+	}
+	for _, w := range rule.GetWhen() {
+		known := conditionID(w.GetKey(), "") != nil || conditionRule(w.GetKey()) != nil
+		if !known || len(w.GetValues())+len(w.GetNotValues()) == 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// nonEmpty compiles the values of a field, or gives nil where one of them is empty.
+func nonEmpty[T any](compile func([]string) *T, values []string) *T {
+	if slices.Contains(values, "") {
+		return nil
+	}
+	return compile(values)
+}
+
+// brackets splits name[a][b] into the name and what stands in its brackets. Without a name
+// in each pair there is none.
+func brackets(key string) (string, []string) {
+	name, rest, ok := strings.Cut(key, "[")
+	inner, closed := strings.CutSuffix(rest, "]")
+	names := strings.Split(inner, "][")
+	if !ok || !closed || slices.ContainsFunc(names, func(s string) bool { return s == "" || strings.ContainsAny(s, "[]") }) {
+		return name, nil
+	}
+	return name, names
+}
+
+// isHeaderName reports whether a request can have a header, or pseudo header, of that name.
+func isHeaderName(s string) bool {
+	s = strings.TrimPrefix(s, ":")
+	return s != "" && !strings.ContainsFunc(s, func(r rune) bool {
+		return r <= ' ' || r > '~' || strings.ContainsRune(`()<>@,;:\"/[]?={}`, r)
+	})
+}
