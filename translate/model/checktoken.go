@@ -190,17 +190,16 @@ func (c *checks) tokens(policy *resource.Resource, spec *securityv1beta1.Authori
 func (c *checks) issuersOf(policy *resource.Resource, spec *securityv1beta1.AuthorizationPolicy) diag.List {
 	var out diag.List
 	for _, principal := range requestPrincipals(spec) {
-		cut := strings.LastIndexByte(principal.value, '/')
-		if cut <= 0 || strings.HasPrefix(principal.value, "*") {
+		p := resource.ReadRequestPrincipal(principal.value)
+		if !p.Slash || p.Issuer == "" || strings.HasPrefix(p.Issuer, "*") {
 			continue
 		}
-		issuer, subject := principal.value[:cut], principal.value[cut+1:]
 		// Without a subject, or cut out of the middle of an address, it is reported by itself.
-		if subject == "" || issuer == "https:/" || issuer == "http:/" || c.knowsIssuer(policy.Namespace, issuer) {
+		if p.Subject == "" || p.InAddress() || c.knowsIssuer(policy.Namespace, p.Issuer) {
 			continue
 		}
-		out = append(out, finding(diag.CodeUnknownIssuer, policy, principal.path, "no RequestAuthentication takes tokens of the issuer %q", issuer).
-			WithHint("%s", c.meant(slip{"issuer of " + policy.Namespace, issuer}, c.issuersFor(policy.Namespace), "write the issuer as its jwtRule has it, then / and the subject")))
+		out = append(out, finding(diag.CodeUnknownIssuer, policy, principal.path, "no RequestAuthentication takes tokens of the issuer %q", p.Issuer).
+			WithHint("%s", c.meant(slip{"issuer of " + policy.Namespace, p.Issuer}, c.issuersFor(policy.Namespace), "write the issuer as its jwtRule has it, then / and the subject")))
 	}
 	return out
 }

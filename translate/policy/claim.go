@@ -8,6 +8,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/portreeve/portreeve/translate/envoy/match"
+	"github.com/portreeve/portreeve/translate/resource"
 )
 
 // payloadKey is where jwt_authn leaves the verified token's payload, in its own namespace
@@ -79,23 +80,19 @@ func requestPrincipals(values []string) *rbacv3.Principal {
 // end to the subject (or, without a slash, leaves a prefix of the issuer).
 func requestPrincipal(v string) (issuer, subject *matcherv3.StringMatcher) {
 	present := match.Regex(".+")
-	slash := strings.LastIndex(v, "/")
-	iss, sub := v, ""
-	if slash >= 0 {
-		iss, sub = v[:slash], v[slash+1:]
-	}
+	p := resource.ReadRequestPrincipal(v)
 	switch {
 	case v == "*":
 		return present, present
-	case strings.HasPrefix(v, "*") && slash < 0:
+	case strings.HasPrefix(v, "*") && !p.Slash:
 		return present, match.String(v)
 	case strings.HasPrefix(v, "*"):
-		return match.String(iss), match.Exact(sub)
-	case strings.HasSuffix(v, "*") && slash < 0:
+		return match.String(p.Issuer), match.Exact(p.Subject)
+	case strings.HasSuffix(v, "*") && !p.Slash:
 		return match.String(v), present
 	case strings.HasSuffix(v, "*"):
-		return match.Exact(iss), match.String(sub)
+		return match.Exact(p.Issuer), match.String(p.Subject)
 	default:
-		return match.Exact(iss), match.Exact(sub)
+		return match.Exact(p.Issuer), match.Exact(p.Subject)
 	}
 }

@@ -76,8 +76,8 @@ func (p requestPart) asked(r *securityv1beta1.Rule) bool {
 	return slices.ContainsFunc(r.GetTo(), func(to *securityv1beta1.Rule_To) bool {
 		return slices.ContainsFunc(p.fields(to.GetOperation()), func(values []string) bool { return len(values) > 0 })
 	}) || slices.ContainsFunc(r.GetWhen(), func(c *securityv1beta1.Condition) bool {
-		header, ok := strings.CutPrefix(c.GetKey(), "request.headers[")
-		return ok && p.header(strings.TrimSuffix(header, "]"))
+		key, _ := resource.ReadWhenKey(c.GetKey())
+		return key.Name == resource.HeaderKey && p.header(key.Args[0])
 	})
 }
 

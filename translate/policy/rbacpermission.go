@@ -12,6 +12,7 @@ import (
 	securityv1beta1 "istio.io/api/security/v1beta1"
 
 	"github.com/portreeve/portreeve/translate/envoy/match"
+	"github.com/portreeve/portreeve/translate/resource"
 )
 
 func allRules(rules ...*rbacv3.Permission) *rbacv3.Permission {
@@ -130,7 +131,8 @@ func permission(o *securityv1beta1.Operation, when []*securityv1beta1.Condition,
 	var c ruleClauses
 	c.operation(o, as)
 	for _, w := range when {
-		if rule := conditionRule(w.GetKey()); rule != nil {
+		key, _ := resource.ReadWhenKey(w.GetKey())
+		if rule := conditionRule(key); rule != nil {
 			c.field(rule, w.GetValues(), w.GetNotValues())
 		}
 	}
@@ -148,8 +150,8 @@ func (c *ruleClauses) operation(o *securityv1beta1.Operation, as operationMatche
 
 // conditionRule returns what a condition's key asks of the permission, or nil for a key
 // that asks something of the principal.
-func conditionRule(key string) func([]string) *rbacv3.Permission {
-	switch key {
+func conditionRule(key resource.WhenKey) func([]string) *rbacv3.Permission {
+	switch key.Name {
 	case "destination.ip":
 		return eachRule(destinationIPRule)
 	case "destination.port":
@@ -157,12 +159,8 @@ func conditionRule(key string) func([]string) *rbacv3.Permission {
 	case "connection.sni":
 		return eachRule(serverNameRule)
 	}
-	if rest, ok := strings.CutPrefix(key, "experimental."); ok {
-		namespace, names := brackets(rest)
-		if len(names) != 1 || !strings.HasPrefix(namespace, "envoy.filters.") {
-			return nil
-		}
-		return func(values []string) *rbacv3.Permission { return metadataRule(namespace, names[0], values) }
+	if namespace, ok := key.FilterNamespace(); ok {
+		return func(values []string) *rbacv3.Permission { return metadataRule(namespace, key.Args[0], values) }
 	}
 	return nil
 }

@@ -10,6 +10,7 @@ import (
 	securityv1beta1 "istio.io/api/security/v1beta1"
 
 	"github.com/portreeve/portreeve/translate/envoy/match"
+	"github.com/portreeve/portreeve/translate/resource"
 )
 
 func allIDs(ids ...*rbacv3.Principal) *rbacv3.Principal {
@@ -123,7 +124,8 @@ func principal(s *securityv1beta1.Source, when []*securityv1beta1.Condition, nam
 	var c idClauses
 	c.source(s, namespace)
 	for _, w := range when {
-		if id := conditionID(w.GetKey(), namespace); id != nil {
+		key, _ := resource.ReadWhenKey(w.GetKey())
+		if id := conditionID(key, namespace); id != nil {
 			c.field(id, w.GetValues(), w.GetNotValues())
 		}
 	}
@@ -160,8 +162,8 @@ func trustDomain(v string) *matcherv3.StringMatcher {
 
 // conditionID returns what a condition's key asks of the principal, or nil for a key that
 // asks something of the permission.
-func conditionID(key, namespace string) func([]string) *rbacv3.Principal {
-	switch key {
+func conditionID(key resource.WhenKey, namespace string) func([]string) *rbacv3.Principal {
+	switch key.Name {
 	case "source.ip":
 		return eachID(directRemoteIP)
 	case "remote.ip":
@@ -180,12 +182,10 @@ func conditionID(key, namespace string) func([]string) *rbacv3.Principal {
 		return func(values []string) *rbacv3.Principal { return claim([]string{"aud"}, values) }
 	case "request.auth.presenter":
 		return func(values []string) *rbacv3.Principal { return claim([]string{"azp"}, values) }
-	}
-	switch name, names := brackets(key); {
-	case name == "request.headers" && len(names) == 1 && isHeaderName(names[0]):
-		return eachID(func(v string) *rbacv3.Principal { return principalHeader(match.Header(names[0], v)) })
-	case name == "request.auth.claims" && len(names) > 0:
-		return func(values []string) *rbacv3.Principal { return claim(names, values) }
+	case resource.HeaderKey:
+		return eachID(func(v string) *rbacv3.Principal { return principalHeader(match.Header(key.Args[0], v)) })
+	case resource.ClaimKey:
+		return func(values []string) *rbacv3.Principal { return claim(key.Args, values) }
 	}
 	return nil
 }

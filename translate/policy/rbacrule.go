@@ -2,9 +2,9 @@ package policy
 
 import (
 	"slices"
-	"strings"
 
 	rbacv3 "github.com/envoyproxy/go-control-plane/envoy/config/rbac/v3"
+	"github.com/portreeve/portreeve/translate/resource"
 	securityv1beta1 "istio.io/api/security/v1beta1"
 )
 
@@ -61,7 +61,8 @@ func compilable(rule *securityv1beta1.Rule) bool {
 		}
 	}
 	for _, w := range rule.GetWhen() {
-		known := conditionID(w.GetKey(), "") != nil || conditionRule(w.GetKey()) != nil
+		key, _ := resource.ReadWhenKey(w.GetKey())
+		known := conditionID(key, "") != nil || conditionRule(key) != nil
 		if !known || len(w.GetValues())+len(w.GetNotValues()) == 0 {
 			return false
 		}
@@ -75,24 +76,4 @@ func nonEmpty[T any](compile func([]string) *T, values []string) *T {
 		return nil
 	}
 	return compile(values)
-}
-
-// brackets splits name[a][b] into the name and what stands in its brackets. Without a name
-// in each pair there is none.
-func brackets(key string) (string, []string) {
-	name, rest, ok := strings.Cut(key, "[")
-	inner, closed := strings.CutSuffix(rest, "]")
-	names := strings.Split(inner, "][")
-	if !ok || !closed || slices.ContainsFunc(names, func(s string) bool { return s == "" || strings.ContainsAny(s, "[]") }) {
-		return name, nil
-	}
-	return name, names
-}
-
-// isHeaderName reports whether a request can have a header, or pseudo header, of that name.
-func isHeaderName(s string) bool {
-	s = strings.TrimPrefix(s, ":")
-	return s != "" && !strings.ContainsFunc(s, func(r rune) bool {
-		return r <= ' ' || r > '~' || strings.ContainsRune(`()<>@,;:\"/[]?={}`, r)
-	})
 }

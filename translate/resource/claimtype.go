@@ -3,12 +3,9 @@ package resource
 import (
 	"regexp"
 	"slices"
-	"strings"
 
 	"github.com/portreeve/portreeve/translate/diag"
 )
-
-const claimKey = "request.auth.claims["
 
 // textClaims are the registered claims that are text by definition, also where it reads like a
 // number.
@@ -49,9 +46,8 @@ func (c valueChecker) claimValues(path Path, claim []string, values []string) {
 
 // claimOfKey reads the names of a condition's claim, or nil where it is about another thing.
 func claimOfKey(key string) []string {
-	rest, ok := strings.CutPrefix(key, claimKey)
-	if !ok || !strings.HasSuffix(rest, "]") {
-		return nil
+	if read, _ := ReadWhenKey(key); read.Name == ClaimKey {
+		return read.Args
 	}
-	return strings.Split(strings.TrimSuffix(rest, "]"), "][")
+	return nil
 }

@@ -105,7 +105,7 @@ func (d strictDecoder) aboutClaim(path Path) bool {
 			}
 		}
 		key := child(node, "key")
-		return key != nil && strings.HasPrefix(key.Value, claimKey)
+		return key != nil && claimOfKey(key.Value) != nil
 	}
 	return false
 }

@@ -164,27 +164,23 @@ func (c ruleValueChecker) wildcard(path Path, field string, i int, v string) {
 // last slash into issuer and subject, and neither is ever empty in a token that counts.
 func (c ruleValueChecker) requestPrincipals(path Path, field string, values []string) {
 	for i, v := range values {
-		cut := strings.LastIndexByte(v, '/')
-		issuer, subject := v, ""
-		if cut >= 0 {
-			issuer, subject = v[:cut], v[cut+1:]
-		}
+		p := ReadRequestPrincipal(v)
 		reason, hint := "", "issuer/subject, issuer/* or */subject"
 		switch {
-		case v == "" || cut < 0 && strings.Contains(v, "*"):
+		case v == "" || !p.Slash && strings.Contains(v, "*"):
 			continue
-		case cut < 0:
+		case !p.Slash:
 			reason = "has no subject"
 			hint = "write " + v + "/*, or issuer/subject"
-		case subject == "":
+		case p.Subject == "":
 			reason = "has an empty subject"
 			hint = "write " + v + "* for every subject; an issuer that ends with / needs two"
-		case issuer == "":
+		case p.Issuer == "":
 			reason = "has an empty issuer"
-		case issuer == "https:/" || issuer == "http:/":
-			reason = "is read as the issuer " + strconv.Quote(issuer) + " and the subject " + strconv.Quote(subject)
+		case p.InAddress():
+			reason = "is read as the issuer " + strconv.Quote(p.Issuer) + " and the subject " + strconv.Quote(p.Subject)
 			hint = "write " + strings.TrimSuffix(v, "*") + "/* for every subject of that issuer"
-			if subject == "*" {
+			if p.Subject == "*" {
 				hint = "write * for every token"
 			}
 		default:

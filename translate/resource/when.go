@@ -9,21 +9,11 @@ import (
 	"github.com/portreeve/portreeve/translate/diag"
 )
 
-// WhenKeys returns the keys that a condition can have. Those that end with [] take a name
-// in the brackets; request.auth.claims takes several, one in the other.
-func WhenKeys() []string {
-	return []string{
-		"request.headers[]", "source.ip", "remote.ip", "source.namespace", "source.serviceAccount", "source.trustDomain", "source.principal",
-		"request.auth.principal", "request.auth.audiences", "request.auth.presenter", "request.auth.claims[]",
-		"destination.ip", "destination.port", "connection.sni", "experimental.envoy.filters.*[]",
-	}
-}
-
 // condition checks an entry of when. A key that does not exist is an error for every
 // action: Istio drops the whole rule, which opens a DENY policy.
 func (c ruleValueChecker) condition(path Path, when *securityv1beta1.Condition) {
 	key := when.GetKey()
-	switch reason := whenKeyMistake(key); {
+	switch _, reason := ReadWhenKey(key); {
 	case key == "":
 		c.addMissing(diag.CodeWhenValues, path, "%s has no key", path).WithHint("one of %s", strings.Join(WhenKeys(), ", "))
 	case reason == notAKey:
@@ -67,51 +57,6 @@ func (c ruleValueChecker) conditionValues(path Path, key, field string, values [
 	case "source.principal":
 		c.wildcards(path, field, values)
 	}
-}
-
-const (
-	experimentalPrefix = "experimental.envoy.filters."
-	notAKey            = "is not a key of a condition"
-)
-
-// whenKeyMistake says why there is no such key, or "".
-func whenKeyMistake(key string) string {
-	name, rest, bracketed := strings.Cut(key, "[")
-	filter, experimental := strings.CutPrefix(name, experimentalPrefix)
-	takesName := name == "request.headers" || name == "request.auth.claims" || experimental && filter != ""
-	switch {
-	case !bracketed && slices.Contains(WhenKeys(), name):
-		return ""
-	case !takesName:
-		return notAKey
-	case !bracketed:
-		return "needs a name in brackets"
-	}
-	names, closed := strings.CutSuffix(rest, "]")
-	parts := strings.Split(names, "][")
-	for _, part := range parts {
-		if !closed || part == "" || strings.ContainsAny(part, "[]") {
-			return "does not have a name in each pair of brackets"
-		}
-	}
-	switch {
-	case name == "request.headers" && (len(parts) > 1 || !isHeaderKey(names)):
-		return "does not have the name of a header in its brackets"
-	case experimental && len(parts) > 1:
-		return "has more than one name in brackets"
-	}
-	return ""
-}
-
-// isHeaderKey accepts a token, by which HTTP names headers, and the pseudo headers (:path).
-func isHeaderKey(s string) bool {
-	s = strings.TrimPrefix(s, ":")
-	for i := range len(s) {
-		if !isAlphanumeric(s[i]) && strings.IndexByte("!#$%&'*+-.^_`|~", s[i]) < 0 {
-			return false
-		}
-	}
-	return s != ""
 }
 
 // identityKey reports a key about who the peer or the token is.
