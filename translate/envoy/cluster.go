@@ -99,7 +99,7 @@ func cluster(u upstream) (*clusterv3.Cluster, *endpointv3.ClusterLoadAssignment)
 	setPool(c, u.policy.GetConnectionPool(), u.policy.GetRetryBudget())
 	setOutliers(c, u.policy.GetOutlierDetection())
 	if u.service.Dynamic() {
-		setDynamic(c, u)
+		setDynamicForwardProxy(c, u)
 	} else {
 		setBalancer(c, u)
 	}

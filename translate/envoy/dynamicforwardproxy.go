@@ -28,36 +28,36 @@ import (
 	"github.com/portreeve/portreeve/translate/resource"
 )
 
-// The filters that resolve the name which a request is for: dynamicPortFilter says the port,
+// The filters that resolve the name which a request is for: forwardProxyPortFilter says the port,
 // and the other, with the host of a service behind it, asks the service's cache. Both do
 // nothing but on the routes that switch them on.
 const (
-	dynamicPortFilter = "portreeve.dynamic_port"
-	dynamicHostFilter = "envoy.filters.http.dynamic_forward_proxy."
+	forwardProxyPortFilter = "portreeve.dynamic_port"
+	forwardProxyHostFilter = "envoy.filters.http.dynamic_forward_proxy."
 )
 
-// dynamicFilters returns the HTTP filters of the services whose clients name what is resolved.
+// dynamicForwardProxyFilters returns the HTTP filters of the services whose clients name what is resolved.
 // They depend on services alone, so no route and no policy changes a listener.
-func dynamicFilters(services []model.Service) []*hcmv3.HttpFilter {
+func dynamicForwardProxyFilters(services []model.Service) []*hcmv3.HttpFilter {
 	var out []*hcmv3.HttpFilter
 	for _, s := range services {
 		if !s.Dynamic() {
 			continue
 		}
 		if out == nil {
-			out = append(out, &hcmv3.HttpFilter{Name: dynamicPortFilter, Disabled: true, ConfigType: &hcmv3.HttpFilter_TypedConfig{TypedConfig: match.Any(&setfilterstatev3.Config{})}})
+			out = append(out, &hcmv3.HttpFilter{Name: forwardProxyPortFilter, Disabled: true, ConfigType: &hcmv3.HttpFilter_TypedConfig{TypedConfig: match.Any(&setfilterstatev3.Config{})}})
 		}
 		config := &dfphttpv3.FilterConfig{
 			ImplementationSpecifier:         &dfphttpv3.FilterConfig_DnsCacheConfig{DnsCacheConfig: dnsCache(s)},
 			AllowDynamicHostFromFilterState: true,
 		}
-		out = append(out, &hcmv3.HttpFilter{Name: dynamicHostFilter + string(s.Host), Disabled: true, ConfigType: &hcmv3.HttpFilter_TypedConfig{TypedConfig: match.Any(config)}})
+		out = append(out, &hcmv3.HttpFilter{Name: forwardProxyHostFilter + string(s.Host), Disabled: true, ConfigType: &hcmv3.HttpFilter_TypedConfig{TypedConfig: match.Any(config)}})
 	}
 	return out
 }
 
-// setDynamic makes a cluster connect to whatever the request's host resolves to.
-func setDynamic(c *clusterv3.Cluster, u upstream) {
+// setDynamicForwardProxy makes a cluster connect to whatever the request's host resolves to.
+func setDynamicForwardProxy(c *clusterv3.Cluster, u upstream) {
 	c.LbPolicy, c.EdsClusterConfig = clusterv3.Cluster_CLUSTER_PROVIDED, nil
 	c.ClusterDiscoveryType = &clusterv3.Cluster_ClusterType{ClusterType: &clusterv3.Cluster_CustomClusterType{
 		Name: "envoy.clusters.dynamic_forward_proxy",
@@ -114,8 +114,8 @@ func refusedRanges(s model.Service) []*xdscorev3.CidrRange {
 // them to. A route that cannot be bounded so answers 503.
 func bounded(out *routev3.Route, v model.View, p model.Port, r model.Route) {
 	for i, d := range r.HTTP.GetRoute() {
-		s, port, dynamic := v.Dynamic(d.GetDestination(), r.Hosts[i], p.Number)
-		if !dynamic || !model.Receives(r.HTTP.GetRoute(), d) {
+		s, port, resolved := v.Dynamic(d.GetDestination(), r.Hosts[i], p.Number)
+		if !resolved || !model.Receives(r.HTTP.GetRoute(), d) {
 			continue
 		}
 		if out.GetRoute().GetCluster() == "" || port.Number == 0 {
@@ -140,8 +140,8 @@ func bounded(out *routev3.Route, v model.View, p model.Port, r model.Route) {
 		if out.TypedPerFilterConfig == nil {
 			out.TypedPerFilterConfig = map[string]*anypb.Any{}
 		}
-		out.TypedPerFilterConfig[dynamicHostFilter+string(s.Host)] = match.Any(&routev3.FilterConfig{Config: match.Any(perRoute)})
-		out.TypedPerFilterConfig[dynamicPortFilter] = match.Any(&routev3.FilterConfig{Config: dynamicPort(port)})
+		out.TypedPerFilterConfig[forwardProxyHostFilter+string(s.Host)] = match.Any(&routev3.FilterConfig{Config: match.Any(perRoute)})
+		out.TypedPerFilterConfig[forwardProxyPortFilter] = match.Any(&routev3.FilterConfig{Config: forwardProxyPort(port)})
 	}
 }
 
@@ -155,7 +155,7 @@ func resolving(routes []*routev3.Route) map[string]*anypb.Any {
 	for _, r := range routes {
 		for filter := range r.GetTypedPerFilterConfig() {
 			switch {
-			case !strings.HasPrefix(filter, dynamicHostFilter) || filter == name:
+			case !strings.HasPrefix(filter, forwardProxyHostFilter) || filter == name:
 			case name != "":
 				return nil
 			default:
@@ -167,12 +167,12 @@ func resolving(routes []*routev3.Route) map[string]*anypb.Any {
 		return nil
 	}
 	return map[string]*anypb.Any{
-		name:              match.Any(&routev3.FilterConfig{Config: match.Any(&dfphttpv3.PerRouteConfig{})}),
-		dynamicPortFilter: match.Any(&routev3.FilterConfig{Config: match.Any(&setfilterstatev3.Config{})}),
+		name:                   match.Any(&routev3.FilterConfig{Config: match.Any(&dfphttpv3.PerRouteConfig{})}),
+		forwardProxyPortFilter: match.Any(&routev3.FilterConfig{Config: match.Any(&setfilterstatev3.Config{})}),
 	}
 }
 
-func dynamicPort(p model.ServicePort) *anypb.Any {
+func forwardProxyPort(p model.ServicePort) *anypb.Any {
 	return match.Any(&setfilterstatev3.Config{OnRequestHeaders: []*setfilterstatecommonv3.FilterStateValue{{
 		Key: &setfilterstatecommonv3.FilterStateValue_ObjectKey{ObjectKey: "envoy.upstream.dynamic_port"},
 		Value: &setfilterstatecommonv3.FilterStateValue_FormatString{FormatString: &corev3.SubstitutionFormatString{
@@ -193,8 +193,8 @@ func unserved(out *routev3.Route) {
 func namedFilters(v model.View, p model.Port, c model.Chain) ([]*listenerv3.Filter, bool) {
 	var out []*listenerv3.Filter
 	for i, d := range c.Route {
-		s, port, dynamic := v.Dynamic(d.GetDestination(), c.Hosts[i], p.Number)
-		if !dynamic {
+		s, port, resolved := v.Dynamic(d.GetDestination(), c.Hosts[i], p.Number)
+		if !resolved {
 			continue
 		}
 		if len(c.Route) > 1 || port.Number == 0 || c.TLS != nil || !c.Within(s.Host) || resource.SpeaksTLS(v.Policy(d.GetDestination(), c.Hosts[i], p.Number).GetTls()) {

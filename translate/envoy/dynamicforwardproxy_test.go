@@ -26,11 +26,11 @@ func TestRefusedRanges(t *testing.T) {
 	if a, b := dnsCache(outside), dnsCache(inside); a.GetName() == b.GetName() {
 		t.Errorf("two caches that differ have the name %s", a.GetName())
 	}
-	guarded := []netip.Addr{}
+	blocked := []netip.Addr{}
 	for _, text := range []string{"127.0.0.1", "0.0.0.0", "169.254.169.254", "255.255.255.255", "::1", "::", "::127.0.0.1", "::ffff:10.0.0.1", "::ffff:0:10.0.0.1", "64:ff9b::a9fe:a9fe", "64:ff9b:1::7f00:1", "2002:7f00:1::", "2002:a9fe:a9fe::1", "fe80::1", "ff02::1"} {
-		guarded = append(guarded, netip.MustParseAddr(text))
+		blocked = append(blocked, netip.MustParseAddr(text))
 	}
-	for _, a := range slices.Concat(guarded, resource.MetadataAddresses()) {
+	for _, a := range slices.Concat(blocked, resource.MetadataAddresses()) {
 		if !refused(outside, a) || !refused(inside, a) {
 			t.Errorf("%v is resolved: outside %v, inside %v", a, !refused(outside, a), !refused(inside, a))
 		}

@@ -36,7 +36,7 @@ func httpFilters(p model.Port, d delivery) []*hcmv3.HttpFilter {
 		staticFilter(corsFilter, &corsv3.Cors{}),
 	)
 	// After all that may answer a request: what is answered resolves no name.
-	out = append(out, dynamicFilters(d.services)...)
+	out = append(out, dynamicForwardProxyFilters(d.services)...)
 	return append(out, staticFilter("envoy.filters.http.router", router(d.mesh)))
 }
 

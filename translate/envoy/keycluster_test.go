@@ -83,7 +83,7 @@ func TestServersOfKeysThatAreServices(t *testing.T) {
 		"a service without any":   {entry(networkingv1alpha3.ServiceEntry_STATIC), "https://issuer.example/keys", false, "issuer.example"},
 		"another namespace's":     {tenants, "https://issuer.example/keys", false, "issuer.example"},
 		"another port":            {entry(networkingv1alpha3.ServiceEntry_STATIC, "10.0.0.1"), "https://issuer.example:8443/keys", false, "issuer.example"},
-		"guarded endpoints":       {entry(networkingv1alpha3.ServiceEntry_STATIC, "169.254.169.254"), "https://issuer.example/keys", true, ""},
+		"blocked endpoints":       {entry(networkingv1alpha3.ServiceEntry_STATIC, "169.254.169.254"), "https://issuer.example/keys", true, ""},
 		"another host":            {entry(networkingv1alpha3.ServiceEntry_STATIC, "10.0.0.1"), "https://other.example/keys", false, "other.example"},
 		"an address":              {nil, "https://192.0.2.1/keys", true, "192.0.2.1"},
 		"a name that is absolute": {nil, "https://Issuer.Example./keys", false, "issuer.example"},

@@ -16,8 +16,8 @@ func TestZones(t *testing.T) {
 	const alike = "0:=1(d) 0:/two=1(b) 0:eu/one=1(a) 0:eu/two=1(c) 0:us/one=1(e)"
 	at := model.Gateway{Locality: "eu/one/x"}
 	for name, c := range map[string]struct {
-		policy, nearest, want string
-		gateway               model.Gateway
+		policy, preference, want string
+		gateway                  model.Gateway
 	}{
 		"the gateway's zone is in its region": {"{" + outliers + "}", "", "0:eu/one=1(a) 1:eu/two=1(c) 2:=1(d) 2:/two=1(b) 2:us/one=1(e)", at},
 		"a gateway that says nothing":         {"{" + outliers + "}", "", "0:=1(d) 0:/one=1(a) 0:/two=1(b) 0:eu/two=1(c) 0:us/one=1(e)", model.Gateway{}},
@@ -35,9 +35,9 @@ func TestZones(t *testing.T) {
 			policy := &networkingv1alpha3.TrafficPolicy{}
 			fromYAML(t, c.policy, policy)
 			service := model.Service{}
-			if c.nearest != "" {
+			if c.preference != "" {
 				service.Locality = &networkingv1alpha3.LocalityLoadBalancerSetting{}
-				fromYAML(t, c.nearest, service.Locality)
+				fromYAML(t, c.preference, service.Locality)
 				if policy.GetLoadBalancer() == nil {
 					policy.LoadBalancer = &networkingv1alpha3.LoadBalancerSettings{LocalityLbSetting: service.Locality}
 				}

@@ -18,7 +18,7 @@ func mirrors(v model.View, p model.Port, r model.Route) []*routev3.RouteAction_R
 		if m.GetPercentage() != nil {
 			share = m.GetPercentage().GetValue()
 		}
-		if _, _, dynamic := v.Dynamic(m.GetDestination(), r.MirrorHosts[i], p.Number); share == 0 || dynamic {
+		if _, _, resolved := v.Dynamic(m.GetDestination(), r.MirrorHosts[i], p.Number); share == 0 || resolved {
 			// A copy has no name of its own that could be held within a wildcard.
 			continue
 		}

@@ -28,9 +28,9 @@ func twoTokens(policies ...*resource.Resource) model.View {
 // token is the payload of a verified token: texts and lists of text by claim. Nil is no token.
 type token map[string]any
 
-// TestSeveralTokens is which requests with verified tokens of a and b a rule matches. Every
+// TestMultiToken is which requests with verified tokens of a and b a rule matches. Every
 // request comes from 10.0.0.1.
-func TestSeveralTokens(t *testing.T) {
+func TestMultiToken(t *testing.T) {
 	const (
 		ofA   = `{from: [{source: {requestPrincipals: ["a/*"]}}]}`
 		ofB   = `{from: [{source: {requestPrincipals: ["b/*"]}}]}`
@@ -95,8 +95,8 @@ func TestSeveralTokens(t *testing.T) {
 	}
 }
 
-// TestSeveralTokensInIstio holds that Istio's shape knows of one token, whatever is REQUIRED.
-func TestSeveralTokensInIstio(t *testing.T) {
+// TestMultiTokenInIstio holds that Istio's shape knows of one token, whatever is REQUIRED.
+func TestMultiTokenInIstio(t *testing.T) {
 	spec := &securityv1beta1.AuthorizationPolicy{Action: deny, Rules: []*securityv1beta1.Rule{rule(t, `{from: [{source: {notRequestPrincipals: ["a/*"]}}]}`)}}
 	view, optional := twoTokens(authorization(spec)), twoTokens(authorization(spec))
 	optional.RequestAuthentications[0].Spec.(*securityv1beta1.RequestAuthentication).JwtRules[0].Presence = securityv1beta1.JWTRule_OPTIONAL
