@@ -9,7 +9,7 @@ import (
 
 	"github.com/portreeve/portreeve/internal/output"
 	"github.com/portreeve/portreeve/translate"
-	"github.com/portreeve/portreeve/translate/diag"
+	"github.com/portreeve/portreeve/translate/envoy"
 	"github.com/portreeve/portreeve/translate/manifest"
 	"github.com/portreeve/portreeve/translate/model"
 	"github.com/portreeve/portreeve/translate/resource"
@@ -67,8 +67,8 @@ type renderEnvoy struct {
 	compileFlags
 	gatewayFlags
 	formatFlag
+	shapeFlag
 	static       bool
-	noOptimize   bool
 	withSecrets  bool
 	adminAddress string
 }
@@ -84,42 +84,54 @@ func renderEnvoyCommand() *cobra.Command {
 	r.compileFlags.register(c)
 	r.gatewayFlags.register(c)
 	r.formatFlag.register(c, "yaml", "yaml", "json")
+	r.shapeFlag.register(c)
 	c.Flags().BoolVar(&r.static, "static", false, "Print one self-contained Envoy bootstrap with everything inlined.")
-	c.Flags().BoolVar(&r.noOptimize, "no-optimize", false, "Print what Istio would generate, for comparison; gateways are served the optimized equivalent.")
 	c.Flags().BoolVar(&r.withSecrets, "with-secrets", false, "Print private and symmetric keys, with --static: without them Envoy does not start where there is a private key, and refuses the tokens of a symmetric one.")
-	c.MarkFlagsMutuallyExclusive("static", "no-optimize")
 	c.Flags().StringVar(&r.adminAddress, "envoy-admin-address", "127.0.0.1:19000", "Address of Envoy's admin interface, with --static.")
 	return c
 }
 
 func (r *renderEnvoy) run(c *cobra.Command, args []string) error {
-	if r.withSecrets && !r.static {
+	shape, err := r.chosen(c)
+	switch {
+	case err != nil:
+		return err
+	case r.withSecrets && !r.static:
 		return errors.New("--with-secrets goes with --static")
+	case r.static && shape == shapeIstio:
+		return errors.New("--static prints what a gateway runs with, which is --shape portreeve")
 	}
 	program, err := compiled(c, args, r.compileFlags)
 	if err != nil {
 		return err
 	}
-	if refused := r.missing(program); len(refused) > 0 {
+	render := program.For
+	switch {
+	case r.static:
+		render = program.Static
+	case shape == shapeIstio:
+		render = program.Istio
+		notePresence(c.ErrOrStderr(), program.Resources)
+	}
+	resources, refused := render(r.gateway())
+	if len(refused) > 0 {
 		printFindings(c.OutOrStdout(), refused)
 		return errFindings
 	}
 	r.noteKeys(c.ErrOrStderr(), program.KeyRequests())
-	var value any
-	switch {
-	case r.static:
-		value, err = r.bootstrap(c.ErrOrStderr(), program)
-	case r.noOptimize:
-		resources, _ := program.Istio(r.gateway())
-		value = output.ResourcesOf(resources)
-	default:
-		resources, _ := program.For(r.gateway())
-		value = output.ResourcesOf(resources)
-	}
+	value, err := r.value(c.ErrOrStderr(), resources)
 	if err != nil {
 		return err
 	}
 	return r.print(c.OutOrStdout(), value, func(io.Writer) error { return nil })
+}
+
+// value returns what is printed of the resources.
+func (r *renderEnvoy) value(stderr io.Writer, resources envoy.Resources) (any, error) {
+	if r.static {
+		return r.bootstrap(stderr, resources)
+	}
+	return output.ResourcesOf(resources), nil
 }
 
 // noteKeys says whose tokens the printed configuration refuses, because nobody fetches keys
@@ -138,14 +150,7 @@ func (r *renderEnvoy) noteKeys(w io.Writer, missing []model.KeyRequest) {
 	}
 }
 
-// missing returns what refuses this gateway alone: a Secret that is in another namespace.
-func (r *renderEnvoy) missing(program *translate.Program) diag.List {
-	_, refused := program.For(r.gateway())
-	return refused
-}
-
-func (r *renderEnvoy) bootstrap(stderr io.Writer, program *translate.Program) (any, error) {
-	resources, _ := program.Static(r.gateway())
+func (r *renderEnvoy) bootstrap(stderr io.Writer, resources envoy.Resources) (any, error) {
 	b, err := bootstrap.Static(bootstrap.Options{Name: "gateway", Gateway: r.gateway(), AdminAddress: r.adminAddress}, resources)
 	if err != nil {
 		return nil, fmt.Errorf("make bootstrap: %w", err)

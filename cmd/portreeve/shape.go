@@ -1,0 +1,55 @@
+package main
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+	securityv1beta1 "istio.io/api/security/v1beta1"
+
+	"github.com/portreeve/portreeve/translate/resource"
+)
+
+// The shapes of a gateway's resources: what it is served, and what Istio would generate.
+const (
+	shapePortreeve = "portreeve"
+	shapeIstio     = "istio"
+)
+
+// shapeFlag chooses a shape.
+type shapeFlag struct {
+	shape      string
+	noOptimize bool
+}
+
+func (f *shapeFlag) register(c *cobra.Command) {
+	c.Flags().StringVar(&f.shape, "shape", shapePortreeve, "Shape of the filters of policy: portreeve, what gateways are served, or istio, what Istio would generate, for comparison.")
+	c.Flags().BoolVar(&f.noOptimize, "no-optimize", false, "The older name of --shape istio.")
+	c.Flags().Lookup("no-optimize").Hidden = true
+	c.MarkFlagsMutuallyExclusive("shape", "no-optimize")
+}
+
+// chosen returns the shape, and says where an older name of it was used.
+func (f *shapeFlag) chosen(c *cobra.Command) (string, error) {
+	if f.noOptimize {
+		fmt.Fprintln(c.ErrOrStderr(), "warning: --no-optimize is deprecated; use --shape istio")
+		return shapeIstio, nil
+	}
+	if f.shape != shapePortreeve && f.shape != shapeIstio {
+		return "", fmt.Errorf("shape %q is not one of %s, %s", f.shape, shapePortreeve, shapeIstio)
+	}
+	return f.shape, nil
+}
+
+// notePresence says where Istio's shape lets pass what gateways refuse: Istio does not look at presence.
+func notePresence(w io.Writer, resources []resource.Resource) {
+	for _, r := range resources {
+		spec, _ := r.Spec.(*securityv1beta1.RequestAuthentication)
+		for _, rule := range spec.GetJwtRules() {
+			if rule.GetPresence() == securityv1beta1.JWTRule_REQUIRED {
+				fmt.Fprintf(w, "note: Istio ignores the presence: REQUIRED of %s, and so does this shape: requests without the token pass its JWT rules\n", r.Key)
+				break
+			}
+		}
+	}
+}
