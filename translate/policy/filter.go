@@ -20,7 +20,7 @@ type Filter struct {
 	// Config is what gateways are served. It is never nil; where nothing applies it is empty and
 	// lets everything pass.
 	Config proto.Message
-	// IstioConfig is what Istio writes where that is not Config, or else nil. See InIstio.
+	// IstioConfig is what Istio writes, where that can differ from Config, or else nil. See InIstio.
 	IstioConfig proto.Message
 	// Trace leads from the names of rules in Config (of an RBAC policy, of a JWT provider) to
 	// where they are written.

@@ -1,5 +1,6 @@
 // Package match turns the syntax that Istio has for strings, paths, hosts, addresses and
-// peer identities into Envoy matchers, and nothing else. Values have been validated.
+// peer identities into Envoy matchers. Values have been validated. What makes filters and what
+// packs them both stand on it, so it is also where a message becomes an Any.
 package match
 
 import (
