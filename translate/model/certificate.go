@@ -5,7 +5,6 @@ import (
 	"crypto/x509"
 	"encoding/hex"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -36,69 +35,6 @@ type Certificate struct {
 // the files. Those that gateways read from their own files are not among them.
 func (m *Model) Certificates() []Certificate { return m.certificates }
 
-// checkCredentials holds the Secrets that Gateways and DestinationRules name against what they are named for. It
-// notes the certificates in them.
-func (m *Model) checkCredentials() diag.List {
-	var out diag.List
-	type use struct {
-		*resource.Secret
-		purpose purpose
-	}
-	reach, peers := map[use]diag.Scope{}, map[use]string{}
-	for _, c := range m.named {
-		scope := diag.Limited(c.reach)
-		found := m.standing(c)
-		if len(found) == 0 {
-			d := finding(diag.CodeCredential, c.by, c.path, "there is no Secret %s", c.name).WithHint("%s", m.credentialHint(c))
-			d.Reach = scope
-			out = append(out, d)
-		}
-		for _, s := range found {
-			scope := diag.Limited(diag.Target{Namespace: s.Namespace, Labels: c.reach.Labels})
-			u := use{s, c.purpose}
-			if before, ok := reach[u]; ok {
-				scope = before.Union(scope)
-			}
-			reach[u] = scope
-			if before := peers[u]; before != "" && before != c.peers() {
-				peers[u] = "clients and backends"
-			} else {
-				peers[u] = c.peers()
-			}
-		}
-	}
-	for u, scope := range reach {
-		certificates, found := m.described(u.Secret, u.purpose, peers[u])
-		if found.HasErrors() && m.strange(u.Secret) {
-			continue
-		}
-		if u.Unplaced {
-			found = append(slices.Clip(found), u.Diagnostic(diag.CodeSecretNamespace, u.Pos, "%s has no namespace, so only gateways that run in %s have it", u.Secret, u.Namespace).
-				WithHint("metadata.namespace: the namespace in which the gateways run"))
-		}
-		for _, d := range found {
-			d.Reach = scope
-			out = append(out, d)
-		}
-		for _, c := range certificates {
-			c.Reach = scope
-			m.certificates = append(m.certificates, c)
-		}
-	}
-	slices.SortFunc(m.certificates, compareCertificates)
-	return append(out, m.checkCertificatesTogether()...)
-}
-
-// strange reports a Secret that probably has nothing to do with the Gateways that name one
-// like it: it stands in a namespace where no Gateway does. Should a gateway run there after
-// all, Missing refuses it.
-func (m *Model) strange(s *resource.Secret) bool {
-	if s.Namespace == "" || s.Namespace == m.settings.RootNamespace || len(m.credentials[s.Name]) == 1 {
-		return false
-	}
-	return !slices.ContainsFunc(m.gateways, func(g *resource.Resource) bool { return g.Namespace == s.Namespace })
-}
-
 func compareCertificates(a, b Certificate) int {
 	if c := a.Pos.Compare(b.Pos); c != 0 {
 		return c
@@ -112,56 +48,22 @@ func compareCertificates(a, b Certificate) int {
 	return -1
 }
 
-// standing returns what a credential can mean, in whatever namespace a gateway runs.
-func (m *Model) standing(c credential) []*resource.Secret {
-	namespaces := map[string]bool{}
-	stem := strings.TrimSuffix(c.name, resource.AuthoritySuffix)
-	for _, name := range []string{c.name, stem, stem + resource.AuthoritySuffix} {
-		for _, s := range m.credentials[name] {
-			namespaces[s.Namespace] = true
-		}
-	}
-	var out []*resource.Secret
-	for namespace := range namespaces {
-		if s := c.find(m.credentials, namespace); s != nil && !slices.Contains(out, s) {
-			out = append(out, s)
-		}
-	}
-	return out
-}
-
-func (m *Model) credentialHint(c credential) string {
-	known := make([]string, 0, len(m.credentials))
-	for name := range m.credentials {
-		known = append(known, name)
-	}
-	slices.Sort(known)
-	if near := resource.DidYouMean(c.name, known); near != "" {
-		return "did you mean " + near + "?"
-	}
-	entries := "tls.crt and tls.key"
-	if c.by.Kind == resource.DestinationRule {
-		entries = "ca.crt, and for the mode MUTUAL tls.crt and tls.key,"
-	}
-	return "add the Secret in the namespace in which the gateway runs, or the directory " + c.name + " with " + entries + " below --secrets-dir"
-}
-
 // described returns the certificates in a Secret, which may be there to verify peers, or what is wrong with it.
-func (m *Model) described(s *resource.Secret, p purpose, peers string) ([]Certificate, diag.List) {
+func (c credentials) described(s *resource.Secret, p purpose, peers string) ([]Certificate, diag.List) {
 	if p == forServer {
-		pair, found := m.credentials.keyPair(s)
+		pair, found := c.keyPair(s)
 		if found.HasErrors() {
 			return nil, found
 		}
 		return []Certificate{describe(s, pair.Leaf, pair.Pos)}, found
 	}
-	a, found := m.credentials.authorities(s, peers)
+	a, found := c.authorities(s, peers)
 	if found.HasErrors() {
 		return nil, found
 	}
 	var out []Certificate
-	for _, c := range a.Certificates {
-		d := describe(s, c, a.Pos)
+	for _, leaf := range a.Certificates {
+		d := describe(s, leaf, a.Pos)
 		d.Authority = true
 		out = append(out, d)
 	}

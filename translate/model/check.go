@@ -10,26 +10,87 @@ import (
 
 // check returns errors about resources that cannot be together, and warnings about how
 // resources fit together. The latter refuse nothing: each of these configurations has a
-// meaning, and Istio accepts it, but mostly another was meant.
-func (m *Model) check() diag.List {
-	out := append(m.serverConflicts(), m.closedServers()...)
-	out = append(out, m.unaddressed()...)
-	out = append(append(out, m.takenNames()...), m.sameRoutes()...)
-	out = append(out, m.withoutCertificate()...)
-	out = append(out, m.checkCredentials()...)
-	c := m.newChecks()
-	out = append(out, m.checkRoutes()...)
-	out = append(out, m.checkRoutePaths()...)
-	out = append(append(out, m.shadowed()...), m.checkDoors()...)
-	out = append(append(out, m.unusedDelegates()...), m.sharedCertificates()...)
-	out = append(out, m.checkMesh()...)
-	out = append(out, m.delegates.found...)
-	out = append(out, m.checkServices()...)
-	out = append(out, m.checkDestinations()...)
-	out = append(out, m.checkBackends()...)
-	out = append(out, m.checkTunnels()...)
-	out = append(out, m.checkDynamic()...)
-	out = append(out, m.checkRules()...)
+// meaning, and Istio accepts it, but mostly another was meant. The certificates are those of
+// the Secrets that are named.
+func (m *Model) check() (diag.List, []Certificate) {
+	c := newChecks(m)
+	found, certificates := certificateChecks{c}.all()
+	return slices.Concat(
+		found,
+		serverChecks{c}.all(),
+		routeChecks{c}.all(),
+		destinationChecks{c}.all(),
+		policyChecks{c}.all(),
+		// After the RequestAuthentications, whose headers are known then.
+		routePolicyChecks{c}.all(),
+		providerChecks{c}.all(),
+	), certificates
+}
+
+// checks is what the resources are held against: the model, and what is worked out once for
+// a Build. The checks themselves are cut by subject, below.
+type checks struct {
+	*Model
+	authentications, authorizations []*resource.Resource
+	gatewaySide
+	tokenSide
+	preflight preflightSide
+	hosts     hostIndex
+	byName    gatewaysByName
+	// near holds suggestions: the same slip often stands in many policies.
+	near map[slip]string
+	// comparisons is how many more names may be compared: a suggestion must not make a
+	// large directory slow.
+	comparisons int
+}
+
+// The checks by subject. Each has a method all, which returns what its checks find, in no
+// order: diagnostics are sorted later.
+type (
+	// certificateChecks hold the Secrets that are named against what they are named for.
+	certificateChecks struct{ *checks }
+	// serverChecks hold the servers of Gateways against each other, and against policies that
+	// mean something else there than they read.
+	serverChecks struct{ *checks }
+	// routeChecks hold VirtualServices against Gateways and against each other.
+	routeChecks struct{ *checks }
+	// destinationChecks hold routes against services, and services against DestinationRules.
+	destinationChecks struct{ *checks }
+	// policyChecks hold RequestAuthentications and AuthorizationPolicies against each other,
+	// and against the Gateways.
+	policyChecks struct{ *checks }
+	// routePolicyChecks hold routes and redirects against the policies that come before them.
+	routePolicyChecks struct{ *checks }
+	// providerChecks hold what the mesh configuration provides against who names it.
+	providerChecks struct{ *checks }
+)
+
+func newChecks(m *Model) *checks {
+	c := &checks{Model: m, near: map[slip]string{}, comparisons: maxComparisons}
+	c.authentications = c.policiesOf(resource.RequestAuthentication)
+	c.authorizations = c.policiesOf(resource.AuthorizationPolicy)
+	c.byName = c.gatewaysByName()
+	c.gatewaySide = c.newGatewaySide()
+	c.hosts = c.newHostIndex()
+	c.tokenSide = c.newTokenSide()
+	c.preflight = c.newPreflightSide()
+	return c
+}
+
+func (c serverChecks) all() diag.List {
+	return slices.Concat(c.conflicts(), c.closedServers(), c.unaddressed(), c.takenNames(), c.sameRoutes(), c.mtlsBypasses())
+}
+
+func (c routeChecks) all() diag.List {
+	return slices.Concat(c.references(), c.paths(), c.shadowed(), c.unserved(), c.unusedDelegates(), c.forMeshOnly(), c.delegates.found)
+}
+
+func (c destinationChecks) all() diag.List {
+	return slices.Concat(c.servicesAndEndpoints(), c.portsAndSubsets(), c.backends(), c.allTunnels(), c.dynamicHosts(), c.destinationRules())
+}
+
+func (c policyChecks) all() diag.List {
+	var out diag.List
 	for _, policy := range slices.Concat(c.authentications, c.authorizations) {
 		out = append(out, c.scope(policy)...)
 	}
@@ -39,51 +100,22 @@ func (m *Model) check() diag.List {
 	for _, policy := range c.authorizations {
 		out = append(out, c.authorization(policy)...)
 	}
-	// After the RequestAuthentications, whose headers are known then.
-	out = append(out, c.virtualServices()...)
-	out = append(append(out, c.claimsAsked()...), c.redirectsRefused()...)
-	out = append(out, c.unverified()...)
-	out = append(out, c.normalization()...)
-	out = append(out, m.checkProviders()...)
-	out = append(out, c.telemetry()...)
-	return append(out, m.checkClaimHeaders()...)
+	return slices.Concat(out, c.unverified(), c.normalization(), c.claimHeaders())
 }
 
-// checks is what the policies are held against. It is made once for a Build.
-type checks struct {
-	*Model
-	authentications, authorizations []*resource.Resource
-	gatewaySide
-	tokenSide
-	preflight preflightSide
-	hosts     hostIndex
-	// near remembers suggestions: the same slip often stands in many policies.
-	near map[slip]string
-	// comparisons is how many more names may be compared: a suggestion must not make a
-	// large directory slow.
-	comparisons int
+func (c routePolicyChecks) all() diag.List {
+	return append(c.virtualServices(), c.redirectsRefused()...)
 }
 
-func (m *Model) newChecks() *checks {
-	c := &checks{
-		Model:           m,
-		authentications: m.all(resource.RequestAuthentication),
-		authorizations:  m.all(resource.AuthorizationPolicy),
-		near:            map[slip]string{},
-		comparisons:     maxComparisons,
-	}
-	c.gatewaySide = m.gatewaySide()
-	c.hosts = m.hostIndex()
-	c.tokenSide = c.newTokenSide()
-	c.preflight = c.preflightSide()
-	return c
+func (c providerChecks) all() diag.List {
+	return slices.Concat(c.claimsAsked(), c.providers(), c.telemetry())
 }
 
-// all returns the policies of a kind, namespace by namespace in Istio's order.
-func (m *Model) all(kind resource.Kind) []*resource.Resource {
+// policiesOf returns the policies of a kind, namespace by namespace in Istio's order.
+func (c *checks) policiesOf(kind resource.Kind) []*resource.Resource {
 	var out []*resource.Resource
-	for _, namespace := range slices.Sorted(maps.Keys(m.policies[kind])) {
-		out = append(out, m.policies[kind][namespace]...)
+	for _, namespace := range slices.Sorted(maps.Keys(c.policies[kind])) {
+		out = append(out, c.policies[kind][namespace]...)
 	}
 	return out
 }
@@ -109,8 +141,9 @@ func (c *checks) meant(s slip, known map[string]bool, otherwise string) string {
 	return "did you mean " + near + "?"
 }
 
-// finding returns a finding at a field of a resource; it reaches nobody, since it is a warning.
-func finding(code diag.Code, r *resource.Resource, path resource.Path, format string, args ...any) diag.Diagnostic {
+// diagnosticAt returns a diagnostic at a field of a resource. Its scope is nobody, as of a warning; who
+// reports an error sets it.
+func diagnosticAt(code diag.Code, r *resource.Resource, path resource.Path, format string, args ...any) diag.Diagnostic {
 	d := diag.New(code, r.Origin.At(path), format, args...)
 	d.Object, d.Field, d.Reach = r.Key.String(), path.String(), diag.Limited()
 	return d

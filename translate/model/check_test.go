@@ -28,8 +28,8 @@ func decode(t testing.TB, text string) []resource.Resource {
 // meet on a workload unless a label has two values, or the namespaces differ.
 func TestIndexAgreesWithASearch(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // a test wants the same order again
-	some := func() reach {
-		out := reach{[]string{"", "a", "b"}[r.IntN(3)], map[string]string{}}
+	some := func() workloadScope {
+		out := workloadScope{[]string{"", "a", "b"}[r.IntN(3)], map[string]string{}}
 		for _, k := range []string{"x", "y", "z"} {
 			if r.IntN(2) == 0 {
 				out.labels[k] = fmt.Sprint(r.IntN(4))
@@ -39,7 +39,7 @@ func TestIndexAgreesWithASearch(t *testing.T) {
 	}
 	hits := 0
 	for range 300 {
-		x, all := newIndex(), []reach{}
+		x, all := newIndex(), []workloadScope{}
 		for range r.IntN(6) {
 			at := some()
 			x.add(&resource.Resource{}, at)
@@ -65,7 +65,7 @@ func TestIndexAgreesWithASearch(t *testing.T) {
 	}
 }
 
-func meet(a, b reach) bool {
+func meet(a, b workloadScope) bool {
 	for k, v := range a.labels {
 		if w, ok := b.labels[k]; ok && v != w {
 			return false

@@ -17,10 +17,10 @@ const maxAsking = 50
 // asking adds a CUSTOM policy to those of the Gateways that it can apply to. One for all of a
 // namespace counts for the Gateways of that namespace.
 func (c *checks) asking(policy *resource.Resource, by map[string][]*resource.Resource) {
-	reaches := c.reachOf(policy)
+	scopes := c.scopesOf(policy)
 	for _, g := range c.gateways {
 		key := g.Namespace + "/" + g.Name
-		if len(by[key]) < maxAsking && slices.ContainsFunc(reaches, func(at reach) bool {
+		if len(by[key]) < maxAsking && slices.ContainsFunc(scopes, func(at workloadScope) bool {
 			_, possible, _ := common(at.labels, g.Spec.(*networkingv1alpha3.Gateway).GetSelector())
 			return possible && (len(at.labels) > 0 || at.namespace == "" || at.namespace == g.Namespace)
 		}) {
@@ -31,12 +31,12 @@ func (c *checks) asking(policy *resource.Resource, by map[string][]*resource.Res
 
 // askedAboutPreflights warns of a CORS policy about whose preflights a provider is asked, which
 // then sees requests without credentials.
-func (c *checks) askedAboutPreflights(vs *resource.Resource, path resource.Path, r *networkingv1alpha3.HTTPRoute, gateways []*resource.Resource) diag.List {
+func (c routePolicyChecks) askedAboutPreflights(vs *resource.Resource, path resource.Path, r *networkingv1alpha3.HTTPRoute, gateways []*resource.Resource) diag.List {
 	for _, g := range gateways {
 		for _, p := range c.preflight.asking[g.Namespace+"/"+g.Name] {
 			spec := p.Spec.(*securityv1beta1.AuthorizationPolicy)
 			if slices.ContainsFunc(spec.GetRules(), func(rule *securityv1beta1.Rule) bool { return c.matchesPreflight(rule, vs, r) }) {
-				return diag.List{finding(diag.CodePreflight, vs, path.Field("corsPolicy"), "%s asks %s about the preflights that browsers send too, which have no cookie and no token", p.Key, spec.GetProvider().GetName()).
+				return diag.List{diagnosticAt(diag.CodePreflight, vs, path.Field("corsPolicy"), "%s asks %s about the preflights that browsers send too, which have no cookie and no token", p.Key, spec.GetProvider().GetName()).
 					WithHint("notMethods: [OPTIONS] in the rules of the policy, or let the provider allow the method OPTIONS")}
 			}
 		}
@@ -46,7 +46,7 @@ func (c *checks) askedAboutPreflights(vs *resource.Resource, path resource.Path,
 
 // matchesPreflight reports whether a rule can match a preflight of a route, as far as methods,
 // hosts and paths tell. Where it excepts hosts or paths, or has conditions, it says no.
-func (c *checks) matchesPreflight(rule *securityv1beta1.Rule, vs *resource.Resource, r *networkingv1alpha3.HTTPRoute) bool {
+func (c routePolicyChecks) matchesPreflight(rule *securityv1beta1.Rule, vs *resource.Resource, r *networkingv1alpha3.HTTPRoute) bool {
 	if len(rule.GetWhen()) > 0 {
 		return false
 	}
@@ -61,7 +61,7 @@ func (c *checks) matchesPreflight(rule *securityv1beta1.Rule, vs *resource.Resou
 func takesOptions(method string) bool { return ruleText(method).meets(pathText{text: "OPTIONS"}) }
 
 // meetsHosts reports whether some host of a rule can be one of a VirtualService.
-func (c *checks) meetsHosts(hosts []string, vs *resource.Resource) bool {
+func (c routePolicyChecks) meetsHosts(hosts []string, vs *resource.Resource) bool {
 	return len(hosts) == 0 || slices.ContainsFunc(hosts, func(h string) bool {
 		return slices.ContainsFunc(vs.Spec.(*networkingv1alpha3.VirtualService).GetHosts(), func(own string) bool {
 			return ruleText(strings.ToLower(withoutPort(h))).meets(ruleText(string(c.settings.served(own, vs.Namespace))))

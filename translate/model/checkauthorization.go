@@ -12,9 +12,9 @@ import (
 )
 
 // authorization warns of an AuthorizationPolicy that does not do what it reads like.
-func (c *checks) authorization(policy *resource.Resource) diag.List {
+func (c policyChecks) authorization(policy *resource.Resource) diag.List {
 	spec := policy.Spec.(*securityv1beta1.AuthorizationPolicy)
-	at := c.reachOf(policy)
+	at := c.scopesOf(policy)
 	out := c.tokens(policy, spec, at)
 	out = append(out, c.peers(policy, spec, at)...)
 	out = append(out, c.operations(policy, spec, at)...)
@@ -23,7 +23,7 @@ func (c *checks) authorization(policy *resource.Resource) diag.List {
 
 // peers warns of the identity of a peer on a gateway that never asks for it: a field is
 // then never true, and its negation always.
-func (c *checks) peers(policy *resource.Resource, spec *securityv1beta1.AuthorizationPolicy, at []reach) diag.List {
+func (c policyChecks) peers(policy *resource.Resource, spec *securityv1beta1.AuthorizationPolicy, at []workloadScope) diag.List {
 	found := uses(spec, peerFields, isPeerKey)
 	if len(found) == 0 {
 		return nil
@@ -41,7 +41,7 @@ func (c *checks) peers(policy *resource.Resource, spec *securityv1beta1.Authoriz
 		} else if isPeerKey(u.value) {
 			effect = "never matches values and always matches notValues"
 		}
-		out = append(out, finding(diag.CodePeerIdentity, policy, u.path, "%s %s: no server of %s asks for a client certificate", name, effect, gateway.Key).
+		out = append(out, diagnosticAt(diag.CodePeerIdentity, policy, u.path, "%s %s: no server of %s asks for a client certificate", name, effect, gateway.Key).
 			WithHint("use requestPrincipals, ipBlocks or remoteIpBlocks, or a server with tls.mode MUTUAL"))
 	}
 	return out
@@ -69,7 +69,7 @@ func fieldName(u use) string {
 }
 
 // operations warns of hosts and paths that are compared otherwise than they read.
-func (c *checks) operations(policy *resource.Resource, spec *securityv1beta1.AuthorizationPolicy, at []reach) diag.List {
+func (c policyChecks) operations(policy *resource.Resource, spec *securityv1beta1.AuthorizationPolicy, at []workloadScope) diag.List {
 	var out diag.List
 	folding := c.foldingCase.find(at...)
 	for i, rule := range spec.GetRules() {
@@ -79,9 +79,9 @@ func (c *checks) operations(policy *resource.Resource, spec *securityv1beta1.Aut
 			out = append(out, c.hostsServed(policy, path.Field("notHosts"), o.GetNotHosts())...)
 			out = append(out, c.allowedHosts(policy, spec, path, o)...)
 			out = append(out, c.pathsNever(policy, path, o)...)
-			paths := opening(spec, o.GetPaths(), o.GetNotPaths())
+			paths := permissiveField(spec, o.GetPaths(), o.GetNotPaths())
 			if n := slices.IndexFunc(paths, hasLetter); n >= 0 && folding != nil {
-				out = append(out, finding(diag.CodeIgnoredCase, policy, path.Field(opening(spec, "paths", "notPaths"), n), "%q is compared with regard to case, but routes of %s ignore it: %q gets by this rule", paths[n], folding.Key, swapCase(paths[n])).
+				out = append(out, diagnosticAt(diag.CodeIgnoredCase, policy, path.Field(permissiveField(spec, "paths", "notPaths"), n), "%q is compared with regard to case, but routes of %s ignore it: %q gets by this rule", paths[n], folding.Key, swapCase(paths[n])).
 					WithHint("take ignoreUriCase out of the route, or list what is allowed in an ALLOW policy's paths"))
 			}
 		}
@@ -89,9 +89,9 @@ func (c *checks) operations(policy *resource.Resource, spec *securityv1beta1.Aut
 	return out
 }
 
-// opening returns which of a field and its negation lets a request through that it does not
+// permissiveField returns which of a field and its negation lets a request through that it does not
 // recognise: what a DENY or CUSTOM rule names, and what any other rule excepts.
-func opening[T any](spec *securityv1beta1.AuthorizationPolicy, field, not T) T {
+func permissiveField[T any](spec *securityv1beta1.AuthorizationPolicy, field, not T) T {
 	switch spec.GetAction() {
 	case securityv1beta1.AuthorizationPolicy_DENY, securityv1beta1.AuthorizationPolicy_CUSTOM:
 		return field
@@ -111,7 +111,7 @@ func swapCase(path string) string {
 }
 
 // addresses warns of the client's address behind proxies where no proxy is trusted.
-func (c *checks) addresses(policy *resource.Resource, spec *securityv1beta1.AuthorizationPolicy) diag.List {
+func (c policyChecks) addresses(policy *resource.Resource, spec *securityv1beta1.AuthorizationPolicy) diag.List {
 	topology := c.settings.Mesh.Config.GetDefaultConfig().GetGatewayTopology()
 	if topology.GetNumTrustedProxies() > 0 || topology.GetProxyProtocol() != nil {
 		return nil
@@ -120,7 +120,7 @@ func (c *checks) addresses(policy *resource.Resource, spec *securityv1beta1.Auth
 	if len(found) == 0 {
 		return nil
 	}
-	return diag.List{finding(diag.CodeRemoteAddress, policy, found[0].path, "no proxy in front of the gateways is trusted, so %s is the address that connects", fieldName(found[0])).
+	return diag.List{diagnosticAt(diag.CodeRemoteAddress, policy, found[0].path, "no proxy in front of the gateways is trusted, so %s is the address that connects", fieldName(found[0])).
 		WithHint("set defaultConfig.gatewayTopology.numTrustedProxies in the mesh configuration, or use %s", strings.NewReplacer("remoteIpBlocks", "ipBlocks", "RemoteIpBlocks", "IpBlocks", "remote.ip", "source.ip").Replace(fieldName(found[0])))}
 }
 
@@ -130,13 +130,13 @@ func remoteFields(s *securityv1beta1.Source) []field {
 
 // normalization warns once where paths are not brought to one form before rules see them,
 // and a rule about paths can thereby be got by.
-func (c *checks) normalization() diag.List {
+func (c policyChecks) normalization() diag.List {
 	mesh := c.settings.Mesh
 	mode := mesh.Config.GetPathNormalization().GetNormalization()
 	if c.settings.pathForm() == decodedSlashes {
 		return nil
 	}
-	if !slices.ContainsFunc(c.authorizations, opensByPath) {
+	if !slices.ContainsFunc(c.authorizations, permitsByPath) {
 		return nil
 	}
 	path := resource.Path{"pathNormalization", "normalization"}
@@ -145,11 +145,11 @@ func (c *checks) normalization() diag.List {
 	return diag.List{d}
 }
 
-func opensByPath(policy *resource.Resource) bool {
+func permitsByPath(policy *resource.Resource) bool {
 	spec := policy.Spec.(*securityv1beta1.AuthorizationPolicy)
 	for _, rule := range spec.GetRules() {
 		for _, to := range rule.GetTo() {
-			if len(opening(spec, to.GetOperation().GetPaths(), to.GetOperation().GetNotPaths())) > 0 {
+			if len(permissiveField(spec, to.GetOperation().GetPaths(), to.GetOperation().GetNotPaths())) > 0 {
 				return true
 			}
 		}

@@ -11,17 +11,17 @@ import (
 	"github.com/portreeve/portreeve/translate/resource"
 )
 
-// checkRules warns of DestinationRules that are for no service, and of subsets that take in
+// destinationRules warns of DestinationRules that are for no service, and of subsets that take in
 // no endpoint.
-func (m *Model) checkRules() diag.List {
+func (c destinationChecks) destinationRules() diag.List {
 	var out diag.List
-	for _, hosts := range m.rules {
+	for _, hosts := range c.rules {
 		for host, rules := range hosts {
-			services := m.services.within(host)
-			out = append(append(out, overruled(rules)...), outscoped(rules)...)
+			services := c.services.within(host)
+			out = append(append(out, overruled(rules)...), shadowedByExportTo(rules)...)
 			for _, r := range rules {
 				if len(services) == 0 {
-					out = append(out, finding(diag.CodeRuleUnused, r, resource.Path{"spec", "host"}, "no service defines the host %s, so the DestinationRule has no effect", host).
+					out = append(out, diagnosticAt(diag.CodeRuleUnused, r, resource.Path{"spec", "host"}, "no service defines the host %s, so the DestinationRule has no effect", host).
 						WithHint("the host of a service, or the Service or ServiceEntry that is missing"))
 					continue
 				}
@@ -45,14 +45,14 @@ func overruled(rules []*resource.Resource) diag.List {
 			continue
 		}
 		if policy != nil && spec.GetTrafficPolicy() != nil {
-			out = append(out, finding(diag.CodeRuleTwice, r, resource.Path{"spec", "trafficPolicy"}, "%s has a trafficPolicy for %s too and counts, so this one has no effect", policy.Key, spec.GetHost()).
+			out = append(out, diagnosticAt(diag.CodeRuleTwice, r, resource.Path{"spec", "trafficPolicy"}, "%s has a trafficPolicy for %s too and counts, so this one has no effect", policy.Key, spec.GetHost()).
 				WithHint("one DestinationRule for a host's trafficPolicy"))
 		} else if spec.GetTrafficPolicy() != nil {
 			policy = r
 		}
 		for i, s := range spec.GetSubsets() {
 			if first := subsets[s.GetName()]; first != nil && first != r {
-				out = append(out, finding(diag.CodeSubsetTwice, r, resource.Path{"spec", "subsets", i, "name"}, "%s has a subset %q too and counts", first.Key, s.GetName()).
+				out = append(out, diagnosticAt(diag.CodeSubsetTwice, r, resource.Path{"spec", "subsets", i, "name"}, "%s has a subset %q too and counts", first.Key, s.GetName()).
 					WithHint("give each subset of the host its own name"))
 			} else {
 				subsets[s.GetName()] = r
@@ -62,9 +62,9 @@ func overruled(rules []*resource.Resource) diag.List {
 	return out
 }
 
-// outscoped warns of a DestinationRule that does not count where others for the same host are
+// shadowedByExportTo warns of a DestinationRule that does not count where others for the same host are
 // seen too, because their exportTo is another and came up after its own (ofOneScope).
-func outscoped(rules []*resource.Resource) diag.List {
+func shadowedByExportTo(rules []*resource.Resource) diag.List {
 	rules = slices.DeleteFunc(slices.Clone(rules), func(r *resource.Resource) bool {
 		return r.Spec.(*networkingv1alpha3.DestinationRule).GetWorkloadSelector() != nil
 	})
@@ -77,7 +77,7 @@ func outscoped(rules []*resource.Resource) diag.List {
 			if resource.SpeaksTLS(spec.GetTrafficPolicy().GetTls()) && !resource.SpeaksTLS(later[i].Spec.(*networkingv1alpha3.DestinationRule).GetTrafficPolicy().GetTls()) {
 				effect = ", and so speak to the host in plain text"
 			}
-			out = append(out, finding(diag.CodeRuleScopes, r, resource.Path{"spec"}, "%s is for %s too and has another exportTo: gateways that see both take nothing of this one%s", later[i].Key, spec.GetHost(), effect).
+			out = append(out, diagnosticAt(diag.CodeRuleScopes, r, resource.Path{"spec"}, "%s is for %s too and has another exportTo: gateways that see both take nothing of this one%s", later[i].Key, spec.GetHost(), effect).
 				WithHint("the same exportTo in both, which puts them together, or namespaces that do not overlap"))
 		}
 	}
@@ -136,57 +136,57 @@ func emptySubsets(r *resource.Resource, services []definition) diag.List {
 		}
 		// Where there are no endpoints at all the service has its own warning.
 		if some && !any {
-			out = append(out, finding(diag.CodeSubsetEmpty, r, resource.Path{"spec", "subsets", i}, "no endpoint of %s has the labels of the subset %s, so routes to it answer 503", services[0].Host, s.GetName()).
+			out = append(out, diagnosticAt(diag.CodeSubsetEmpty, r, resource.Path{"spec", "subsets", i}, "no endpoint of %s has the labels of the subset %s, so routes to it answer 503", services[0].Host, s.GetName()).
 				WithHint("labels that endpoints, WorkloadEntries or EndpointSlices have"))
 		}
 	}
 	return out
 }
 
-// checkDestinations warns of routes to a port or subset that their service does not have.
-func (m *Model) checkDestinations() diag.List {
+// portsAndSubsets warns of routes to a port or subset that their service does not have.
+func (c destinationChecks) portsAndSubsets() diag.List {
 	var out diag.List
-	for vs, r := range m.servedConnections() {
+	for vs, r := range c.boundConnections() {
 		for j, d := range r.route {
-			out = append(out, m.destination(vs, r.path.Field("route", j, "destination"), d.GetDestination(), "its connections are closed")...)
+			out = append(out, c.destination(vs, r.path.Field("route", j, "destination"), d.GetDestination(), "its connections are closed")...)
 		}
 	}
-	for vs, i := range m.servedHTTP() {
-		out = append(out, m.httpDestinations(vs, i)...)
+	for vs, i := range c.boundHTTP() {
+		out = append(out, c.httpDestinations(vs, i)...)
 	}
 	return out
 }
 
-func (m *Model) httpDestinations(vs *resource.Resource, index int) diag.List {
+func (c destinationChecks) httpDestinations(vs *resource.Resource, index int) diag.List {
 	path, r := resource.Path{"spec", "http", index}, httpOf(vs)[index]
 	var out diag.List
 	for j, d := range r.GetRoute() {
-		out = append(out, m.destination(vs, path.Field("route", j, "destination"), d.GetDestination(), "the route answers 503")...)
+		out = append(out, c.destination(vs, path.Field("route", j, "destination"), d.GetDestination(), "the route answers 503")...)
 	}
 	for j, d := range resource.Mirrors(r) {
 		at := path.Field("mirrors", j, "destination")
 		if r.GetMirror() != nil {
 			at = path.Field("mirror")
 		}
-		out = append(out, m.destination(vs, at, d.GetDestination(), "no copies are sent")...)
+		out = append(out, c.destination(vs, at, d.GetDestination(), "no copies are sent")...)
 	}
 	return out
 }
 
-func (m *Model) destination(vs *resource.Resource, at resource.Path, d *networkingv1alpha3.Destination, effect string) diag.List {
-	host := m.settings.resolve(d.GetHost(), vs.Namespace)
-	services := m.services.of(host)
+func (c destinationChecks) destination(vs *resource.Resource, at resource.Path, d *networkingv1alpha3.Destination, effect string) diag.List {
+	host := c.settings.resolve(d.GetHost(), vs.Namespace)
+	services := c.services.of(host)
 	if len(services) == 0 {
 		// A host that nothing defines has its own warning.
 		return nil
 	}
 	var out diag.List
 	if n := d.GetPort().GetNumber(); n != 0 && !slices.ContainsFunc(services, func(s definition) bool { _, ok := s.Port(n); return ok }) {
-		out = append(out, finding(diag.CodeUnknownPort, vs, at.Field("port", "number"), "no service defines the port %d of %s, so %s", n, host, effect).
+		out = append(out, diagnosticAt(diag.CodeUnknownPort, vs, at.Field("port", "number"), "no service defines the port %d of %s, so %s", n, host, effect).
 			WithHint("one of %s", portsOf(services)))
 	}
-	if name := d.GetSubset(); name != "" && !m.rules.hasSubset(host, name) {
-		out = append(out, m.unknownSubset(vs, at.Field("subset"), host, name, effect))
+	if name := d.GetSubset(); name != "" && !c.rules.hasSubset(host, name) {
+		out = append(out, c.unknownSubset(vs, at.Field("subset"), host, name, effect))
 	}
 	return out
 }

@@ -10,11 +10,11 @@ import (
 	"github.com/portreeve/portreeve/translate/resource"
 )
 
-// checkDynamic warns of routes to dynamic services that cannot be bounded by their wildcard:
+// dynamicHosts warns of routes to dynamic services that cannot be bounded by their wildcard:
 // they are not served.
-func (m *Model) checkDynamic() diag.List {
+func (c destinationChecks) dynamicHosts() diag.List {
 	dynamic := map[Host]Service{}
-	for _, d := range m.services.definitions {
+	for _, d := range c.services.definitions {
 		if d.Dynamic() && len(d.Ports) > 0 {
 			dynamic[d.Host] = d.Service
 		}
@@ -22,26 +22,26 @@ func (m *Model) checkDynamic() diag.List {
 	if len(dynamic) == 0 {
 		return nil
 	}
-	out := m.idleSettings()
-	for vs := range m.bound() {
-		out = append(out, m.unboundedConnections(vs, dynamic)...)
+	out := c.idleSettings()
+	for vs := range c.bound() {
+		out = append(out, c.unboundedConnections(vs, dynamic)...)
 	}
-	for vs, i := range m.servedHTTP() {
-		out = append(out, m.unboundedRequests(vs, resource.Path{"spec", "http", i}, httpOf(vs)[i], dynamic)...)
+	for vs, i := range c.boundHTTP() {
+		out = append(out, c.unboundedRequests(vs, resource.Path{"spec", "http", i}, httpOf(vs)[i], dynamic)...)
 	}
 	return out
 }
 
-func (m *Model) unboundedConnections(vs *resource.Resource, dynamic map[Host]Service) diag.List {
+func (c destinationChecks) unboundedConnections(vs *resource.Resource, dynamic map[Host]Service) diag.List {
 	spec := vs.Spec.(*networkingv1alpha3.VirtualService)
 	var out diag.List
 	for i, r := range spec.GetTls() {
-		out = append(out, m.unboundedNames(vs, resource.Path{"spec", "tls", i}, r, dynamic)...)
+		out = append(out, c.unboundedNames(vs, resource.Path{"spec", "tls", i}, r, dynamic)...)
 	}
 	for i, r := range spec.GetTcp() {
-		for j, host := range resolved(m.settings, vs.Namespace, r.GetRoute()) {
+		for j, host := range resolved(c.settings, vs.Namespace, r.GetRoute()) {
 			if _, is := dynamic[host]; is {
-				out = append(out, finding(diag.CodeDynamicUnbounded, vs, resource.Path{"spec", "tcp", i, "route", j, "destination", "host"},
+				out = append(out, diagnosticAt(diag.CodeDynamicUnbounded, vs, resource.Path{"spec", "tcp", i, "route", j, "destination", "host"},
 					"a tcp route has no name that the resolution DYNAMIC_DNS could resolve, so its connections are closed").WithHint("a tls route of a server with the mode PASSTHROUGH"))
 			}
 		}
@@ -49,7 +49,7 @@ func (m *Model) unboundedConnections(vs *resource.Resource, dynamic map[Host]Ser
 	return out
 }
 
-func (m *Model) unboundedRequests(vs *resource.Resource, at resource.Path, r *networkingv1alpha3.HTTPRoute, dynamic map[Host]Service) diag.List {
+func (c destinationChecks) unboundedRequests(vs *resource.Resource, at resource.Path, r *networkingv1alpha3.HTTPRoute, dynamic map[Host]Service) diag.List {
 	var out diag.List
 	receiving := 0
 	for _, d := range r.GetRoute() {
@@ -57,21 +57,21 @@ func (m *Model) unboundedRequests(vs *resource.Resource, at resource.Path, r *ne
 			receiving++
 		}
 	}
-	for j, host := range resolved(m.settings, vs.Namespace, r.GetRoute()) {
+	for j, host := range resolved(c.settings, vs.Namespace, r.GetRoute()) {
 		s, is := dynamic[host]
 		switch rewritten := rewrittenHost(r); {
 		case !is || !Receives(r.GetRoute(), r.GetRoute()[j]):
 		case receiving > 1:
-			out = append(out, finding(diag.CodeDynamicUnbounded, vs, at.Field("route", j, "destination", "host"),
+			out = append(out, diagnosticAt(diag.CodeDynamicUnbounded, vs, at.Field("route", j, "destination", "host"),
 				"a host with the resolution DYNAMIC_DNS cannot be one of several destinations, so the route answers 503").WithHint("a route of its own, with a match of the authority"))
 		case rewritten != "" && !s.targetOf(r.GetRoute()[j].GetDestination()).Resolvable(host, rewritten):
-			out = append(out, finding(diag.CodeDynamicUnbounded, vs, at.Field("route", j, "destination", "host"),
+			out = append(out, diagnosticAt(diag.CodeDynamicUnbounded, vs, at.Field("route", j, "destination", "host"),
 				"the route rewrites the host to %s, which is not a name within %s, so it answers 503", rewritten, host).WithHint("a name that the destination's host stands for"))
 		}
 	}
-	for _, host := range resolved(m.settings, vs.Namespace, resource.Mirrors(r)) {
+	for _, host := range resolved(c.settings, vs.Namespace, resource.Mirrors(r)) {
 		if _, is := dynamic[host]; is {
-			out = append(out, finding(diag.CodeDynamicUnbounded, vs, at, "copies of requests cannot go to %s, which has the resolution DYNAMIC_DNS: none are sent", host).WithHint("another host for copies"))
+			out = append(out, diagnosticAt(diag.CodeDynamicUnbounded, vs, at, "copies of requests cannot go to %s, which has the resolution DYNAMIC_DNS: none are sent", host).WithHint("another host for copies"))
 		}
 	}
 	return out
@@ -108,20 +108,20 @@ func rewrittenHost(r *networkingv1alpha3.HTTPRoute) string {
 	return ""
 }
 
-func (m *Model) unboundedNames(vs *resource.Resource, at resource.Path, r *networkingv1alpha3.TLSRoute, dynamic map[Host]Service) diag.List {
+func (c destinationChecks) unboundedNames(vs *resource.Resource, at resource.Path, r *networkingv1alpha3.TLSRoute, dynamic map[Host]Service) diag.List {
 	var out diag.List
-	for j, host := range resolved(m.settings, vs.Namespace, r.GetRoute()) {
+	for j, host := range resolved(c.settings, vs.Namespace, r.GetRoute()) {
 		if _, is := dynamic[host]; !is {
 			continue
 		}
 		if len(r.GetRoute()) > 1 {
-			out = append(out, finding(diag.CodeDynamicUnbounded, vs, at.Field("route", j, "destination", "host"),
+			out = append(out, diagnosticAt(diag.CodeDynamicUnbounded, vs, at.Field("route", j, "destination", "host"),
 				"a host with the resolution DYNAMIC_DNS cannot be one of several destinations, so its connections are closed").WithHint("a route of its own"))
 		}
 		for k, match := range r.GetMatch() {
 			for n, name := range match.GetSniHosts() {
 				if !Host(asked(name)).within(host) {
-					out = append(out, finding(diag.CodeDynamicUnbounded, vs, at.Field("match", k, "sniHosts", n),
+					out = append(out, diagnosticAt(diag.CodeDynamicUnbounded, vs, at.Field("match", k, "sniHosts", n),
 						"%s is not within %s, so its connections are closed", name, host).WithHint("names that the destination's host stands for"))
 				}
 			}
@@ -131,11 +131,11 @@ func (m *Model) unboundedNames(vs *resource.Resource, at resource.Path, r *netwo
 }
 
 // idleSettings warns of what a DestinationRule says of a dynamic host in vain.
-func (m *Model) idleSettings() diag.List {
+func (c destinationChecks) idleSettings() diag.List {
 	var out diag.List
-	for _, hosts := range m.rules {
+	for _, hosts := range c.rules {
 		for pattern, rules := range hosts {
-			for _, d := range m.services.within(pattern) {
+			for _, d := range c.services.within(pattern) {
 				if !d.Dynamic() {
 					continue
 				}
@@ -154,12 +154,12 @@ func idleFor(r *resource.Resource, d definition) diag.List {
 	var out diag.List
 	spec := r.Spec.(*networkingv1alpha3.DestinationRule)
 	if spec.GetTrafficPolicy().GetLoadBalancer() != nil {
-		out = append(out, finding(diag.CodeIgnoredField, r, resource.Path{"spec", "trafficPolicy", "loadBalancer"},
+		out = append(out, diagnosticAt(diag.CodeIgnoredField, r, resource.Path{"spec", "trafficPolicy", "loadBalancer"},
 			"the loadBalancer has no effect on %s, whose addresses come with the name that a client says", d.Host).WithHint("leave it out"))
 	}
 	i := slices.IndexFunc(d.Ports, func(p ServicePort) bool { return strings.EqualFold(p.Protocol, "TLS") })
 	if i >= 0 && resource.SpeaksTLS(merged([]*resource.Resource{r}).Policy(d.Ports[i].Number, "").GetTls()) {
-		out = append(out, finding(diag.CodeDynamicUnbounded, r, resource.Path{"spec", "trafficPolicy"},
+		out = append(out, diagnosticAt(diag.CodeDynamicUnbounded, r, resource.Path{"spec", "trafficPolicy"},
 			"port %d of %s forwards TLS of clients and cannot speak TLS itself, so its connections are closed", d.Ports[i].Number, d.Host).WithHint("portLevelSettings for the other ports alone"))
 	}
 	return out

@@ -14,7 +14,7 @@ import (
 
 // claimsAsked warns of headers that an authorizer is to be sent and that only a verified token
 // fills: it is asked before tokens are verified, and what a client sends in them is taken away.
-func (c *checks) claimsAsked() diag.List {
+func (c providerChecks) claimsAsked() diag.List {
 	used := map[string]bool{}
 	for _, policy := range c.authorizations {
 		used[policy.Spec.(*securityv1beta1.AuthorizationPolicy).GetProvider().GetName()] = true
@@ -31,7 +31,7 @@ func (c *checks) claimsAsked() diag.List {
 			if writers == nil {
 				continue
 			}
-			out = append(out, c.meshFinding(diag.CodeClaimAsked, path.Field(j), "%s writes the header %s from a token, and %s is asked before tokens are verified, so it never gets it", writers.find(reach{}).Key, header, p.GetName()).
+			out = append(out, c.meshDiagnostic(diag.CodeClaimAsked, path.Field(j), "%s writes the header %s from a token, and %s is asked before tokens are verified, so it never gets it", writers.find(workloadScope{}).Key, header, p.GetName()).
 				WithHint("send it the token itself (authorization), or decide by the claim in an AuthorizationPolicy with action ALLOW or DENY"))
 		}
 	}
@@ -40,7 +40,7 @@ func (c *checks) claimsAsked() diag.List {
 
 // redirectsRefused warns of servers that redirect to HTTPS where a policy refuses every request
 // without a token: policy comes first, so whoever types the name is refused and not redirected.
-func (c *checks) redirectsRefused() diag.List {
+func (c routePolicyChecks) redirectsRefused() diag.List {
 	var out diag.List
 	for _, g := range c.gateways {
 		for i, spec := range g.Spec.(*networkingv1alpha3.Gateway).GetServers() {
@@ -49,7 +49,7 @@ func (c *checks) redirectsRefused() diag.List {
 				continue
 			}
 			if p := c.preflight.refusing(g); p != nil {
-				out = append(out, finding(diag.CodeRedirectRefused, g, s.path().Field("tls", "httpsRedirect"), "%s refuses requests without a token before they are redirected to HTTPS", p.Key).
+				out = append(out, diagnosticAt(diag.CodeRedirectRefused, g, s.path().Field("tls", "httpsRedirect"), "%s refuses requests without a token before they are redirected to HTTPS", p.Key).
 					WithHint("to: [{operation: {ports: [%s]}}] in the rules of the policy", httpsPorts(g)))
 			}
 		}

@@ -10,8 +10,8 @@ import (
 	"github.com/portreeve/portreeve/translate/resource"
 )
 
-// doors is what the Gateways that a VirtualService names come to.
-type doors struct {
+// namedGateways is what the Gateways that a VirtualService names come to.
+type namedGateways struct {
 	gateways []*resource.Resource
 	// whole says that every Gateway that is named is there.
 	whole bool
@@ -27,12 +27,12 @@ type gatewaysByName struct {
 	hosts     map[string]map[string]hostIndex
 }
 
-func (m *Model) gatewaysByName() gatewaysByName {
+func (c *checks) gatewaysByName() gatewaysByName {
 	out := gatewaysByName{map[string]*resource.Resource{}, map[string]map[string]hostIndex{}}
-	for _, g := range m.gateways {
+	for _, g := range c.gateways {
 		key, hosts := g.Namespace+"/"+g.Name, map[string]hostIndex{}
 		for i, spec := range g.Spec.(*networkingv1alpha3.Gateway).GetServers() {
-			for _, h := range (server{g, i, spec}).hosts(m.settings) {
+			for _, h := range (server{g, i, spec}).hosts(c.settings) {
 				of, ok := hosts[h.namespace]
 				if !ok {
 					of = hostIndex{exact: map[string]bool{}, suffixes: map[string]bool{}}
@@ -52,9 +52,9 @@ func (m *Model) gatewaysByName() gatewaysByName {
 	return out
 }
 
-// doorsOf returns what the Gateways of a VirtualService come to.
-func (x gatewaysByName) doorsOf(vs *resource.Resource) doors {
-	out := doors{whole: true}
+// namedBy returns what the Gateways of a VirtualService come to.
+func (x gatewaysByName) namedBy(vs *resource.Resource) namedGateways {
+	out := namedGateways{whole: true}
 	for _, name := range gatewayNames(vs.Spec.(*networkingv1alpha3.VirtualService), vs.Namespace) {
 		g := x.resources[name]
 		if g == nil {
@@ -68,28 +68,27 @@ func (x gatewaysByName) doorsOf(vs *resource.Resource) doors {
 }
 
 // serves reports whether one of the Gateways has a host that is one of the VirtualService's.
-func (d doors) serves(host Host) bool {
+func (d namedGateways) serves(host Host) bool {
 	return slices.ContainsFunc(slices.Concat(d.hosts, d.own), func(x hostIndex) bool { return x.serves(string(host)) })
 }
 
-// checkDoors warns of VirtualServices that a Gateway does not serve: their hosts are not among
+// unserved warns of VirtualServices that a Gateway does not serve: their hosts are not among
 // those of the Gateways, or gateways do not see them. Where a Gateway that is named is not there,
 // that is said by itself.
-func (m *Model) checkDoors() diag.List {
+func (c routeChecks) unserved() diag.List {
 	var out diag.List
-	x := m.gatewaysByName()
-	for vs := range m.bound() {
-		spec, at := vs.Spec.(*networkingv1alpha3.VirtualService), x.doorsOf(vs)
+	for vs := range c.bound() {
+		spec, at := vs.Spec.(*networkingv1alpha3.VirtualService), c.byName.namedBy(vs)
 		if !at.whole {
 			continue
 		}
-		if seen := m.seenFrom(at.gateways); !slices.ContainsFunc(seen, func(ns string) bool { return exported(spec.GetExportTo(), vs.Namespace, ns) }) {
-			out = append(out, finding(diag.CodeHidden, vs, resource.Path{"spec", "exportTo"}, "%s is not exported to the gateways that it names, which run in %s, so they serve nothing of it", vs.Key, strings.Join(seen, " or ")).
+		if seen := c.seenFrom(at.gateways); !slices.ContainsFunc(seen, func(ns string) bool { return exported(spec.GetExportTo(), vs.Namespace, ns) }) {
+			out = append(out, diagnosticAt(diag.CodeHidden, vs, resource.Path{"spec", "exportTo"}, "%s is not exported to the gateways that it names, which run in %s, so they serve nothing of it", vs.Key, strings.Join(seen, " or ")).
 				WithHint(`exportTo with the namespace in which the gateways run, or "*"`))
 		}
 		for i, h := range spec.GetHosts() {
-			if !at.serves(m.settings.served(h, vs.Namespace)) {
-				out = append(out, finding(diag.CodeHostNotOfGateway, vs, resource.Path{"spec", "hosts", i}, "no server of %s has the host %s for the namespace %s, so the gateway serves nothing of it there", keysOfAll(at.gateways), h, vs.Namespace).
+			if !at.serves(c.settings.served(h, vs.Namespace)) {
+				out = append(out, diagnosticAt(diag.CodeHostNotOfGateway, vs, resource.Path{"spec", "hosts", i}, "no server of %s has the host %s for the namespace %s, so the gateway serves nothing of it there", keysOfAll(at.gateways), h, vs.Namespace).
 					WithHint("a host of the Gateway, or %s among the hosts of one of its servers", h))
 			}
 		}
@@ -99,8 +98,8 @@ func (m *Model) checkDoors() diag.List {
 
 // seenFrom returns the namespaces in which gateways of these Gateways may run, as far as files
 // tell: those of the Gateways, and the root namespace, where Istio puts them.
-func (m *Model) seenFrom(gateways []*resource.Resource) []string {
-	out := []string{m.settings.RootNamespace}
+func (c *checks) seenFrom(gateways []*resource.Resource) []string {
+	out := []string{c.settings.RootNamespace}
 	for _, g := range gateways {
 		if !slices.Contains(out, g.Namespace) {
 			out = append(out, g.Namespace)

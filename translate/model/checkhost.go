@@ -23,11 +23,11 @@ type hostIndex struct {
 	forward, backward []string
 }
 
-func (m *Model) hostIndex() hostIndex {
+func (c *checks) newHostIndex() hostIndex {
 	out := hostIndex{exact: map[string]bool{}, suffixes: map[string]bool{}}
-	for _, g := range m.gateways {
+	for _, g := range c.gateways {
 		for _, spec := range g.Spec.(*networkingv1alpha3.Gateway).GetServers() {
-			for _, h := range (server{gateway: g, spec: spec}).hosts(m.settings) {
+			for _, h := range (server{gateway: g, spec: spec}).hosts(c.settings) {
 				out.add(string(h.host))
 			}
 		}
@@ -96,13 +96,13 @@ func reversed(s string) string {
 }
 
 // hostsServed warns of hosts for which no request can come in.
-func (c *checks) hostsServed(policy *resource.Resource, path resource.Path, hosts []string) diag.List {
+func (c policyChecks) hostsServed(policy *resource.Resource, path resource.Path, hosts []string) diag.List {
 	var out diag.List
 	for i, h := range hosts {
 		if c.hosts.serves(h) {
 			continue
 		}
-		out = append(out, finding(diag.CodeHostUnserved, policy, path.Field(i), "no server of a Gateway serves the host %q", h).
+		out = append(out, diagnosticAt(diag.CodeHostUnserved, policy, path.Field(i), "no server of a Gateway serves the host %q", h).
 			WithHint("%s", c.meant(slip{"host", withoutPort(h)}, c.hosts.exact, "write a host that a Gateway serves, or add it to one")))
 	}
 	return out
@@ -110,7 +110,7 @@ func (c *checks) hostsServed(policy *resource.Resource, path resource.Path, host
 
 // allowedHosts warns of hosts that an ALLOW rule knows, or excepts, without a port only: routes
 // take a host with any port. DENY and CUSTOM rules see hosts with ports by themselves.
-func (c *checks) allowedHosts(policy *resource.Resource, spec *securityv1beta1.AuthorizationPolicy, path resource.Path, o *securityv1beta1.Operation) diag.List {
+func (c policyChecks) allowedHosts(policy *resource.Resource, spec *securityv1beta1.AuthorizationPolicy, path resource.Path, o *securityv1beta1.Operation) diag.List {
 	if spec.GetAction() != securityv1beta1.AuthorizationPolicy_ALLOW {
 		return nil
 	}
@@ -120,12 +120,12 @@ func (c *checks) allowedHosts(policy *resource.Resource, spec *securityv1beta1.A
 		if !c.hosts.serves(h) {
 			continue // which says more
 		}
-		out = append(out, finding(diag.CodeHostPortRefused, policy, path.Field("hosts", i), "%q does not allow a request for %s, which clients send that write the port", h, example(h)).
+		out = append(out, diagnosticAt(diag.CodeHostPortRefused, policy, path.Field("hosts", i), "%q does not allow a request for %s, which clients send that write the port", h, example(h)).
 			WithHint("%s", withPorts(h)))
 	}
 	for _, i := range withoutPorts(o.GetNotHosts()) {
 		h := o.GetNotHosts()[i]
-		out = append(out, finding(diag.CodeHostPortForm, policy, path.Field("notHosts", i), "%q does not match a request for %s, which the routes take all the same", h, example(h)).
+		out = append(out, diagnosticAt(diag.CodeHostPortForm, policy, path.Field("notHosts", i), "%q does not match a request for %s, which the routes take all the same", h, example(h)).
 			WithHint("%s", withPorts(h)))
 	}
 	return out

@@ -24,12 +24,12 @@ func TestWithoutPorts(t *testing.T) {
 		}
 		var want []int
 		for i, h := range hosts {
-			beside := slices.ContainsFunc(hosts, func(o string) bool {
+			withPort := slices.ContainsFunc(hosts, func(o string) bool {
 				before, prefix := strings.CutSuffix(strings.ToLower(o), "*")
 				with := strings.ToLower(h) + ":"
 				return strings.HasPrefix(before, with) || prefix && strings.HasPrefix(with, before)
 			})
-			if !strings.HasSuffix(h, "*") && !strings.Contains(h, ":") && !beside {
+			if !strings.HasSuffix(h, "*") && !strings.Contains(h, ":") && !withPort {
 				want = append(want, i)
 			}
 		}

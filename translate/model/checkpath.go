@@ -13,7 +13,7 @@ import (
 
 // pathsNever warns of paths of a policy that no request can have by the time that rules see it:
 // a rule that denies such a path is open.
-func (c *checks) pathsNever(policy *resource.Resource, at resource.Path, o *securityv1beta1.Operation) diag.List {
+func (c policyChecks) pathsNever(policy *resource.Resource, at resource.Path, o *securityv1beta1.Operation) diag.List {
 	action := policy.Spec.(*securityv1beta1.AuthorizationPolicy).GetAction()
 	return append(c.never(policy, at, field{"paths", o.GetPaths()}, idle(action)), c.never(policy, at, field{"notPaths", o.GetNotPaths()}, "so it excepts nothing")...)
 }
@@ -32,13 +32,13 @@ func idle(action securityv1beta1.AuthorizationPolicy_Action) string {
 	}
 }
 
-func (c *checks) never(policy *resource.Resource, at resource.Path, of field, effect string) diag.List {
+func (c policyChecks) never(policy *resource.Resource, at resource.Path, of field, effect string) diag.List {
 	form := c.settings.pathForm()
 	var out diag.List
 	for i, v := range of.values {
 		text := ruleText(v)
 		if why := form.never(text); why != "" {
-			out = append(out, finding(diag.CodePathNever, policy, at.Field(of.name, i), "no request has the path %q when rules see it, since %s, %s", v, why, effect).
+			out = append(out, diagnosticAt(diag.CodePathNever, policy, at.Field(of.name, i), "no request has the path %q when rules see it, since %s, %s", v, why, effect).
 				WithHint("%s", c.orInstead(text)))
 		}
 	}
@@ -53,12 +53,12 @@ func (m *Model) orInstead(p pathText) string {
 	return "write the path as it is without . and .., with one / between its segments, and without its query"
 }
 
-// checkRoutePaths warns of matches of HTTP routes that are about a path which no request has
+// paths warns of matches of HTTP routes that are about a path which no request has
 // when routes see it.
-func (m *Model) checkRoutePaths() diag.List {
-	form := m.settings.pathForm()
+func (c routeChecks) paths() diag.List {
+	form := c.settings.pathForm()
 	var out diag.List
-	for vs, i := range m.servedHTTP() {
+	for vs, i := range c.boundHTTP() {
 		for j, match := range httpOf(vs)[i].GetMatch() {
 			field, text := "", pathText{}
 			switch uri := match.GetUri().GetMatchType().(type) {
@@ -68,8 +68,8 @@ func (m *Model) checkRoutePaths() diag.List {
 				field, text = "prefix", pathText{text: uri.Prefix, after: true}
 			}
 			if why := form.never(text); why != "" {
-				out = append(out, finding(diag.CodeRoutePathNever, vs, resource.Path{"spec", "http", i, "match", j, "uri", field},
-					"no request has the path %q when routes see it, since %s, so none gets to this match", text.text, why).WithHint("%s", strings.Replace(m.orInstead(text), `*"`, `"`, 1)))
+				out = append(out, diagnosticAt(diag.CodeRoutePathNever, vs, resource.Path{"spec", "http", i, "match", j, "uri", field},
+					"no request has the path %q when routes see it, since %s, so none gets to this match", text.text, why).WithHint("%s", strings.Replace(c.orInstead(text), `*"`, `"`, 1)))
 			}
 		}
 	}

@@ -24,7 +24,7 @@ type preflightSide struct {
 	asking map[string][]*resource.Resource
 }
 
-func (c *checks) preflightSide() preflightSide {
+func (c *checks) newPreflightSide() preflightSide {
 	out := preflightSide{newIndex(), newIndex(), newIndex(), map[string][]*resource.Resource{}}
 	for _, policy := range c.authorizations {
 		spec := policy.Spec.(*securityv1beta1.AuthorizationPolicy)
@@ -34,13 +34,13 @@ func (c *checks) preflightSide() preflightSide {
 		case !decides(policy):
 		case spec.GetAction() == securityv1beta1.AuthorizationPolicy_DENY:
 			if slices.ContainsFunc(spec.GetRules(), deniesPreflights) {
-				out.denying.add(policy, c.reachOf(policy)...)
+				out.denying.add(policy, c.scopesOf(policy)...)
 			}
 		case spec.GetAction() != securityv1beta1.AuthorizationPolicy_ALLOW:
 		case len(spec.GetRules()) > 0 && !slices.ContainsFunc(spec.GetRules(), func(r *securityv1beta1.Rule) bool { return !needsToken(r) }):
-			out.allowing.add(policy, c.reachOf(policy)...)
+			out.allowing.add(policy, c.scopesOf(policy)...)
 		default:
-			out.others.add(policy, c.reachOf(policy)...)
+			out.others.add(policy, c.scopesOf(policy)...)
 		}
 	}
 	return out
@@ -48,13 +48,13 @@ func (c *checks) preflightSide() preflightSide {
 
 // refusing returns a policy that refuses every preflight on a gateway, or nil.
 func (s preflightSide) refusing(gateway *resource.Resource) *resource.Resource {
-	if p := s.denying.find(workloads(gateway)); p != nil {
+	if p := s.denying.find(scopeOfGateway(gateway)); p != nil {
 		return p
 	}
-	if s.others.find(workloads(gateway)) != nil {
+	if s.others.find(scopeOfGateway(gateway)) != nil {
 		return nil
 	}
-	return s.allowing.find(workloads(gateway))
+	return s.allowing.find(scopeOfGateway(gateway))
 }
 
 // deniesPreflights reports a DENY rule for whatever has no token, whichever request it is.
@@ -79,13 +79,13 @@ func needsToken(r *securityv1beta1.Rule) bool {
 }
 
 // preflights warns of a CORS policy whose preflights never get to it.
-func (c *checks) preflights(vs *resource.Resource, path resource.Path, r *networkingv1alpha3.HTTPRoute, gateways []*resource.Resource) diag.List {
+func (c routePolicyChecks) preflights(vs *resource.Resource, path resource.Path, r *networkingv1alpha3.HTTPRoute, gateways []*resource.Resource) diag.List {
 	if r.GetCorsPolicy() == nil {
 		return nil
 	}
 	for _, g := range gateways {
 		if p := c.preflight.refusing(g); p != nil {
-			return diag.List{finding(diag.CodePreflight, vs, path.Field("corsPolicy"), "%s refuses requests without a token, so also the preflights that browsers send", p.Key).
+			return diag.List{diagnosticAt(diag.CodePreflight, vs, path.Field("corsPolicy"), "%s refuses requests without a token, so also the preflights that browsers send", p.Key).
 				WithHint("let the method OPTIONS pass: notMethods: [OPTIONS] in a DENY rule, or methods: [OPTIONS] in an ALLOW rule of its own")}
 		}
 	}

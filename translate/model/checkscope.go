@@ -28,21 +28,21 @@ type gatewaySide struct {
 	foldingCase *index
 }
 
-func (m *Model) gatewaySide() gatewaySide {
+func (c *checks) newGatewaySide() gatewaySide {
 	out := gatewaySide{namespaces: map[string]bool{}, labels: map[string]map[string]bool{}, names: map[string]bool{}, anonymous: newIndex(), foldingCase: newIndex()}
-	for key := range m.settings.Refused {
+	for key := range c.settings.Refused {
 		if key.Kind == resource.Gateway {
 			out.namespaces[key.Namespace], out.names[key.Name] = true, true
 		}
 	}
-	if g := m.settings.Gateway; g != nil {
+	if g := c.settings.Gateway; g != nil {
 		out.namespaces[g.Namespace] = true
 		for k, v := range g.Labels {
 			out.label(k, v)
 		}
 	}
-	folding := m.routesFoldingCase()
-	for _, g := range m.gateways {
+	folding := c.routesFoldingCase()
+	for _, g := range c.gateways {
 		spec := g.Spec.(*networkingv1alpha3.Gateway)
 		out.namespaces[g.Namespace], out.names[g.Name] = true, true
 		out.everyWorkload = out.everyWorkload || len(spec.GetSelector()) == 0
@@ -50,10 +50,10 @@ func (m *Model) gatewaySide() gatewaySide {
 			out.label(k, v)
 		}
 		if !slices.ContainsFunc(spec.GetServers(), asksForCertificate) {
-			out.anonymous.add(g, reach{labels: spec.GetSelector()})
+			out.anonymous.add(g, workloadScope{labels: spec.GetSelector()})
 		}
 		if vs := folding[g.Namespace+"/"+g.Name]; vs != nil {
-			out.foldingCase.add(vs, reach{labels: spec.GetSelector()})
+			out.foldingCase.add(vs, workloadScope{labels: spec.GetSelector()})
 		}
 	}
 	return out
@@ -67,7 +67,7 @@ func (s gatewaySide) label(name, value string) {
 }
 
 // knowsGateways reports whether anything says which gateways there are.
-func (m *Model) knowsGateways() bool { return len(m.gateways) > 0 || m.settings.Gateway != nil }
+func (c *checks) knowsGateways() bool { return len(c.gateways) > 0 || c.settings.Gateway != nil }
 
 func asksForCertificate(s *networkingv1alpha3.Server) bool {
 	switch s.GetTls().GetMode() {
@@ -95,7 +95,7 @@ func (c *checks) scope(policy *resource.Resource) diag.List {
 		if len(c.gateways) == 0 {
 			known = "the gateway runs in the namespace " + c.settings.Gateway.Namespace + " and not in " + policy.Namespace
 		}
-		out = append(out, finding(diag.CodeNamespaceUnserved, policy, resource.Path{"metadata", "namespace"},
+		out = append(out, diagnosticAt(diag.CodeNamespaceUnserved, policy, resource.Path{"metadata", "namespace"},
 			"%s, and it is not the root namespace: the policy applies only to gateways that run in %s", known, policy.Namespace).
 			WithHint("%s", c.meant(slip{"namespace", policy.Namespace}, c.namespaces, "put the policy into the gateways' namespace, or into "+c.settings.RootNamespace+" for the gateways of every namespace")))
 	}
@@ -114,7 +114,7 @@ func (c *checks) selector(policy *resource.Resource) diag.List {
 		if known[labels[k]] {
 			continue
 		}
-		d := finding(diag.CodeSelectorUnknown, policy, resource.Path{"spec", "selector", "matchLabels", k}, "%s the label %s: %s", c.whoLacks(), k, labels[k])
+		d := diagnosticAt(diag.CodeSelectorUnknown, policy, resource.Path{"spec", "selector", "matchLabels", k}, "%s the label %s: %s", c.whoLacks(), k, labels[k])
 		if ok {
 			d.Hint = c.meant(slip{"label " + k, labels[k]}, known, "write the labels as the gateway has them")
 		} else {
@@ -144,7 +144,7 @@ func keysOf(labels map[string]map[string]bool) map[string]bool {
 // target warns of a target that no gateway here stands for.
 func (c *checks) target(policy *resource.Resource, path resource.Path, t *typev1beta1.PolicyTargetReference) diag.List {
 	if !isGatewayTarget(t) {
-		return diag.List{finding(diag.CodeTargetIgnored, policy, path.Field("kind"), "a gateway is never a %s, so this target adds no gateway to the policy", t.GetKind()).
+		return diag.List{diagnosticAt(diag.CodeTargetIgnored, policy, path.Field("kind"), "a gateway is never a %s, so this target adds no gateway to the policy", t.GetKind()).
 			WithHint("kind: Gateway of gateway.networking.k8s.io, or a selector instead of targetRefs")}
 	}
 	served := c.labels[gatewayNameLabel]
@@ -155,7 +155,7 @@ func (c *checks) target(policy *resource.Resource, path resource.Path, t *typev1
 	if c.names[t.GetName()] {
 		otherwise = "use a selector with the labels that the Gateway " + t.GetName() + " selects"
 	}
-	return diag.List{finding(diag.CodeTargetUnserved, policy, path.Field("name"),
+	return diag.List{diagnosticAt(diag.CodeTargetUnserved, policy, path.Field("name"),
 		"no Gateway selects workloads with the label %s: %s, so the policy applies to no gateway that is known here", gatewayNameLabel, t.GetName()).
 		WithHint("%s", c.targetHint(t.GetName(), otherwise))}
 }

@@ -27,20 +27,20 @@ type sharedHost struct {
 // shadowed warns of matches for which an earlier VirtualService leaves no request at a host that
 // both serve by one server. Those that are not for every namespace are left out: gateways of
 // different namespaces have them in different orders.
-func (m *Model) shadowed() diag.List {
+func (c routeChecks) shadowed() diag.List {
 	var out diag.List
 	told := map[diag.Position]bool{}
-	for _, g := range m.gateways {
+	for _, g := range c.gateways {
 		for i, spec := range g.Spec.(*networkingv1alpha3.Gateway).GetServers() {
 			s := server{g, i, spec}
 			if !s.traffic().requests() {
 				continue
 			}
-			sharing := m.sharing(s)
+			sharing := c.sharing(s)
 			for _, host := range slices.Sorted(maps.Keys(sharing)) { // in order: each match is told of once
 				before := sharedHost{resource.NewMatches[placed](), resource.NewMatches[placed]()}
 				for _, vs := range sharing[host] {
-					out = append(out, m.shadowedAt(s, vs, host, before, told)...)
+					out = append(out, c.shadowedAt(s, vs, host, before, told)...)
 				}
 			}
 		}
@@ -50,13 +50,13 @@ func (m *Model) shadowed() diag.List {
 
 // sharing returns the hosts of a server that several VirtualServices serve for everybody, with
 // those in Istio's order. Most hosts have one alone, of which there is nothing to compare.
-func (m *Model) sharing(s server) map[Host][]*resource.Resource {
+func (c routeChecks) sharing(s server) map[Host][]*resource.Resource {
 	first, out := map[Host]*resource.Resource{}, map[Host][]*resource.Resource{}
-	for _, vs := range m.routes[s.key()] {
+	for _, vs := range c.routes[s.key()] {
 		if to := vs.Spec.(*networkingv1alpha3.VirtualService).GetExportTo(); len(to) > 0 && !slices.Contains(to, "*") {
 			continue
 		}
-		for _, host := range m.servedHosts(s, vs) {
+		for _, host := range s.servedHosts(vs, c.settings) {
 			switch {
 			case first[host] == nil:
 				first[host] = vs
@@ -72,8 +72,8 @@ func (m *Model) sharing(s server) map[Host][]*resource.Resource {
 
 // shadowedAt reports the matches of a VirtualService that get nothing at a host, and adds its
 // matches to those of the host.
-func (m *Model) shadowedAt(s server, vs *resource.Resource, host Host, before sharedHost, told map[diag.Position]bool) diag.List {
-	matches := m.matchesFor(s, vs)
+func (c routeChecks) shadowedAt(s server, vs *resource.Resource, host Host, before sharedHost, told map[diag.Position]bool) diag.List {
+	matches := c.matchesFor(s, vs)
 	var out diag.List
 	for _, own := range matches {
 		of := before.specific
@@ -86,7 +86,7 @@ func (m *Model) shadowedAt(s server, vs *resource.Resource, host Host, before sh
 		}
 		if at := vs.Origin.At(own.path); !told[at] {
 			told[at] = true
-			out = append(out, finding(diag.CodeRouteShadowed, vs, own.path, "no request of %s gets to %s: %s comes first and takes them all", host, own.path, first).
+			out = append(out, diagnosticAt(diag.CodeRouteShadowed, vs, own.path, "no request of %s gets to %s: %s comes first and takes them all", host, own.path, first).
 				WithHint("put both into one VirtualService, the more particular match first, or take it out"))
 		}
 	}
@@ -108,15 +108,15 @@ type ownMatch struct {
 	delegated bool
 }
 
-func (m *Model) matchesFor(s server, vs *resource.Resource) []ownMatch {
+func (c routeChecks) matchesFor(s server, vs *resource.Resource) []ownMatch {
 	var out []ownMatch
-	for _, r := range m.httpRoutes(vs) {
+	for _, r := range c.delegates.httpRoutes(vs) {
 		path, delegated := resource.Path{"spec", "http", r.Index}, httpOf(vs)[r.Index].GetDelegate() != nil
 		if len(r.HTTP.GetMatch()) == 0 {
 			out = append(out, ownMatch{nil, path, delegated})
 		}
 		for j, match := range r.HTTP.GetMatch() {
-			if !m.forServer(s, vs, match.GetPort(), match.GetGateways()) {
+			if !s.isFor(vs, match.GetPort(), match.GetGateways()) {
 				continue
 			}
 			at := path

@@ -13,14 +13,14 @@ import (
 
 // sharedCertificates warns of servers of one address that have the same certificate and other
 // hosts: a browser that has a connection to one asks it for the hosts of the other too.
-func (m *Model) sharedCertificates() diag.List {
+func (k certificateChecks) sharedCertificates() diag.List {
 	type certificate struct {
 		at   address
 		name string
 	}
 	first := map[certificate][]server{}
 	var out diag.List
-	for _, g := range m.gateways {
+	for _, g := range k.gateways {
 		for i, spec := range g.Spec.(*networkingv1alpha3.Gateway).GetServers() {
 			s := server{g, i, spec}
 			path, name := s.certificate()
@@ -30,9 +30,9 @@ func (m *Model) sharedCertificates() diag.List {
 			same := certificate{s.at(), name}
 			if j := slices.IndexFunc(first[same], func(o server) bool {
 				_, possible, _ := common(selectorOf(o), selectorOf(s))
-				return possible && !m.shareHost(o, s) && (m.certifies(o, s) || m.certifies(s, o))
+				return possible && !k.shareHost(o, s) && (k.certifies(o, s) || k.certifies(s, o))
 			}); j >= 0 {
-				out = append(out, finding(diag.CodeCertificateTwice, g, path, "the server at %s has this certificate too: browsers ask a connection to one of them for the hosts of the other as well", first[same][j].place()).
+				out = append(out, diagnosticAt(diag.CodeCertificateTwice, g, path, "the server at %s has this certificate too: browsers ask a connection to one of them for the hosts of the other as well", first[same][j].place()).
 					WithHint("one server with the hosts of both, or a certificate for each"))
 				continue
 			}
@@ -46,10 +46,10 @@ func (m *Model) sharedCertificates() diag.List {
 
 // certifies reports whether the certificate of one server is for a host of another that the first
 // does not have; where it is not among the files, it may be for all of them.
-func (m *Model) certifies(s, other server) bool {
-	certificates, known := m.leavesOf(s)
-	own := s.hosts(m.settings)
-	return slices.ContainsFunc(other.hosts(m.settings), func(h serverHost) bool {
+func (k certificateChecks) certifies(s, other server) bool {
+	certificates, known := k.leavesOf(s)
+	own := s.hosts(k.settings)
+	return slices.ContainsFunc(other.hosts(k.settings), func(h serverHost) bool {
 		if !known {
 			return !hasWithin(own, h.asked)
 		}
@@ -64,9 +64,9 @@ func (m *Model) certifies(s, other server) bool {
 
 // shareHost reports servers that have a host in common: one of them is left out there, which is
 // said by itself.
-func (m *Model) shareHost(s, other server) bool {
-	own := s.hosts(m.settings)
-	return slices.ContainsFunc(other.hosts(m.settings), func(h serverHost) bool {
+func (k certificateChecks) shareHost(s, other server) bool {
+	own := s.hosts(k.settings)
+	return slices.ContainsFunc(other.hosts(k.settings), func(h serverHost) bool {
 		return slices.ContainsFunc(own, func(o serverHost) bool { return o.asked == h.asked })
 	})
 }
@@ -78,15 +78,15 @@ func hasWithin(hosts []serverHost, host Host) bool {
 
 // leavesOf returns the certificates of a server, whichever namespace its gateways run in, and
 // whether there are any among the files.
-func (m *Model) leavesOf(s server) ([]*x509.Certificate, bool) {
+func (k certificateChecks) leavesOf(s server) ([]*x509.Certificate, bool) {
 	var out []*x509.Certificate
-	for _, namespace := range m.credentialNamespaces(s) {
+	for _, namespace := range k.credentialNamespaces(s) {
 		for _, c := range s.credentials() {
-			secret := c.find(m.credentials, namespace)
+			secret := c.find(k.credentials, namespace)
 			if c.purpose != forServer || secret == nil {
 				continue
 			}
-			if pair, found := m.credentials.keyPair(secret); !found.HasErrors() {
+			if pair, found := k.credentials.keyPair(secret); !found.HasErrors() {
 				out = append(out, pair.Leaf)
 			}
 		}

@@ -14,9 +14,9 @@ import (
 
 // unaddressed warns of policies that refuse clients by their address or port and apply to a
 // server on a unix socket, whose clients have none: they refuse nobody there.
-func (m *Model) unaddressed() diag.List {
+func (c serverChecks) unaddressed() diag.List {
 	var sockets []server
-	for at, on := range m.servers(func(*networkingv1alpha3.Gateway) bool { return true }) {
+	for at, on := range c.servers(func(*networkingv1alpha3.Gateway) bool { return true }) {
 		if strings.HasPrefix(at.bind, unixPrefix) {
 			sockets = append(sockets, on...)
 		}
@@ -26,13 +26,13 @@ func (m *Model) unaddressed() diag.List {
 	}
 	slices.SortFunc(sockets, func(a, b server) int { return a.place().Compare(b.place()) })
 	var out diag.List
-	for _, namespace := range slices.Sorted(maps.Keys(m.policies[resource.AuthorizationPolicy])) {
-		for _, p := range m.policies[resource.AuthorizationPolicy][namespace] {
+	for _, namespace := range slices.Sorted(maps.Keys(c.policies[resource.AuthorizationPolicy])) {
+		for _, p := range c.policies[resource.AuthorizationPolicy][namespace] {
 			spec := p.Spec.(*securityv1beta1.AuthorizationPolicy)
 			refuses := spec.GetAction() == securityv1beta1.AuthorizationPolicy_DENY || spec.GetAction() == securityv1beta1.AuthorizationPolicy_CUSTOM
-			if at := m.serversOf(p, sockets); refuses && !p.DryRun() && len(at) > 0 {
+			if at := c.serversOf(p, sockets); refuses && !p.DryRun() && len(at) > 0 {
 				for i, rule := range spec.GetRules() {
-					out = append(out, m.unmatched(p, rulePath(i), rule, at)...)
+					out = append(out, c.unmatched(p, rulePath(i), rule, at)...)
 				}
 			}
 		}
@@ -41,11 +41,11 @@ func (m *Model) unaddressed() diag.List {
 }
 
 // unmatched reports the fields of a rule that no client on a socket has.
-func (m *Model) unmatched(p *resource.Resource, path resource.Path, rule *securityv1beta1.Rule, at []server) diag.List {
-	remote := m.settings.Mesh.Config.GetDefaultConfig().GetGatewayTopology().GetNumTrustedProxies() == 0
+func (c serverChecks) unmatched(p *resource.Resource, path resource.Path, rule *securityv1beta1.Rule, at []server) diag.List {
+	remote := c.settings.Mesh.Config.GetDefaultConfig().GetGatewayTopology().GetNumTrustedProxies() == 0
 	var out diag.List
 	add := func(field resource.Path) {
-		out = append(out, finding(diag.CodeSocketAddress, p, field, "a client on a unix socket has no address and no port, so %s never matches and refuses nobody at %s", field, names(at)).
+		out = append(out, diagnosticAt(diag.CodeSocketAddress, p, field, "a client on a unix socket has no address and no port, so %s never matches and refuses nobody at %s", field, names(at)).
 			WithHint("a rule by other fields for those servers, or other workloads for them"))
 	}
 	for i, from := range rule.GetFrom() {

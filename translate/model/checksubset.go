@@ -15,10 +15,10 @@ import (
 
 // unknownSubset warns of a subset that no DestinationRule for the host has. It names those
 // that are for the host, with where they stand and what they have, or says that none is.
-func (m *Model) unknownSubset(vs *resource.Resource, at resource.Path, host Host, name, effect string) diag.Diagnostic {
-	rules := m.rules.about(host)
+func (c destinationChecks) unknownSubset(vs *resource.Resource, at resource.Path, host Host, name, effect string) diag.Diagnostic {
+	rules := c.rules.about(host)
 	if len(rules) == 0 {
-		return finding(diag.CodeUnknownSubset, vs, at, "there is no DestinationRule for %s, so it has no subset %q and %s", host, name, effect).
+		return diagnosticAt(diag.CodeUnknownSubset, vs, at, "there is no DestinationRule for %s, so it has no subset %q and %s", host, name, effect).
 			WithHint("add a DestinationRule with host: %s and subsets: [{name: %s, labels: …}]", host, name)
 	}
 	var known []string
@@ -29,7 +29,7 @@ func (m *Model) unknownSubset(vs *resource.Resource, at resource.Path, host Host
 	if near := resource.DidYouMean(name, known); near != "" {
 		hint = "did you mean " + near + "?"
 	}
-	return finding(diag.CodeUnknownSubset, vs, at, "no DestinationRule for %s defines the subset %q, so %s: %s", host, name, effect, listed(rules)).WithHint("%s", hint)
+	return diagnosticAt(diag.CodeUnknownSubset, vs, at, "no DestinationRule for %s defines the subset %q, so %s: %s", host, name, effect, listed(rules)).WithHint("%s", hint)
 }
 
 // about returns the DestinationRules that can be for a host, in the order of the files.

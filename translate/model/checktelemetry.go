@@ -13,14 +13,14 @@ import (
 )
 
 // telemetry warns of logs that are not written although somebody asks for them.
-func (c *checks) telemetry() diag.List {
+func (c providerChecks) telemetry() diag.List {
 	out := append(c.defaultLogs(), c.logServices()...)
 	first := map[string]*resource.Resource{}
-	for _, t := range c.all(resource.Telemetry) {
+	for _, t := range c.policiesOf(resource.Telemetry) {
 		out = append(out, c.scope(t)...)
 		key := t.Namespace + " " + attachmentOf(t).key()
 		if older, again := first[key]; again {
-			out = append(out, finding(diag.CodeTelemetryShadowed, t, resource.Path{"metadata", "name"}, "%s is older and for the same workloads, so this one does not count", older.Key).
+			out = append(out, diagnosticAt(diag.CodeTelemetryShadowed, t, resource.Path{"metadata", "name"}, "%s is older and for the same workloads, so this one does not count", older.Key).
 				WithHint("put both into one object"))
 			continue
 		}
@@ -44,17 +44,17 @@ func (a attachment) key() string {
 	return strings.Join(out, ",")
 }
 
-func (c *checks) logEntry(t *resource.Resource, index int, entry *telemetryv1alpha1.AccessLogging) diag.List {
+func (c providerChecks) logEntry(t *resource.Resource, index int, entry *telemetryv1alpha1.AccessLogging) diag.List {
 	var out diag.List
 	path := resource.Path{"spec", "accessLogging", index}
 	if len(entry.GetProviders()) == 0 && index == 0 && !c.inheritsProviders(t) {
-		out = append(out, finding(diag.CodeLogDefault, t, path, "%s names no provider and the mesh configuration has no default one, so it has no effect", path).
+		out = append(out, diagnosticAt(diag.CodeLogDefault, t, path, "%s names no provider and the mesh configuration has no default one, so it has no effect", path).
 			WithHint("providers: [{name: envoy}]; accessLogFile of the mesh configuration is not a provider"))
 	}
 	for i, p := range entry.GetProviders() {
 		if logProvider(c.settings.Mesh.Config, p.GetName()) == nil {
 			at := path.Field("providers", i, "name")
-			out = append(out, finding(diag.CodeLogProvider, t, at, "the mesh configuration has no access log %q, so nothing is logged to it", p.GetName()).WithHint("%s", c.knownLogs()))
+			out = append(out, diagnosticAt(diag.CodeLogProvider, t, at, "the mesh configuration has no access log %q, so nothing is logged to it", p.GetName()).WithHint("%s", c.knownLogs()))
 		}
 	}
 	return out
@@ -62,7 +62,7 @@ func (c *checks) logEntry(t *resource.Resource, index int, entry *telemetryv1alp
 
 // inheritsProviders reports whether an entry that names no provider is about some: the
 // default ones, or those of a more general Telemetry.
-func (c *checks) inheritsProviders(t *resource.Resource) bool {
+func (c providerChecks) inheritsProviders(t *resource.Resource) bool {
 	if len(c.settings.Mesh.Config.GetDefaultProviders().GetAccessLogging()) > 0 {
 		return true
 	}
@@ -77,11 +77,11 @@ func (c *checks) inheritsProviders(t *resource.Resource) bool {
 }
 
 // defaultLogs warns of default providers that do not exist.
-func (c *checks) defaultLogs() diag.List {
+func (c providerChecks) defaultLogs() diag.List {
 	var out diag.List
 	for i, name := range c.settings.Mesh.Config.GetDefaultProviders().GetAccessLogging() {
 		if logProvider(c.settings.Mesh.Config, name) == nil {
-			out = append(out, c.meshFinding(diag.CodeLogProvider, resource.Path{"defaultProviders", "accessLogging", i}, "the mesh configuration has no access log %q, so nothing is logged to it", name).
+			out = append(out, c.meshDiagnostic(diag.CodeLogProvider, resource.Path{"defaultProviders", "accessLogging", i}, "the mesh configuration has no access log %q, so nothing is logged to it", name).
 				WithHint("%s", c.knownLogs()))
 		}
 	}
@@ -89,7 +89,7 @@ func (c *checks) defaultLogs() diag.List {
 }
 
 // logServices warns of providers that send to a service which no document defines.
-func (c *checks) logServices() diag.List {
+func (c providerChecks) logServices() diag.List {
 	var out diag.List
 	for i, p := range c.settings.Mesh.Config.GetExtensionProviders() {
 		to, field := remoteOf(p)
@@ -101,14 +101,14 @@ func (c *checks) logServices() diag.List {
 			_, ok := d.Port(to.GetPort())
 			return ok && (namespace == "" || namespace == d.Origin.Namespace)
 		}) {
-			out = append(out, c.meshFinding(diag.CodeLogService, resource.Path{"extensionProviders", i, field, "service"}, "no service defines %s with port %d, so nothing is logged to it", to.GetService(), to.GetPort()).
+			out = append(out, c.meshDiagnostic(diag.CodeLogService, resource.Path{"extensionProviders", i, field, "service"}, "no service defines %s with port %d, so nothing is logged to it", to.GetService(), to.GetPort()).
 				WithHint("add a ServiceEntry with this host and the port with protocol: GRPC"))
 		}
 	}
 	return out
 }
 
-func (c *checks) knownLogs() string {
+func (c providerChecks) knownLogs() string {
 	names := []string{standardLog}
 	for _, p := range c.settings.Mesh.Config.GetExtensionProviders() {
 		if logProvider(c.settings.Mesh.Config, p.GetName()) != nil {

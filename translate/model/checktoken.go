@@ -29,7 +29,7 @@ func (c *checks) newTokenSide() tokenSide {
 	for _, policy := range c.authentications {
 		rules := policy.Spec.(*securityv1beta1.RequestAuthentication).GetJwtRules()
 		if len(rules) > 0 {
-			out.verifying.add(policy, c.reachOf(policy)...)
+			out.verifying.add(policy, c.scopesOf(policy)...)
 		}
 		for _, rule := range rules {
 			if out.issuers[policy.Namespace] == nil {
@@ -41,7 +41,7 @@ func (c *checks) newTokenSide() tokenSide {
 	}
 	for _, policy := range c.authorizations {
 		if asksForToken(policy) {
-			out.requiring.add(policy, c.reachOf(policy)...)
+			out.requiring.add(policy, c.scopesOf(policy)...)
 		}
 	}
 	return out
@@ -107,9 +107,9 @@ func uses(spec *securityv1beta1.AuthorizationPolicy, fields func(*securityv1beta
 
 // authentication warns of a RequestAuthentication beside which nothing asks for a token,
 // and of what several say twice.
-func (c *checks) authentication(policy *resource.Resource) diag.List {
+func (c policyChecks) authentication(policy *resource.Resource) diag.List {
 	rules := policy.Spec.(*securityv1beta1.RequestAuthentication).GetJwtRules()
-	at := c.reachOf(policy)
+	at := c.scopesOf(policy)
 	if len(rules) == 0 || len(at) == 0 {
 		return nil
 	}
@@ -122,7 +122,7 @@ func (c *checks) authentication(policy *resource.Resource) diag.List {
 
 // twice warns of issuers and headers that an earlier RequestAuthentication has too which
 // can apply to the same gateway.
-func (c *checks) twice(policy *resource.Resource, rules []*securityv1beta1.JWTRule, at []reach) diag.List {
+func (c policyChecks) twice(policy *resource.Resource, rules []*securityv1beta1.JWTRule, at []workloadScope) diag.List {
 	var out diag.List
 	issuers, headers := map[string]bool{}, map[string]bool{}
 	for i, rule := range rules {
@@ -130,7 +130,7 @@ func (c *checks) twice(policy *resource.Resource, rules []*securityv1beta1.JWTRu
 		if issuer := rule.GetIssuer(); issuer != "" && !issuers[issuer] {
 			issuers[issuer] = true
 			if other := entryOf(c.sameIssuer, issuer).find(at...); other != nil {
-				out = append(out, finding(diag.CodeIssuerElsewhere, policy, path.Field("issuer"), "%q is an issuer of %s too; a token that satisfies either rule is accepted", issuer, other.Key).
+				out = append(out, diagnosticAt(diag.CodeIssuerElsewhere, policy, path.Field("issuer"), "%q is an issuer of %s too; a token that satisfies either rule is accepted", issuer, other.Key).
 					WithHint("keep one of them, unless both are meant"))
 			}
 		}
@@ -141,7 +141,7 @@ func (c *checks) twice(policy *resource.Resource, rules []*securityv1beta1.JWTRu
 			}
 			headers[name] = true
 			if other := entryOf(c.sameHeader, name).find(at...); other != nil {
-				out = append(out, finding(diag.CodeHeaderElsewhere, policy, header.path, "%s writes the header %s too; a backend cannot tell whose claim it gets", other.Key, header.value).
+				out = append(out, diagnosticAt(diag.CodeHeaderElsewhere, policy, header.path, "%s writes the header %s too; a backend cannot tell whose claim it gets", other.Key, header.value).
 					WithHint("give each its own header, unless both mean the same"))
 			}
 		}
@@ -174,20 +174,20 @@ func outputHeaders(path resource.Path, rule *securityv1beta1.JWTRule) []use {
 }
 
 // tokens warns of a policy about tokens that nothing verifies.
-func (c *checks) tokens(policy *resource.Resource, spec *securityv1beta1.AuthorizationPolicy, at []reach) diag.List {
+func (c policyChecks) tokens(policy *resource.Resource, spec *securityv1beta1.AuthorizationPolicy, at []workloadScope) diag.List {
 	found := tokenUses(spec)
 	if len(found) == 0 || len(at) == 0 {
 		return nil
 	}
 	if c.verifying.find(at...) == nil {
-		return diag.List{finding(diag.CodeNoAuthentication, policy, found[0].path, "no RequestAuthentication applies where this policy does, so no request has a token there").
+		return diag.List{diagnosticAt(diag.CodeNoAuthentication, policy, found[0].path, "no RequestAuthentication applies where this policy does, so no request has a token there").
 			WithHint("add a RequestAuthentication with the same selector, in the same namespace")}
 	}
 	return c.issuersOf(policy, spec)
 }
 
 // issuersOf warns of request principals with an issuer that no rule has.
-func (c *checks) issuersOf(policy *resource.Resource, spec *securityv1beta1.AuthorizationPolicy) diag.List {
+func (c policyChecks) issuersOf(policy *resource.Resource, spec *securityv1beta1.AuthorizationPolicy) diag.List {
 	var out diag.List
 	for _, principal := range requestPrincipals(spec) {
 		p := resource.ReadRequestPrincipal(principal.value)
@@ -198,7 +198,7 @@ func (c *checks) issuersOf(policy *resource.Resource, spec *securityv1beta1.Auth
 		if p.Subject == "" || p.InAddress() || c.knowsIssuer(policy.Namespace, p.Issuer) {
 			continue
 		}
-		out = append(out, finding(diag.CodeUnknownIssuer, policy, principal.path, "no RequestAuthentication takes tokens of the issuer %q", p.Issuer).
+		out = append(out, diagnosticAt(diag.CodeUnknownIssuer, policy, principal.path, "no RequestAuthentication takes tokens of the issuer %q", p.Issuer).
 			WithHint("%s", c.meant(slip{"issuer of " + policy.Namespace, p.Issuer}, c.issuersFor(policy.Namespace), "write the issuer as its jwtRule has it, then / and the subject")))
 	}
 	return out
@@ -230,7 +230,7 @@ func requestPrincipals(spec *securityv1beta1.AuthorizationPolicy) []use {
 
 // knowsIssuer reports whether a token of the issuer can be accepted where policies of the
 // namespace apply.
-func (c *checks) knowsIssuer(namespace, issuer string) bool {
+func (c policyChecks) knowsIssuer(namespace, issuer string) bool {
 	if namespace == c.settings.RootNamespace {
 		return c.allIssuers[issuer] || c.allIssuers[""]
 	}
@@ -239,7 +239,7 @@ func (c *checks) knowsIssuer(namespace, issuer string) bool {
 }
 
 // issuersFor returns the issuers that were probably meant in a namespace.
-func (c *checks) issuersFor(namespace string) map[string]bool {
+func (c policyChecks) issuersFor(namespace string) map[string]bool {
 	if len(c.issuers[namespace]) > 0 {
 		return c.issuers[namespace]
 	}

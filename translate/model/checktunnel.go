@@ -11,46 +11,46 @@ import (
 	"github.com/portreeve/portreeve/translate/resource"
 )
 
-// checkTunnels warns of routes of connections whose destinations are not all tunnelled alike,
+// allTunnels warns of routes of connections whose destinations are not all tunnelled alike,
 // and of routes of requests to a host with a tunnel, which those do not use.
-func (m *Model) checkTunnels() diag.List {
-	if !m.rules.tunnelled() {
+func (c destinationChecks) allTunnels() diag.List {
+	if !c.rules.tunnelled() {
 		return nil
 	}
 	var out diag.List
-	for vs, r := range m.servedConnections() {
-		out = append(out, m.mixedTunnels(vs, r)...)
+	for vs, r := range c.boundConnections() {
+		out = append(out, c.mixedTunnels(vs, r)...)
 	}
-	for vs, i := range m.servedHTTP() {
-		out = append(out, m.idleTunnels(vs, i)...)
+	for vs, i := range c.boundHTTP() {
+		out = append(out, c.idleTunnels(vs, i)...)
 	}
 	return out
 }
 
-func (m *Model) idleTunnels(vs *resource.Resource, index int) diag.List {
+func (c destinationChecks) idleTunnels(vs *resource.Resource, index int) diag.List {
 	var out diag.List
 	route := httpOf(vs)[index].GetRoute()
-	for j, host := range resolved(m.settings, vs.Namespace, route) {
-		if tunnels := m.tunnels(host, route[j].GetDestination().GetSubset()); len(tunnels) > 1 || tunnels[0] != (target{}) {
-			out = append(out, finding(diag.CodeTunnelUnused, vs, resource.Path{"spec", "http", index, "route", j, "destination", "host"},
+	for j, host := range resolved(c.settings, vs.Namespace, route) {
+		if tunnels := c.tunnels(host, route[j].GetDestination().GetSubset()); len(tunnels) > 1 || tunnels[0] != (target{}) {
+			out = append(out, diagnosticAt(diag.CodeTunnelUnused, vs, resource.Path{"spec", "http", index, "route", j, "destination", "host"},
 				"the tunnel of the DestinationRule for %s is for tcp and tls routes: these requests go to its endpoints themselves", host).WithHint("a tcp route of a TCP server, or a DestinationRule without tunnel"))
 		}
 	}
 	return out
 }
 
-func (m *Model) mixedTunnels(vs *resource.Resource, r connectionRoute) diag.List {
+func (c destinationChecks) mixedTunnels(vs *resource.Resource, r connectionRoute) diag.List {
 	var first []target
-	for j, host := range resolved(m.settings, vs.Namespace, r.route) {
+	for j, host := range resolved(c.settings, vs.Namespace, r.route) {
 		if !Receives(r.route, r.route[j]) {
 			continue
 		}
-		tunnels := m.tunnels(host, r.route[j].GetDestination().GetSubset())
+		tunnels := c.tunnels(host, r.route[j].GetDestination().GetSubset())
 		if first == nil {
 			first = tunnels
 		}
 		if !slices.Equal(first, tunnels) {
-			return diag.List{finding(diag.CodeTunnelMixed, vs, r.path.Field("route", j, "destination", "host"),
+			return diag.List{diagnosticAt(diag.CodeTunnelMixed, vs, r.path.Field("route", j, "destination", "host"),
 				"%s and the destinations before it are not tunnelled to the same target, so the connections of the route are closed", host).WithHint("one tunnel for all destinations of a route, or a route for each")}
 		}
 	}
@@ -80,9 +80,9 @@ type target struct {
 
 // tunnels returns what the DestinationRules for a host say of a subset's tunnel, whichever
 // gateway they are for: at least one thing, which may be no tunnel.
-func (m *Model) tunnels(host Host, subset string) []target {
+func (c destinationChecks) tunnels(host Host, subset string) []target {
 	found := map[target]bool{}
-	for _, hosts := range m.rules {
+	for _, hosts := range c.rules {
 		for pattern, rules := range hosts {
 			if !host.within(pattern) {
 				continue

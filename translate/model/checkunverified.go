@@ -11,15 +11,15 @@ import (
 // unverified refuses a policy about the identity of the peer for gateways that take client
 // certificates which nobody has verified: such a policy would believe whatever a client
 // writes into a certificate of its own. Istio lets it.
-func (c *checks) unverified() diag.List {
-	credulous := c.credulousServers()
-	if len(credulous) == 0 {
+func (c policyChecks) unverified() diag.List {
+	acceptingAnyCert := c.serversAcceptingAnyCert()
+	if len(acceptingAnyCert) == 0 {
 		return nil
 	}
 	var out diag.List
 	for _, policy := range c.authorizations {
 		for _, u := range uses(policy.Spec.(*securityv1beta1.AuthorizationPolicy), peerFields, isPeerKey) {
-			if d, found := c.believing(policy, u, credulous); found {
+			if d, found := c.unverifiedIdentity(policy, u, acceptingAnyCert); found {
 				out = append(out, d)
 			}
 		}
@@ -27,10 +27,10 @@ func (c *checks) unverified() diag.List {
 	return out
 }
 
-// credulousServers returns the servers that take any certificate.
-func (m *Model) credulousServers() []server {
+// serversAcceptingAnyCert returns the servers that take any certificate.
+func (c policyChecks) serversAcceptingAnyCert() []server {
 	var out []server
-	for _, gateway := range m.gateways {
+	for _, gateway := range c.gateways {
 		for i, spec := range gateway.Spec.(*networkingv1alpha3.Gateway).GetServers() {
 			s := server{gateway, i, spec}
 			if s.traffic().ended() && asksForCertificate(spec) && spec.GetTls().GetInsecureSkipVerify().GetValue() {
@@ -41,13 +41,13 @@ func (m *Model) credulousServers() []server {
 	return out
 }
 
-// believing returns the finding about one field, which reaches the gateways that have both
+// unverifiedIdentity returns the finding about one field, which reaches the gateways that have both
 // the policy and one of the servers.
-func (c *checks) believing(policy *resource.Resource, u use, credulous []server) (diag.Diagnostic, bool) {
+func (c policyChecks) unverifiedIdentity(policy *resource.Resource, u use, acceptingAnyCert []server) (diag.Diagnostic, bool) {
 	var first *server
 	targets := []diag.Target{}
-	for _, at := range c.reachOf(policy) {
-		for _, s := range credulous {
+	for _, at := range c.scopesOf(policy) {
+		for _, s := range acceptingAnyCert {
 			if labels, possible, _ := common(at.labels, selectorOf(s)); possible {
 				targets = append(targets, diag.Target{Namespace: at.namespace, Labels: labels})
 				if first == nil {
@@ -59,7 +59,7 @@ func (c *checks) believing(policy *resource.Resource, u use, credulous []server)
 	if first == nil {
 		return diag.Diagnostic{}, false
 	}
-	d := finding(diag.CodeIdentityUnverified, policy, u.path, "%s believes any certificate at the server at %s, where none is verified",
+	d := diagnosticAt(diag.CodeIdentityUnverified, policy, u.path, "%s believes any certificate at the server at %s, where none is verified",
 		fieldName(u), first.gateway.Origin.At(first.path().Field("tls", "insecureSkipVerify"))).
 		WithHint("take insecureSkipVerify out of the Gateway, or select other workloads")
 	d.Reach = diag.Limited(targets...)

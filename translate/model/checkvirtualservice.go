@@ -13,7 +13,7 @@ import (
 
 // virtualServices reports what routes and policies make together: claims that nobody has
 // verified, headers that only claims may write, and preflights that policy refuses.
-func (c *checks) virtualServices() diag.List {
+func (c routePolicyChecks) virtualServices() diag.List {
 	var out diag.List
 	for vs := range c.bound() {
 		gateways := c.gatewaysOf(vs)
@@ -37,10 +37,10 @@ func (c *checks) virtualServices() diag.List {
 }
 
 // gatewaysOf returns the Gateways that a VirtualService names and that there are.
-func (m *Model) gatewaysOf(vs *resource.Resource) []*resource.Resource {
+func (c *checks) gatewaysOf(vs *resource.Resource) []*resource.Resource {
 	names := gatewayNames(vs.Spec.(*networkingv1alpha3.VirtualService), vs.Namespace)
 	var out []*resource.Resource
-	for _, g := range m.gateways {
+	for _, g := range c.gateways {
 		if slices.Contains(names, g.Namespace+"/"+g.Name) {
 			out = append(out, g)
 		}
@@ -48,13 +48,13 @@ func (m *Model) gatewaysOf(vs *resource.Resource) []*resource.Resource {
 	return out
 }
 
-func workloads(gateway *resource.Resource) reach {
-	return reach{labels: gateway.Spec.(*networkingv1alpha3.Gateway).GetSelector()}
+func scopeOfGateway(gateway *resource.Resource) workloadScope {
+	return workloadScope{labels: gateway.Spec.(*networkingv1alpha3.Gateway).GetSelector()}
 }
 
 // claims warns of matches of claims on a Gateway where no token is ever verified.
-func (c *checks) claims(vs *resource.Resource, path resource.Path, r *networkingv1alpha3.HTTPRoute, gateways []*resource.Resource) diag.List {
-	i := slices.IndexFunc(gateways, func(g *resource.Resource) bool { return c.verifying.find(workloads(g)) == nil })
+func (c routePolicyChecks) claims(vs *resource.Resource, path resource.Path, r *networkingv1alpha3.HTTPRoute, gateways []*resource.Resource) diag.List {
+	i := slices.IndexFunc(gateways, func(g *resource.Resource) bool { return c.verifying.find(scopeOfGateway(g)) == nil })
 	if i < 0 {
 		return nil
 	}
@@ -67,7 +67,7 @@ func (c *checks) claims(vs *resource.Resource, path resource.Path, r *networking
 			}
 			for name := range headers {
 				if resource.RoutingClaim(name) != nil {
-					out = append(out, finding(diag.CodeClaimUnverified, vs, path.Field("match", j, field, name), "%s %s: no RequestAuthentication applies to %s, so no request has a claim there", name, effect, gateways[i].Key).
+					out = append(out, diagnosticAt(diag.CodeClaimUnverified, vs, path.Field("match", j, field, name), "%s %s: no RequestAuthentication applies to %s, so no request has a claim there", name, effect, gateways[i].Key).
 						WithHint("add a RequestAuthentication for the gateway"))
 				}
 			}
@@ -79,7 +79,7 @@ func (c *checks) claims(vs *resource.Resource, path resource.Path, r *networking
 // claimHeadersWritten refuses to write what a client sent to a header that hands claims to
 // backends: they could not tell it from a claim. A fixed value, and taking the header away,
 // is the user's own decision.
-func (c *checks) claimHeadersWritten(vs *resource.Resource, path resource.Path, r *networkingv1alpha3.HTTPRoute, gateways []*resource.Resource) diag.List {
+func (c routePolicyChecks) claimHeadersWritten(vs *resource.Resource, path resource.Path, r *networkingv1alpha3.HTTPRoute, gateways []*resource.Resource) diag.List {
 	if len(c.sameHeader) == 0 {
 		return nil
 	}
@@ -90,7 +90,7 @@ func (c *checks) claimHeadersWritten(vs *resource.Resource, path resource.Path, 
 	return out
 }
 
-func (c *checks) claimHeadersIn(vs *resource.Resource, path resource.Path, o *networkingv1alpha3.Headers_HeaderOperations, gateways []*resource.Resource) diag.List {
+func (c routePolicyChecks) claimHeadersIn(vs *resource.Resource, path resource.Path, o *networkingv1alpha3.Headers_HeaderOperations, gateways []*resource.Resource) diag.List {
 	var out diag.List
 	for field, values := range map[string]map[string]string{"set": o.GetSet(), "add": o.GetAdd()} {
 		for name, value := range values {
@@ -101,14 +101,14 @@ func (c *checks) claimHeadersIn(vs *resource.Resource, path resource.Path, o *ne
 			var scope []diag.Target
 			var policy *resource.Resource
 			for _, g := range gateways {
-				if p := writers.find(workloads(g)); p != nil {
+				if p := writers.find(scopeOfGateway(g)); p != nil {
 					policy, scope = p, append(scope, diag.Target{Gateway: g.Namespace + "/" + g.Name})
 				}
 			}
 			if policy == nil {
 				continue
 			}
-			d := finding(diag.CodeClaimHeaderWritten, vs, path.Field(field, name), "%s hands a claim to backends in the header %s; this value can hold what a client sent", policy.Key, name).
+			d := diagnosticAt(diag.CodeClaimHeaderWritten, vs, path.Field(field, name), "%s hands a claim to backends in the header %s; this value can hold what a client sent", policy.Key, name).
 				WithHint("another header, or a value without command operators")
 			d.Reach = diag.Limited(scope...)
 			out = append(out, d)
@@ -119,11 +119,11 @@ func (c *checks) claimHeadersIn(vs *resource.Resource, path resource.Path, o *ne
 
 // routesFoldingCase returns for each Gateway the first VirtualService with a route that
 // takes paths without regard to case.
-func (m *Model) routesFoldingCase() map[string]*resource.Resource {
+func (c *checks) routesFoldingCase() map[string]*resource.Resource {
 	out := map[string]*resource.Resource{}
-	for name, services := range m.routes {
+	for name, services := range c.routes {
 		i := slices.IndexFunc(services, func(vs *resource.Resource) bool {
-			return slices.ContainsFunc(m.httpRoutes(vs), func(r Route) bool { return slices.ContainsFunc(r.HTTP.GetMatch(), foldsCase) })
+			return slices.ContainsFunc(c.delegates.httpRoutes(vs), func(r Route) bool { return slices.ContainsFunc(r.HTTP.GetMatch(), foldsCase) })
 		})
 		if i >= 0 {
 			out[name] = services[i]

@@ -29,14 +29,14 @@ func (x ruleIndex) credentials() []credential {
 
 func ruleCredentials(r *resource.Resource) []credential {
 	spec := r.Spec.(*networkingv1alpha3.DestinationRule)
-	reach := diag.Target{Labels: spec.GetWorkloadSelector().GetMatchLabels()}
+	scope := diag.Target{Labels: spec.GetWorkloadSelector().GetMatchLabels()}
 	if onlyFor(r, r.Namespace) {
-		reach.Namespace = r.Namespace
+		scope.Namespace = r.Namespace
 	}
 	var out []credential
 	add := func(path resource.Path, tls *networkingv1alpha3.ClientTLSSettings) {
 		for _, p := range clientPurposes(tls) {
-			out = append(out, credential{r, reach, tls.GetCredentialName(), path.Field("tls").Field("credentialName"), p})
+			out = append(out, credential{r, scope, tls.GetCredentialName(), path.Field("tls").Field("credentialName"), p})
 		}
 	}
 	policy := func(path resource.Path, p *networkingv1alpha3.TrafficPolicy) {
@@ -76,7 +76,7 @@ func (m *Model) credentialsFor(g Gateway) []credential {
 	for _, c := range m.named {
 		if c.by.Kind == resource.DestinationRule {
 			ruled = true
-		} else if g.Selected(c.reach.Labels) {
+		} else if g.Selected(c.scope.Labels) {
 			out = append(out, c)
 		}
 	}
@@ -106,7 +106,7 @@ func (m *Model) ruledCredentials(services []Service) []credential {
 // out: a cluster that waits for its secret sends nothing. Build and Missing report it.
 func (m *Model) addRuled(secrets map[string]Secret, services []Service, g Gateway) {
 	for _, c := range m.ruledCredentials(services) {
-		if s, ok := m.secret(c, g.Namespace); ok {
+		if s, ok := m.credentials.secret(c, g.Namespace); ok {
 			secrets[s.Name] = s
 		}
 	}

@@ -67,9 +67,9 @@ func (c credentials) in(namespace, name string) *resource.Secret {
 	return nil
 }
 
-// twin returns another Secret that a name can mean where it means s, or nil. A directory
+// duplicate returns another Secret that a name can mean where it means s, or nil. A directory
 // stands in every namespace and so conflicts with every manifest of its name.
-func (c credentials) twin(s *resource.Secret) *resource.Secret {
+func (c credentials) duplicate(s *resource.Secret) *resource.Secret {
 	for _, other := range c[s.Name] {
 		if other != s && (s.Namespace == other.Namespace || s.Namespace == "" || other.Namespace == "") {
 			return other
@@ -81,22 +81,22 @@ func (c credentials) twin(s *resource.Secret) *resource.Secret {
 // keyPair returns the certificate and key of a Secret, or what is wrong with them. Of two
 // Secrets of one name neither is picked.
 func (c credentials) keyPair(s *resource.Secret) (resource.KeyPair, diag.List) {
-	if twin := c.twin(s); twin != nil {
-		return resource.KeyPair{}, diag.List{twice(s, twin)}
+	if duplicate := c.duplicate(s); duplicate != nil {
+		return resource.KeyPair{}, diag.List{twice(s, duplicate)}
 	}
 	return s.KeyPair()
 }
 
 // authorities is keyPair for the authorities of a Secret, which are to verify peers.
 func (c credentials) authorities(s *resource.Secret, peers string) (resource.Authorities, diag.List) {
-	if twin := c.twin(s); twin != nil {
-		return resource.Authorities{}, diag.List{twice(s, twin)}
+	if duplicate := c.duplicate(s); duplicate != nil {
+		return resource.Authorities{}, diag.List{twice(s, duplicate)}
 	}
 	return s.Authorities(peers)
 }
 
-func twice(s, twin *resource.Secret) diag.Diagnostic {
-	return s.Diagnostic(diag.CodeSecret, s.Pos, "%s is here and at %s", s, twin.Pos).WithHint("keep one of them")
+func twice(s, duplicate *resource.Secret) diag.Diagnostic {
+	return s.Diagnostic(diag.CodeSecret, s.Pos, "%s is here and at %s", s, duplicate.Pos).WithHint("keep one of them")
 }
 
 // purpose is what a server, or a client of a backend, needs a Secret for.
@@ -114,7 +114,7 @@ type credential struct {
 	// by is the Gateway or DestinationRule that names the Secret.
 	by *resource.Resource
 	// reach is the gateways that may need it.
-	reach   diag.Target
+	scope   diag.Target
 	name    string
 	path    resource.Path
 	purpose purpose
@@ -231,14 +231,14 @@ func (f SecretFiles) name() string {
 	}
 }
 
-// secrets returns how a server ends TLS on gateways of a namespace and the secrets for it, or
+// termination returns how a server ends TLS on gateways of a namespace and the secrets for it, or
 // false where one of them is not there or is broken: the server is then not served at all.
 // Nothing gets that far, since Build and Missing report it.
-func (m *Model) secrets(s server, namespace string) (Termination, []Secret, bool) {
+func (s server) termination(in credentials, namespace string) (Termination, []Secret, bool) {
 	out := Termination{Settings: s.spec.GetTls()}
 	secrets := s.files()
 	for _, c := range s.credentials() {
-		secret, ok := m.secret(c, namespace)
+		secret, ok := in.secret(c, namespace)
 		if !ok {
 			return Termination{}, nil, false
 		}
@@ -257,17 +257,17 @@ func (m *Model) secrets(s server, namespace string) (Termination, []Secret, bool
 
 // secret returns what a credential means to gateways of a namespace, or false where it is
 // not there or is broken.
-func (m *Model) secret(c credential, namespace string) (Secret, bool) {
-	from := c.find(m.credentials, namespace)
+func (c credentials) secret(named credential, namespace string) (Secret, bool) {
+	from := named.find(c, namespace)
 	if from == nil {
 		return Secret{}, false
 	}
-	if c.purpose == forClients {
-		a, found := m.credentials.authorities(from, c.peers())
-		return Secret{Name: c.sdsName(), Pos: a.Pos, Authorities: &a}, !found.HasErrors()
+	if named.purpose == forClients {
+		a, found := c.authorities(from, named.peers())
+		return Secret{Name: named.sdsName(), Pos: a.Pos, Authorities: &a}, !found.HasErrors()
 	}
-	p, found := m.credentials.keyPair(from)
-	return Secret{Name: c.sdsName(), Pos: p.Pos, KeyPair: &p}, !found.HasErrors()
+	p, found := c.keyPair(from)
+	return Secret{Name: named.sdsName(), Pos: p.Pos, KeyPair: &p}, !found.HasErrors()
 }
 
 // Missing returns what keeps one gateway from being served because a Secret that one of its
@@ -278,11 +278,11 @@ func (m *Model) Missing(g Gateway) diag.List {
 	for _, c := range m.credentialsFor(g) {
 		s := c.find(m.credentials, g.Namespace)
 		if s == nil {
-			out = append(out, finding(diag.CodeCredential, c.by, c.path, "no Secret %s is in the namespace %s, in which the gateway runs", c.name, g.Namespace).
+			out = append(out, diagnosticAt(diag.CodeCredential, c.by, c.path, "no Secret %s is in the namespace %s, in which the gateway runs", c.name, g.Namespace).
 				WithHint("put it there; the namespace of the %s resource does not count", c.by.Kind))
 			continue
 		}
-		_, found := m.described(s, c.purpose, c.peers())
+		_, found := m.credentials.described(s, c.purpose, c.peers())
 		out = append(out, found.Errors()...)
 	}
 	return out.Sorted()

@@ -38,13 +38,14 @@ func (d *delegates) serve(delegate *resource.Resource, index int) {
 	d.served[delegate][index] = true
 }
 
-// delegate merges every VirtualService of a Gateway that delegates with its delegates.
-func (m *Model) delegate() {
-	for _, name := range slices.Sorted(maps.Keys(m.routes)) {
-		for _, vs := range m.routes[name] {
-			_, done := m.delegates.merged[vs]
+// merge merges every VirtualService that delegates with its delegates. They are given by the
+// Gateways that they name.
+func (d *delegates) merge(routes map[string][]*resource.Resource, settings Settings) {
+	for _, name := range slices.Sorted(maps.Keys(routes)) {
+		for _, vs := range routes[name] {
+			_, done := d.merged[vs]
 			if !done && slices.ContainsFunc(httpOf(vs), func(r *networkingv1alpha3.HTTPRoute) bool { return r.GetDelegate() != nil }) {
-				m.delegates.merged[vs] = m.mergedRoutes(vs)
+				d.merged[vs] = d.mergedRoutes(vs, settings)
 			}
 		}
 	}
@@ -55,8 +56,8 @@ func httpOf(vs *resource.Resource) []*networkingv1alpha3.HTTPRoute {
 }
 
 // httpRoutes returns the HTTP routes of a VirtualService, merged with those of its delegates.
-func (m *Model) httpRoutes(vs *resource.Resource) []Route {
-	if merged, ok := m.delegates.merged[vs]; ok {
+func (d *delegates) httpRoutes(vs *resource.Resource) []Route {
+	if merged, ok := d.merged[vs]; ok {
 		return merged
 	}
 	out := make([]Route, 0, len(httpOf(vs)))
@@ -69,27 +70,27 @@ func (m *Model) httpRoutes(vs *resource.Resource) []Route {
 // mergedRoutes puts the routes of delegates in the places of the routes that delegate. As in
 // Istio a route whose delegate is not there, or cannot be seen, is left out: its requests go
 // to the next route that takes them.
-func (m *Model) mergedRoutes(vs *resource.Resource) []Route {
+func (d *delegates) mergedRoutes(vs *resource.Resource, settings Settings) []Route {
 	var out []Route
 	for i, r := range httpOf(vs) {
 		if r.GetDelegate() == nil {
 			out = append(out, Route{VirtualService: vs, Index: i, HTTP: r})
 			continue
 		}
-		to, ok := m.delegateOf(vs, i)
+		to, ok := d.delegateOf(vs, i, settings)
 		if !ok {
 			continue
 		}
-		m.delegates.users[to] = append(m.delegates.users[to], vs)
-		root := m.resolvedNames(r, vs.Namespace)
+		d.users[to] = append(d.users[to], vs)
+		root := settings.resolvedNames(r, vs.Namespace)
 		for j, sub := range httpOf(to) {
-			merged, ok := mergeRoutes(root, m.resolvedNames(sub, to.Namespace))
+			merged, ok := mergeRoutes(root, settings.resolvedNames(sub, to.Namespace))
 			if !ok {
-				m.delegates.found = append(m.delegates.found, finding(diag.CodeDelegateConflict, to, resource.Path{"spec", "http", j}, "no match of this route is within the match of %s, so it is left out of that", vs.Key).
+				d.found = append(d.found, diagnosticAt(diag.CodeDelegateConflict, to, resource.Path{"spec", "http", j}, "no match of this route is within the match of %s, so it is left out of that", vs.Key).
 					WithHint("write a match that is within spec.http[%d].match of %s, with the same ignoreUriCase", i, vs.Key))
 				continue
 			}
-			m.delegates.serve(to, j)
+			d.serve(to, j)
 			out = append(out, Route{VirtualService: vs, Index: i, HTTP: merged})
 		}
 	}
@@ -97,10 +98,9 @@ func (m *Model) mergedRoutes(vs *resource.Resource) []Route {
 }
 
 // delegateOf returns what a route delegates to, or reports why there is nothing.
-func (m *Model) delegateOf(vs *resource.Resource, index int) (*resource.Resource, bool) {
-	d := httpOf(vs)[index].GetDelegate()
-	name := delegateName(d, vs.Namespace)
-	to, ok := m.delegates.byName[name]
+func (d *delegates) delegateOf(vs *resource.Resource, index int, settings Settings) (*resource.Resource, bool) {
+	name := delegateName(httpOf(vs)[index].GetDelegate(), vs.Namespace)
+	to, ok := d.byName[name]
 	reason := "there is no VirtualService " + name + " without hosts"
 	if ok {
 		if exported(to.Spec.(*networkingv1alpha3.VirtualService).GetExportTo(), to.Namespace, vs.Namespace) {
@@ -108,7 +108,7 @@ func (m *Model) delegateOf(vs *resource.Resource, index int) (*resource.Resource
 		}
 		reason = "the VirtualService " + name + " is not exported to the namespace " + vs.Namespace
 	}
-	m.delegates.found = append(m.delegates.found, finding(diag.CodeUnknownDelegate, vs, resource.Path{"spec", "http", index, "delegate", "name"}, "%s, so this route is left out", reason).
+	d.found = append(d.found, diagnosticAt(diag.CodeUnknownDelegate, vs, resource.Path{"spec", "http", index, "delegate", "name"}, "%s, so this route is left out", reason).
 		WithHint("name a VirtualService without hosts and gateways, in delegate.namespace or else in the same namespace"))
 	return nil, false
 }
@@ -120,11 +120,11 @@ func delegateName(d *networkingv1alpha3.Delegate, namespace string) string {
 
 // resolvedNames returns a copy of a route in which the short names of hosts and Gateways
 // are whole, since they are resolved in the namespace of their own VirtualService.
-func (m *Model) resolvedNames(r *networkingv1alpha3.HTTPRoute, namespace string) *networkingv1alpha3.HTTPRoute {
+func (s Settings) resolvedNames(r *networkingv1alpha3.HTTPRoute, namespace string) *networkingv1alpha3.HTTPRoute {
 	out := proto.Clone(r).(*networkingv1alpha3.HTTPRoute)
 	whole := func(d *networkingv1alpha3.Destination) {
 		if d != nil {
-			d.Host = string(m.settings.resolve(d.GetHost(), namespace))
+			d.Host = string(s.resolve(d.GetHost(), namespace))
 		}
 	}
 	whole(out.GetMirror())

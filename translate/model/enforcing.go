@@ -107,6 +107,6 @@ func requiresToken(rules []*securityv1beta1.JWTRule) bool {
 
 // tokenOptional warns of a policy that verifies tokens where nothing asks for one.
 func tokenOptional(policy *resource.Resource) diag.Diagnostic {
-	return finding(diag.CodeTokenOptional, policy, resource.Path{"spec", "jwtRules"}, "requests without a token pass: no AuthorizationPolicy here asks for one").
+	return diagnosticAt(diag.CodeTokenOptional, policy, resource.Path{"spec", "jwtRules"}, "requests without a token pass: no AuthorizationPolicy here asks for one").
 		WithHint(`a DENY policy with notRequestPrincipals: ["*"], or presence: REQUIRED`)
 }

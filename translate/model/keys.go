@@ -66,7 +66,7 @@ func (m *Model) KeyRequests() []KeyRequest {
 	naming := map[KeySource][]string{}
 	for _, policies := range m.policies[resource.RequestAuthentication] {
 		for _, p := range policies {
-			m.fetchedRules(p, func(source KeySource, rule *securityv1beta1.JWTRule) {
+			m.settings.KeyFetch.rules(p, func(source KeySource, rule *securityv1beta1.JWTRule) {
 				if found[source] == nil {
 					found[source] = &KeyRequest{KeySource: source}
 				}
@@ -89,17 +89,17 @@ func (m *Model) KeyRequests() []KeyRequest {
 func (m *Model) KeySourcesFor(g Gateway) []KeySource {
 	var out []KeySource
 	for _, p := range m.applying(resource.RequestAuthentication, g, g.Namespace, m.settings.RootNamespace) {
-		m.fetchedRules(p, func(source KeySource, _ *securityv1beta1.JWTRule) { out = append(out, source) })
+		m.settings.KeyFetch.rules(p, func(source KeySource, _ *securityv1beta1.JWTRule) { out = append(out, source) })
 	}
 	slices.SortFunc(out, compareSources)
 	return slices.Compact(out)
 }
 
-// fetchedRules visits the rules of a policy whose keys the control plane has to fetch.
-func (m *Model) fetchedRules(p *resource.Resource, visit func(KeySource, *securityv1beta1.JWTRule)) {
+// rules visits the rules of a policy whose keys the control plane has to fetch.
+func (f KeyFetch) rules(p *resource.Resource, visit func(KeySource, *securityv1beta1.JWTRule)) {
 	for _, rule := range p.Spec.(*securityv1beta1.RequestAuthentication).GetJwtRules() {
 		source, fetched := KeySourceOf(rule)
-		if !fetched || source.URI != "" && m.settings.KeyFetch == FetchByGateway {
+		if !fetched || source.URI != "" && f == FetchByGateway {
 			continue
 		}
 		visit(source, rule)

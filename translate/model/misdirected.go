@@ -8,7 +8,7 @@ const maxElsewhere = 256
 
 // neighbours are the servers of one address.
 type neighbours struct {
-	// all are also those that are left out: they still guard their hosts.
+	// all are also those that are left out: they still keep their hosts from the others.
 	all []server
 	// served are those that connections can come to.
 	served []server
@@ -20,8 +20,8 @@ type neighbours struct {
 // is the wrong one. Nothing of it has routes.
 //
 // Beyond maxElsewhere hosts all that the server does not have are taken for another's.
-func (m *Model) misdirected(s server, served []server, hosts []VirtualHost) []VirtualHost {
-	own, elsewhere := s.hosts(m.settings), m.elsewhere(s, served)
+func (s server) misdirected(served []server, hosts []VirtualHost, settings Settings) []VirtualHost {
+	own, elsewhere := s.hosts(settings), s.elsewhere(served, settings)
 	if len(elsewhere) == 0 {
 		return nil
 	}
@@ -47,11 +47,11 @@ func (m *Model) misdirected(s server, served []server, hosts []VirtualHost) []Vi
 
 // elsewhere returns the hosts of other servers, each once and in order, of which the server has
 // no part, or a part only.
-func (m *Model) elsewhere(s server, served []server) []Host {
+func (s server) elsewhere(served []server, settings Settings) []Host {
 	var out []Host
-	own, seen := s.hosts(m.settings), map[Host]bool{}
+	own, seen := s.hosts(settings), map[Host]bool{}
 	for _, other := range served {
-		for _, h := range other.hosts(m.settings) {
+		for _, h := range other.hosts(settings) {
 			if seen[h.host] || slices.ContainsFunc(own, func(o serverHost) bool { return h.host.within(o.host) }) {
 				continue
 			}

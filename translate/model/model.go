@@ -89,10 +89,12 @@ func Build(resources []resource.Resource, settings Settings) (*Model, diag.List)
 		m.disabled[mark.Namespace] = append(m.disabled[mark.Namespace], mark)
 	}
 	m.services.complete(m.settings)
-	m.delegate()
+	m.delegates.merge(m.routes, m.settings)
 	m.credentials = credentialsOf(m.settings.Secrets)
 	m.named = m.namedCredentials()
-	return m, m.check()
+	found, certificates := m.check()
+	m.certificates = certificates
+	return m, found
 }
 
 func (m *Model) add(r *resource.Resource) {

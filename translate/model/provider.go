@@ -7,9 +7,6 @@ import (
 
 	meshv1alpha1 "istio.io/api/mesh/v1alpha1"
 	securityv1beta1 "istio.io/api/security/v1beta1"
-
-	"github.com/portreeve/portreeve/translate/diag"
-	"github.com/portreeve/portreeve/translate/resource"
 )
 
 // Provider is an external authorizer, which CUSTOM policies ask.
@@ -115,84 +112,4 @@ func (v View) GRPCProviders() []Provider {
 // SpeaksHTTP2 reports whether a port's protocol is spoken as HTTP/2, as gRPC is.
 func SpeaksHTTP2(protocol string) bool {
 	return slices.ContainsFunc([]string{"HTTP2", "GRPC", "GRPC-WEB"}, func(p string) bool { return strings.EqualFold(p, protocol) })
-}
-
-// checkProviders reports CUSTOM policies whose provider nobody defines, and warns of
-// providers that cannot be asked.
-func (m *Model) checkProviders() diag.List {
-	var out diag.List
-	known := map[string]bool{}
-	for i, p := range m.settings.Mesh.Config.GetExtensionProviders() {
-		if service, field := authorizer(p); service != nil {
-			known[p.GetName()] = true
-			out = append(out, m.checkProvider(resource.Path{"extensionProviders", i, field}, service)...)
-		}
-	}
-	for _, policies := range m.policies[resource.AuthorizationPolicy] {
-		for _, policy := range policies {
-			name := policy.Spec.(*securityv1beta1.AuthorizationPolicy).GetProvider().GetName()
-			if name == "" || known[name] {
-				continue
-			}
-			d := finding(diag.CodeUnknownProvider, policy, resource.Path{"spec", "provider", "name"}, "the mesh configuration has no external authorizer %q", name)
-			d.Reach = attachmentOf(policy).reach(policy.Namespace)
-			out = append(out, d.WithHint("%s", knownProviders(known)))
-		}
-	}
-	return out
-}
-
-func knownProviders(known map[string]bool) string {
-	if len(known) == 0 {
-		return "define it in extensionProviders, as envoyExtAuthzHttp or envoyExtAuthzGrpc"
-	}
-	names := make([]string, 0, len(known))
-	for name := range known {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return "one of " + strings.Join(names, ", ")
-}
-
-// checkProvider warns where requests about which a provider would be asked are refused, or
-// where it will not understand the question.
-func (m *Model) checkProvider(path resource.Path, service providerService) diag.List {
-	namespace, host := serviceHost(service.GetService())
-	if host == "" {
-		return nil
-	}
-	var ports []ServicePort
-	found := false
-	for _, s := range m.services.of(host) {
-		if namespace == "" || namespace == s.Origin.Namespace {
-			found = true
-			if port, ok := s.Port(service.GetPort()); ok {
-				ports = append(ports, port)
-			}
-		}
-	}
-	if namespace == "" && m.services.ambiguous[host] {
-		return diag.List{m.meshFinding(diag.CodeProviderAmbiguous, path.Field("service"), "several namespaces define %s, so every request that asks this provider is refused", service.GetService()).
-			WithHint("write namespace/%s", host)}
-	}
-	_, grpc := service.(*meshv1alpha1.MeshConfig_ExtensionProvider_EnvoyExternalAuthorizationGrpcProvider)
-	switch {
-	case !found:
-		return diag.List{m.meshFinding(diag.CodeProviderService, path.Field("service"), "no service defines %s, so every request that asks this provider is refused", service.GetService()).
-			WithHint("add a ServiceEntry with this host")}
-	case len(ports) == 0:
-		return diag.List{m.meshFinding(diag.CodeProviderPort, path.Field("port"), "the service %s has no port %d, so every request that asks this provider is refused", service.GetService(), service.GetPort()).
-			WithHint("the number of one of the ServiceEntry's ports")}
-	case grpc && !slices.ContainsFunc(ports, func(p ServicePort) bool { return SpeaksHTTP2(p.Protocol) }):
-		return diag.List{m.meshFinding(diag.CodeProviderProtocol, path.Field("port"), "port %d of %s does not have the protocol GRPC or HTTP2, so the provider is not spoken to in gRPC", service.GetPort(), service.GetService()).
-			WithHint("protocol: GRPC at that port of the ServiceEntry")}
-	}
-	return nil
-}
-
-// meshFinding returns a finding in the mesh configuration. It reaches nobody, since it is a warning.
-func (m *Model) meshFinding(code diag.Code, path resource.Path, format string, args ...any) diag.Diagnostic {
-	d := diag.New(code, m.settings.Mesh.At(path), format, args...)
-	d.Object, d.Field, d.Reach = "MeshConfig", path.String(), diag.Limited()
-	return d
 }

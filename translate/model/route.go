@@ -61,7 +61,7 @@ func (m *Model) virtualHosts(g Gateway, servers []server) []VirtualHost {
 	byHost, routes := map[Host][]origin{}, map[origin][]Route{}
 	for _, s := range servers {
 		for _, vs := range m.routesOf(g, s) {
-			hosts, from := m.servedHosts(s, vs), origin{s.key(), vs}
+			hosts, from := s.servedHosts(vs, m.settings), origin{s.key(), vs}
 			if len(hosts) == 0 {
 				continue
 			}
@@ -182,15 +182,15 @@ func (m *Model) routesOf(g Gateway, s server) []*resource.Resource {
 }
 
 // servedHosts returns the hosts of a VirtualService that a server serves.
-func (m *Model) servedHosts(s server, vs *resource.Resource) []Host {
+func (s server) servedHosts(vs *resource.Resource, settings Settings) []Host {
 	spec := vs.Spec.(*networkingv1alpha3.VirtualService)
 	var out []Host
-	for _, offered := range s.hosts(m.settings) {
+	for _, offered := range s.hosts(settings) {
 		if offered.namespace != "*" && offered.namespace != vs.Namespace {
 			continue
 		}
 		for _, written := range spec.GetHosts() {
-			if host, ok := m.settings.served(written, vs.Namespace).intersect(offered.host); ok && !slices.Contains(out, host) {
+			if host, ok := settings.served(written, vs.Namespace).intersect(offered.host); ok && !slices.Contains(out, host) {
 				out = append(out, host)
 			}
 		}
@@ -202,13 +202,13 @@ func (m *Model) servedHosts(s server, vs *resource.Resource) []Host {
 // a server of a gateway, up to and including the first catch-all.
 func (m *Model) reachable(g Gateway, s server, vs *resource.Resource) []Route {
 	var out []Route
-	for _, r := range m.httpRoutes(vs) {
+	for _, r := range m.delegates.httpRoutes(vs) {
 		matches := r.HTTP.GetMatch()
 		if len(matches) == 0 {
 			matches = []*networkingv1alpha3.HTTPMatchRequest{nil}
 		}
 		for _, match := range matches {
-			if !m.forWorkload(g, match) || !m.forServer(s, vs, match.GetPort(), match.GetGateways()) {
+			if !forWorkload(g, match) || !s.isFor(vs, match.GetPort(), match.GetGateways()) {
 				continue
 			}
 			if r.Match = match; r.Hosts == nil {
@@ -226,7 +226,7 @@ func (m *Model) reachable(g Gateway, s server, vs *resource.Resource) []Route {
 
 // forWorkload reports whether a match is for a gateway by its labels and namespace. As in
 // Istio they count only where the match names no Gateways.
-func (m *Model) forWorkload(g Gateway, match *networkingv1alpha3.HTTPMatchRequest) bool {
+func forWorkload(g Gateway, match *networkingv1alpha3.HTTPMatchRequest) bool {
 	if len(match.GetGateways()) > 0 {
 		return true
 	}

@@ -85,7 +85,7 @@ func (m *Model) ports(g Gateway) ([]Port, map[string]Secret) {
 	out := make([]Port, 0, len(servers))
 	secrets := map[string]Secret{}
 	for at, all := range servers {
-		on := m.together(all)
+		on := sharingPort(all, m.settings)
 		p := Port{Bind: at.bind, Number: at.number, Gateways: gatewaysOf(on), Traffic: on[0].traffic()}
 		if p.Traffic == HTTP {
 			p.Hosts = collapsed(m.redirecting(g, on, m.virtualHosts(g, on)))

@@ -91,17 +91,17 @@ func (s server) traffic() Traffic {
 	}
 }
 
-// together returns the servers of one address that can be served beside each other. As in
+// sharingPort returns the servers of one address that can be served beside each other. As in
 // Istio an older one wins: what conflicts with it is left out, so its connections are
 // closed. Build reports the conflict.
-func (m *Model) together(servers []server) []server {
+func sharingPort(servers []server, settings Settings) []server {
 	var out []server
 	names := map[Host]bool{}
 	for _, s := range servers {
-		if len(out) > 0 && (!beside(s, out[0]) || s.traffic() == TCP) {
+		if len(out) > 0 && (!canSharePort(s, out[0]) || s.traffic() == TCP) {
 			continue
 		}
-		own := s.hosts(m.settings)
+		own := s.hosts(settings)
 		if s.traffic().Secure() && slices.ContainsFunc(own, func(h serverHost) bool { return names[h.asked] }) {
 			continue
 		}
@@ -113,9 +113,9 @@ func (m *Model) together(servers []server) []server {
 	return out
 }
 
-// beside reports whether the connections of two servers of one address can be told apart,
+// canSharePort reports whether the connections of two servers of one address can be told apart,
 // or need not be.
-func beside(a, b server) bool {
+func canSharePort(a, b server) bool {
 	return a.traffic() == b.traffic() || a.traffic().Secure() && b.traffic().Secure()
 }
 
@@ -124,11 +124,11 @@ func beside(a, b server) bool {
 // secrets. A server that is left out beside others still guards its hosts.
 func (m *Model) chains(g Gateway, p Port, all []server, secrets map[string]Secret) []Chain {
 	var out []Chain
-	servers, taken := m.together(all), map[Host]bool{}
-	beside := neighbours{all: all, served: servers}
+	servers, taken := sharingPort(all, m.settings), map[Host]bool{}
+	on := neighbours{all: all, served: servers}
 	for _, s := range servers {
 		if s.traffic().ended() {
-			c, ok := m.endedChain(g, p, s, beside, secrets)
+			c, ok := m.endedChain(g, p, s, on, secrets)
 			if ok {
 				out = append(out, c)
 			}
@@ -167,14 +167,14 @@ func (c Chain) firstName() Host {
 func (m *Model) chainsOf(g Gateway, s server) []Chain {
 	var out []Chain
 	for _, vs := range m.routesOf(g, s) {
-		served := m.servedHosts(s, vs)
+		served := s.servedHosts(vs, m.settings)
 		if len(served) == 0 {
 			continue
 		}
 		if s.traffic() == Passthrough {
-			out = append(out, m.tlsChains(s, vs, served)...)
+			out = append(out, s.tlsChains(vs, served, m.settings)...)
 		} else {
-			out = append(out, m.tcpChains(s, vs)...)
+			out = append(out, s.tcpChains(vs, m.settings)...)
 		}
 	}
 	return out
@@ -182,15 +182,15 @@ func (m *Model) chainsOf(g Gateway, s server) []Chain {
 
 // tcpChains returns a chain for each tcp route that is for this server. Where a connection
 // is going and who sends it is no condition on a gateway, as in Istio.
-func (m *Model) tcpChains(s server, vs *resource.Resource) []Chain {
+func (s server) tcpChains(vs *resource.Resource, settings Settings) []Chain {
 	var out []Chain
 	for _, r := range vs.Spec.(*networkingv1alpha3.VirtualService).GetTcp() {
 		matches := len(r.GetMatch()) == 0
 		for _, match := range r.GetMatch() {
-			matches = matches || m.forServer(s, vs, match.GetPort(), match.GetGateways())
+			matches = matches || s.isFor(vs, match.GetPort(), match.GetGateways())
 		}
 		if matches {
-			out = append(out, m.chain("", vs, r.GetRoute()))
+			out = append(out, newChain("", vs, r.GetRoute(), settings))
 		}
 	}
 	return out
@@ -198,16 +198,16 @@ func (m *Model) tcpChains(s server, vs *resource.Resource) []Chain {
 
 // tlsChains returns a chain for each name of each tls route that is for this server. A name
 // that the server does not offer is not served, also where Istio would.
-func (m *Model) tlsChains(s server, vs *resource.Resource, served []Host) []Chain {
+func (s server) tlsChains(vs *resource.Resource, served []Host, settings Settings) []Chain {
 	var out []Chain
 	for _, r := range vs.Spec.(*networkingv1alpha3.VirtualService).GetTls() {
 		for _, match := range r.GetMatch() {
-			if !m.forServer(s, vs, match.GetPort(), match.GetGateways()) {
+			if !s.isFor(vs, match.GetPort(), match.GetGateways()) {
 				continue
 			}
 			for _, written := range match.GetSniHosts() {
-				for _, name := range m.routedNames(written, vs.Namespace, served) {
-					out = append(out, m.chain(name, vs, r.GetRoute()))
+				for _, name := range settings.routedNames(written, vs.Namespace, served) {
+					out = append(out, newChain(name, vs, r.GetRoute(), settings))
 				}
 			}
 		}
@@ -217,9 +217,9 @@ func (m *Model) tlsChains(s server, vs *resource.Resource, served []Host) []Chai
 
 // routedNames returns what a name of a tls match has in common with the served hosts. A
 // short name stays as clients send it.
-func (m *Model) routedNames(written, namespace string, served []Host) []Host {
+func (s Settings) routedNames(written, namespace string, served []Host) []Host {
 	var out []Host
-	whole := m.settings.served(written, namespace)
+	whole := s.served(written, namespace)
 	for _, host := range served {
 		name, ok := whole.intersect(host)
 		if name == whole {
@@ -235,8 +235,8 @@ func (m *Model) routedNames(written, namespace string, served []Host) []Host {
 // asked returns a name as clients ask for it by TLS: in lower case, without a dot at its end.
 func asked(written string) string { return strings.TrimSuffix(strings.ToLower(written), ".") }
 
-// forServer reports whether a match that names a port and Gateways, or neither, is for a server.
-func (m *Model) forServer(s server, vs *resource.Resource, port uint32, gateways []string) bool {
+// isFor reports whether a match that names a port and Gateways, or neither, is for a server.
+func (s server) isFor(vs *resource.Resource, port uint32, gateways []string) bool {
 	if port != 0 && port != s.spec.GetPort().GetNumber() {
 		return false
 	}
@@ -245,8 +245,8 @@ func (m *Model) forServer(s server, vs *resource.Resource, port uint32, gateways
 	})
 }
 
-func (m *Model) chain(name Host, vs *resource.Resource, route []*networkingv1alpha3.RouteDestination) Chain {
-	out := Chain{VirtualService: vs, Route: route, Hosts: resolved(m.settings, vs.Namespace, route)}
+func newChain(name Host, vs *resource.Resource, route []*networkingv1alpha3.RouteDestination, settings Settings) Chain {
+	out := Chain{VirtualService: vs, Route: route, Hosts: resolved(settings, vs.Namespace, route)}
 	if name != "" {
 		out.ServerNames = []Host{name}
 	}

@@ -11,14 +11,14 @@ import (
 
 // endedChain returns the chain of a server at which TLS ends. There is none where a secret
 // is not there, or a TLS server has no route: the connections are then closed.
-func (m *Model) endedChain(g Gateway, p Port, s server, beside neighbours, secrets map[string]Secret) (Chain, bool) {
-	tls, needed, ok := m.secrets(s, g.Namespace)
+func (m *Model) endedChain(g Gateway, p Port, s server, on neighbours, secrets map[string]Secret) (Chain, bool) {
+	tls, needed, ok := s.termination(m.credentials, g.Namespace)
 	if !ok {
 		return Chain{}, false
 	}
 	out := Chain{ServerNames: s.serverNames(), TLS: &tls}
 	if s.traffic() == HTTPS {
-		out.HTTP = m.httpsPort(g, p, s, beside)
+		out.HTTP = m.httpsPort(g, p, s, on)
 	} else {
 		routes := m.chainsOf(g, s)
 		if len(routes) == 0 {
@@ -41,12 +41,12 @@ func (m *Model) endedChain(g Gateway, p Port, s server, beside neighbours, secre
 
 // httpsPort returns the routes of an HTTPS server. It has its own, whatever other servers
 // are on the port.
-func (m *Model) httpsPort(g Gateway, p Port, s server, beside neighbours) *Port {
+func (m *Model) httpsPort(g Gateway, p Port, s server, on neighbours) *Port {
 	name := s.name()
-	hosts := collapsed(m.guarded(s, beside, m.virtualHosts(g, []server{s})))
+	hosts := collapsed(s.withoutDemandedHosts(on, m.virtualHosts(g, []server{s}), m.settings))
 	return &Port{
 		Bind: p.Bind, Number: p.Number, Gateways: gatewaysOf([]server{s}), Traffic: HTTPS,
-		Hosts: hosts, Misdirected: m.misdirected(s, beside.served, hosts),
+		Hosts: hosts, Misdirected: s.misdirected(on.served, hosts, m.settings),
 		Server: &name,
 	}
 }
@@ -68,20 +68,20 @@ func (s server) serverNames() []Host {
 	return out
 }
 
-// guarded takes from the routes of a server the hosts for which another server of the port
+// withoutDemandedHosts takes from the routes of a server the hosts for which another server of the port
 // asks for a client certificate and this one does not, or for another. The client chooses the name that it
 // asks for by TLS and the host of its requests by itself: without this, *.example would let
 // requests for admin.example through that admin.example wants a certificate for. Istio lets
 // them through. Such requests are answered with 421, or with 404 where the other server is left out.
-func (m *Model) guarded(s server, beside neighbours, hosts []VirtualHost) []VirtualHost {
-	own := s.hosts(m.settings)
-	for _, other := range beside.all {
+func (s server) withoutDemandedHosts(on neighbours, hosts []VirtualHost, settings Settings) []VirtualHost {
+	own := s.hosts(settings)
+	for _, other := range on.all {
 		if !demandsCertificate(other) || demandsCertificate(s) && s.demand() == other.demand() {
 			continue
 		}
-		for _, h := range other.hosts(m.settings) {
+		for _, h := range other.hosts(settings) {
 			if slices.ContainsFunc(own, func(o serverHost) bool { return o.host != h.host && h.host.within(o.host) }) {
-				empty := VirtualHost{Host: h.host, Domains: []Host{h.host}, Elsewhere: slices.Contains(beside.served, other)}
+				empty := VirtualHost{Host: h.host, Domains: []Host{h.host}, Elsewhere: slices.Contains(on.served, other)}
 				hosts = withoutHost(hosts, own, empty)
 			}
 		}
@@ -106,22 +106,22 @@ func (s server) demand() string {
 	return fmt.Sprintf("%q", parts)
 }
 
-// withoutHost empties the virtual hosts of a guarded host, except those that the server
+// withoutHost empties the virtual hosts of a host that is demanded elsewhere, except those that the server
 // itself names more closely. There is one afterwards, empty as is given.
 func withoutHost(hosts []VirtualHost, own []serverHost, empty VirtualHost) []VirtualHost {
-	guarded := empty.Host
+	demanded := empty.Host
 	closer := func(h Host) bool {
-		return slices.ContainsFunc(own, func(o serverHost) bool { return o.host != guarded && o.host.within(guarded) && h.within(o.host) })
+		return slices.ContainsFunc(own, func(o serverHost) bool { return o.host != demanded && o.host.within(demanded) && h.within(o.host) })
 	}
 	found := false
 	for i, h := range hosts {
-		if h.Host.within(guarded) && !closer(h.Host) {
+		if h.Host.within(demanded) && !closer(h.Host) {
 			hosts[i].Routes, hosts[i].origins, hosts[i].Elsewhere = nil, "", h.Elsewhere || empty.Elsewhere
 		}
-		if h.Host != guarded && guarded.within(h.Host) {
+		if h.Host != demanded && demanded.within(h.Host) {
 			hosts[i].Surrounds = true
 		}
-		found = found || h.Host == guarded
+		found = found || h.Host == demanded
 	}
 	if !found {
 		hosts = append(hosts, empty)
@@ -149,7 +149,7 @@ func (m *Model) redirecting(g Gateway, servers []server, hosts []VirtualHost) []
 			continue
 		}
 		for _, vs := range m.routesOf(g, s) {
-			for _, h := range m.servedHosts(s, vs) {
+			for _, h := range s.servedHosts(vs, m.settings) {
 				mark(h)
 			}
 		}

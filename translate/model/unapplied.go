@@ -21,16 +21,12 @@ func (m *Model) Unapplied(gateways []Gateway) diag.List {
 		return nil
 	}
 	var out diag.List
-	namespaces := map[string]bool{m.settings.RootNamespace: true}
-	for _, g := range gateways {
-		namespaces[g.Namespace] = true
-	}
-	asked := map[string]bool{}
+	c := newConnected(gateways, m.settings.RootNamespace)
 	for _, kind := range []resource.Kind{resource.RequestAuthentication, resource.AuthorizationPolicy} {
 		for _, namespace := range slices.Sorted(maps.Keys(m.policies[kind])) {
 			for _, policy := range m.policies[kind][namespace] {
-				if len(out) < maxUnapplied && enforces(policy) && !m.appliesTo(policy, gateways, asked) {
-					out = append(out, m.unapplied(policy, namespaces))
+				if len(out) < maxUnapplied && enforces(policy) && !c.applies(policy) {
+					out = append(out, c.unapplied(policy))
 				}
 			}
 		}
@@ -38,49 +34,67 @@ func (m *Model) Unapplied(gateways []Gateway) diag.List {
 	for _, g := range m.gateways {
 		selector := g.Spec.(*networkingv1alpha3.Gateway).GetSelector()
 		if len(out) < maxUnapplied && !slices.ContainsFunc(gateways, func(w Gateway) bool { return w.Selected(selector) }) {
-			out = append(out, finding(diag.CodeNoneConnected, g, resource.Path{"spec", "selector"}, "no gateway that is connected has these labels, so nothing of %s is served", g.Key).
+			out = append(out, diagnosticAt(diag.CodeNoneConnected, g, resource.Path{"spec", "selector"}, "no gateway that is connected has these labels, so nothing of %s is served", g.Key).
 				WithHint("the labels of a gateway, as its node has them in metadata.LABELS, or start the gateway"))
 		}
 	}
 	return out
 }
 
-// appliesTo reports whether a policy applies to any of the gateways. Policies that are attached
+// connected is the gateways that there are.
+type connected struct {
+	gateways []Gateway
+	root     string
+	// namespaces are those in which policies can apply to one of them.
+	namespaces map[string]bool
+	// asked holds what was found of policies that are attached alike.
+	asked map[string]bool
+}
+
+func newConnected(gateways []Gateway, root string) connected {
+	out := connected{gateways, root, map[string]bool{root: true}, map[string]bool{}}
+	for _, g := range gateways {
+		out.namespaces[g.Namespace] = true
+	}
+	return out
+}
+
+// applies reports whether a policy applies to any of the gateways. Policies that are attached
 // alike are asked about once.
-func (m *Model) appliesTo(policy *resource.Resource, gateways []Gateway, asked map[string]bool) bool {
+func (c connected) applies(policy *resource.Resource) bool {
 	at := attachmentOf(policy)
-	applies := func(g Gateway) bool {
-		return (policy.Namespace == m.settings.RootNamespace || policy.Namespace == g.Namespace) && at.selects(g, policy.Namespace)
+	to := func(g Gateway) bool {
+		return (policy.Namespace == c.root || policy.Namespace == g.Namespace) && at.selects(g, policy.Namespace)
 	}
 	if len(at.targets) > 0 {
-		return slices.ContainsFunc(gateways, applies)
+		return slices.ContainsFunc(c.gateways, to)
 	}
 	keys := slices.Sorted(maps.Keys(at.labels))
 	key := policy.Namespace + "\x00"
 	for _, k := range keys {
 		key += k + "\x00" + at.labels[k] + "\x00"
 	}
-	known, ok := asked[key]
+	known, ok := c.asked[key]
 	if !ok {
-		known = slices.ContainsFunc(gateways, applies)
-		asked[key] = known
+		known = slices.ContainsFunc(c.gateways, to)
+		c.asked[key] = known
 	}
 	return known
 }
 
 // unapplied says why a policy applies to nobody.
-func (m *Model) unapplied(policy *resource.Resource, namespaces map[string]bool) diag.Diagnostic {
-	if !namespaces[policy.Namespace] {
-		hint := "the namespace of the gateways, or " + m.settings.RootNamespace + " for those of every namespace"
-		if near := resource.DidYouMean(policy.Namespace, slices.Sorted(maps.Keys(namespaces))); near != "" {
+func (c connected) unapplied(policy *resource.Resource) diag.Diagnostic {
+	if !c.namespaces[policy.Namespace] {
+		hint := "the namespace of the gateways, or " + c.root + " for those of every namespace"
+		if near := resource.DidYouMean(policy.Namespace, slices.Sorted(maps.Keys(c.namespaces))); near != "" {
 			hint = "did you mean " + near + "?"
 		}
-		return finding(diag.CodeNoneConnected, policy, resource.Path{"metadata", "namespace"}, "no gateway that is connected runs in the namespace %s, so %s is enforced nowhere", policy.Namespace, policy.Key).WithHint("%s", hint)
+		return diagnosticAt(diag.CodeNoneConnected, policy, resource.Path{"metadata", "namespace"}, "no gateway that is connected runs in the namespace %s, so %s is enforced nowhere", policy.Namespace, policy.Key).WithHint("%s", hint)
 	}
 	path := resource.Path{"spec", "selector"}
 	if len(attachmentOf(policy).targets) > 0 {
 		path = resource.Path{"spec", "targetRefs"}
 	}
-	return finding(diag.CodeNoneConnected, policy, path, "it selects none of the gateways that are connected, so %s is enforced nowhere", policy.Key).
+	return diagnosticAt(diag.CodeNoneConnected, policy, path, "it selects none of the gateways that are connected, so %s is enforced nowhere", policy.Key).
 		WithHint("the labels of a gateway, as its node has them in metadata.LABELS")
 }

@@ -15,13 +15,13 @@ type tokenHeader struct {
 	scope  diag.Target
 }
 
-// checkClaimHeaders reports headers that one object writes claims to and another one, on a
+// claimHeaders reports headers that one object writes claims to and another one, on a
 // gateway that both can reach, reads tokens from. A client's value of a claim header is
 // removed before tokens are looked for, and with it the token would be. Within one object
 // the same is a finding of the object itself.
-func (m *Model) checkClaimHeaders() diag.List {
+func (c policyChecks) claimHeaders() diag.List {
 	tokens := map[string][]tokenHeader{}
-	eachAuthentication(m, func(policy *resource.Resource, rules []*securityv1beta1.JWTRule) {
+	eachAuthentication(c.Model, func(policy *resource.Resource, rules []*securityv1beta1.JWTRule) {
 		seen := map[string]bool{}
 		for _, rule := range rules {
 			for _, name := range resource.TokenHeaders(rule) {
@@ -29,18 +29,18 @@ func (m *Model) checkClaimHeaders() diag.List {
 					continue
 				}
 				seen[name] = true
-				for _, scope := range attachmentOf(policy).reach(policy.Namespace).Targets() {
+				for _, scope := range attachmentOf(policy).scope(policy.Namespace).Targets() {
 					tokens[name] = append(tokens[name], tokenHeader{policy, scope})
 				}
 			}
 		}
 	})
 	var out diag.List
-	eachAuthentication(m, func(policy *resource.Resource, rules []*securityv1beta1.JWTRule) {
+	eachAuthentication(c.Model, func(policy *resource.Resource, rules []*securityv1beta1.JWTRule) {
 		for i, rule := range rules {
 			for _, o := range resource.ClaimHeaders(rule) {
 				path := append(resource.Path{"spec", "jwtRules", i}, o.Path...)
-				if d, ok := m.claimHeader(policy, path, o.Name, tokens[resource.FoldedHeader(o.Name)]); ok {
+				if d, ok := c.claimHeader(policy, path, o.Name, tokens[resource.FoldedHeader(o.Name)]); ok {
 					out = append(out, d)
 				}
 			}
@@ -59,12 +59,12 @@ func eachAuthentication(m *Model, visit func(*resource.Resource, []*securityv1be
 
 // claimHeader returns the finding about one output, which reaches the gateways that the
 // policy shares with those that read tokens from its header.
-func (m *Model) claimHeader(policy *resource.Resource, path resource.Path, name string, tokens []tokenHeader) (diag.Diagnostic, bool) {
+func (c policyChecks) claimHeader(policy *resource.Resource, path resource.Path, name string, tokens []tokenHeader) (diag.Diagnostic, bool) {
 	var other *resource.Resource
 	var shared []diag.Target
-	for _, scope := range attachmentOf(policy).reach(policy.Namespace).Targets() {
+	for _, scope := range attachmentOf(policy).scope(policy.Namespace).Targets() {
 		for _, t := range tokens {
-			both, ok := m.intersect(scope, t.scope)
+			both, ok := c.intersect(scope, t.scope)
 			if t.policy == policy || !ok {
 				continue
 			}
@@ -77,14 +77,14 @@ func (m *Model) claimHeader(policy *resource.Resource, path resource.Path, name 
 	if other == nil {
 		return diag.Diagnostic{}, false
 	}
-	d := finding(diag.CodeClaimHeader, policy, path, "claims are written to the header %s, from which %s reads tokens", name, other.Key)
+	d := diagnosticAt(diag.CodeClaimHeader, policy, path, "claims are written to the header %s, from which %s reads tokens", name, other.Key)
 	d.Reach = diag.Limited(shared...)
 	return d.WithHint("a header of their own"), true
 }
 
-// reach returns the workloads that a policy of a namespace is for. It never leaves out one
+// scope returns the workloads that a policy of a namespace is for. It never leaves out one
 // that selects answers true for.
-func (a attachment) reach(namespace string) diag.Scope {
+func (a attachment) scope(namespace string) diag.Scope {
 	if len(a.targets) == 0 {
 		return diag.Limited(diag.Target{Namespace: namespace, Labels: a.labels})
 	}
@@ -97,13 +97,13 @@ func (a attachment) reach(namespace string) diag.Scope {
 
 // intersect returns the workloads of both targets, and whether there can be any. What
 // stands in the root namespace reaches all namespaces.
-func (m *Model) intersect(a, b diag.Target) (diag.Target, bool) {
+func (c policyChecks) intersect(a, b diag.Target) (diag.Target, bool) {
 	out := diag.Target{Namespace: a.Namespace, Labels: maps.Clone(a.Labels)}
 	switch {
 	case a.Namespace == b.Namespace:
-	case a.Namespace == m.settings.RootNamespace:
+	case a.Namespace == c.settings.RootNamespace:
 		out.Namespace = b.Namespace
-	case b.Namespace != m.settings.RootNamespace:
+	case b.Namespace != c.settings.RootNamespace:
 		return diag.Target{}, false
 	}
 	if out.Labels == nil {

@@ -12,17 +12,17 @@ import (
 	"github.com/portreeve/portreeve/translate/resource"
 )
 
-// serverConflicts reports servers that cannot be on one address of one gateway: of
+// conflicts reports servers that cannot be on one address of one gateway: of
 // different traffic, two of plain TCP, or two of HTTPS or TLS with one name. Istio leaves
 // the later one out with a log line.
-func (m *Model) serverConflicts() diag.List {
+func (c serverChecks) conflicts() diag.List {
 	var out diag.List
-	for _, servers := range m.servers(func(*networkingv1alpha3.Gateway) bool { return true }) {
+	for _, servers := range c.servers(func(*networkingv1alpha3.Gateway) bool { return true }) {
 		names := map[Host][]place{}
 		for i, s := range servers {
-			d, found := m.conflictingTraffic(s, servers[:i])
+			d, found := c.conflictingTraffic(s, servers[:i])
 			if !found && s.traffic().Secure() {
-				d, found = m.conflictingName(s, names)
+				d, found = c.conflictingName(s, names)
 			}
 			if found {
 				out = append(out, d)
@@ -34,10 +34,10 @@ func (m *Model) serverConflicts() diag.List {
 
 // sameRoutes reports HTTPS servers of different addresses whose routes have one name. A
 // gateway with both would not serve either.
-func (m *Model) sameRoutes() diag.List {
+func (c serverChecks) sameRoutes() diag.List {
 	var out diag.List
 	named := map[string][]server{}
-	for at, servers := range m.servers(func(*networkingv1alpha3.Gateway) bool { return true }) {
+	for at, servers := range c.servers(func(*networkingv1alpha3.Gateway) bool { return true }) {
 		for _, s := range servers {
 			if s.traffic() == HTTPS {
 				name := s.name().Routes(at.bind, at.number)
@@ -59,9 +59,9 @@ func (m *Model) sameRoutes() diag.List {
 
 // takenNames warns of the names of tls routes that another server of the port ends TLS for.
 // That server has the name: its policies about requests count.
-func (m *Model) takenNames() diag.List {
+func (c serverChecks) takenNames() diag.List {
 	var out diag.List
-	for _, servers := range m.servers(func(*networkingv1alpha3.Gateway) bool { return true }) {
+	for _, servers := range c.servers(func(*networkingv1alpha3.Gateway) bool { return true }) {
 		owners := map[Host]server{}
 		for _, s := range servers {
 			if s.traffic().ended() {
@@ -72,16 +72,16 @@ func (m *Model) takenNames() diag.List {
 		}
 		for _, s := range servers {
 			if len(owners) > 0 && s.traffic() == Passthrough {
-				out = append(out, m.takenFrom(s, owners)...)
+				out = append(out, c.takenFrom(s, owners)...)
 			}
 		}
 	}
 	return out
 }
 
-func (m *Model) takenFrom(s server, owners map[Host]server) diag.List {
+func (c serverChecks) takenFrom(s server, owners map[Host]server) diag.List {
 	var out diag.List
-	for _, vs := range m.routes[s.key()] {
+	for _, vs := range c.routes[s.key()] {
 		for i, r := range vs.Spec.(*networkingv1alpha3.VirtualService).GetTls() {
 			for j, match := range r.GetMatch() {
 				for k, name := range match.GetSniHosts() {
@@ -90,7 +90,7 @@ func (m *Model) takenFrom(s server, owners map[Host]server) diag.List {
 						continue
 					}
 					if _, possible, _ := common(selectorOf(s), selectorOf(owner)); possible {
-						out = append(out, finding(diag.CodeServerNameTaken, vs, resource.Path{"spec", "tls", i, "match", j, "sniHosts", k},
+						out = append(out, diagnosticAt(diag.CodeServerNameTaken, vs, resource.Path{"spec", "tls", i, "match", j, "sniHosts", k},
 							"TLS for %s ends at the server at %s, so this route does not take it", name, owner.gateway.Origin.At(owner.path())).WithHint("take the name out of one of them"))
 					}
 				}
@@ -108,13 +108,13 @@ type place struct {
 
 // conflictingTraffic reports the first of the earlier servers whose connections cannot be
 // told from those of s.
-func (m *Model) conflictingTraffic(s server, earlier []server) (diag.Diagnostic, bool) {
+func (c serverChecks) conflictingTraffic(s server, earlier []server) (diag.Diagnostic, bool) {
 	for _, e := range earlier {
-		message := fmt.Sprintf("%s cannot be %s here and %s", s.door(), s.traffic(), e.traffic())
+		message := fmt.Sprintf("%s cannot be %s here and %s", s.listenAddress(), s.traffic(), e.traffic())
 		switch {
 		case s.traffic() == TCP && e.traffic() == TCP:
-			message = fmt.Sprintf("%s has two TCP servers, whose connections nothing tells apart: here and", s.door())
-		case beside(s, e):
+			message = fmt.Sprintf("%s has two TCP servers, whose connections nothing tells apart: here and", s.listenAddress())
+		case canSharePort(s, e):
 			continue
 		}
 		if d, found := conflict(s, e, s.path().Field("port", "number"), e.path().Field("port", "number"), message); found {
@@ -125,15 +125,15 @@ func (m *Model) conflictingTraffic(s server, earlier []server) (diag.Diagnostic,
 }
 
 // conflictingName reports the first earlier server that has a name of s, and notes the names of s.
-func (m *Model) conflictingName(s server, names map[Host][]place) (diag.Diagnostic, bool) {
+func (c serverChecks) conflictingName(s server, names map[Host][]place) (diag.Diagnostic, bool) {
 	var out diag.Diagnostic
 	found := false
-	for i, h := range s.hosts(m.settings) {
+	for i, h := range s.hosts(c.settings) {
 		for _, e := range names[h.asked] {
 			if found || e.gateway == s.gateway && e.index == s.index {
 				continue
 			}
-			message := fmt.Sprintf("%s has two servers for the name %s, here and", s.door(), h.asked)
+			message := fmt.Sprintf("%s has two servers for the name %s, here and", s.listenAddress(), h.asked)
 			out, found = conflict(s, e.server, s.path().Field("hosts", i), e.path().Field("hosts", e.host), message)
 		}
 		names[h.asked] = append(names[h.asked], place{s, i})
@@ -152,7 +152,7 @@ func conflict(s, e server, at, other resource.Path, message string) (diag.Diagno
 	if !always {
 		code, hint = diag.CodeServerOverlap, "if a gateway has the labels that both select, it serves the older one only; give one of them another port"
 	}
-	d := finding(code, s.gateway, at, "%s at %s", message, e.gateway.Origin.At(other)).WithHint("%s", hint)
+	d := diagnosticAt(code, s.gateway, at, "%s at %s", message, e.gateway.Origin.At(other)).WithHint("%s", hint)
 	d.Reach = diag.Limited(diag.Target{Labels: labels})
 	return d, true
 }
@@ -177,8 +177,8 @@ func common(a, b map[string]string) (labels map[string]string, possible, always 
 	return labels, true, len(labels) == max(len(a), len(b))
 }
 
-// door names what a server listens on, as findings do.
-func (s server) door() string {
+// listenAddress names what a server listens on, as findings do.
+func (s server) listenAddress() string {
 	if strings.HasPrefix(s.spec.GetBind(), unixPrefix) {
 		return s.spec.GetBind()
 	}

@@ -11,9 +11,9 @@ import (
 
 // bound yields the VirtualServices that name a Gateway, each once, in no order: findings are
 // sorted later.
-func (m *Model) bound() iter.Seq[*resource.Resource] {
+func (c *checks) bound() iter.Seq[*resource.Resource] {
 	seen := map[*resource.Resource]bool{}
-	for _, services := range m.routes {
+	for _, services := range c.routes {
 		for _, vs := range services {
 			seen[vs] = true
 		}
@@ -21,18 +21,18 @@ func (m *Model) bound() iter.Seq[*resource.Resource] {
 	return maps.Keys(seen)
 }
 
-// servedHTTP yields the HTTP routes that are for some Gateway, as a VirtualService and the
+// boundHTTP yields the HTTP routes that are for some Gateway, as a VirtualService and the
 // index in it: those that name one and, of those that they delegate to, what is part of them.
-func (m *Model) servedHTTP() iter.Seq2[*resource.Resource, int] {
+func (c *checks) boundHTTP() iter.Seq2[*resource.Resource, int] {
 	return func(yield func(*resource.Resource, int) bool) {
-		for vs := range m.bound() {
+		for vs := range c.bound() {
 			for i := range httpOf(vs) {
 				if !yield(vs, i) {
 					return
 				}
 			}
 		}
-		for d, indices := range m.delegates.served {
+		for d, indices := range c.delegates.served {
 			for i := range indices {
 				if !yield(d, i) {
 					return
@@ -46,28 +46,28 @@ func (m *Model) servedHTTP() iter.Seq2[*resource.Resource, int] {
 type connectionRoute struct {
 	path  resource.Path
 	route []*networkingv1alpha3.RouteDestination
-	// doors are the ports and Gateways of its matches; without any it is for all.
-	doors []door
+	// matches are the ports and Gateways; without any it is for all.
+	matches []connectionMatch
 }
 
-// door is what a match of a connection says of where it comes in.
-type door struct {
+// connectionMatch is what a match of a connection says of where it comes in.
+type connectionMatch struct {
 	port     uint32
 	gateways []string
 }
 
-// servedConnections yields the tls and tcp routes of the VirtualServices that name a Gateway.
-func (m *Model) servedConnections() iter.Seq2[*resource.Resource, connectionRoute] {
+// boundConnections yields the tls and tcp routes of the VirtualServices that name a Gateway.
+func (c *checks) boundConnections() iter.Seq2[*resource.Resource, connectionRoute] {
 	return func(yield func(*resource.Resource, connectionRoute) bool) {
-		for vs := range m.bound() {
+		for vs := range c.bound() {
 			spec := vs.Spec.(*networkingv1alpha3.VirtualService)
 			for i, r := range spec.GetTls() {
-				if !yield(vs, connectionRoute{resource.Path{"spec", "tls", i}, r.GetRoute(), doorsOf(r.GetMatch())}) {
+				if !yield(vs, connectionRoute{resource.Path{"spec", "tls", i}, r.GetRoute(), matchesOf(r.GetMatch())}) {
 					return
 				}
 			}
 			for i, r := range spec.GetTcp() {
-				if !yield(vs, connectionRoute{resource.Path{"spec", "tcp", i}, r.GetRoute(), doorsOf(r.GetMatch())}) {
+				if !yield(vs, connectionRoute{resource.Path{"spec", "tcp", i}, r.GetRoute(), matchesOf(r.GetMatch())}) {
 					return
 				}
 			}
@@ -75,13 +75,13 @@ func (m *Model) servedConnections() iter.Seq2[*resource.Resource, connectionRout
 	}
 }
 
-func doorsOf[M interface {
+func matchesOf[M interface {
 	GetPort() uint32
 	GetGateways() []string
-}](matches []M) []door {
-	out := make([]door, 0, len(matches))
+}](matches []M) []connectionMatch {
+	out := make([]connectionMatch, 0, len(matches))
 	for _, m := range matches {
-		out = append(out, door{m.GetPort(), m.GetGateways()})
+		out = append(out, connectionMatch{m.GetPort(), m.GetGateways()})
 	}
 	return out
 }

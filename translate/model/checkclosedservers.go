@@ -15,16 +15,16 @@ import (
 
 // closedServers warns of what policies about requests do to the connections of TCP and TLS
 // passthrough servers, where their HTTP fields count for nothing.
-func (m *Model) closedServers() diag.List {
-	servers := m.connectionServers()
+func (c serverChecks) closedServers() diag.List {
+	servers := c.connectionServers()
 	if len(servers) == 0 {
 		return nil
 	}
-	opened := m.openedServers(servers)
+	opened := c.openedServers(servers)
 	var out diag.List
-	for _, namespace := range slices.Sorted(maps.Keys(m.policies[resource.AuthorizationPolicy])) {
-		for _, p := range m.policies[resource.AuthorizationPolicy][namespace] {
-			at := m.serversOf(p, servers)
+	for _, namespace := range slices.Sorted(maps.Keys(c.policies[resource.AuthorizationPolicy])) {
+		for _, p := range c.policies[resource.AuthorizationPolicy][namespace] {
+			at := c.serversOf(p, servers)
 			if len(at) == 0 || p.DryRun() {
 				continue
 			}
@@ -32,7 +32,7 @@ func (m *Model) closedServers() diag.List {
 			case securityv1beta1.AuthorizationPolicy_DENY:
 				out = append(out, deniedConnections(p, spec, at)...)
 			case securityv1beta1.AuthorizationPolicy_CUSTOM:
-				out = append(out, m.askedConnections(p, spec, at)...)
+				out = append(out, c.askedConnections(p, spec, at)...)
 			case securityv1beta1.AuthorizationPolicy_ALLOW:
 				out = append(out, unallowedConnections(p, spec, slices.DeleteFunc(at, func(s server) bool { return opened[s.place()] }))...)
 			}
@@ -42,9 +42,9 @@ func (m *Model) closedServers() diag.List {
 }
 
 // connectionServers returns the servers whose connections are not read, in the order of the files.
-func (m *Model) connectionServers() []server {
+func (c serverChecks) connectionServers() []server {
 	var out []server
-	for _, on := range m.servers(func(*networkingv1alpha3.Gateway) bool { return true }) {
+	for _, on := range c.servers(func(*networkingv1alpha3.Gateway) bool { return true }) {
 		for _, s := range on {
 			if !s.traffic().requests() {
 				out = append(out, s)
@@ -61,15 +61,15 @@ func (m *Model) connectionServers() []server {
 func (s server) place() diag.Position { return s.gateway.Origin.At(s.path()) }
 
 // openedServers returns the servers to which an ALLOW policy has something to say.
-func (m *Model) openedServers(servers []server) map[diag.Position]bool {
+func (c serverChecks) openedServers(servers []server) map[diag.Position]bool {
 	out := map[diag.Position]bool{}
-	for _, policies := range m.policies[resource.AuthorizationPolicy] {
+	for _, policies := range c.policies[resource.AuthorizationPolicy] {
 		for _, p := range policies {
 			spec := p.Spec.(*securityv1beta1.AuthorizationPolicy)
 			if spec.GetAction() != securityv1beta1.AuthorizationPolicy_ALLOW || p.DryRun() || !slices.ContainsFunc(spec.GetRules(), aboutConnections) {
 				continue
 			}
-			for _, s := range m.serversOf(p, servers) {
+			for _, s := range c.serversOf(p, servers) {
 				out[s.place()] = true
 			}
 		}
@@ -90,10 +90,10 @@ func deniedConnections(p *resource.Resource, spec *securityv1beta1.Authorization
 	for i, rule := range spec.GetRules() {
 		switch network, less := NetworkRule(rule); {
 		case less && everyConnection(network):
-			out = append(out, finding(diag.CodeServerClosed, p, rulePath(i), "the rule has nothing but HTTP fields and so denies every connection to %s", names(at)).
+			out = append(out, diagnosticAt(diag.CodeServerClosed, p, rulePath(i), "the rule has nothing but HTTP fields and so denies every connection to %s", names(at)).
 				WithHint("add the HTTP servers' ports to the rule's operations, or attach the policy to other workloads"))
 		case less && !aboutPorts(network):
-			out = append(out, finding(diag.CodeConnectionsClosed, p, rulePath(i), "the HTTP fields of the rule count for nothing at %s, where it denies every connection that its other fields match", names(at)).
+			out = append(out, diagnosticAt(diag.CodeConnectionsClosed, p, rulePath(i), "the HTTP fields of the rule count for nothing at %s, where it denies every connection that its other fields match", names(at)).
 				WithHint("add the HTTP servers' ports to the rule's operations, or attach the policy to other workloads"))
 		}
 	}
@@ -108,8 +108,8 @@ func aboutPorts(rule *securityv1beta1.Rule) bool {
 }
 
 // askedConnections warns of rules of which a connection cannot be asked about, or all are.
-func (m *Model) askedConnections(p *resource.Resource, spec *securityv1beta1.AuthorizationPolicy, at []server) diag.List {
-	provider, ok := View{Mesh: m.settings.Mesh}.Provider(spec.GetProvider().GetName())
+func (c serverChecks) askedConnections(p *resource.Resource, spec *securityv1beta1.AuthorizationPolicy, at []server) diag.List {
+	provider, ok := View{Mesh: c.settings.Mesh}.Provider(spec.GetProvider().GetName())
 	if !ok {
 		return nil // reported by itself
 	}
@@ -118,10 +118,10 @@ func (m *Model) askedConnections(p *resource.Resource, spec *securityv1beta1.Aut
 		network, less := NetworkRule(rule)
 		switch {
 		case provider.HTTP != nil:
-			out = append(out, finding(diag.CodeConnectionsClosed, p, rulePath(i), "the provider %s is asked over HTTP, which cannot be done about a connection: what the rule matches is closed at %s", provider.Name, names(at)).
+			out = append(out, diagnosticAt(diag.CodeConnectionsClosed, p, rulePath(i), "the provider %s is asked over HTTP, which cannot be done about a connection: what the rule matches is closed at %s", provider.Name, names(at)).
 				WithHint("a gRPC provider, or attach the policy to other workloads"))
 		case less && everyConnection(network):
-			out = append(out, finding(diag.CodeConnectionsClosed, p, rulePath(i), "the rule has nothing but HTTP fields, so the provider %s is asked about every connection to %s", provider.Name, names(at)).
+			out = append(out, diagnosticAt(diag.CodeConnectionsClosed, p, rulePath(i), "the rule has nothing but HTTP fields, so the provider %s is asked about every connection to %s", provider.Name, names(at)).
 				WithHint("add the HTTP servers' ports to the rule's operations, or attach the policy to other workloads"))
 		}
 	}
@@ -134,7 +134,7 @@ func unallowedConnections(p *resource.Resource, spec *securityv1beta1.Authorizat
 	if len(at) == 0 || len(spec.GetRules()) == 0 || slices.ContainsFunc(spec.GetRules(), aboutConnections) {
 		return nil
 	}
-	return diag.List{finding(diag.CodeConnectionsClosed, p, resource.Path{"spec", "rules"}, "every rule has HTTP fields, so no connection is allowed to %s", names(at)).
+	return diag.List{diagnosticAt(diag.CodeConnectionsClosed, p, resource.Path{"spec", "rules"}, "every rule has HTTP fields, so no connection is allowed to %s", names(at)).
 		WithHint("an ALLOW policy about addresses or ports for those servers, or attach the policy to other workloads")}
 }
 
@@ -144,19 +144,19 @@ func rulePath(i int) resource.Path { return resource.Path{"spec", "rules", i} }
 func names(servers []server) string {
 	out := make([]string, 0, len(servers))
 	for _, s := range servers {
-		out = append(out, fmt.Sprintf("the %s server on %s of %s", s.traffic(), s.door(), s.gateway.Key))
+		out = append(out, fmt.Sprintf("the %s server on %s of %s", s.traffic(), s.listenAddress(), s.gateway.Key))
 	}
 	return strings.Join(out, ", ")
 }
 
 // serversOf returns the servers whose workloads a policy selects, as far as labels tell. A
 // policy for all of a namespace counts where the Gateway stands in that namespace.
-func (m *Model) serversOf(p *resource.Resource, servers []server) []server {
-	reaches := m.reachOf(p)
+func (c *checks) serversOf(p *resource.Resource, servers []server) []server {
+	scopes := c.scopesOf(p)
 	var out []server
 	for _, s := range servers {
 		selector := selectorOf(s)
-		if slices.ContainsFunc(reaches, func(at reach) bool {
+		if slices.ContainsFunc(scopes, func(at workloadScope) bool {
 			labels, possible, _ := common(at.labels, selector)
 			elsewhere := len(at.labels) == 0 && at.namespace != "" && at.namespace != s.gateway.Namespace
 			return possible && len(labels) <= len(selector) && !elsewhere

@@ -9,13 +9,13 @@ import (
 	"github.com/portreeve/portreeve/translate/resource"
 )
 
-// withoutCertificate warns of hosts that a server demands a client certificate for and that
+// mtlsBypasses warns of hosts that a server demands a client certificate for and that
 // a server of another port answers for without one, because a VirtualService names the
-// Gateways of both. On one port such hosts are kept apart (guarded).
-func (m *Model) withoutCertificate() diag.List {
+// Gateways of both. On one port such hosts are kept apart (withoutDemandedHosts).
+func (c serverChecks) mtlsBypasses() diag.List {
 	var strict, lax []server
 	redirecting := map[address][]server{}
-	for at, servers := range m.servers(func(*networkingv1alpha3.Gateway) bool { return true }) {
+	for at, servers := range c.servers(func(*networkingv1alpha3.Gateway) bool { return true }) {
 		for _, s := range servers {
 			switch {
 			case demandsCertificate(s):
@@ -33,44 +33,44 @@ func (m *Model) withoutCertificate() diag.List {
 	for _, servers := range [][]server{strict, lax} {
 		slices.SortFunc(servers, func(a, b server) int { return a.place().Compare(b.place()) })
 	}
-	demanded := m.demanded(strict)
+	demanded := c.demanded(strict)
 	var out diag.List
 	for _, l := range lax {
-		out = append(out, m.evading(l, strict, demanded, redirecting[l.at()])...)
+		out = append(out, c.mtlsBypass(l, strict, demanded, redirecting[l.at()])...)
 	}
 	return out
 }
 
 // demanded returns the servers by the hosts that they demand a certificate for.
-func (m *Model) demanded(strict []server) map[Host][]server {
+func (c serverChecks) demanded(strict []server) map[Host][]server {
 	out := map[Host][]server{}
 	for _, s := range strict {
-		for _, h := range s.hosts(m.settings) {
+		for _, h := range s.hosts(c.settings) {
 			out[h.host] = append(out[h.host], s)
 		}
 	}
 	return out
 }
 
-// evading reports the VirtualServices by which a server that demands nothing answers for a host
+// mtlsBypass reports the VirtualServices by which a server that demands nothing answers for a host
 // of others that demand a certificate, each of those once. What a third server redirects to
 // HTTPS is not meant.
-func (m *Model) evading(lax server, strict []server, demanded map[Host][]server, redirecting []server) diag.List {
+func (c serverChecks) mtlsBypass(lax server, strict []server, demanded map[Host][]server, redirecting []server) diag.List {
 	var out diag.List
 	told := map[diag.Position]bool{}
-	for _, vs := range m.routes[lax.key()] {
-		for _, open := range m.servedHosts(lax, vs) {
+	for _, vs := range c.routes[lax.key()] {
+		for _, open := range lax.servedHosts(vs, c.settings) {
 			candidates := strict
 			if !open.Wildcard() {
 				candidates = demandedFor(open, demanded)
 			}
 			for _, s := range candidates {
-				h, evaded := m.evaded(s, lax, vs, open)
-				if !evaded || told[s.place()] || slices.ContainsFunc(redirecting, func(r server) bool { return m.servesAll(r, vs, h) }) {
+				h, evaded := c.bypassed(s, lax, vs, open)
+				if !evaded || told[s.place()] || slices.ContainsFunc(redirecting, func(r server) bool { return c.servesAll(r, vs, h) }) {
 					continue
 				}
 				told[s.place()] = true
-				out = append(out, finding(diag.CodeCertificateEvaded, lax.gateway, lax.path().Field("hosts"),
+				out = append(out, diagnosticAt(diag.CodeCertificateEvaded, lax.gateway, lax.path().Field("hosts"),
 					"by %s this server answers for %s without the client certificate that the server at %s demands", vs.Key, h, s.place()).
 					WithHint("httpsRedirect, hosts without %s, or a VirtualService for each of the servers", h))
 			}
@@ -88,30 +88,30 @@ func demandedFor(name Host, demanded map[Host][]server) []server {
 	return out
 }
 
-// evaded returns the host of a VirtualService, served by strict, that an open host of lax takes in.
-func (m *Model) evaded(strict, lax server, vs *resource.Resource, open Host) (Host, bool) {
+// bypassed returns the host of a VirtualService, served by strict, that an open host of lax takes in.
+func (c serverChecks) bypassed(strict, lax server, vs *resource.Resource, open Host) (Host, bool) {
 	_, possible, _ := common(selectorOf(strict), selectorOf(lax))
-	if !possible || strict.at() == lax.at() || !slices.Contains(m.routes[strict.key()], vs) {
+	if !possible || strict.at() == lax.at() || !slices.Contains(c.routes[strict.key()], vs) {
 		return "", false
 	}
-	served := m.servedHosts(strict, vs)
+	served := strict.servedHosts(vs, c.settings)
 	i := slices.IndexFunc(served, func(h Host) bool { return h.within(open) })
-	if i < 0 || !m.routesFor(lax, vs) || !m.routesFor(strict, vs) {
+	if i < 0 || !c.routesFor(lax, vs) || !c.routesFor(strict, vs) {
 		return "", false
 	}
 	return served[i], true
 }
 
 // servesAll reports whether a server serves a host of a VirtualService, with all that it stands for.
-func (m *Model) servesAll(s server, vs *resource.Resource, host Host) bool {
-	return slices.ContainsFunc(m.servedHosts(s, vs), func(o Host) bool { return host.within(o) })
+func (c serverChecks) servesAll(s server, vs *resource.Resource, host Host) bool {
+	return slices.ContainsFunc(s.servedHosts(vs, c.settings), func(o Host) bool { return host.within(o) })
 }
 
 // routesFor reports whether a VirtualService has an HTTP route that is for a server.
-func (m *Model) routesFor(s server, vs *resource.Resource) bool {
-	return slices.ContainsFunc(m.httpRoutes(vs), func(r Route) bool {
+func (c serverChecks) routesFor(s server, vs *resource.Resource) bool {
+	return slices.ContainsFunc(c.delegates.httpRoutes(vs), func(r Route) bool {
 		return len(r.HTTP.GetMatch()) == 0 || slices.ContainsFunc(r.HTTP.GetMatch(), func(match *networkingv1alpha3.HTTPMatchRequest) bool {
-			return m.forServer(s, vs, match.GetPort(), match.GetGateways())
+			return s.isFor(vs, match.GetPort(), match.GetGateways())
 		})
 	})
 }

@@ -11,15 +11,15 @@ import (
 	"github.com/portreeve/portreeve/translate/resource"
 )
 
-// checkCertificatesTogether holds the certificates of each server against each other and
+// serverCertificates holds the certificates of each server against each other and
 // against its hosts.
-func (m *Model) checkCertificatesTogether() diag.List {
+func (k certificateChecks) serverCertificates() diag.List {
 	var out diag.List
-	for _, gateway := range m.gateways {
+	for _, gateway := range k.gateways {
 		for i, spec := range gateway.Spec.(*networkingv1alpha3.Gateway).GetServers() {
 			s := server{gateway, i, spec}
-			for _, namespace := range m.credentialNamespaces(s) {
-				out = append(out, m.checkPairs(s, namespace)...)
+			for _, namespace := range k.credentialNamespaces(s) {
+				out = append(out, k.keyPairs(s, namespace)...)
 			}
 		}
 	}
@@ -27,10 +27,10 @@ func (m *Model) checkCertificatesTogether() diag.List {
 }
 
 // credentialNamespaces returns the namespaces in which there is a certificate of a server.
-func (m *Model) credentialNamespaces(s server) []string {
+func (k certificateChecks) credentialNamespaces(s server) []string {
 	var out []string
 	for _, c := range s.credentials() {
-		for _, secret := range m.credentials[c.name] {
+		for _, secret := range k.credentials[c.name] {
 			if c.purpose == forServer && !slices.Contains(out, secret.Namespace) {
 				out = append(out, secret.Namespace)
 			}
@@ -39,16 +39,16 @@ func (m *Model) credentialNamespaces(s server) []string {
 	return out
 }
 
-// checkPairs looks at the certificates that a server has in a namespace.
-func (m *Model) checkPairs(s server, namespace string) diag.List {
+// keyPairs looks at the certificates that a server has in a namespace.
+func (k certificateChecks) keyPairs(s server, namespace string) diag.List {
 	var pairs []resource.KeyPair
 	var at []resource.Path
 	for _, c := range s.credentials() {
-		secret := c.find(m.credentials, namespace)
+		secret := c.find(k.credentials, namespace)
 		if c.purpose == forClients || secret == nil {
 			continue
 		}
-		pair, found := m.credentials.keyPair(secret)
+		pair, found := k.credentials.keyPair(secret)
 		if found.HasErrors() {
 			return nil
 		}
@@ -56,19 +56,19 @@ func (m *Model) checkPairs(s server, namespace string) diag.List {
 	}
 	var out diag.List
 	if len(pairs) > 1 && pairs[0].Algorithm() == pairs[1].Algorithm() {
-		out = append(out, finding(diag.CodeSameAlgorithm, s.gateway, at[1], "both certificates are %s ones, at %s and %s, so most clients are given one of them only", pairs[0].Algorithm(), pairs[0].Pos, pairs[1].Pos).
+		out = append(out, diagnosticAt(diag.CodeSameAlgorithm, s.gateway, at[1], "both certificates are %s ones, at %s and %s, so most clients are given one of them only", pairs[0].Algorithm(), pairs[0].Pos, pairs[1].Pos).
 			WithHint("one RSA and one ECDSA certificate"))
 	}
 	if len(pairs) > 0 {
-		out = append(out, m.checkCertificateHosts(s, pairs[0])...)
+		out = append(out, k.certificateHosts(s, pairs[0])...)
 	}
 	return out
 }
 
-// checkCertificateHosts warns of the hosts of a server that its certificate is not for.
-func (m *Model) checkCertificateHosts(s server, pair resource.KeyPair) diag.List {
+// certificateHosts warns of the hosts of a server that its certificate is not for.
+func (k certificateChecks) certificateHosts(s server, pair resource.KeyPair) diag.List {
 	var out diag.List
-	for i, h := range s.hosts(m.settings) {
+	for i, h := range s.hosts(k.settings) {
 		name := string(h.asked)
 		if name == "*" || slices.ContainsFunc(pair.Leaf.DNSNames, func(n string) bool { return strings.EqualFold(n, name) }) {
 			continue
@@ -76,7 +76,7 @@ func (m *Model) checkCertificateHosts(s server, pair resource.KeyPair) diag.List
 		if !strings.HasPrefix(name, "*") && pair.Leaf.VerifyHostname(name) == nil {
 			continue
 		}
-		out = append(out, finding(diag.CodeCertificateHost, s.gateway, s.path().Field("hosts", i), "the certificate at %s is not for %s", pair.Pos, name).
+		out = append(out, diagnosticAt(diag.CodeCertificateHost, s.gateway, s.path().Field("hosts", i), "the certificate at %s is not for %s", pair.Pos, name).
 			WithHint("a certificate with that name; it is for %s", namesOf(pair.Leaf)))
 	}
 	return out

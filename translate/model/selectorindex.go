@@ -8,28 +8,28 @@ import (
 	"github.com/portreeve/portreeve/translate/resource"
 )
 
-// reach is a set of workloads: those of a namespace, or of every namespace where it is
+// workloadScope is a set of workloads: those of a namespace, or of every namespace where it is
 // empty, that have all the labels. Workloads may have any other label besides.
-type reach struct {
+type workloadScope struct {
 	namespace string
 	labels    map[string]string
 }
 
-// reachOf returns the workloads that a policy can apply to. A target that is no Gateway
+// scopesOf returns the workloads that a policy can apply to. A target that is no Gateway
 // adds none.
-func (m *Model) reachOf(policy *resource.Resource) []reach {
+func (c *checks) scopesOf(policy *resource.Resource) []workloadScope {
 	a := attachmentOf(policy)
 	if len(a.targets) == 0 {
 		namespace := policy.Namespace
-		if namespace == m.settings.RootNamespace {
+		if namespace == c.settings.RootNamespace {
 			namespace = ""
 		}
-		return []reach{{namespace, a.labels}}
+		return []workloadScope{{namespace, a.labels}}
 	}
-	var out []reach
+	var out []workloadScope
 	for _, t := range a.targets {
 		if isGatewayTarget(t) {
-			out = append(out, reach{policy.Namespace, map[string]string{gatewayNameLabel: t.GetName()}})
+			out = append(out, workloadScope{policy.Namespace, map[string]string{gatewayNameLabel: t.GetName()}})
 		}
 	}
 	return out
@@ -44,7 +44,7 @@ type index struct {
 
 func newIndex() *index { return &index{&selectors{}, map[string]*selectors{}} }
 
-func (x *index) add(r *resource.Resource, to ...reach) {
+func (x *index) add(r *resource.Resource, to ...workloadScope) {
 	for _, at := range to {
 		x.everywhere.add(at.labels, r)
 		if x.byNamespace[at.namespace] == nil {
@@ -55,7 +55,7 @@ func (x *index) add(r *resource.Resource, to ...reach) {
 }
 
 // find returns a resource that can apply to a workload of one of the sets, or nil.
-func (x *index) find(of ...reach) *resource.Resource {
+func (x *index) find(of ...workloadScope) *resource.Resource {
 	for _, at := range of {
 		if at.namespace == "" {
 			if r := x.everywhere.find(at.labels); r != nil {
