@@ -150,8 +150,8 @@ func (w *written) mayHold(key resource.Key, e entry) bool {
 	if e.mesh != nil {
 		return w.meshBroken
 	}
-	at, there := w.decoded.index[e.written().Pos.File]
-	return w.unusable()[key] || there && w.decoded.files[at].doubtful()
+	at, there := w.cache.index[e.written().Pos.File]
+	return w.unusable()[key] || there && w.cache.files[at].doubtful()
 }
 
 // doubtful reports a file in which something is written of which not even the name is known.

@@ -14,7 +14,7 @@ import (
 )
 
 // opening is a Gateway with routes, so that an input of policy alone has a listener to stand in.
-const opening = `apiVersion: networking.istio.io/v1
+const openGateway = `apiVersion: networking.istio.io/v1
 kind: Gateway
 metadata: {name: opening, namespace: istio-system}
 spec: {servers: [{port: {number: 8080, name: http, protocol: HTTP}, hosts: ["*"]}]}
@@ -54,7 +54,7 @@ func withAuthorizers(files ...source.File) ([]source.File, model.Settings) {
 func corpus(t testing.TB) map[string]*translate.Program {
 	t.Helper()
 	out := map[string]*translate.Program{}
-	gateway := source.File{Path: "opening.yaml", Content: []byte(opening)}
+	gateway := source.File{Path: "opening.yaml", Content: []byte(openGateway)}
 	dirs, err := filepath.Glob("testdata/*/in")
 	if err != nil {
 		t.Fatal(err)

@@ -25,8 +25,8 @@ type Effect struct {
 	By []Written
 	// AsksForToken says that some of it asks for a token.
 	AsksForToken bool
-	// Findings are warnings about that gateway alone, the first ten.
-	Findings diag.List
+	// Diagnostics are warnings about that gateway alone, the first ten.
+	Diagnostics diag.List
 }
 
 // Enforces reports whether the policy that applies to a gateway enforces anything.
@@ -36,7 +36,7 @@ func (p *Program) Enforces(g model.Gateway) bool { return p.model.Enforces(g) }
 func (p *Program) EffectOn(g model.Gateway) Effect {
 	effect := p.model.Effect(g)
 	objects := p.written.sources(effect.Enforcing)
-	out := Effect{Enforcing: len(objects), AsksForToken: effect.AsksForToken, Findings: effect.Findings[:min(len(effect.Findings), maxNamed)]}
+	out := Effect{Enforcing: len(objects), AsksForToken: effect.AsksForToken, Diagnostics: effect.Diagnostics[:min(len(effect.Diagnostics), maxNamed)]}
 	for _, object := range objects[:min(len(objects), maxNamed)] {
 		out.By = append(out.By, Written{Object: object.Key.String(), Pos: object.Origin.At(resource.Path{"metadata", "name"})})
 	}

@@ -31,7 +31,7 @@ func TestRecompileIsCompile(t *testing.T) {
 	}
 	pool = append(pool, source.File{Path: "filter.yaml", Content: []byte("apiVersion: networking.istio.io/v1alpha3\nkind: EnvoyFilter\nmetadata: {name: f, namespace: istio-system}\n")})
 	random := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // the same steps every time
-	dir := map[string][]byte{"opening.yaml": []byte(opening)}
+	dir := map[string][]byte{"opening.yaml": []byte(openGateway)}
 	program := &translate.Program{}
 	settings := model.DefaultSettings()
 	served := 0
@@ -91,7 +91,7 @@ func edit(random *rand.Rand, dir map[string][]byte, pool []source.File) {
 	}
 	if len(dir) > 12 || random.IntN(6) == 0 { // so that there is often something without an error
 		clear(dir)
-		dir["opening.yaml"] = []byte(opening)
+		dir["opening.yaml"] = []byte(openGateway)
 	}
 }
 
@@ -99,7 +99,7 @@ func edit(random *rand.Rand, dir map[string][]byte, pool []source.File) {
 func told(p *translate.Program) []string {
 	var out []string
 	for _, d := range p.Diags {
-		out = append(out, fmt.Sprintf("%s [%s %s] %v %v", d, d.Object, d.Field, d.Reach.Everyone(), d.Reach.Targets()))
+		out = append(out, fmt.Sprintf("%s [%s %s] %v %v", d, d.Object, d.Field, d.Scope.Everyone(), d.Scope.Targets()))
 	}
 	for _, r := range p.Resources {
 		out = append(out, r.Key.String())

@@ -27,7 +27,7 @@ type Program struct {
 	// Resources are the valid resources in Istio's own kinds, in file order.
 	Resources []resource.Resource
 	model     *model.Model
-	decoded   decoded
+	cache     decodeCache
 	written   *written
 }
 
@@ -50,15 +50,15 @@ func (p *Program) Recompile(files []source.File, settings model.Settings) *Progr
 	files, mesh, missing := withoutMesh(files, settings)
 	settings.Mesh = mesh
 	inFiles, files := resource.SecretsIn(files, settings.SecretsDirs)
-	decoded := p.decoded.again(files, resource.Options{Ignored: settings.Ignored})
-	objects, diags := decoded.join()
+	cache := p.cache.again(files, resource.Options{Ignored: settings.Ignored})
+	objects, diags := cache.join()
 	diags = slices.Concat(settings.Unread, diags)
-	settings.Refused = decoded.refused()
-	settings.Secrets = slices.Concat(decoded.secrets(), inFiles)
+	settings.Refused = cache.refused()
+	settings.Secrets = slices.Concat(cache.secrets(), inFiles)
 	settings.Disabled = wizard.Disabled(objects)
 	resources, found := wizard.Expand(objects)
 	diags = append(diags, found...)
-	written := newWritten(objects, decoded)
+	written := newWritten(objects, cache)
 	written.secrets, written.mesh, written.meshBroken = settings.Secrets, mesh, missing.HasErrors()
 	m, found := model.Build(resources, settings)
 	diags = slices.Concat(missing, diags, uncaused(found, diags, missing, m.RootNamespace()))
@@ -70,7 +70,7 @@ func (p *Program) Recompile(files []source.File, settings model.Settings) *Progr
 		// What a DestinationRule lacks the mesh has.
 		diags = slices.DeleteFunc(diags, func(d diag.Diagnostic) bool { return d.Code == diag.CodeLocality })
 	}
-	return &Program{Diags: diags.Sorted(), Resources: resources, model: m, decoded: decoded, written: written}
+	return &Program{Diags: diags.Sorted(), Resources: resources, model: m, cache: cache, written: written}
 }
 
 // For returns the configuration of a gateway, and the errors that refuse it. When there
@@ -116,17 +116,17 @@ func (p *Program) At(now time.Time, served map[string]bool) *Program {
 	return &out
 }
 
-// Reaches reports whether a gateway is in the scope of a finding or a certificate.
-func (p *Program) Reaches(scope diag.Scope, g model.Gateway) bool { return p.model.Reaches(scope, g) }
+// InScope reports whether a gateway is in the scope of a finding or a certificate.
+func (p *Program) InScope(scope diag.Scope, g model.Gateway) bool { return p.model.InScope(scope, g) }
 
 // HasFilesIn reports whether the program was compiled from a file in a directory, or below it.
 func (p *Program) HasFilesIn(dir string) bool {
-	return slices.ContainsFunc(p.decoded.files, func(f decodedFile) bool { return within(f.path, dir) })
+	return slices.ContainsFunc(p.cache.files, func(f decodedFile) bool { return within(f.path, dir) })
 }
 
-// ReachesFrom reports whether anything in the files of a directory can touch a gateway. A file
+// HasFilesFor reports whether anything in the files of a directory can touch a gateway. A file
 // whose objects are not for certain gateways only, or of which that is not known, touches all.
-func (p *Program) ReachesFrom(dir string, g model.Gateway) bool {
+func (p *Program) HasFilesFor(dir string, g model.Gateway) bool {
 	judged := map[string]bool{}
 	for i := range p.Resources {
 		r := &p.Resources[i]
@@ -139,7 +139,7 @@ func (p *Program) ReachesFrom(dir string, g model.Gateway) bool {
 		}
 		judged[file] = true
 	}
-	return slices.ContainsFunc(p.decoded.files, func(f decodedFile) bool {
+	return slices.ContainsFunc(p.cache.files, func(f decodedFile) bool {
 		return within(f.path, dir) && (!judged[f.path] || f.diags.HasErrors() || len(f.secrets) > 0)
 	})
 }
@@ -153,7 +153,7 @@ func within(file, dir string) bool {
 func (p *Program) Refusals(g model.Gateway) diag.List {
 	var out diag.List
 	for _, d := range p.Diags.Errors() {
-		if p.Reaches(d.Reach, g) {
+		if p.InScope(d.Scope, g) {
 			out = append(out, d)
 		}
 	}

@@ -274,7 +274,7 @@ func FuzzCompile(f *testing.F) {
 			f.Add(file.Content)
 		}
 	}
-	gateway := source.File{Path: "opening.yaml", Content: []byte(opening)}
+	gateway := source.File{Path: "opening.yaml", Content: []byte(openGateway)}
 	f.Fuzz(func(t *testing.T, content []byte) {
 		program := translate.Compile(withAuthorizers(gateway, source.File{Path: "fuzz.yaml", Content: content}))
 		for _, render := range []func(model.Gateway) (envoy.Resources, diag.List){program.For, program.Static, program.Istio} {

@@ -34,7 +34,7 @@ func with(t *testing.T, text, old, replacement string) string {
 // says became of what was enforced.
 func TestAGatewayIsNotLeftWithoutPolicy(t *testing.T) {
 	off := with(t, jwt, "spec: {", "spec: {enabled: false, ")
-	other := with(t, opening, "name: opening", "name: other")
+	other := with(t, openGateway, "name: opening", "name: other")
 	noRules := with(t, tokens, "{jwtRules: [{issuer: a, jwksUri: 'https://a.example/keys'}]}", "{}")
 	dryRun := with(t, guard, "istio-system}", "istio-system, annotations: {istio.io/dry-run: 'true'}}")
 	for name, c := range map[string]struct {
@@ -79,12 +79,12 @@ func TestAGatewayIsNotLeftWithoutPolicy(t *testing.T) {
 			if c.root != "" {
 				settings.RootNamespace, gateway.Namespace = "corp", "shop"
 			}
-			served := translate.Compile(beside(t, "policy.yaml", c.served), settings)
+			served := translate.Compile(withRouting(t, "policy.yaml", c.served), settings)
 			settings.RootNamespace = c.root
 			if c.path == "" {
 				c.path = "policy.yaml"
 			}
-			next := served.Recompile(beside(t, c.path, c.next), settings)
+			next := served.Recompile(withRouting(t, c.path, c.next), settings)
 			got := next.Unguarded(gateway, served)
 			switch {
 			case c.want == "" && len(got) == 0:
@@ -98,10 +98,10 @@ func TestAGatewayIsNotLeftWithoutPolicy(t *testing.T) {
 	}
 }
 
-// beside returns a file, or none where it is called -, beside one of routing.
-func beside(t *testing.T, path, content string) []source.File {
+// withRouting returns a file, or none where it is called -, beside one of routing.
+func withRouting(t *testing.T, path, content string) []source.File {
 	t.Helper()
-	out := []source.File{{Path: "routing.yaml", Content: []byte(opening)}}
+	out := []source.File{{Path: "routing.yaml", Content: []byte(openGateway)}}
 	if path != "-" {
 		out = append(out, source.File{Path: path, Content: []byte(content)})
 	}
@@ -114,8 +114,8 @@ func TestWhatIsLostIsNamedWithinABound(t *testing.T) {
 	for i := range 500 {
 		many.WriteString(strings.Replace(guard, "name: guard", fmt.Sprintf("name: guard-%03d", i), 1) + "---\n")
 	}
-	served := translate.Compile([]source.File{{Path: "routing.yaml", Content: []byte(opening)}, {Path: "policy.yaml", Content: []byte(many.String())}}, model.DefaultSettings())
-	next := translate.Compile([]source.File{{Path: "routing.yaml", Content: []byte(opening)}}, model.DefaultSettings())
+	served := translate.Compile([]source.File{{Path: "routing.yaml", Content: []byte(openGateway)}, {Path: "policy.yaml", Content: []byte(many.String())}}, model.DefaultSettings())
+	next := translate.Compile([]source.File{{Path: "routing.yaml", Content: []byte(openGateway)}}, model.DefaultSettings())
 	got := next.Unguarded(ingress(), served)
 	if len(got) != 10 || !strings.Contains(got[0].Message, "guard-000 (one of 500) is enforced") {
 		t.Errorf("%d findings: %v", len(got), got.Lines())
@@ -124,8 +124,8 @@ func TestWhatIsLostIsNamedWithinABound(t *testing.T) {
 	for i := range 20 {
 		optional.WriteString(strings.Replace(tokens, "name: tokens", fmt.Sprintf("name: tokens-%02d", i), 1) + "---\n")
 	}
-	if effect := translate.Compile(beside(t, "policy.yaml", optional.String()), model.DefaultSettings()).EffectOn(ingress()); len(effect.Findings) != 10 {
-		t.Errorf("%d findings of 20", len(effect.Findings))
+	if effect := translate.Compile(withRouting(t, "policy.yaml", optional.String()), model.DefaultSettings()).EffectOn(ingress()); len(effect.Diagnostics) != 10 {
+		t.Errorf("%d findings of 20", len(effect.Diagnostics))
 	}
 	if effect := served.EffectOn(ingress()); effect.Enforcing != 500 || len(effect.By) != 10 {
 		t.Errorf("%d enforce something, %d of them named", effect.Enforcing, len(effect.By))
@@ -142,27 +142,27 @@ func TestTheEffectOnAGateway(t *testing.T) {
 	}{
 		"nothing":                  {"", translate.Effect{}},
 		"no tokens":                {guard, translate.Effect{Enforcing: 1}},
-		"tokens, optional":         {tokens, translate.Effect{Enforcing: 1, Findings: diag.List{{Code: diag.CodeTokenOptional}}}},
-		"tokens, needed by others": {tokens + "---\n" + elsewhere, translate.Effect{Enforcing: 1, Findings: diag.List{{Code: diag.CodeTokenOptional}}}},
+		"tokens, optional":         {tokens, translate.Effect{Enforcing: 1, Diagnostics: diag.List{{Code: diag.CodeTokenOptional}}}},
+		"tokens, needed by others": {tokens + "---\n" + elsewhere, translate.Effect{Enforcing: 1, Diagnostics: diag.List{{Code: diag.CodeTokenOptional}}}},
 		"tokens, needed":           {jwt, translate.Effect{Enforcing: 1, AsksForToken: true}},
 		"switched off":             {with(t, jwt, "spec: {", "spec: {enabled: false, "), translate.Effect{}},
 		"an unverified token":      {with(t, elsewhere, "app: shop", "istio: ingressgateway"), translate.Effect{Enforcing: 1, AsksForToken: true}},
-		"in a dry run":             {tokens + "---\n" + with(t, with(t, elsewhere, "app: shop", "istio: ingressgateway"), "istio-system}", "istio-system, annotations: {istio.io/dry-run: 'true'}}"), translate.Effect{Enforcing: 1, Findings: diag.List{{Code: diag.CodeTokenOptional}}}},
+		"in a dry run":             {tokens + "---\n" + with(t, with(t, elsewhere, "app: shop", "istio: ingressgateway"), "istio-system}", "istio-system, annotations: {istio.io/dry-run: 'true'}}"), translate.Effect{Enforcing: 1, Diagnostics: diag.List{{Code: diag.CodeTokenOptional}}}},
 		"presence":                 {with(t, tokens, "{issuer", "{presence: REQUIRED, issuer"), translate.Effect{Enforcing: 1, AsksForToken: true}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			files := []source.File{{Path: "routing.yaml", Content: []byte(opening)}}
+			files := []source.File{{Path: "routing.yaml", Content: []byte(openGateway)}}
 			if c.policy != "" {
 				files = append(files, source.File{Path: "policy.yaml", Content: []byte(c.policy)})
 			}
 			program := translate.Compile(files, model.DefaultSettings())
 			got := program.EffectOn(ingress())
 			var codes []diag.Code
-			for _, f := range got.Findings {
+			for _, f := range got.Diagnostics {
 				codes = append(codes, f.Code)
 			}
 			var want []diag.Code
-			for _, f := range c.want.Findings {
+			for _, f := range c.want.Diagnostics {
 				want = append(want, f.Code)
 			}
 			if d := cmp.Diff(want, codes); d != "" || got.Enforcing != c.want.Enforcing || got.AsksForToken != c.want.AsksForToken || len(got.By) != got.Enforcing {

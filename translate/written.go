@@ -12,7 +12,7 @@ import (
 type written struct {
 	objects []resource.Resource
 	secrets []*resource.Secret
-	decoded decoded
+	cache   decodeCache
 	// mesh is what its file says; meshBroken that it cannot be read or is missing.
 	mesh       *resource.Mesh
 	meshBroken bool
@@ -23,8 +23,8 @@ type written struct {
 	unusable func() map[resource.Key]bool
 }
 
-func newWritten(objects []resource.Resource, d decoded) *written {
-	w := &written{objects: objects, decoded: d, mesh: resource.DefaultMesh(), unusable: sync.OnceValue(d.refused)}
+func newWritten(objects []resource.Resource, d decodeCache) *written {
+	w := &written{objects: objects, cache: d, mesh: resource.DefaultMesh(), unusable: sync.OnceValue(d.refused)}
 	w.byKey = sync.OnceValue(func() map[resource.Key]*resource.Resource {
 		return indexed(objects, func(r *resource.Resource) resource.Key { return r.Key })
 	})
@@ -72,6 +72,6 @@ func (w *written) sources(resources []*resource.Resource) []*resource.Resource {
 
 // reads reports whether a file is among those that were read.
 func (w *written) reads(path string) bool {
-	_, ok := w.decoded.index[path]
+	_, ok := w.cache.index[path]
 	return ok
 }

@@ -40,7 +40,7 @@ func (v *view) inForce(g *Generation, c model.Certificate) bool {
 	}
 	for _, group := range v.groups {
 		// By hash: a rotation of keys makes another value of a generation.
-		if group.serving != nil && group.serving.Hash == g.Hash && g.Program.Reaches(c.Reach, group.gateway) {
+		if group.serving != nil && group.serving.Hash == g.Hash && g.Program.InScope(c.Scope, group.gateway) {
 			return true
 		}
 	}

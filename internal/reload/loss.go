@@ -14,7 +14,7 @@ import (
 func (h *history) loss(g *Generation, gateway model.Gateway) diag.List {
 	var out diag.List
 	for i, dir := range g.lost {
-		if before := h.withFilesIn(dir, g); before != nil && !before.Program.ReachesFrom(dir, gateway) {
+		if before := h.withFilesIn(dir, g); before != nil && !before.Program.HasFilesFor(dir, gateway) {
 			continue
 		}
 		if i < len(g.lossDiagnostics) { // those of an earlier process are not kept

@@ -117,7 +117,7 @@ func (r reporter) groups(latest *Generation, groups []*group) {
 		if g.effect == nil || g.serving != latest {
 			continue
 		}
-		if text := own(g.effect.Findings); text != "" {
+		if text := own(g.effect.Diagnostics); text != "" {
 			warned[text] = append(warned[text], g.key)
 		}
 	}

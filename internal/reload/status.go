@@ -102,7 +102,7 @@ func (r *Reloader) Status() Status {
 		}
 		out.Groups = append(out.Groups, GroupStatus{
 			Namespace: g.gateway.Namespace, Labels: g.gateway.Labels, Serving: reading(g.serving), Refused: g.refused, Waiting: slices.Clone(g.waiting), key: g.key,
-			Enforcing: g.effect.Enforcing, EnforcedBy: g.effect.By, TokenRequired: g.effect.AsksForToken, Diagnostics: g.effect.Findings,
+			Enforcing: g.effect.Enforcing, EnforcedBy: g.effect.By, TokenRequired: g.effect.AsksForToken, Diagnostics: g.effect.Diagnostics,
 		})
 	}
 	slices.SortFunc(out.Groups, func(a, b GroupStatus) int { return cmp.Compare(a.key, b.key) })

@@ -16,7 +16,7 @@ import (
 type Severity uint8
 
 const (
-	// Error refuses the new generation for every gateway in the finding's Reach.
+	// Error refuses the new generation for every gateway in the finding's Scope.
 	Error Severity = iota
 	// Warning refuses nothing.
 	Warning
@@ -79,10 +79,10 @@ type Diagnostic struct {
 	Message string `json:"message"`
 	// Hint says what would be accepted instead.
 	Hint string `json:"hint,omitempty"`
-	// Reach is the set of gateways whose configuration the finding can touch. Its zero
+	// Scope is the set of gateways whose configuration the finding can touch. Its zero
 	// value is every gateway, so a finding whose scope nobody worked out refuses
 	// everywhere: it fails closed.
-	Reach Scope `json:"-"`
+	Scope Scope `json:"-"`
 }
 
 // New returns a finding of code at pos, with the severity that the table of codes gives it.
@@ -119,7 +119,7 @@ func (l List) Sorted() List {
 	kept := out[:0]
 	for _, d := range out {
 		if n := len(kept); n > 0 && kept[n-1].repeats(d) {
-			kept[n-1].Reach = kept[n-1].Reach.Union(d.Reach)
+			kept[n-1].Scope = kept[n-1].Scope.Union(d.Scope)
 			continue
 		}
 		kept = append(kept, d)

@@ -100,11 +100,11 @@ func (r resource) String() string { return "Secret " + string(r) }
 func TestSortedKeepsTheReachOfBoth(t *testing.T) {
 	finding := func(label string) diag.Diagnostic {
 		d := diag.New(diag.CodeSecret, diag.Position{File: "a"}, "m")
-		d.Reach = diag.Limited(diag.Target{Labels: map[string]string{"a": label}})
+		d.Scope = diag.Limited(diag.Target{Labels: map[string]string{"a": label}})
 		return d
 	}
 	got := diag.List{finding("one"), finding("two")}.Sorted()
-	if len(got) != 1 || len(got[0].Reach.Targets()) != 2 {
-		t.Errorf("%d findings, which reach %v", len(got), got[0].Reach)
+	if len(got) != 1 || len(got[0].Scope.Targets()) != 2 {
+		t.Errorf("%d findings, which reach %v", len(got), got[0].Scope)
 	}
 }

@@ -27,8 +27,8 @@ type Certificate struct {
 	// Fingerprint is the SHA-256 of the certificate.
 	Fingerprint string
 	Pos         diag.Position
-	// Reach is the gateways that may be served with it.
-	Reach diag.Scope
+	// Scope is the gateways that may be served with it.
+	Scope diag.Scope
 }
 
 // Certificates returns the certificates of all Secrets that are named, in the order of
@@ -109,7 +109,7 @@ func (m *Model) Dated(now time.Time, served map[string]bool) diag.List {
 			code = diag.CodeAuthorityExpired
 		}
 		d := diag.New(code, c.Pos, "the certificate of %s %s", c.owner(), what).WithHint("replace it; the next one takes effect without closing a connection")
-		d.Reach = c.Reach
+		d.Scope = c.Scope
 		out = append(out, d)
 	}
 	return out

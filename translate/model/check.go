@@ -145,6 +145,6 @@ func (c *checks) meant(s slip, known map[string]bool, otherwise string) string {
 // reports an error sets it.
 func diagnosticAt(code diag.Code, r *resource.Resource, path resource.Path, format string, args ...any) diag.Diagnostic {
 	d := diag.New(code, r.Origin.At(path), format, args...)
-	d.Object, d.Field, d.Reach = r.Key.String(), path.String(), diag.Limited()
+	d.Object, d.Field, d.Scope = r.Key.String(), path.String(), diag.Limited()
 	return d
 }

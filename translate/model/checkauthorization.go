@@ -141,7 +141,7 @@ func (c policyChecks) normalization() diag.List {
 	}
 	path := resource.Path{"pathNormalization", "normalization"}
 	d := diag.New(diag.CodePathForm, mesh.At(path), "with the path normalization %s a policy that denies or excepts /admin does not see /%%2fadmin as such a path", mode).WithHint("leave the mode out: the default here is DECODE_AND_MERGE_SLASHES, and refuses other forms that backends resolve")
-	d.Field, d.Reach = path.String(), diag.Limited()
+	d.Field, d.Scope = path.String(), diag.Limited()
 	return diag.List{d}
 }
 

@@ -78,7 +78,7 @@ func (c policyChecks) claimHeader(policy *resource.Resource, path resource.Path,
 		return diag.Diagnostic{}, false
 	}
 	d := diagnosticAt(diag.CodeClaimHeader, policy, path, "claims are written to the header %s, from which %s reads tokens", name, other.Key)
-	d.Reach = diag.Limited(shared...)
+	d.Scope = diag.Limited(shared...)
 	return d.WithHint("a header of their own"), true
 }
 

@@ -37,11 +37,11 @@ func (k certificateChecks) all() (diag.List, []Certificate) {
 				WithHint("metadata.namespace: the namespace in which the gateways run"))
 		}
 		for _, d := range found {
-			d.Reach = by.scope
+			d.Scope = by.scope
 			out = append(out, d)
 		}
 		for _, c := range inside {
-			c.Reach = by.scope
+			c.Scope = by.scope
 			certificates = append(certificates, c)
 		}
 	}
@@ -58,7 +58,7 @@ func (k certificateChecks) uses() (map[secretUse]secretUsers, diag.List) {
 		found := k.standing(c)
 		if len(found) == 0 {
 			d := diagnosticAt(diag.CodeCredential, c.by, c.path, "there is no Secret %s", c.name).WithHint("%s", k.credentialHint(c))
-			d.Reach = diag.Limited(c.scope)
+			d.Scope = diag.Limited(c.scope)
 			out = append(out, d)
 		}
 		for _, s := range found {

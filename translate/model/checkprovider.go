@@ -28,7 +28,7 @@ func (c providerChecks) providers() diag.List {
 				continue
 			}
 			d := diagnosticAt(diag.CodeUnknownProvider, policy, resource.Path{"spec", "provider", "name"}, "the mesh configuration has no external authorizer %q", name)
-			d.Reach = attachmentOf(policy).scope(policy.Namespace)
+			d.Scope = attachmentOf(policy).scope(policy.Namespace)
 			out = append(out, d.WithHint("%s", knownProviders(known)))
 		}
 	}
@@ -86,6 +86,6 @@ func (c providerChecks) provider(path resource.Path, service providerService) di
 // meshDiagnostic returns a finding in the mesh configuration. It reaches nobody, since it is a warning.
 func (c *checks) meshDiagnostic(code diag.Code, path resource.Path, format string, args ...any) diag.Diagnostic {
 	d := diag.New(code, c.settings.Mesh.At(path), format, args...)
-	d.Object, d.Field, d.Reach = "MeshConfig", path.String(), diag.Limited()
+	d.Object, d.Field, d.Scope = "MeshConfig", path.String(), diag.Limited()
 	return d
 }

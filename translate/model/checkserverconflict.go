@@ -153,7 +153,7 @@ func conflict(s, e server, at, other resource.Path, message string) (diag.Diagno
 		code, hint = diag.CodeServerOverlap, "if a gateway has the labels that both select, it serves the older one only; give one of them another port"
 	}
 	d := diagnosticAt(code, s.gateway, at, "%s at %s", message, e.gateway.Origin.At(other)).WithHint("%s", hint)
-	d.Reach = diag.Limited(diag.Target{Labels: labels})
+	d.Scope = diag.Limited(diag.Target{Labels: labels})
 	return d, true
 }
 

@@ -62,6 +62,6 @@ func (c policyChecks) unverifiedIdentity(policy *resource.Resource, u use, accep
 	d := diagnosticAt(diag.CodeIdentityUnverified, policy, u.path, "%s believes any certificate at the server at %s, where none is verified",
 		fieldName(u), first.gateway.Origin.At(first.path().Field("tls", "insecureSkipVerify"))).
 		WithHint("take insecureSkipVerify out of the Gateway, or select other workloads")
-	d.Reach = diag.Limited(targets...)
+	d.Scope = diag.Limited(targets...)
 	return d, true
 }

@@ -110,7 +110,7 @@ func (c routePolicyChecks) claimHeadersIn(vs *resource.Resource, path resource.P
 			}
 			d := diagnosticAt(diag.CodeClaimHeaderWritten, vs, path.Field(field, name), "%s hands a claim to backends in the header %s; this value can hold what a client sent", policy.Key, name).
 				WithHint("another header, or a value without command operators")
-			d.Reach = diag.Limited(scope...)
+			d.Scope = diag.Limited(scope...)
 			out = append(out, d)
 		}
 	}

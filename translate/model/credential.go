@@ -113,7 +113,7 @@ const (
 type credential struct {
 	// by is the Gateway or DestinationRule that names the Secret.
 	by *resource.Resource
-	// reach is the gateways that may need it.
+	// scope is the gateways that may need it.
 	scope   diag.Target
 	name    string
 	path    resource.Path

@@ -20,8 +20,8 @@ type Effect struct {
 	// presence REQUIRED, or by a rule about tokens. What an external authorizer asks for is
 	// not known.
 	AsksForToken bool
-	// Findings warn, where none does, of those that verify tokens.
-	Findings diag.List
+	// Diagnostics warn, where none does, of those that verify tokens.
+	Diagnostics diag.List
 }
 
 // Effect returns what the policy that applies to a gateway comes to.
@@ -30,7 +30,7 @@ func (m *Model) Effect(g Gateway) Effect {
 	out.AsksForToken = slices.ContainsFunc(out.Enforcing, asksForToken)
 	for _, policy := range out.Enforcing {
 		if policy.Kind == resource.RequestAuthentication && !out.AsksForToken {
-			out.Findings = append(out.Findings, tokenOptional(policy))
+			out.Diagnostics = append(out.Diagnostics, tokenOptional(policy))
 		}
 	}
 	return out

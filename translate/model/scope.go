@@ -9,22 +9,22 @@ import (
 	"github.com/portreeve/portreeve/translate/resource"
 )
 
-// Reaches reports whether a finding of the given scope can touch the gateway's
+// InScope reports whether a finding of the given scope can touch the gateway's
 // configuration. Where that cannot be told (the scope names a Gateway resource that is not
 // in the model) it does: an error then refuses more, never less.
-func (m *Model) Reaches(scope diag.Scope, g Gateway) bool {
+func (m *Model) InScope(scope diag.Scope, g Gateway) bool {
 	if scope.Everyone() {
 		return true
 	}
 	for _, target := range scope.Targets() {
-		if m.targetReaches(target, g) {
+		if m.inTarget(target, g) {
 			return true
 		}
 	}
 	return false
 }
 
-func (m *Model) targetReaches(t diag.Target, g Gateway) bool {
+func (m *Model) inTarget(t diag.Target, g Gateway) bool {
 	if t.Gateway == "" {
 		local := t.Namespace == "" || t.Namespace == m.settings.RootNamespace || t.Namespace == g.Namespace
 		return local && g.Selected(t.Labels)
@@ -47,7 +47,7 @@ func (m *Model) Touches(r *resource.Resource, g Gateway) bool {
 	case *networkingv1alpha3.VirtualService:
 		names := gatewayNames(spec, r.Namespace)
 		return len(spec.GetHosts()) == 0 || slices.ContainsFunc(names, func(name string) bool {
-			return m.targetReaches(diag.Target{Gateway: name}, g)
+			return m.inTarget(diag.Target{Gateway: name}, g)
 		})
 	}
 	if _, scoped := m.policies[r.Kind]; scoped {

@@ -139,7 +139,7 @@ func TestConflictsReachTheGatewaysThatHaveBoth(t *testing.T) {
 					labels[string(l)] = string(l)
 				}
 				for _, d := range found.Errors() {
-					if m.Reaches(d.Reach, model.Gateway{Namespace: "any", Labels: labels}) {
+					if m.InScope(d.Scope, model.Gateway{Namespace: "any", Labels: labels}) {
 						refused = append(refused, who)
 					}
 				}

@@ -18,7 +18,7 @@ import (
 // others once the types are right.
 //
 // The resources returned are valid and in the order of the documents. One with an error is
-// left out; the error's Reach says which gateways that touches. The Reach of a policy names
+// left out; the error's Scope says which gateways that touches. The Scope of a policy names
 // its namespace as written; whoever knows the root namespace widens that one to all.
 func Decode(documents []source.Document) ([]Resource, diag.List) {
 	return Options{}.Decode(documents)
@@ -183,7 +183,7 @@ func (o *Object) again(first *Object) diag.List {
 	d.Object, d.Field = key.String(), path.String()
 	out := append(slices.Clone(o.diags), d)
 	for i := range out {
-		out[i].Reach = o.scope.Union(first.scope)
+		out[i].Scope = o.scope.Union(first.scope)
 	}
 	return out.Sorted()
 }

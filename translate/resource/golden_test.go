@@ -81,7 +81,7 @@ func render(t *testing.T, input string) string {
 		if err := (diag.List{d}).WriteText(&b, func(string) []byte { return content }); err != nil {
 			t.Fatal(err)
 		}
-		fmt.Fprintf(&b, "  reaches %s\n\n", scopeText(d.Reach))
+		fmt.Fprintf(&b, "  reaches %s\n\n", scopeText(d.Scope))
 	}
 	for _, r := range resources {
 		fmt.Fprintf(&b, "resource: %s\n", r.Key)

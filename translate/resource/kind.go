@@ -134,7 +134,7 @@ func (d *Decoder) unknownKind(document source.Document, group string, apiVersion
 			WithHint("the API groups are %s", strings.Join(groups, ", "))
 	}
 	f := diag.New(diag.CodeForeignKind, document.Position(kind), "%s of %s is ignored", kind.Value, apiVersion.Value)
-	f.Reach = diag.Limited()
+	f.Scope = diag.Limited()
 	return f
 }
 

@@ -102,7 +102,7 @@ func (d *Decoder) noEffect(document source.Document, group, kind string) (diag.D
 		code, verb, hint, scope = diag.CodeRefusedKind, "cannot be honoured", fmt.Sprintf("%s; or --ignore %s, where nothing depends on it", k.hint, k.kind), noEffectScope(r)
 	}
 	f := diag.New(code, document.Position(child(document.Root, "kind")), "%s %s: %s", k.kind, verb, k.effect(r)).WithHint("%s", hint)
-	f.Field, f.Reach = "kind", scope
+	f.Field, f.Scope = "kind", scope
 	if r.meta.valid {
 		f.Object = r.key.String()
 	}

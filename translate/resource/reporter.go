@@ -88,7 +88,7 @@ func (r *reporter) finish() diag.List {
 		if r.meta.valid {
 			r.diags[i].Object = r.key.String()
 		}
-		r.diags[i].Reach = r.scope
+		r.diags[i].Scope = r.scope
 	}
 	return r.diags.Sorted()
 }

@@ -103,7 +103,7 @@ func TestParseFindings(t *testing.T) {
 			var got []string
 			for _, d := range found {
 				got = append(got, d.Pos.String()+" "+string(d.Code))
-				if !d.Reach.Everyone() {
+				if !d.Scope.Everyone() {
 					t.Errorf("does not reach every gateway: %s", d)
 				}
 				if d.Hint == "" {

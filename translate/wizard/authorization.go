@@ -153,6 +153,6 @@ func tooManyTerms(r resource.Resource, rules int) diag.Diagnostic {
 		"everything but what these %d rules match cannot be written as at most %d rules of an AuthorizationPolicy", rules, maxTerms).
 		WithHint("merge rules that differ in one list only, drop lists that say little, split the policy by gateway, " +
 			"or list the requests that do need a token with mode AUTH_IF_MATCHED")
-	d.Object, d.Field, d.Reach = r.Key.String(), path.String(), reach(r)
+	d.Object, d.Field, d.Scope = r.Key.String(), path.String(), scopeOf(r)
 	return d
 }

@@ -81,15 +81,15 @@ func collisions(policy resource.Resource, made []resource.Resource, native map[r
 		d := diag.New(diag.CodeDuplicateName, policy.Origin.At(path),
 			"%s becomes %s, which is already defined at %s", policy.Key, r.Key, other.Origin.At(nil)).
 			WithHint("give one of the two another name, or delete one")
-		d.Object, d.Field, d.Reach = policy.Key.String(), path.String(), reach(policy).Union(reach(other))
+		d.Object, d.Field, d.Scope = policy.Key.String(), path.String(), scopeOf(policy).Union(scopeOf(other))
 		out = append(out, d)
 	}
 	return out
 }
 
-// reach returns the gateways that a policy can apply to. A policy that is attached by
+// scopeOf returns the gateways that a policy can apply to. A policy that is attached by
 // targetRefs reaches everyone here: too many keep their last good configuration, not too few.
-func reach(r resource.Resource) diag.Scope {
+func scopeOf(r resource.Resource) diag.Scope {
 	switch spec := r.Spec.(type) {
 	case *portreevev1alpha1.JWTPolicy:
 		return selected(r, spec.GetSelector().GetMatchLabels())

@@ -122,7 +122,7 @@ func TestANameThatIsTakenIsRefused(t *testing.T) {
 		{Namespace: "istio-system", Labels: map[string]string{"istio": "ingressgateway"}},
 		{Namespace: "istio-system", Labels: map[string]string{"app": "other"}},
 	}
-	if diff := cmp.Diff(want, d.Reach.Targets()); diff != "" {
+	if diff := cmp.Diff(want, d.Scope.Targets()); diff != "" {
 		t.Errorf("reach (-want +got)\n%s", diff)
 	}
 	if _, diags := wizard.Expand(decode(t, native, strings.Replace(form, "spec:\n", "spec:\n  enabled: false\n", 1))); len(diags) > 0 {

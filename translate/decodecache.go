@@ -9,9 +9,9 @@ import (
 	"github.com/portreeve/portreeve/translate/source"
 )
 
-// decoded is what files say, each by itself, in the order of the files. A file whose path
+// decodeCache is what files say, each by itself, in the order of the files. A file whose path
 // and content are the same says the same again, so an edit costs the files that it touches.
-type decoded struct {
+type decodeCache struct {
 	options resource.Options
 	files   []decodedFile
 	// index is the place in files of each path, the last of equal ones.
@@ -43,10 +43,10 @@ func counted(f decodedFile) decodedFile {
 }
 
 // again decodes the files that are not among those of d, and takes the others from there.
-func (d decoded) again(files []source.File, options resource.Options) decoded {
-	out := decoded{options: options, files: make([]decodedFile, 0, len(files)), index: make(map[string]int, len(files))}
+func (d decodeCache) again(files []source.File, options resource.Options) decodeCache {
+	out := decodeCache{options: options, files: make([]decodedFile, 0, len(files)), index: make(map[string]int, len(files))}
 	if !slices.Equal(d.options.Ignored, options.Ignored) {
-		d = decoded{}
+		d = decodeCache{}
 	}
 	decoder := resource.NewDecoder(options)
 	errors := 0
@@ -78,7 +78,7 @@ func skipped(f source.File) decodedFile {
 }
 
 // join returns the resources of all files and what was found.
-func (d decoded) join() ([]resource.Resource, diag.List) {
+func (d decodeCache) join() ([]resource.Resource, diag.List) {
 	objects := make([]resource.Object, 0, len(d.files))
 	var diags diag.List
 	for _, f := range d.files {
@@ -90,7 +90,7 @@ func (d decoded) join() ([]resource.Resource, diag.List) {
 }
 
 // refused returns the keys of the objects that their own errors leave out.
-func (d decoded) refused() map[resource.Key]bool {
+func (d decodeCache) refused() map[resource.Key]bool {
 	out := map[resource.Key]bool{}
 	for _, f := range d.files {
 		for i := range f.objects {
@@ -103,7 +103,7 @@ func (d decoded) refused() map[resource.Key]bool {
 }
 
 // secrets returns the Secret manifests of all files.
-func (d decoded) secrets() []*resource.Secret {
+func (d decodeCache) secrets() []*resource.Secret {
 	var out []*resource.Secret
 	for _, f := range d.files {
 		out = append(out, f.secrets...)
