@@ -2,7 +2,6 @@ package translate
 
 import (
 	"bytes"
-	"slices"
 
 	"github.com/portreeve/portreeve/translate/diag"
 	"github.com/portreeve/portreeve/translate/resource"
@@ -45,7 +44,7 @@ func counted(f decodedFile) decodedFile {
 // again decodes the files that are not among those of d, and takes the others from there.
 func (d decodeCache) again(files []source.File, options resource.Options) decodeCache {
 	out := decodeCache{options: options, files: make([]decodedFile, 0, len(files)), index: make(map[string]int, len(files))}
-	if !slices.Equal(d.options.Ignored, options.Ignored) {
+	if !d.options.Equal(options) {
 		d = decodeCache{}
 	}
 	decoder := resource.NewDecoder(options)

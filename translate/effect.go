@@ -1,8 +1,6 @@
 package translate
 
 import (
-	"slices"
-
 	"github.com/portreeve/portreeve/translate/diag"
 	"github.com/portreeve/portreeve/translate/model"
 	"github.com/portreeve/portreeve/translate/resource"
@@ -46,12 +44,5 @@ func (p *Program) EffectOn(g model.Gateway) Effect {
 // Unapplied returns warnings about policies and Gateways that none of the gateways has anything of,
 // except about those of which the program's own findings say so already.
 func (p *Program) Unapplied(gateways []model.Gateway) diag.List {
-	told := map[string]bool{}
-	for _, d := range p.Diags {
-		switch d.Code {
-		case diag.CodeSelectorUnknown, diag.CodeTargetUnserved, diag.CodeTargetIgnored, diag.CodeNamespaceUnserved:
-			told[d.Object] = true
-		}
-	}
-	return slices.DeleteFunc(p.model.Unapplied(gateways), func(d diag.Diagnostic) bool { return told[d.Object] }).Sorted()
+	return p.model.Unapplied(gateways).Sorted()
 }

@@ -50,7 +50,7 @@ func (p *Program) Recompile(files []source.File, settings model.Settings) *Progr
 	files, mesh, missing := withoutMesh(files, settings)
 	settings.Mesh = mesh
 	inFiles, files := resource.SecretsIn(files, settings.SecretsDirs)
-	cache := p.cache.again(files, resource.Options{Ignored: settings.Ignored})
+	cache := p.cache.again(files, resource.Options{Ignored: settings.Ignored, DetectsOutliers: mesh.DetectsOutliers()})
 	objects, diags := cache.join()
 	diags = slices.Concat(settings.Unread, diags)
 	settings.Refused = cache.refused()
@@ -60,16 +60,10 @@ func (p *Program) Recompile(files []source.File, settings model.Settings) *Progr
 	diags = append(diags, found...)
 	written := newWritten(objects, cache)
 	written.secrets, written.mesh, written.meshBroken = settings.Secrets, mesh, missing.HasErrors()
+	settings.Broken = model.BrokenBy(diags)
+	settings.Broken.Mesh = missing.HasErrors()
 	m, found := model.Build(resources, settings)
-	diags = slices.Concat(missing, diags, uncaused(found, diags, missing, m.RootNamespace()))
-	if knowsServers(resources, settings.Refused) {
-		// Of every server that a policy reaches it is said by itself what is denied there.
-		diags = slices.DeleteFunc(diags, func(d diag.Diagnostic) bool { return d.Code == diag.CodeDenyTCP })
-	}
-	if mesh.Config.GetDefaultTrafficPolicy().GetOutlierDetection() != nil {
-		// What a DestinationRule lacks the mesh has.
-		diags = slices.DeleteFunc(diags, func(d diag.Diagnostic) bool { return d.Code == diag.CodeLocality })
-	}
+	diags = slices.Concat(missing, diags, found)
 	return &Program{Diags: diags.Sorted(), Resources: resources, model: m, cache: cache, written: written}
 }
 

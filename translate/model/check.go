@@ -10,21 +10,24 @@ import (
 
 // check returns errors about resources that cannot be together, and warnings about how
 // resources fit together. The latter refuse nothing: each of these configurations has a
-// meaning, and Istio accepts it, but mostly another was meant. The certificates are those of
-// the Secrets that are named.
-func (m *Model) check() (diag.List, []Certificate) {
+// meaning, and Istio accepts it, but mostly another was meant. It keeps what else came to
+// light: the certificates of the Secrets that are named, and the policies without a gateway.
+func (m *Model) check() diag.List {
 	c := newChecks(m)
-	found, certificates := certificateChecks{c}.all()
+	ofCertificates, certificates := certificateChecks{c}.all()
+	ofScopes, unserved := policyChecks{c}.scopes()
+	m.certificates, m.unserved = certificates, unserved
 	return slices.Concat(
-		found,
+		ofCertificates,
 		serverChecks{c}.all(),
 		routeChecks{c}.all(),
 		destinationChecks{c}.all(),
+		ofScopes,
 		policyChecks{c}.all(),
 		// After the RequestAuthentications, whose headers are known then.
 		routePolicyChecks{c}.all(),
 		providerChecks{c}.all(),
-	), certificates
+	)
 }
 
 // checks is what the resources are held against: the model, and what is worked out once for
@@ -89,11 +92,19 @@ func (c destinationChecks) all() diag.List {
 	return slices.Concat(c.servicesAndEndpoints(), c.portsAndSubsets(), c.backends(), c.allTunnels(), c.dynamicHosts(), c.destinationRules())
 }
 
+// scopes warns of policies that probably apply to no gateway, and returns which they are.
+func (c policyChecks) scopes() (diag.List, map[*resource.Resource]bool) {
+	var out diag.List
+	unserved := map[*resource.Resource]bool{}
+	for _, policy := range slices.Concat(c.authentications, c.authorizations) {
+		found := c.scope(policy)
+		out, unserved[policy] = append(out, found...), len(found) > 0
+	}
+	return out, unserved
+}
+
 func (c policyChecks) all() diag.List {
 	var out diag.List
-	for _, policy := range slices.Concat(c.authentications, c.authorizations) {
-		out = append(out, c.scope(policy)...)
-	}
 	for _, policy := range c.authentications {
 		out = append(out, c.authentication(policy)...)
 	}

@@ -113,7 +113,7 @@ func swapCase(path string) string {
 // addresses warns of the client's address behind proxies where no proxy is trusted.
 func (c policyChecks) addresses(policy *resource.Resource, spec *securityv1beta1.AuthorizationPolicy) diag.List {
 	topology := c.settings.Mesh.Config.GetDefaultConfig().GetGatewayTopology()
-	if topology.GetNumTrustedProxies() > 0 || topology.GetProxyProtocol() != nil {
+	if c.settings.Broken.Mesh || topology.GetNumTrustedProxies() > 0 || topology.GetProxyProtocol() != nil {
 		return nil
 	}
 	found := uses(spec, remoteFields, func(key string) bool { return key == "remote.ip" })

@@ -76,7 +76,9 @@ func (c destinationChecks) backend(in entrance, at resource.Path, d *networkingv
 	if len(services) == 0 {
 		return nil
 	}
-	if hidden, seen := c.hidden(in, services); hidden {
+	if hidden, seen := c.hidden(in, services); hidden && c.settings.Broken.service() {
+		return nil
+	} else if hidden {
 		return diag.List{diagnosticAt(diag.CodeHidden, in.vs, at.Field("host"), "%s does not export %s to the gateways that the route is for, which run in %s, so requests get 503 and connections are closed", services[0].Origin.Key, host, strings.Join(seen, " or ")).
 			WithHint(`exportTo of %s with the namespace in which the gateways run, or "*"`, services[0].Origin.Key)}
 	}
@@ -123,7 +125,7 @@ func (c destinationChecks) plainToTLS(vs *resource.Resource, at resource.Path, d
 			if p.Number != number && (number != 0 || len(s.Ports) > 1) || !speaksTLS(p) {
 				continue
 			}
-			if c.saysTLS(host, p.Number, d.GetSubset()) {
+			if c.saysTLS(host, p.Number, d.GetSubset()) || c.settings.Broken.any(resource.DestinationRule) {
 				return nil
 			}
 			return diag.List{diagnosticAt(diag.CodePlainToTLS, vs, at, "port %d of %s, %s, is one of TLS, and no DestinationRule says so: requests are sent to it in plain text", p.Number, host, p.Name).
@@ -157,6 +159,9 @@ func (c destinationChecks) saysTLS(host Host, port uint32, subset string) bool {
 
 // unusedDelegates warns of VirtualServices without hosts that none of the others names.
 func (c routeChecks) unusedDelegates() diag.List {
+	if c.settings.Broken.any(resource.VirtualService) {
+		return nil
+	}
 	named := map[string]bool{}
 	note := func(vs *resource.Resource) {
 		for _, r := range httpOf(vs) {

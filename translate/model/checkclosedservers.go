@@ -30,11 +30,11 @@ func (c serverChecks) closedServers() diag.List {
 			}
 			switch spec := p.Spec.(*securityv1beta1.AuthorizationPolicy); spec.GetAction() {
 			case securityv1beta1.AuthorizationPolicy_DENY:
-				out = append(out, deniedConnections(p, spec, at)...)
+				out = append(out, c.deniedConnections(p, spec, at)...)
 			case securityv1beta1.AuthorizationPolicy_CUSTOM:
 				out = append(out, c.askedConnections(p, spec, at)...)
 			case securityv1beta1.AuthorizationPolicy_ALLOW:
-				out = append(out, unallowedConnections(p, spec, slices.DeleteFunc(at, func(s server) bool { return opened[s.place()] }))...)
+				out = append(out, c.unallowedConnections(p, spec, slices.DeleteFunc(at, func(s server) bool { return opened[s.place()] }))...)
 			}
 		}
 	}
@@ -85,14 +85,14 @@ func aboutConnections(rule *securityv1beta1.Rule) bool {
 
 // deniedConnections warns of rules that have nothing but HTTP fields. The policy may be a
 // JWTPolicy, which is always such a rule.
-func deniedConnections(p *resource.Resource, spec *securityv1beta1.AuthorizationPolicy, at []server) diag.List {
+func (c serverChecks) deniedConnections(p *resource.Resource, spec *securityv1beta1.AuthorizationPolicy, at []server) diag.List {
 	var out diag.List
 	for i, rule := range spec.GetRules() {
 		switch network, less := NetworkRule(rule); {
 		case less && everyConnection(network):
 			out = append(out, diagnosticAt(diag.CodeServerClosed, p, rulePath(i), "the rule has nothing but HTTP fields and so denies every connection to %s", names(at)).
 				WithHint("add the HTTP servers' ports to the rule's operations, or attach the policy to other workloads"))
-		case less && !aboutPorts(network):
+		case less && !aboutPorts(network) && !c.settings.Broken.authorization(p, c.settings.RootNamespace):
 			out = append(out, diagnosticAt(diag.CodeConnectionsClosed, p, rulePath(i), "the HTTP fields of the rule count for nothing at %s, where it denies every connection that its other fields match", names(at)).
 				WithHint("add the HTTP servers' ports to the rule's operations, or attach the policy to other workloads"))
 		}
@@ -110,7 +110,7 @@ func aboutPorts(rule *securityv1beta1.Rule) bool {
 // askedConnections warns of rules of which a connection cannot be asked about, or all are.
 func (c serverChecks) askedConnections(p *resource.Resource, spec *securityv1beta1.AuthorizationPolicy, at []server) diag.List {
 	provider, ok := View{Mesh: c.settings.Mesh}.Provider(spec.GetProvider().GetName())
-	if !ok {
+	if !ok || c.settings.Broken.authorization(p, c.settings.RootNamespace) {
 		return nil // reported by itself
 	}
 	var out diag.List
@@ -130,8 +130,8 @@ func (c serverChecks) askedConnections(p *resource.Resource, spec *securityv1bet
 
 // unallowedConnections warns of an ALLOW policy of which nothing is left for connections:
 // by being there it denies them all.
-func unallowedConnections(p *resource.Resource, spec *securityv1beta1.AuthorizationPolicy, at []server) diag.List {
-	if len(at) == 0 || len(spec.GetRules()) == 0 || slices.ContainsFunc(spec.GetRules(), aboutConnections) {
+func (c serverChecks) unallowedConnections(p *resource.Resource, spec *securityv1beta1.AuthorizationPolicy, at []server) diag.List {
+	if len(at) == 0 || len(spec.GetRules()) == 0 || c.settings.Broken.authorization(p, c.settings.RootNamespace) || slices.ContainsFunc(spec.GetRules(), aboutConnections) {
 		return nil
 	}
 	return diag.List{diagnosticAt(diag.CodeConnectionsClosed, p, resource.Path{"spec", "rules"}, "every rule has HTTP fields, so no connection is allowed to %s", names(at)).

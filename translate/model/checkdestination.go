@@ -20,12 +20,15 @@ func (c destinationChecks) destinationRules() diag.List {
 			services := c.services.within(host)
 			out = append(append(out, overruled(rules)...), shadowedByExportTo(rules)...)
 			for _, r := range rules {
+				if len(services) == 0 && c.settings.Broken.service() {
+					continue
+				}
 				if len(services) == 0 {
 					out = append(out, diagnosticAt(diag.CodeRuleUnused, r, resource.Path{"spec", "host"}, "no service defines the host %s, so the DestinationRule has no effect", host).
 						WithHint("the host of a service, or the Service or ServiceEntry that is missing"))
 					continue
 				}
-				out = append(out, emptySubsets(r, services)...)
+				out = append(out, c.emptySubsets(r, services)...)
 			}
 		}
 	}
@@ -121,7 +124,10 @@ func (r *registry) within(host Host) []definition {
 	return out
 }
 
-func emptySubsets(r *resource.Resource, services []definition) diag.List {
+func (c destinationChecks) emptySubsets(r *resource.Resource, services []definition) diag.List {
+	if c.settings.Broken.service() || c.settings.Broken.endpoint() {
+		return nil
+	}
 	var out diag.List
 	for i, s := range r.Spec.(*networkingv1alpha3.DestinationRule).GetSubsets() {
 		some, any := false, false
@@ -181,11 +187,11 @@ func (c destinationChecks) destination(vs *resource.Resource, at resource.Path, 
 		return nil
 	}
 	var out diag.List
-	if n := d.GetPort().GetNumber(); n != 0 && !slices.ContainsFunc(services, func(s definition) bool { _, ok := s.Port(n); return ok }) {
+	if n := d.GetPort().GetNumber(); n != 0 && !c.settings.Broken.service() && !slices.ContainsFunc(services, func(s definition) bool { _, ok := s.Port(n); return ok }) {
 		out = append(out, diagnosticAt(diag.CodeUnknownPort, vs, at.Field("port", "number"), "no service defines the port %d of %s, so %s", n, host, effect).
 			WithHint("one of %s", portsOf(services)))
 	}
-	if name := d.GetSubset(); name != "" && !c.rules.hasSubset(host, name) {
+	if name := d.GetSubset(); name != "" && !c.rules.hasSubset(host, name) && !c.settings.Broken.any(resource.DestinationRule) {
 		out = append(out, c.unknownSubset(vs, at.Field("subset"), host, name, effect))
 	}
 	return out

@@ -82,7 +82,7 @@ func (c routeChecks) unserved() diag.List {
 		if !at.whole {
 			continue
 		}
-		if seen := c.seenFrom(at.gateways); !slices.ContainsFunc(seen, func(ns string) bool { return exported(spec.GetExportTo(), vs.Namespace, ns) }) {
+		if seen := c.seenFrom(at.gateways); !c.settings.Broken.service() && !slices.ContainsFunc(seen, func(ns string) bool { return exported(spec.GetExportTo(), vs.Namespace, ns) }) {
 			out = append(out, diagnosticAt(diag.CodeHidden, vs, resource.Path{"spec", "exportTo"}, "%s is not exported to the gateways that it names, which run in %s, so they serve nothing of it", vs.Key, strings.Join(seen, " or ")).
 				WithHint(`exportTo with the namespace in which the gateways run, or "*"`))
 		}

@@ -80,7 +80,7 @@ func needsToken(r *securityv1beta1.Rule) bool {
 
 // preflights warns of a CORS policy whose preflights never get to it.
 func (c routePolicyChecks) preflights(vs *resource.Resource, path resource.Path, r *networkingv1alpha3.HTTPRoute, gateways []*resource.Resource) diag.List {
-	if r.GetCorsPolicy() == nil {
+	if r.GetCorsPolicy() == nil || c.settings.Broken.authorization(vs, c.settings.RootNamespace) {
 		return nil
 	}
 	for _, g := range gateways {

@@ -24,7 +24,7 @@ func (c routeChecks) references() diag.List {
 		}
 	}
 	for name, services := range c.routes {
-		if known[name] {
+		if known[name] || c.settings.Broken.any() {
 			continue
 		}
 		for _, vs := range services {
@@ -82,7 +82,7 @@ func (c routeChecks) unknownMirrors(vs *resource.Resource, route resource.Path, 
 }
 
 func (c routeChecks) unknownHost(vs *resource.Resource, path resource.Path, host Host, effect string) diag.List {
-	if c.services.has(host) {
+	if c.services.has(host) || c.settings.Broken.service() {
 		return nil
 	}
 	return diag.List{diagnosticAt(diag.CodeUnknownService, vs, path, "no service defines the host %s, so %s", host, effect).

@@ -90,7 +90,7 @@ func (c *checks) scope(policy *resource.Resource) diag.List {
 		}
 		out = append(out, c.target(policy, at, t)...)
 	}
-	if c.knowsGateways() && policy.Namespace != c.settings.RootNamespace && !c.namespaces[policy.Namespace] {
+	if c.knowsGateways() && !c.settings.Broken.any(resource.Gateway) && policy.Namespace != c.settings.RootNamespace && !c.namespaces[policy.Namespace] {
 		known := "no Gateway is in the namespace " + policy.Namespace
 		if len(c.gateways) == 0 {
 			known = "the gateway runs in the namespace " + c.settings.Gateway.Namespace + " and not in " + policy.Namespace
@@ -104,7 +104,7 @@ func (c *checks) scope(policy *resource.Resource) diag.List {
 
 // selector names each label of a policy's selector that no Gateway selects.
 func (c *checks) selector(policy *resource.Resource) diag.List {
-	if !c.knowsGateways() || c.everyWorkload {
+	if !c.knowsGateways() || c.everyWorkload || c.settings.Broken.any(resource.Gateway) {
 		return nil
 	}
 	var out diag.List
@@ -148,7 +148,7 @@ func (c *checks) target(policy *resource.Resource, path resource.Path, t *typev1
 			WithHint("kind: Gateway of gateway.networking.k8s.io, or a selector instead of targetRefs")}
 	}
 	served := c.labels[gatewayNameLabel]
-	if served[t.GetName()] {
+	if served[t.GetName()] || c.settings.Broken.any(resource.Gateway) {
 		return nil
 	}
 	otherwise := "use a selector with the labels of the gateway"

@@ -47,12 +47,12 @@ func (a attachment) key() string {
 func (c providerChecks) logEntry(t *resource.Resource, index int, entry *telemetryv1alpha1.AccessLogging) diag.List {
 	var out diag.List
 	path := resource.Path{"spec", "accessLogging", index}
-	if len(entry.GetProviders()) == 0 && index == 0 && !c.inheritsProviders(t) {
+	if len(entry.GetProviders()) == 0 && index == 0 && !c.inheritsProviders(t) && !c.settings.Broken.Mesh {
 		out = append(out, diagnosticAt(diag.CodeLogDefault, t, path, "%s names no provider and the mesh configuration has no default one, so it has no effect", path).
 			WithHint("providers: [{name: envoy}]; accessLogFile of the mesh configuration is not a provider"))
 	}
 	for i, p := range entry.GetProviders() {
-		if logProvider(c.settings.Mesh.Config, p.GetName()) == nil {
+		if logProvider(c.settings.Mesh.Config, p.GetName()) == nil && !c.settings.Broken.Mesh {
 			at := path.Field("providers", i, "name")
 			out = append(out, diagnosticAt(diag.CodeLogProvider, t, at, "the mesh configuration has no access log %q, so nothing is logged to it", p.GetName()).WithHint("%s", c.knownLogs()))
 		}
@@ -80,7 +80,7 @@ func (c providerChecks) inheritsProviders(t *resource.Resource) bool {
 func (c providerChecks) defaultLogs() diag.List {
 	var out diag.List
 	for i, name := range c.settings.Mesh.Config.GetDefaultProviders().GetAccessLogging() {
-		if logProvider(c.settings.Mesh.Config, name) == nil {
+		if logProvider(c.settings.Mesh.Config, name) == nil && !c.settings.Broken.Mesh {
 			out = append(out, c.meshDiagnostic(diag.CodeLogProvider, resource.Path{"defaultProviders", "accessLogging", i}, "the mesh configuration has no access log %q, so nothing is logged to it", name).
 				WithHint("%s", c.knownLogs()))
 		}
@@ -97,7 +97,7 @@ func (c providerChecks) logServices() diag.List {
 			continue
 		}
 		namespace, host := serviceHost(to.GetService())
-		if !slices.ContainsFunc(c.services.of(host), func(d definition) bool {
+		if !c.settings.Broken.service() && !slices.ContainsFunc(c.services.of(host), func(d definition) bool {
 			_, ok := d.Port(to.GetPort())
 			return ok && (namespace == "" || namespace == d.Origin.Namespace)
 		}) {

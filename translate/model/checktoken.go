@@ -114,7 +114,7 @@ func (c policyChecks) authentication(policy *resource.Resource) diag.List {
 		return nil
 	}
 	out := c.twice(policy, rules, at)
-	if !requiresToken(rules) && c.requiring.find(at...) == nil {
+	if !requiresToken(rules) && c.requiring.find(at...) == nil && !c.settings.Broken.authorization(policy, c.settings.RootNamespace) {
 		out = append(out, tokenOptional(policy))
 	}
 	return out
@@ -176,7 +176,7 @@ func outputHeaders(path resource.Path, rule *securityv1beta1.JWTRule) []use {
 // tokens warns of a policy about tokens that nothing verifies.
 func (c policyChecks) tokens(policy *resource.Resource, spec *securityv1beta1.AuthorizationPolicy, at []workloadScope) diag.List {
 	found := tokenUses(spec)
-	if len(found) == 0 || len(at) == 0 {
+	if len(found) == 0 || len(at) == 0 || c.settings.Broken.authentication(policy, c.settings.RootNamespace) {
 		return nil
 	}
 	if c.verifying.find(at...) == nil {

@@ -55,7 +55,7 @@ func scopeOfGateway(gateway *resource.Resource) workloadScope {
 // claims warns of matches of claims on a Gateway where no token is ever verified.
 func (c routePolicyChecks) claims(vs *resource.Resource, path resource.Path, r *networkingv1alpha3.HTTPRoute, gateways []*resource.Resource) diag.List {
 	i := slices.IndexFunc(gateways, func(g *resource.Resource) bool { return c.verifying.find(scopeOfGateway(g)) == nil })
-	if i < 0 {
+	if i < 0 || c.settings.Broken.authentication(vs, c.settings.RootNamespace) {
 		return nil
 	}
 	var out diag.List

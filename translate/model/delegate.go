@@ -108,6 +108,9 @@ func (d *delegates) delegateOf(vs *resource.Resource, index int, settings Settin
 		}
 		reason = "the VirtualService " + name + " is not exported to the namespace " + vs.Namespace
 	}
+	if settings.Broken.any(resource.VirtualService) {
+		return nil, false
+	}
 	d.found = append(d.found, diagnosticAt(diag.CodeUnknownDelegate, vs, resource.Path{"spec", "http", index, "delegate", "name"}, "%s, so this route is left out", reason).
 		WithHint("name a VirtualService without hosts and gateways, in delegate.namespace or else in the same namespace"))
 	return nil, false

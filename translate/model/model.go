@@ -33,6 +33,8 @@ type Model struct {
 	credentials  credentials
 	named        []credential
 	certificates []Certificate
+	// unserved are the policies of which Build says that they probably apply to no gateway.
+	unserved map[*resource.Resource]bool
 	// migrated holds what the mesh's trust domains make of those AuthorizationPolicies that they change.
 	migrated map[*resource.Resource]*resource.Resource
 }
@@ -92,9 +94,7 @@ func Build(resources []resource.Resource, settings Settings) (*Model, diag.List)
 	m.delegates.merge(m.routes, m.settings)
 	m.credentials = credentialsOf(m.settings.Secrets)
 	m.named = m.namedCredentials()
-	found, certificates := m.check()
-	m.certificates = certificates
-	return m, found
+	return m, m.check()
 }
 
 func (m *Model) add(r *resource.Resource) {

@@ -28,6 +28,8 @@ type Settings struct {
 	// Refused are the objects that are written but left out for errors of their own, so that
 	// nobody says of them that they are not there. Compile sets it.
 	Refused map[resource.Key]bool
+	// Broken is what errors leave out. Compile sets it.
+	Broken Broken
 	// Disabled are marks of what is written and switched off on purpose, one for each such
 	// policy. Compile sets it.
 	Disabled []resource.Resource

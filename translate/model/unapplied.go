@@ -14,8 +14,8 @@ import (
 const maxUnapplied = 100
 
 // Unapplied warns of policies that enforce something and apply to none of the gateways, and of
-// Gateways that select none of them. The first hundred are named, kind by kind. Where there is
-// no gateway nothing is known, and nothing said.
+// Gateways that select none of them, except of policies of which Build says so already. The first
+// hundred are named, kind by kind. Where there is no gateway nothing is known, and nothing said.
 func (m *Model) Unapplied(gateways []Gateway) diag.List {
 	if len(gateways) == 0 {
 		return nil
@@ -25,7 +25,7 @@ func (m *Model) Unapplied(gateways []Gateway) diag.List {
 	for _, kind := range []resource.Kind{resource.RequestAuthentication, resource.AuthorizationPolicy} {
 		for _, namespace := range slices.Sorted(maps.Keys(m.policies[kind])) {
 			for _, policy := range m.policies[kind][namespace] {
-				if len(out) < maxUnapplied && enforces(policy) && !c.applies(policy) {
+				if len(out) < maxUnapplied && enforces(policy) && !m.unserved[policy] && !c.applies(policy) {
 					out = append(out, c.unapplied(policy))
 				}
 			}

@@ -28,6 +28,14 @@ func Decode(documents []source.Document) ([]Resource, diag.List) {
 type Options struct {
 	// Ignored are kinds whose objects are left out with a warning, see [Ignorable].
 	Ignored []Kind
+	// DetectsOutliers says that the mesh configuration has the outlierDetection of those
+	// DestinationRules that have none.
+	DetectsOutliers bool
+}
+
+// Equal reports whether objects are decoded in the same way with both options.
+func (o Options) Equal(p Options) bool {
+	return slices.Equal(o.Ignored, p.Ignored) && o.DetectsOutliers == p.DetectsOutliers
 }
 
 // Decode is the function Decode with options.
@@ -57,7 +65,10 @@ type Object struct {
 	resource Resource
 	named    bool
 	diags    diag.List
-	scope    diag.Scope
+	// alone are warnings that count where no Gateway is among the objects, so that nobody knows
+	// which servers there are.
+	alone diag.List
+	scope diag.Scope
 }
 
 // maxErrors bounds the errors of the documents that are decoded together: a file with more is
@@ -98,7 +109,7 @@ func (d *Decoder) object(document source.Document) Object {
 		return Object{}
 	}
 	r := newReporter(document, def.kind)
-	r.keySets = d.keySets
+	r.keySets, r.detectsOutliers = d.keySets, d.options.DetectsOutliers
 	objectReader{r}.topLevel(def.fields)
 	spec := def.message()
 	if (strictDecoder{r}).decodeObject(def, spec) {
@@ -110,7 +121,7 @@ func (d *Decoder) object(document source.Document) Object {
 	}
 	return Object{
 		resource: Resource{Key: r.key, Labels: r.meta.labels, Annotations: r.meta.annotations, Created: r.meta.created, Spec: spec, Origin: r.origin},
-		named:    r.meta.valid, diags: r.finish(), scope: r.scope,
+		named:    r.meta.valid, diags: r.finish(r.diags), alone: r.finish(r.alone), scope: r.scope,
 	}
 }
 
@@ -148,13 +159,17 @@ func (d strictDecoder) decodeObject(def definition, spec proto.Message) bool {
 func Unique(objects []Object) ([]Resource, diag.List) {
 	resources := make([]Resource, 0, len(objects))
 	var diags diag.List
+	servers := slices.ContainsFunc(objects, func(o Object) bool { return o.named && o.resource.Kind == Gateway })
 	seen := make(map[Key]*Object, len(objects))
 	for i := range objects {
 		object := &objects[i]
 		found := object.diags
+		if !servers && len(object.alone) > 0 {
+			found = slices.Concat(found, object.alone).Sorted()
+		}
 		if object.named {
 			if first, again := seen[object.resource.Key]; again {
-				found = object.again(first)
+				found = object.again(first, found)
 			} else {
 				seen[object.resource.Key] = object
 			}
@@ -174,14 +189,14 @@ func (o *Object) Refused() (Key, bool) { return o.resource.Key, o.named && o.dia
 // Nameless reports an object with errors for which not even its key is known.
 func (o *Object) Nameless() bool { return !o.named && o.diags.HasErrors() }
 
-// again returns the findings of an object whose key an earlier one has.
-func (o *Object) again(first *Object) diag.List {
+// again returns the findings of an object whose key an earlier one has, with that.
+func (o *Object) again(first *Object, found diag.List) diag.List {
 	path := Path{"metadata", "name"}
 	key := o.resource.Key
 	d := diag.New(diag.CodeDuplicateName, o.resource.Origin.At(path), "%s is defined here and at %s", key, first.resource.Origin.At(path)).
 		WithHint("keep one of them")
 	d.Object, d.Field = key.String(), path.String()
-	out := append(slices.Clone(o.diags), d)
+	out := append(slices.Clone(found), d)
 	for i := range out {
 		out[i].Scope = o.scope.Union(first.scope)
 	}

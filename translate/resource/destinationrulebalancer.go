@@ -162,7 +162,7 @@ func (c loadBalancerChecker) localities(path Path, l *networkingv1alpha3.Localit
 	if len(l.GetDistribute()) > 0 && failover {
 		c.add(diag.CodeOneOf, path, "%s has distribute beside failover", path).WithHint("keep one of them")
 	}
-	if failover && outlier == nil {
+	if failover && outlier == nil && !c.detectsOutliers {
 		c.add(diag.CodeLocality, path, "the failover has no effect: without outlierDetection a gateway does not notice that endpoints fail").WithHint("add outlierDetection beside loadBalancer, or to defaultTrafficPolicy of the mesh configuration")
 	}
 	for i, d := range l.GetDistribute() {

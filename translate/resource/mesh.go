@@ -21,6 +21,12 @@ type Mesh struct {
 // DefaultMesh returns what counts where there is no mesh configuration.
 func DefaultMesh() *Mesh { return &Mesh{Config: &meshv1alpha1.MeshConfig{}} }
 
+// DetectsOutliers reports whether gateways notice that endpoints fail also where no
+// DestinationRule says so.
+func (m *Mesh) DetectsOutliers() bool {
+	return m.Config.GetDefaultTrafficPolicy().GetOutlierDetection() != nil
+}
+
 // At returns the position of the value at a path that begins at the file's root, such as
 // Path{"extensionProviders", 0}. Without a file it is the zero position.
 func (m *Mesh) At(path Path) diag.Position {
@@ -65,7 +71,7 @@ func DecodeMesh(file source.File) (*Mesh, diag.List) {
 	if c.bareMesh(documents[0].Root) && (strictDecoder{r}).decodeAt(documents[0].Root, mesh.Config, nil) {
 		c.mesh(mesh.Config)
 	}
-	found := r.finish()
+	found := r.finish(r.diags)
 	if found.HasErrors() {
 		return DefaultMesh(), found
 	}

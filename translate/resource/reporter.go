@@ -16,6 +16,10 @@ type reporter struct {
 	// scope is that of the findings; every gateway until the document's own is known.
 	scope diag.Scope
 	diags diag.List
+	// alone are findings that count where no Gateway is among the objects.
+	alone diag.List
+	// detectsOutliers says that outliers are detected also where the document does not say it.
+	detectsOutliers bool
 	// unknown holds the places of the mappings that have a field which the kind does not
 	// define. A required field that is missing there is probably the one that is misspelt.
 	unknown map[string]bool
@@ -54,10 +58,14 @@ func (r *reporter) addMissing(code diag.Code, path Path, format string, args ...
 }
 
 func (r *reporter) addAt(code diag.Code, pos diag.Position, field, format string, args ...any) *added {
+	return addTo(&r.diags, code, pos, field, format, args...)
+}
+
+func addTo(list *diag.List, code diag.Code, pos diag.Position, field, format string, args ...any) *added {
 	d := diag.New(code, pos, format, args...)
 	d.Field = field
-	r.diags = append(r.diags, d)
-	return &added{&r.diags[len(r.diags)-1]}
+	*list = append(*list, d)
+	return &added{&(*list)[len(*list)-1]}
 }
 
 // added lets a hint be put to a diagnostic that stands in the list already.
@@ -65,6 +73,11 @@ type added struct{ d *diag.Diagnostic }
 
 // WithHint says what would be accepted.
 func (a *added) WithHint(format string, args ...any) { *a.d = a.d.WithHint(format, args...) }
+
+// addAlone reports a finding that counts where no Gateway is among the objects.
+func (r *reporter) addAlone(code diag.Code, path Path, format string, args ...any) *added {
+	return addTo(&r.alone, code, r.origin.At(path), path.String(), format, args...)
+}
 
 // written reports whether the document has a value, which may be empty, at exactly the path.
 func (r *reporter) written(path Path) bool {
@@ -79,18 +92,15 @@ func (r *reporter) written(path Path) bool {
 
 func isNull(node *yaml.Node) bool { return node.Kind == yaml.ScalarNode && node.Tag == "!!null" }
 
-// finish returns the findings in the order of the text, with their object and scope.
-func (r *reporter) finish() diag.List {
-	if len(r.diags) == 0 {
-		return nil
-	}
-	for i := range r.diags {
+// finish returns findings in the order of the text, with the object and scope of the document.
+func (r *reporter) finish(found diag.List) diag.List {
+	for i := range found {
 		if r.meta.valid {
-			r.diags[i].Object = r.key.String()
+			found[i].Object = r.key.String()
 		}
-		r.diags[i].Scope = r.scope
+		found[i].Scope = r.scope
 	}
-	return r.diags.Sorted()
+	return found.Sorted()
 }
 
 // deepest returns the path with the field if the document has that, so that a finding

@@ -78,12 +78,13 @@ func (c authorizationRuleChecker) customRule(path Path, rule *securityv1beta1.Ru
 }
 
 // denyRule warns where a DENY rule is wider than it reads. A TCP or TLS passthrough server
-// has no HTTP fields; there they are left out of the rule, which then denies more.
+// has no HTTP fields; there they are left out of the rule, which then denies more. Where there
+// are Gateways it is known which servers a policy meets, and said of each (PR0904).
 func (c authorizationRuleChecker) denyRule(path Path, rule *securityv1beta1.Rule) {
 	if !httpOnly(rule) {
 		return
 	}
-	c.add(diag.CodeDenyTCP, path, "the rule has HTTP fields and no ports; on a TCP or TLS passthrough server it denies every connection that its other fields match").
+	c.addAlone(diag.CodeDenyTCP, path, "the rule has HTTP fields and no ports; on a TCP or TLS passthrough server it denies every connection that its other fields match").
 		WithHint("if the workload has such a server, add the HTTP server's ports to the operation")
 }
 
