@@ -17,9 +17,9 @@ import (
 // sampleDir holds manifests that Istio ships, unchanged.
 const sampleDir = "../../shared/conformance/samples"
 
-// sampleFindings are the warnings that a sample has when it stands alone, in order, each
+// sampleDiagnostics are the warnings that a sample has when it stands alone, in order, each
 // code once.
-func sampleFindings() map[string][]diag.Code {
+func sampleDiagnostics() map[string][]diag.Code {
 	const (
 		// What belongs to Kubernetes itself is named as ignored.
 		foreign = diag.CodeForeignKind
@@ -74,7 +74,7 @@ func TestEverySampleLoads(t *testing.T) {
 	if len(paths) == 0 {
 		t.Skip("NOT RUN: Istio's samples are not there")
 	}
-	known, missing := sampleFindings(), sampleFindings()
+	known, missing := sampleDiagnostics(), sampleDiagnostics()
 	for _, path := range paths {
 		name := filepath.Base(path)
 		t.Run(name, func(t *testing.T) {
@@ -94,7 +94,7 @@ func TestEverySampleLoads(t *testing.T) {
 			}
 			slices.Sort(codes)
 			if d := cmp.Diff(known[name], slices.Compact(codes)); d != "" {
-				t.Errorf("its warnings are others than in sampleFindings (-want +got):\n%s", d)
+				t.Errorf("its warnings are others than in sampleDiagnostics (-want +got):\n%s", d)
 			}
 			if _, refused := program.For(ingress()); len(refused) > 0 {
 				t.Errorf("a gateway is refused: %v", refused)

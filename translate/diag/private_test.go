@@ -98,12 +98,12 @@ func (r resource) String() string { return "Secret " + string(r) }
 // TestSortedKeepsTheReachOfBoth holds that of two equal findings the one that stays reaches
 // what both reach.
 func TestSortedKeepsTheReachOfBoth(t *testing.T) {
-	finding := func(label string) diag.Diagnostic {
+	diagnostic := func(label string) diag.Diagnostic {
 		d := diag.New(diag.CodeSecret, diag.Position{File: "a"}, "m")
 		d.Scope = diag.Limited(diag.Target{Labels: map[string]string{"a": label}})
 		return d
 	}
-	got := diag.List{finding("one"), finding("two")}.Sorted()
+	got := diag.List{diagnostic("one"), diagnostic("two")}.Sorted()
 	if len(got) != 1 || len(got[0].Scope.Targets()) != 2 {
 		t.Errorf("%d findings, which reach %v", len(got), got[0].Scope)
 	}

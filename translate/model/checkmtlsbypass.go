@@ -65,8 +65,8 @@ func (c serverChecks) mtlsBypass(lax server, strict []server, demanded map[Host]
 				candidates = demandedFor(open, demanded)
 			}
 			for _, s := range candidates {
-				h, evaded := c.bypassed(s, lax, vs, open)
-				if !evaded || told[s.place()] || slices.ContainsFunc(redirecting, func(r server) bool { return c.servesAll(r, vs, h) }) {
+				h, bypasses := c.bypassed(s, lax, vs, open)
+				if !bypasses || told[s.place()] || slices.ContainsFunc(redirecting, func(r server) bool { return c.servesAll(r, vs, h) }) {
 					continue
 				}
 				told[s.place()] = true
