@@ -158,3 +158,42 @@ func TestABrokenMeshIsSaidAndNotWhatItHolds(t *testing.T) {
 		}
 	}
 }
+
+// TestAFailoverIsJudgedWithTheMesh holds that outlierDetection of the mesh configuration counts for a
+// failover, and that an edit of that file alone is enough.
+func TestAFailoverIsJudgedWithTheMesh(t *testing.T) {
+	rule := source.File{Path: "rule.yaml", Content: []byte("apiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: {name: a, namespace: istio-system}\nspec:\n  host: a.example\n  trafficPolicy: {loadBalancer: {localityLbSetting: {failover: [{from: a, to: b}]}}}\n")}
+	settings := model.DefaultSettings()
+	settings.MeshFile = meshFile
+	program := &translate.Program{}
+	for _, c := range []struct {
+		mesh string
+		want int
+	}{{"{}", 1}, {"defaultTrafficPolicy: {outlierDetection: {consecutive5xxErrors: 3}}", 0}, {"{}", 1}} {
+		program = program.Recompile([]source.File{rule, {Path: meshFile, Content: []byte(c.mesh)}}, settings)
+		if count(program.Diags, diag.CodeLocality) != c.want {
+			t.Errorf("with the mesh configuration %s, want it %d times:\n%s", c.mesh, c.want, findings(program.Diags))
+		}
+	}
+}
+
+// TestADenyRuleIsJudgedWithTheGateways holds that a Gateway in any file, also one with errors, says
+// which servers there are, and that it is said of a second object of one name too.
+func TestADenyRuleIsJudgedWithTheGateways(t *testing.T) {
+	text := "apiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\nmetadata: {name: a, namespace: istio-system}\nspec: {action: DENY, rules: [{to: [{operation: {paths: [/a]}}]}]}\n"
+	files := []source.File{{Path: "a.yaml", Content: []byte(text)}, {Path: "b.yaml", Content: []byte(text)}}
+	for name, c := range map[string]struct {
+		more []source.File
+		want int
+	}{
+		"no Gateway":     {nil, 2},
+		"a Gateway":      {[]source.File{{Path: "c.yaml", Content: []byte(openGateway)}}, 0},
+		"one with error": {[]source.File{broken(resource.Gateway, "istio-system")}, 0},
+		"another kind":   {[]source.File{broken(resource.VirtualService, "istio-system")}, 2},
+	} {
+		program := translate.Compile(files, model.DefaultSettings())
+		if found := program.Recompile(append(slices.Clone(files), c.more...), model.DefaultSettings()).Diags; count(found, diag.CodeDenyTCP) != c.want {
+			t.Errorf("%s: want it %d times:\n%s", name, c.want, findings(found))
+		}
+	}
+}

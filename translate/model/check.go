@@ -98,7 +98,9 @@ func (c policyChecks) scopes() (diag.List, map[*resource.Resource]bool) {
 	unserved := map[*resource.Resource]bool{}
 	for _, policy := range slices.Concat(c.authentications, c.authorizations) {
 		found := c.scope(policy)
-		out, unserved[policy] = append(out, found...), len(found) > 0
+		if out = append(out, found...); len(found) > 0 {
+			unserved[policy] = true
+		}
 	}
 	return out, unserved
 }
