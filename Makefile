@@ -42,11 +42,11 @@ race: ## Run all Go tests under the race detector, with the real Envoy.
 
 .PHONY: scale
 scale: ## Hold what an edit among 1,000 VirtualServices and a refused input may take, without the race detector.
-	@sh tools/test.sh -count 1 -run '^(TestAThousandVirtualServices|TestRefusedInputTakesLittleMemory)$$' ./cmd/portreeve
+	@sh tools/test.sh -count 1 -run '^(TestAnEditAmongAThousandVirtualServicesIsQuick|TestRefusedInputTakesLittleMemory)$$' ./test
 
 .PHONY: soak
 soak: ## Run, on the real Envoy, the tests that match SOAK at their full length: 200 edits, 100 kills.
-	@PORTREEVE_SOAK=1 sh tools/test.sh -count 1 -timeout 60m -run '$(SOAK)' ./cmd/portreeve
+	@PORTREEVE_SOAK=1 sh tools/test.sh -count 1 -timeout 60m -run '$(SOAK)' ./test
 
 .PHONY: vet
 vet: ## Run go vet.

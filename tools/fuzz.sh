@@ -4,7 +4,7 @@ set -eu
 
 cd "$(dirname "$0")/.."
 targets() {
-	grep -rlE '^func Fuzz' --include='*_test.go' cmd internal proto translate xds | xargs -n 1 dirname | LC_ALL=C sort -u | while read -r folder; do
+	grep -rlE '^func Fuzz' --include='*_test.go' cmd internal proto test translate xds | xargs -n 1 dirname | LC_ALL=C sort -u | while read -r folder; do
 		for name in $(grep -hoE '^func Fuzz[A-Za-z0-9_]*' "$folder"/*_test.go | cut -c 6-); do
 			echo "./$folder $name"
 		done

@@ -51,7 +51,7 @@ func TestEnvoyTakesRandomPolicies(t *testing.T) {
 
 func testKeys(t testing.TB) string {
 	t.Helper()
-	content, err := os.ReadFile("../cmd/portreeve/testdata/jwks.json")
+	content, err := os.ReadFile("../test/testdata/jwks.json")
 	if err != nil {
 		t.Fatal(err)
 	}

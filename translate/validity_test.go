@@ -105,7 +105,7 @@ func TestEnvoyTakesWhatIsAccepted(t *testing.T) {
 	envoytest.Require(t)
 	var samples []sample
 	for name, program := range corpus(t) {
-		// Those with secrets need the files that they name: cmd/portreeve has Envoy check them.
+		// Those with secrets need the files that they name: test/ has Envoy check them.
 		if s, ok := newSample(name, program); ok && len(s.resources.Secrets) == 0 {
 			samples = append(samples, s)
 		}

@@ -8,9 +8,9 @@ import (
 	"testing"
 )
 
-// TestValidateForAGateway holds that without a Gateway in the files policies are held against the
+// TestPoliciesAreHeldAgainstTheGatewayThatIsNamed holds that without a Gateway in the files policies are held against the
 // gateway that the flags name, and against none without them.
-func TestValidateForAGateway(t *testing.T) {
+func TestPoliciesAreHeldAgainstTheGatewayThatIsNamed(t *testing.T) {
 	dir := newPolicyDir(t, map[string]string{
 		"label.yaml":     "apiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\nmetadata: {name: label, namespace: edge}\nspec: {selector: {matchLabels: {istio: ingresgateway}}}\n",
 		"namespace.yaml": "apiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\nmetadata: {name: namespace, namespace: egde}\nspec: {}\n",
@@ -41,10 +41,10 @@ func TestValidateForAGateway(t *testing.T) {
 	}
 }
 
-// TestValidateWhatCannotBeRead holds that a file which is there and cannot be read is a finding
+// TestAFileThatCannotBeReadIsAFindingWithItsPlace holds that a file which is there and cannot be read is a finding
 // with its place, as it is to the server, that nothing is said of what it may hold, and that a
 // name which is not there is an error of whoever typed it.
-func TestValidateWhatCannotBeRead(t *testing.T) {
+func TestAFileThatCannotBeReadIsAFindingWithItsPlace(t *testing.T) {
 	dir := newPolicyDir(t, map[string]string{"tokens.yaml": "apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: a}\nspec: {hosts: [a.example], gateways: [front], http: [{redirect: {uri: /}}]}\n"})
 	dangling := filepath.Join(dir, "gateway.yaml")
 	if err := os.Symlink(filepath.Join(dir, "nowhere"), dangling); err != nil {

@@ -1,7 +1,7 @@
 // Package verdicttest reads the tables of verdicts in translate/testdata/verdicts: policies, and for
 // each of them what becomes of every request. The expectations are written by hand from what Istio
 // promises and never taken from a run. Whatever answers requests can be held against them: a real
-// Envoy is, in cmd/portreeve.
+// Envoy is, in test/.
 //
 // requests.yaml holds the requests that every policy is asked; each other file is a Family of
 // policies. Texts may hold ${name}, which the user of the table replaces: ${jwks.KEY} in policies,

@@ -1,0 +1,154 @@
+package test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// Exit codes of the program.
+const (
+	exitClean    = 0
+	exitFindings = 1
+	exitUsage    = 2
+)
+
+// workshop is the folder of the program that is tested and of what it reports of itself.
+var workshop string
+
+func program() string { return filepath.Join(workshop, "portreeve") }
+
+// TestMain builds the program once, as the tests are built: with the race detector where they have
+// it. A race that it reports in any process fails the tests.
+func TestMain(m *testing.M) {
+	if path := os.Getenv(holdLease); path != "" {
+		heldLease(path)
+		os.Exit(0)
+	}
+	code, err := testProgram(m.Run)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+func testProgram(tests func() int) (code int, err error) {
+	if workshop, err = os.MkdirTemp("", "portreeve-test-"); err != nil {
+		return 0, fmt.Errorf("make a folder: %w", err)
+	}
+	defer os.RemoveAll(workshop)
+	flags := []string{"build", "-buildvcs=false", "-o", program()}
+	if underRace {
+		flags = append(flags, "-race")
+	}
+	out, err := exec.Command("go", append(flags, "../cmd/portreeve")...).CombinedOutput()
+	if err != nil {
+		return 0, fmt.Errorf("build the program: %w\n%s", err, out)
+	}
+	return tests(), races()
+}
+
+// races returns what the race detector has found in any process of the program.
+func races() error {
+	reports, err := filepath.Glob(filepath.Join(workshop, "race.*"))
+	for _, path := range reports {
+		content, readErr := os.ReadFile(path)
+		err = errors.Join(err, readErr, fmt.Errorf("DATA RACE in the program:\n%s", content))
+	}
+	return err
+}
+
+// command is the program with arguments. The end of the context is SIGTERM to it, and SIGKILL
+// where it goes on all the same. It never outlives the tests.
+func command(ctx context.Context, args ...string) *exec.Cmd {
+	c := exec.CommandContext(ctx, program(), args...)
+	c.Cancel = func() error { return c.Process.Signal(syscall.SIGTERM) }
+	c.WaitDelay = bound
+	// Without the pause of a second that the detector makes at every end.
+	c.Env = append(os.Environ(), "GORACE=atexit_sleep_ms=0 log_path="+filepath.Join(workshop, "race"))
+	c.SysProcAttr = diesWithTests()
+	return c
+}
+
+// run runs one command line and returns its exit code, which is -1 where a signal ended it.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	c := command(ctx, args...)
+	c.Stdout, c.Stderr = stdout, stderr
+	if err := c.Run(); err != nil && c.ProcessState == nil {
+		fmt.Fprintf(stderr, "start the program: %v\n", err)
+	}
+	return c.ProcessState.ExitCode()
+}
+
+// logFile is the path of what the program writes to its standard output and error. It is a file
+// and no pipe, so that what was written before an answer is there to read after it.
+type logFile string
+
+func (l logFile) String() string {
+	content, err := os.ReadFile(string(l))
+	if err != nil {
+		return err.Error()
+	}
+	return string(content)
+}
+
+// process is a program that was started.
+type process struct {
+	*exec.Cmd
+	t     testing.TB
+	ended chan struct{} // closed when it is gone
+}
+
+// startProcess starts a command whose output goes to a log. The caller owes it an end.
+func startProcess(t testing.TB, c *exec.Cmd, log logFile) *process {
+	t.Helper()
+	file, err := os.OpenFile(string(log), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	must(t, err)
+	defer file.Close()
+	c.Stdout, c.Stderr = file, file
+	must(t, c.Start())
+	p := &process{Cmd: c, t: t, ended: make(chan struct{})}
+	go func() {
+		defer close(p.ended)
+		_ = c.Wait() // how it ended stands in ProcessState
+	}()
+	return p
+}
+
+// gone reports whether the process has ended.
+func (p *process) gone() bool {
+	select {
+	case <-p.ended:
+		return true
+	default:
+		return false
+	}
+}
+
+// kill ends the process as no program can hinder.
+func (p *process) kill() {
+	_ = p.Process.Kill() // fails when it has ended already
+	<-p.ended
+}
+
+// stop tells the process to end and returns its exit code. One that goes on all the same is killed,
+// and the test has failed.
+func (p *process) stop() int {
+	p.t.Helper()
+	_ = p.Process.Signal(syscall.SIGTERM) // fails when it has ended already
+	select {
+	case <-p.ended:
+	case <-time.After(bound):
+		p.t.Error("the program did not stop")
+		p.kill()
+	}
+	return p.ProcessState.ExitCode()
+}
