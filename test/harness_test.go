@@ -105,7 +105,8 @@ func (p *plane) startAs(t testing.TB, c *exec.Cmd) {
 	t.Cleanup(func() {
 		running.stop()
 		if t.Failed() {
-			t.Logf("control plane log:\n%s", p.log)
+			log := p.log.String()
+			t.Logf("the end of the control plane's log:\n%s", log[max(0, len(log)-16000):])
 		}
 	})
 	eventually(t, "the control plane has read its files", func() bool {

@@ -23,7 +23,7 @@ func suites() map[string][2]string {
 		"go-security-when-keys":            {resources, "TestIstioWhenKeys"},
 		"go-validation-authz":              {resources, "TestIstioValidation"},
 		"go-validation-reqauthn":           {resources, "TestIstioValidation"},
-		"path-normalization":               {"../test/mesh_test.go", "path-normalization.json"},
+		"path-normalization":               {"../test/pathnormalization_test.go", "path-normalization.json"},
 	}
 }
 
