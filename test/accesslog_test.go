@@ -9,7 +9,8 @@ import (
 	"testing"
 )
 
-// TestTheAccessLogSaysWhichRuleDenied holds that the log says which rule denied a request, and who sent it.
+// TestTheAccessLogSaysWhichRuleDenied holds that the log says which rule denied a request, and who
+// sent it.
 func TestTheAccessLogSaysWhichRuleDenied(t *testing.T) {
 	for encoding, want := range map[string][]string{
 		"TEXT": {`"GET /admin HTTP/1.1" 403`, "rbac_access_denied_matched_policy[ns[istio-system]-policy[admin]-rule[0]]", `"ns[istio-system]-policy[admin]-rule[0]"`, `"192.0.2.1,`},

@@ -106,9 +106,9 @@ func withoutSecrets(counters map[string]uint64) map[string]uint64 {
 	return out
 }
 
-// TestACertificateRotationLosesNoRequest replaces certificates again and again under load: no request fails
-// and no connection ends, new connections see the new certificate, and Envoy is sent
-// nothing but secrets.
+// TestACertificateRotationLosesNoRequest replaces certificates again and again under load: no request
+// fails and no connection ends, new connections see the new certificate, and Envoy is sent nothing but
+// secrets.
 func TestACertificateRotationLosesNoRequest(t *testing.T) {
 	a := newAuthority(t)
 	secretsDir := t.TempDir()
@@ -239,7 +239,8 @@ func TestASecretCountsInTheGatewaysNamespaceOnly(t *testing.T) {
 	}
 }
 
-// TestStatusTellsTheDaysThatACertificateHasLeft holds that status and metrics tell how long certificates are still good.
+// TestStatusTellsTheDaysThatACertificateHasLeft holds that status and metrics tell how long
+// certificates are still good.
 func TestStatusTellsTheDaysThatACertificateHasLeft(t *testing.T) {
 	a := newAuthority(t)
 	s := newSecureScene(t, a, secretOf(t, "one", a.issue(t, "one.test"), a.pem()), func(port int) []string {

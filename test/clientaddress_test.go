@@ -11,8 +11,8 @@ metadata: {name: client, namespace: istio-system}
 spec: {rules: [{from: [{source: {%s: [203.0.113.7]}}]}]}
 `
 
-// TestOnlyTrustedProxiesTellTheClientsAddress holds whose address remoteIpBlocks are compared with. What a client
-// writes into x-forwarded-for itself never counts.
+// TestOnlyTrustedProxiesTellTheClientsAddress holds whose address remoteIpBlocks are compared with.
+// What a client writes into x-forwarded-for itself never counts.
 func TestOnlyTrustedProxiesTellTheClientsAddress(t *testing.T) {
 	tests := map[string]struct {
 		proxies int
@@ -41,8 +41,8 @@ func TestOnlyTrustedProxiesTellTheClientsAddress(t *testing.T) {
 	}
 }
 
-// TestTheProxyProtocolTellsTheClientsAddress holds that the address of the PROXY header is the client's for
-// remoteIpBlocks, while ipBlocks go on to see the load balancer's, as under Istio; that
+// TestTheProxyProtocolTellsTheClientsAddress holds that the address of the PROXY header is the
+// client's for remoteIpBlocks, while ipBlocks go on to see the load balancer's, as under Istio; that
 // x-forwarded-for then says nothing; and that a connection without the header is closed.
 func TestTheProxyProtocolTellsTheClientsAddress(t *testing.T) {
 	const mesh = "defaultConfig: {gatewayTopology: {proxyProtocol: {}}}\n"

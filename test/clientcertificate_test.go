@@ -36,8 +36,8 @@ func TestACertificateIsNeverTakenForAuthorities(t *testing.T) {
 	}
 }
 
-// TestAWiderServerLeadsToNoHostThatAsksForMore holds that a host is not to be had through a server that asks
-// for another client certificate than the host's own.
+// TestAWiderServerLeadsToNoHostThatAsksForMore holds that a host is not to be had through a server
+// that asks for another client certificate than the host's own.
 func TestAWiderServerLeadsToNoHostThatAsksForMore(t *testing.T) {
 	a, strict, lax := newAuthority(t), newAuthority(t), newAuthority(t)
 	secrets := secretOf(t, "strict", a.issue(t, "admin.wide.test"), strict.pem()) + secretOf(t, "lax", a.issue(t, "x.wide.test"), lax.pem())

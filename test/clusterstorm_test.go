@@ -18,10 +18,10 @@ func meanwhile(t *testing.T, address string, requests int) {
 	}
 }
 
-// TestAStormOfClusterEditsLosesNoRequest edits a service without waiting for what comes of it: what is said
-// of it, its endpoints, the subsets and weights of the route to it, and a service that comes and
-// goes and comes back as it was. No request fails, and the last edit counts, also when it is
-// one that was there before.
+// TestAStormOfClusterEditsLosesNoRequest edits a service without waiting for what comes of it: what is
+// said of it, its endpoints, the subsets and weights of the route to it, and a service that comes and
+// goes and comes back as it was. No request fails, and the last edit counts, also when it is one that
+// was there before.
 func TestAStormOfClusterEditsLosesNoRequest(t *testing.T) {
 	envoytest.Require(t)
 	for name, form := range protocols() {
@@ -70,8 +70,8 @@ func TestAStormOfClusterEditsLosesNoRequest(t *testing.T) {
 	}
 }
 
-// TestTheLastOfAStormOfSecretsCounts names another file of authorities in every edit, that is there or not, or
-// none, without waiting for what comes of it: the last one counts, and status says so.
+// TestTheLastOfAStormOfSecretsCounts names another file of authorities in every edit, that is there or
+// not, or none, without waiting for what comes of it: the last one counts, and status says so.
 func TestTheLastOfAStormOfSecretsCounts(t *testing.T) {
 	envoytest.Require(t)
 	for name, form := range protocols() {

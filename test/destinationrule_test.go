@@ -17,8 +17,8 @@ import (
 
 const webCluster = "cluster.outbound|80||web.default.svc.cluster.local."
 
-// TestOnlyTheWrittenStatusesCountAsErrors holds that the statuses that are written count as errors of an endpoint,
-// and no others.
+// TestOnlyTheWrittenStatusesCountAsErrors holds that the statuses that are written count as errors of
+// an endpoint, and no others.
 func TestOnlyTheWrittenStatusesCountAsErrors(t *testing.T) {
 	envoytest.Require(t)
 	rule := ruleFor(`  trafficPolicy:
@@ -118,7 +118,8 @@ func getWith(t testing.TB, transport *http.Transport, address string) *http.Resp
 	return response
 }
 
-// TestABackendConnectionIsUsedNoMoreOftenThanWritten holds that a connection to a backend is not used more often.
+// TestABackendConnectionIsUsedNoMoreOftenThanWritten holds that a connection to a backend is not used
+// more often.
 func TestABackendConnectionIsUsedNoMoreOftenThanWritten(t *testing.T) {
 	envoytest.Require(t)
 	backend := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { w.Header().Set("Backend", r.RemoteAddr) }))
@@ -175,7 +176,8 @@ func TestABackendIsSpokenToInItsProtocol(t *testing.T) {
 	}
 }
 
-// TestSettingsOfAPortTakeThePlaceOfTheRest holds that what is written for a port takes the place of the rest.
+// TestSettingsOfAPortTakeThePlaceOfTheRest holds that what is written for a port takes the place of
+// the rest.
 func TestSettingsOfAPortTakeThePlaceOfTheRest(t *testing.T) {
 	envoytest.Require(t)
 	port := spoken(t)
@@ -199,7 +201,8 @@ spec:
 	}
 }
 
-// TestAProxyHeaderTellsTheBackendOfTheClient holds that a backend is told of the client by a header of the PROXY protocol.
+// TestAProxyHeaderTellsTheBackendOfTheClient holds that a backend is told of the client by a header of
+// the PROXY protocol.
 func TestAProxyHeaderTellsTheBackendOfTheClient(t *testing.T) {
 	envoytest.Require(t)
 	for version, want := range map[string]string{"V1": "version 1, TCP4 127.0.0.1", "V2": "version 2, 127.0.0.1"} {
@@ -263,7 +266,8 @@ func proxyHeader(r *bufio.Reader) (string, error) {
 	return "version 2, " + net.IP(body[:4]).String(), nil
 }
 
-// TestServicesOfEachResolutionAreReached asks services whose endpoints have names, and one whose endpoints a gateway cannot know.
+// TestServicesOfEachResolutionAreReached asks services whose endpoints have names, and one whose
+// endpoints a gateway cannot know.
 func TestServicesOfEachResolutionAreReached(t *testing.T) {
 	envoytest.Require(t)
 	one := named(t, "one", 200)

@@ -43,8 +43,8 @@ func askHost(t testing.TB, address, host, path string) *envoytest.Answer {
 	return do(t, dial(t, address), address, request{host: host, path: path})
 }
 
-// TestAWildcardLeadsToItsNamesOnly holds that a gateway connects to the names that a wildcard stands for, on the
-// service's port, and that no host of a request makes it connect to anything else.
+// TestAWildcardLeadsToItsNamesOnly holds that a gateway connects to the names that a wildcard stands
+// for, on the service's port, and that no host of a request makes it connect to anything else.
 func TestAWildcardLeadsToItsNamesOnly(t *testing.T) {
 	envoytest.Require(t)
 	backend, private := named(t, "backend", 200), named(t, "private", 200)
@@ -94,8 +94,8 @@ func TestAWildcardLeadsToItsNamesOnly(t *testing.T) {
 	}
 }
 
-// TestAResolvedBackendProvesTheNameThatWasAskedFor holds that the backend's certificate must have the name that the
-// client has asked for.
+// TestAResolvedBackendProvesTheNameThatWasAskedFor holds that the backend's certificate must have the
+// name that the client has asked for.
 func TestAResolvedBackendProvesTheNameThatWasAskedFor(t *testing.T) {
 	envoytest.Require(t)
 	a := newAuthority(t)
@@ -111,9 +111,9 @@ func TestAResolvedBackendProvesTheNameThatWasAskedFor(t *testing.T) {
 	}
 }
 
-// TestAClaimChoosesARouteToResolvedNames holds that a route to resolved names can be chosen by a token, which
-// Envoy sees after it has made up its mind about filters, and that the wildcard bounds it all
-// the same. Other routes of the host resolve nothing.
+// TestAClaimChoosesARouteToResolvedNames holds that a route to resolved names can be chosen by a
+// token, which Envoy sees after it has made up its mind about filters, and that the wildcard bounds it
+// all the same. Other routes of the host resolve nothing.
 func TestAClaimChoosesARouteToResolvedNames(t *testing.T) {
 	envoytest.Require(t)
 	key := newSigningKey(t)
@@ -181,7 +181,8 @@ func TestAnAuthorizerLeadsNobodyBeyondTheWildcard(t *testing.T) {
 	}
 }
 
-// TestATLSConnectionGoesWhereItsNameSays holds that TLS connections go where their name says, within the wildcard.
+// TestATLSConnectionGoesWhereItsNameSays holds that TLS connections go where their name says, within
+// the wildcard.
 func TestATLSConnectionGoesWhereItsNameSays(t *testing.T) {
 	envoytest.Require(t)
 	port, backend := envoytest.FreePort(t), echo(t, "backend", certificate(t))

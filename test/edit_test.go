@@ -244,9 +244,9 @@ func TestALongExpressionIsAccepted(t *testing.T) {
 	}
 }
 
-// TestARefusalNamesThePolicy makes Envoy refuse what the compiler let through: its limit on
-// regular expressions is its own, which ordinary policy stays below. Status and log name the gateway, Envoy's message and the
-// policy's line, and the gateway stays on what it had.
+// TestARefusalNamesThePolicy makes Envoy refuse what the compiler let through: its limit on regular
+// expressions is its own, which ordinary policy stays below. Status and log name the gateway, Envoy's
+// message and the policy's line, and the gateway stays on what it had.
 func TestARefusalNamesThePolicy(t *testing.T) {
 	envoytest.Require(t)
 	port, backend := envoytest.FreePort(t), envoytest.RunBackend(t)

@@ -63,7 +63,8 @@ func entryPort(number int, protocol string, target int) string {
 	return fmt.Sprintf("{number: %d, name: p%d, protocol: %s, targetPort: %d}", number, number, protocol, target)
 }
 
-// TestAnAuthorizerDecidesAndItsAbsenceRefuses asks real authorizers, over HTTP and gRPC, and takes them away.
+// TestAnAuthorizerDecidesAndItsAbsenceRefuses asks real authorizers, over HTTP and gRPC, and takes
+// them away.
 func TestAnAuthorizerDecidesAndItsAbsenceRefuses(t *testing.T) {
 	envoytest.Require(t)
 	overHTTP, httpPort := httpAuthorizer(t)

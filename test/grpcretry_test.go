@@ -33,8 +33,8 @@ func (f *failing) serve(t testing.TB) int {
 	return serveGRPC(t, func(s *grpc.Server) { healthpb.RegisterHealthServer(s, f) })
 }
 
-// TestACallIsRetriedAsWritten has a gRPC client call a service of two endpoints in turn, of which one fails with
-// a status: what Istio retries where nothing is said, what is written, and nothing else.
+// TestACallIsRetriedAsWritten has a gRPC client call a service of two endpoints in turn, of which one
+// fails with a status: what Istio retries where nothing is said, what is written, and nothing else.
 func TestACallIsRetriedAsWritten(t *testing.T) {
 	envoytest.Require(t)
 	for name, c := range map[string]struct {

@@ -12,8 +12,9 @@ type hostPortRow struct {
 	ours, istios int
 }
 
-// TestARefusedHostIsRefusedWithAPortToo holds that a rule which refuses sees a host also with a port behind it, or a
-// colon alone, and that what is allowed or excepted is what is written: no spelling gets more.
+// TestARefusedHostIsRefusedWithAPortToo holds that a rule which refuses sees a host also with a port
+// behind it, or a colon alone, and that what is allowed or excepted is what is written: no spelling
+// gets more.
 func TestARefusedHostIsRefusedWithAPortToo(t *testing.T) {
 	for name, c := range map[string]struct {
 		policy string
@@ -87,8 +88,8 @@ func hostStatus(t *testing.T, address, host string) int {
 	return status
 }
 
-// TestAnAuthorizerIsAskedAboutAHostWithAPort holds the same of CUSTOM. Nobody answers for the authorizer, so
-// what it is asked about is refused.
+// TestAnAuthorizerIsAskedAboutAHostWithAPort holds the same of CUSTOM. Nobody answers for the
+// authorizer, so what it is asked about is refused.
 func TestAnAuthorizerIsAskedAboutAHostWithAPort(t *testing.T) {
 	const mesh = "extensionProviders: [{name: absent, envoyExtAuthzHttp: {service: absent.example, port: 80}}]\n"
 	_, address := meshGateway(t, mesh, strings.Replace(ruled("CUSTOM", `[{to: [{operation: {hosts: [admin.example, "*.corp.example"]}}]}]`),

@@ -15,8 +15,8 @@ import (
 	"github.com/portreeve/portreeve/internal/envoytest"
 )
 
-// TestTheServerNameDecidesTheCertificate serves two hosts on one port with a certificate each. The client verifies
-// both, speaks HTTP/2 where it can, and a name that no server has gets no connection.
+// TestTheServerNameDecidesTheCertificate serves two hosts on one port with a certificate each. The
+// client verifies both, speaks HTTP/2 where it can, and a name that no server has gets no connection.
 func TestTheServerNameDecidesTheCertificate(t *testing.T) {
 	a := newAuthority(t)
 	one, two := a.issue(t, "one.test"), a.issue(t, "*.two.test")
@@ -59,8 +59,8 @@ func TestTheServerNameDecidesTheCertificate(t *testing.T) {
 	}
 }
 
-// TestPolicySeesTheIdentityOfAClientCertificate asks with the right, a wrong and no client certificate, and holds that the
-// identity in the right one is the one that policies see.
+// TestPolicySeesTheIdentityOfAClientCertificate asks with the right, a wrong and no client
+// certificate, and holds that the identity in the right one is the one that policies see.
 func TestPolicySeesTheIdentityOfAClientCertificate(t *testing.T) {
 	a, clients, others := newAuthority(t), newAuthority(t), newAuthority(t)
 	secrets := secretOf(t, "server", a.issue(t, "mutual.test", "optional.test", "pinned.test", "*.wild.test"), clients.pem()) +
@@ -147,8 +147,8 @@ func TestPlainTextIsRedirectedToHTTPS(t *testing.T) {
 	}
 }
 
-// TestPolicyIsEnforcedOnDecryptedConnections decrypts connections whose requests nobody reads, and holds that
-// policies about connections, and about the clients' certificates, are enforced on them.
+// TestPolicyIsEnforcedOnDecryptedConnections decrypts connections whose requests nobody reads, and
+// holds that policies about connections, and about the clients' certificates, are enforced on them.
 func TestPolicyIsEnforcedOnDecryptedConnections(t *testing.T) {
 	a, clients := newAuthority(t), newAuthority(t)
 	s := newSecureScene(t, a, secretOf(t, "server", a.issue(t, "tcp.test"), clients.pem()), func(port int) []string {
@@ -256,8 +256,8 @@ func TestANewCertificateInTheGatewaysFilesIsTakenUp(t *testing.T) {
 	eventually(t, "the second certificate is served", func() bool { return s.served(t, "one.test") == string(second.Certificate[0]) })
 }
 
-// TestAPrintedBootstrapServesHTTPSOnlyWithItsKeys starts an Envoy with a printed bootstrap that has the keys, and none with
-// one that has them not.
+// TestAPrintedBootstrapServesHTTPSOnlyWithItsKeys starts an Envoy with a printed bootstrap that has
+// the keys, and none with one that has them not.
 func TestAPrintedBootstrapServesHTTPSOnlyWithItsKeys(t *testing.T) {
 	envoytest.Require(t)
 	a := newAuthority(t)

@@ -36,8 +36,8 @@ func (a authority) revoking(t testing.TB, certificates ...*tls.Certificate) stri
 	return string(pem.EncodeToMemory(&pem.Block{Type: "X509 CRL", Bytes: der}))
 }
 
-// TestOnlyClientsThatArePinnedAndNotRevokedAreServed narrows the client certificates that an authority vouches for:
-// by digests and by a revocation list; and takes all of them where verifying is given up.
+// TestOnlyClientsThatArePinnedAndNotRevokedAreServed narrows the client certificates that an authority
+// vouches for: by digests and by a revocation list; and takes all of them where verifying is given up.
 func TestOnlyClientsThatArePinnedAndNotRevokedAreServed(t *testing.T) {
 	a, clients := newAuthority(t), newAuthority(t)
 	right, other := clients.client(t, "spiffe://cluster.local/ns/shop/sa/right"), clients.client(t, "spiffe://cluster.local/ns/shop/sa/other")
@@ -65,8 +65,8 @@ func TestOnlyClientsThatArePinnedAndNotRevokedAreServed(t *testing.T) {
 	}
 }
 
-// TestAServerHasCertificatesOfTwoAlgorithms gives a server an RSA and an ECDSA certificate for one host: Envoy holds
-// both, and a client that can verify either gets the ECDSA one.
+// TestAServerHasCertificatesOfTwoAlgorithms gives a server an RSA and an ECDSA certificate for one
+// host: Envoy holds both, and a client that can verify either gets the ECDSA one.
 func TestAServerHasCertificatesOfTwoAlgorithms(t *testing.T) {
 	a := newAuthority(t)
 	private, err := rsa.GenerateKey(rand.Reader, 2048)
@@ -89,8 +89,8 @@ func TestAServerHasCertificatesOfTwoAlgorithms(t *testing.T) {
 	}
 }
 
-// TestAServerThatComesAndGoesDisturbsNoOther adds and removes an HTTPS server beside another, whose connections
-// stay and whose requests do not fail.
+// TestAServerThatComesAndGoesDisturbsNoOther adds and removes an HTTPS server beside another, whose
+// connections stay and whose requests do not fail.
 func TestAServerThatComesAndGoesDisturbsNoOther(t *testing.T) {
 	a := newAuthority(t)
 	secrets := secretOf(t, "one", a.issue(t, "one.test")) + secretOf(t, "two", a.issue(t, "two.test"))

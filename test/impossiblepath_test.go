@@ -24,8 +24,9 @@ func neverWritten() map[string][]string {
 	}
 }
 
-// TestNoRequestHasAPathThatIsCalledImpossible asks Envoy, in every mode: a path that it makes of a request is never
-// called one that no request has, and one that is called so stays unseen whatever way it is written.
+// TestNoRequestHasAPathThatIsCalledImpossible asks Envoy, in every mode: a path that it makes of a
+// request is never called one that no request has, and one that is called so stays unseen whatever way
+// it is written.
 func TestNoRequestHasAPathThatIsCalledImpossible(t *testing.T) {
 	for mode, never := range neverWritten() {
 		t.Run(mode, func(t *testing.T) {

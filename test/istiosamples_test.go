@@ -40,8 +40,8 @@ spec:
 `, name, name, port, backend)
 }
 
-// TestIstiosSampleGatewaysServeTheirRoutes holds that the gateways of Istio's samples serve their routes, and no
-// other, and that two on one port share it: the route that takes everything comes last.
+// TestIstiosSampleGatewaysServeTheirRoutes holds that the gateways of Istio's samples serve their
+// routes, and no other, and that two on one port share it: the route that takes everything comes last.
 func TestIstiosSampleGatewaysServeTheirRoutes(t *testing.T) {
 	envoytest.Require(t)
 	const none = ""

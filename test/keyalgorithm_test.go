@@ -14,8 +14,8 @@ import (
 	"github.com/portreeve/portreeve/internal/envoytest"
 )
 
-// TestEnvoyVerifiesWithEveryAlgorithm holds for keys that an issuer publishes, all in one set: Envoy takes
-// each, and verifies with each. The secret that stands among them verifies nothing.
+// TestEnvoyVerifiesWithEveryAlgorithm holds for keys that an issuer publishes, all in one set: Envoy
+// takes each, and verifies with each. The secret that stands among them verifies nothing.
 func TestEnvoyVerifiesWithEveryAlgorithm(t *testing.T) {
 	envoytest.Require(t)
 	keys := map[jose.SignatureAlgorithm]signingKey{}

@@ -211,7 +211,8 @@ func TestAnIssuerIsBelievedByItsAuthorityOnly(t *testing.T) {
 	})
 }
 
-// TestAServerNoLongerBelievedTakesNoKeysAway holds that a server that is no longer believed takes no keys away.
+// TestAServerNoLongerBelievedTakesNoKeysAway holds that a server that is no longer believed takes no
+// keys away.
 func TestAServerNoLongerBelievedTakesNoKeysAway(t *testing.T) {
 	envoytest.Require(t)
 	ours, theirs, key, other := newAuthority(t), newAuthority(t), newSigningKey(t), newSigningKey(t)
@@ -244,8 +245,8 @@ func TestAServerNoLongerBelievedTakesNoKeysAway(t *testing.T) {
 	}
 }
 
-// TestTheControlPlaneOutlivesAnIssuerThatIsDown holds for a start: nothing opens, and the keys arrive soon after
-// the issuer; and for a restart: the keys that were there still count.
+// TestTheControlPlaneOutlivesAnIssuerThatIsDown holds for a start: nothing opens, and the keys arrive
+// soon after the issuer; and for a restart: the keys that were there still count.
 func TestTheControlPlaneOutlivesAnIssuerThatIsDown(t *testing.T) {
 	envoytest.Require(t)
 	key := newSigningKey(t)

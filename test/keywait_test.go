@@ -100,8 +100,8 @@ func TestARestartWithoutStateRefusesNobody(t *testing.T) {
 	l.stop(t)
 }
 
-// TestAnEditToASilentIssuerCountsWhenTheFetchHasFailed holds that the old policy stays for as long as a fetch may
-// take and that the new one counts then, closed.
+// TestAnEditToASilentIssuerCountsWhenTheFetchHasFailed holds that the old policy stays for as long as
+// a fetch may take and that the new one counts then, closed.
 func TestAnEditToASilentIssuerCountsWhenTheFetchHasFailed(t *testing.T) {
 	envoytest.Require(t)
 	key := newSigningKey(t)
@@ -136,7 +136,8 @@ func TestAnEditToASilentIssuerCountsWhenTheFetchHasFailed(t *testing.T) {
 	}
 }
 
-// TestAStartWithASilentIssuerOpensWhenTheFetchHasFailed holds that the listeners open when a fetch has failed.
+// TestAStartWithASilentIssuerOpensWhenTheFetchHasFailed holds that the listeners open when a fetch has
+// failed.
 func TestAStartWithASilentIssuerOpensWhenTheFetchHasFailed(t *testing.T) {
 	envoytest.Require(t)
 	port, backend := envoytest.FreePort(t), envoytest.RunBackend(t)

@@ -81,9 +81,9 @@ func kills() int {
 	return 20
 }
 
-// TestAStormOfKillsOpensNothing kills the control plane at random moments of a storm of edits. It starts each
-// time, also among broken files, and neither a gateway that stays nor one that comes anew ever
-// answers a request that every version of the policy forbids.
+// TestAStormOfKillsOpensNothing kills the control plane at random moments of a storm of edits. It
+// starts each time, also among broken files, and neither a gateway that stays nor one that comes anew
+// ever answers a request that every version of the policy forbids.
 func TestAStormOfKillsOpensNothing(t *testing.T) {
 	envoytest.Require(t)
 	one, two, backend, state := envoytest.FreePort(t), envoytest.FreePort(t), envoytest.RunBackend(t), t.TempDir()

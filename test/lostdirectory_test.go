@@ -177,9 +177,9 @@ func (s *twoDirs) stopped(t *testing.T, l *load) {
 	}
 }
 
-// TestAPlaneThatStartsBeforeTheVolumeServesTheLastGood holds that a plane that is started before the directory of
-// policy is mounted serves what the state directory has, takes the volume when it comes, and
-// refuses when it goes.
+// TestAPlaneThatStartsBeforeTheVolumeServesTheLastGood holds that a plane that is started before the
+// directory of policy is mounted serves what the state directory has, takes the volume when it comes,
+// and refuses when it goes.
 func TestAPlaneThatStartsBeforeTheVolumeServesTheLastGood(t *testing.T) {
 	envoytest.Require(t)
 	s := openTwoDirs(t)

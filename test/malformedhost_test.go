@@ -21,8 +21,9 @@ spec:
   http: [{directResponse: {status: 201}}]
 `
 
-// TestAHostWithADotBehindItIsThatHost holds that a host with a dot behind it is that host, to policy, to routes
-// and to the backend: many backends take the two names for one. What is no host goes nowhere.
+// TestAHostWithADotBehindItIsThatHost holds that a host with a dot behind it is that host, to policy,
+// to routes and to the backend: many backends take the two names for one. What is no host goes
+// nowhere.
 func TestAHostWithADotBehindItIsThatHost(t *testing.T) {
 	host := handler(t, func(w http.ResponseWriter, r *http.Request) { _, _ = w.Write([]byte(r.Host)) })
 	denied := ruled("DENY", `[{to: [{operation: {hosts: [admin.test, "admin.test:*"]}}]}]`)

@@ -6,9 +6,9 @@ import (
 	"testing"
 )
 
-// TestAMethodInLowerCaseIsRefused holds that a method in lower case, which only HTTP/2 carries, is refused
-// wherever a policy decides by method: a backend may take it for the one that a rule is about. In
-// Istio's shape it passes. Methods that are well formed go on as they did.
+// TestAMethodInLowerCaseIsRefused holds that a method in lower case, which only HTTP/2 carries, is
+// refused wherever a policy decides by method: a backend may take it for the one that a rule is about.
+// In Istio's shape it passes. Methods that are well formed go on as they did.
 func TestAMethodInLowerCaseIsRefused(t *testing.T) {
 	rows := []struct{ method, ours, istios string }{
 		{"DELETE", "403", "403"},

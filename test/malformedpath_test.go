@@ -71,8 +71,8 @@ func pathRows() []pathRow {
 	}
 }
 
-// TestAnAmbiguousPathIsRefused holds that a path which a backend may resolve otherwise than rules saw it is
-// refused wherever a policy decides by path, and that all others go on as they did. In Istio's
+// TestAnAmbiguousPathIsRefused holds that a path which a backend may resolve otherwise than rules saw
+// it is refused wherever a policy decides by path, and that all others go on as they did. In Istio's
 // shape nothing is refused.
 func TestAnAmbiguousPathIsRefused(t *testing.T) {
 	for shape, run := range shapes() {
@@ -101,9 +101,10 @@ func outcome(t *testing.T, address, target string, header ...string) string {
 	return strconv.Itoa(status)
 }
 
-// TestARefusedPathIsRefusedInEverySpelling holds that what a rule keeps shut it also keeps shut where the path has
-// parameters behind its segments, or escapes for what need not be escaped, and that what is allowed
-// or excepted from a refusal is what is written. In Istio's shape only what is written counts.
+// TestARefusedPathIsRefusedInEverySpelling holds that what a rule keeps shut it also keeps shut where
+// the path has parameters behind its segments, or escapes for what need not be escaped, and that what
+// is allowed or excepted from a refusal is what is written. In Istio's shape only what is written
+// counts.
 func TestARefusedPathIsRefusedInEverySpelling(t *testing.T) {
 	const shut, open = "403", "200"
 	for name, c := range map[string]struct {
@@ -163,8 +164,8 @@ func TestALongPathIsAccepted(t *testing.T) {
 	}
 }
 
-// TestPathsAreCheckedWhereAPolicyDecidesByPath holds where the rule stands: with any policy that decides by path,
-// and not where none does, nor where the mesh configuration chooses a mode of Istio.
+// TestPathsAreCheckedWhereAPolicyDecidesByPath holds where the rule stands: with any policy that
+// decides by path, and not where none does, nor where the mesh configuration chooses a mode of Istio.
 func TestPathsAreCheckedWhereAPolicyDecidesByPath(t *testing.T) {
 	const form = "/x/%252e%252e/y"
 	chosen := func(mode string) string { return "pathNormalization: {normalization: " + mode + "}\n" }

@@ -36,8 +36,8 @@ func TestTheMeshSaysHowOftenARequestIsRetried(t *testing.T) {
 	}
 }
 
-// TestTheMeshsTrafficPolicyIsTheDefault holds that the mesh's outlier detection, its upgrade to HTTP/2 and its
-// localities count where a DestinationRule does not say otherwise.
+// TestTheMeshsTrafficPolicyIsTheDefault holds that the mesh's outlier detection, its upgrade to HTTP/2
+// and its localities count where a DestinationRule does not say otherwise.
 func TestTheMeshsTrafficPolicyIsTheDefault(t *testing.T) {
 	envoytest.Require(t)
 	const outliers = "defaultTrafficPolicy: {outlierDetection: {consecutive5xxErrors: 2, interval: 0.2s, baseEjectionTime: 60s, maxEjectionPercent: 50}}\n"
@@ -85,8 +85,8 @@ func TestTheMeshsTrafficPolicyIsTheDefault(t *testing.T) {
 	})
 }
 
-// TestAServiceThatTheMeshKeepsPrivateIsNotReached holds that a service of another namespace is not reached where the mesh
-// says that it is its own namespace's, until it says otherwise itself.
+// TestAServiceThatTheMeshKeepsPrivateIsNotReached holds that a service of another namespace is not
+// reached where the mesh says that it is its own namespace's, until it says otherwise itself.
 func TestAServiceThatTheMeshKeepsPrivateIsNotReached(t *testing.T) {
 	envoytest.Require(t)
 	entry := web(named(t, "one", 200))
@@ -98,8 +98,8 @@ func TestAServiceThatTheMeshKeepsPrivateIsNotReached(t *testing.T) {
 	eventually(t, "the service that is exported answers", func() bool { return s.answering(t, 1, "/")["one"] == 1 })
 }
 
-// TestEndpointsInTheGatewaysZoneArePreferred prefers the endpoints of an EndpointSlice in the gateway's zone, and goes on
-// to the others when these are not ready any more.
+// TestEndpointsInTheGatewaysZoneArePreferred prefers the endpoints of an EndpointSlice in the
+// gateway's zone, and goes on to the others when these are not ready any more.
 func TestEndpointsInTheGatewaysZoneArePreferred(t *testing.T) {
 	envoytest.Require(t)
 	near, far := named(t, "near", 200), named(t, "far", 200)
@@ -124,7 +124,8 @@ func TestEndpointsInTheGatewaysZoneArePreferred(t *testing.T) {
 	}
 }
 
-// TestTheMeshSaysWhichHeadersAGatewayAdds holds which headers of its own a gateway adds, for backends and for clients.
+// TestTheMeshSaysWhichHeadersAGatewayAdds holds which headers of its own a gateway adds, for backends
+// and for clients.
 func TestTheMeshSaysWhichHeadersAGatewayAdds(t *testing.T) {
 	envoytest.Require(t)
 	const own = "{server: {value: gate}, requestId: {disabled: true}, attemptCount: {disabled: true}, envoyDebugHeaders: {disabled: true}, xForwardedPort: {enabled: true}}"

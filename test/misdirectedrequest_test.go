@@ -11,9 +11,9 @@ import (
 	"github.com/portreeve/portreeve/internal/envoytest"
 )
 
-// TestAMisdirectedRequestIsAnsweredWith421 holds that a connection in HTTP/2 which a browser uses for another
-// server's host, because the certificate is for it too, is answered with 421, upon which browsers
-// ask again on a connection of their own: that one is served. A host that nobody has is 404.
+// TestAMisdirectedRequestIsAnsweredWith421 holds that a connection in HTTP/2 which a browser uses for
+// another server's host, because the certificate is for it too, is answered with 421, upon which
+// browsers ask again on a connection of their own: that one is served. A host that nobody has is 404.
 func TestAMisdirectedRequestIsAnsweredWith421(t *testing.T) {
 	envoytest.Require(t)
 	a, clients := newAuthority(t), newAuthority(t)

@@ -63,8 +63,8 @@ func pausedWrite(path, first, second string, pause time.Duration) error {
 	return f.Close()
 }
 
-// TestAStartDuringAPausedWriteOpensNothing starts the plane while the file is half written: no listener opens
-// before the writer has closed it.
+// TestAStartDuringAPausedWriteOpensNothing starts the plane while the file is half written: no
+// listener opens before the writer has closed it.
 func TestAStartDuringAPausedWriteOpensNothing(t *testing.T) {
 	envoytest.Require(t)
 	for _, pause := range pauses() {

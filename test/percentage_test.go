@@ -44,8 +44,9 @@ func together(n, workers int, question func()) {
 	asking.Wait()
 }
 
-// TestADelayIsForItsShareOfRequests holds that a delay is for its share of requests, lasts as long as it says, and
-// that the others do not wait. Envoy says in an answer's header whether it put a delay in.
+// TestADelayIsForItsShareOfRequests holds that a delay is for its share of requests, lasts as long as
+// it says, and that the others do not wait. Envoy says in an answer's header whether it put a delay
+// in.
 func TestADelayIsForItsShareOfRequests(t *testing.T) {
 	const delay = 700 * time.Millisecond
 	r := newRouter(t, names(t, "a.test"), routes("faults",
@@ -115,8 +116,8 @@ func TestAnAbortIsForItsShareOfCalls(t *testing.T) {
 	}
 }
 
-// TestAMirrorGetsItsShareOfRequests counts the copies that two mirrors of one route get, each its own share and
-// each with the body; the client has the answer of the destination alone.
+// TestAMirrorGetsItsShareOfRequests counts the copies that two mirrors of one route get, each its own
+// share and each with the body; the client has the answer of the destination alone.
 func TestAMirrorGetsItsShareOfRequests(t *testing.T) {
 	var copies [2]atomic.Int64
 	var bare atomic.Int64

@@ -22,8 +22,8 @@ func (s *shop) restart(t *testing.T, meanwhile func(), flags ...string) {
 	})
 }
 
-// TestARefusedFileIsStillTriedAfterARestart holds that a file which a gateway could not use is still known to
-// be refused, and still tried again, after the control plane was started anew.
+// TestARefusedFileIsStillTriedAfterARestart holds that a file which a gateway could not use is still
+// known to be refused, and still tried again, after the control plane was started anew.
 func TestARefusedFileIsStillTriedAfterARestart(t *testing.T) {
 	envoytest.Require(t)
 	for name, form := range protocols() {

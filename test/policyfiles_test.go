@@ -186,8 +186,8 @@ func second(routing string) string {
 		"name: backend", "name: second", "gateways: [gateway]", "gateways: [second]", "backend.local", "second.local").Replace(routing)
 }
 
-// TestABadPolicyAtTheStartClosesOnlyItsGateways holds, for a misspelt action and for broken keys, that only
-// the gateways that it selects stay closed; /readyz and status say why.
+// TestABadPolicyAtTheStartClosesOnlyItsGateways holds, for a misspelt action and for broken keys, that
+// only the gateways that it selects stay closed; /readyz and status say why.
 func TestABadPolicyAtTheStartClosesOnlyItsGateways(t *testing.T) {
 	envoytest.Require(t)
 	keys := `apiVersion: security.istio.io/v1

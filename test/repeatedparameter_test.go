@@ -8,8 +8,8 @@ import (
 	"github.com/portreeve/portreeve/internal/verdicttest"
 )
 
-// TestABackendSeesNoUnverifiedTokenInARepeatedParameter holds what the backend sees of a parameter with a token that comes twice: no
-// token that nobody has verified.
+// TestABackendSeesNoUnverifiedTokenInARepeatedParameter holds what the backend sees of a parameter
+// with a token that comes twice: no token that nobody has verified.
 func TestABackendSeesNoUnverifiedTokenInARepeatedParameter(t *testing.T) {
 	envoytest.Require(t)
 	keys, err := verdicttest.NewKeys()

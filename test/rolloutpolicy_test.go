@@ -37,9 +37,9 @@ func TestPolicyWaitsForNoService(t *testing.T) {
 	}
 }
 
-// TestAPolicyThatBringsItsAuthorizerOpensNothing moves a guarded path from one authorizer to another, which comes
-// with the same edit under a name that takes a while, and which the second time may be passed by when
-// it cannot be reached. Both refuse it: nothing is let through.
+// TestAPolicyThatBringsItsAuthorizerOpensNothing moves a guarded path from one authorizer to another,
+// which comes with the same edit under a name that takes a while, and which the second time may be
+// passed by when it cannot be reached. Both refuse it: nothing is let through.
 func TestAPolicyThatBringsItsAuthorizerOpensNothing(t *testing.T) {
 	envoytest.Require(t)
 	dns := slowDNS(t, 100*time.Millisecond)

@@ -108,8 +108,8 @@ func TestARequestThatIsDelayedIsNotLost(t *testing.T) {
 	}
 }
 
-// TestAnEditAmongManyServicesLosesNoRequest brings many services at once, 2,000 in `make soak`, and swaps one among
-// them under load. How long each edit takes is told.
+// TestAnEditAmongManyServicesLosesNoRequest brings many services at once, 2,000 in `make soak`, and
+// swaps one among them under load. How long each edit takes is told.
 func TestAnEditAmongManyServicesLosesNoRequest(t *testing.T) {
 	envoytest.Require(t)
 	many := 10 * edits()

@@ -12,8 +12,8 @@ import (
 	"github.com/portreeve/portreeve/internal/envoytest"
 )
 
-// TestARequestTakesTheRouteThatMatches sends requests that differ in one thing each; a request that no match
-// takes goes to the backend b.
+// TestARequestTakesTheRouteThatMatches sends requests that differ in one thing each; a request that no
+// match takes goes to the backend b.
 func TestARequestTakesTheRouteThatMatches(t *testing.T) {
 	r := newRouter(t, names(t, "a.test", "b.test"), routes("matches",
 		`{match: [
@@ -135,8 +135,8 @@ func TestRewritesAndHeadersReachTheBackend(t *testing.T) {
 	}
 }
 
-// TestRequestsAreSharedOutByWeight holds that shares are within five standard deviations: once in more than a
-// million runs chance alone fails it.
+// TestRequestsAreSharedOutByWeight holds that shares are within five standard deviations: once in more
+// than a million runs chance alone fails it.
 func TestRequestsAreSharedOutByWeight(t *testing.T) {
 	r := newRouter(t, names(t, "a.test", "b.test", "c.test"), routes("weights",
 		`{route: [{destination: {host: a.test}, weight: 70}, {destination: {host: b.test}, weight: 30}, {destination: {host: c.test}, weight: 0}]}`), "")
@@ -153,7 +153,8 @@ func TestRequestsAreSharedOutByWeight(t *testing.T) {
 	}
 }
 
-// TestFailedRequestsAreRetriedAsWritten asks a backend that fails twice and then answers, for each request.
+// TestFailedRequestsAreRetriedAsWritten asks a backend that fails twice and then answers, for each
+// request.
 func TestFailedRequestsAreRetriedAsWritten(t *testing.T) {
 	var attempts atomic.Int32
 	failing := handler(t, func(w http.ResponseWriter, r *http.Request) {
@@ -200,8 +201,8 @@ func TestARequestEndsAtItsTimeout(t *testing.T) {
 	}
 }
 
-// TestFaultsReachTheirShareOfAllowedRequests counts aborts, within five standard deviations, and times delays. Policy
-// comes first: what it refuses is neither aborted nor delayed.
+// TestFaultsReachTheirShareOfAllowedRequests counts aborts, within five standard deviations, and times
+// delays. Policy comes first: what it refuses is neither aborted nor delayed.
 func TestFaultsReachTheirShareOfAllowedRequests(t *testing.T) {
 	r := newRouter(t, names(t, "a.test"), routes("faults",
 		`{match: [{uri: {exact: /quarter}}], fault: {abort: {httpStatus: 418, percentage: {value: 25}}}, `+to("a.test")+`}`,
@@ -238,7 +239,8 @@ func TestFaultsReachTheirShareOfAllowedRequests(t *testing.T) {
 	}
 }
 
-// TestARefusedRequestIsNotMirrored holds that copies go where they should, and none of a request that policy refuses.
+// TestARefusedRequestIsNotMirrored holds that copies go where they should, and none of a request that
+// policy refuses.
 func TestARefusedRequestIsNotMirrored(t *testing.T) {
 	seen := make(chan string, 100)
 	mirror := handler(t, func(_ http.ResponseWriter, r *http.Request) { seen <- r.Host + r.URL.Path })

@@ -7,7 +7,8 @@ import (
 	"github.com/portreeve/portreeve/internal/envoytest"
 )
 
-// TestARewriteDecidesWhatTheBackendIsAsked holds for each way of rewriting what it makes of a path and a host.
+// TestARewriteDecidesWhatTheBackendIsAsked holds for each way of rewriting what it makes of a path and
+// a host.
 func TestARewriteDecidesWhatTheBackendIsAsked(t *testing.T) {
 	r := newRouter(t, map[string]int{"HTTP a.test": envoytest.RunBackend(t).Port()}, routes("rewrites",
 		`{match: [{uri: {prefix: /api}}], rewrite: {uri: /v2}, `+to("a.test")+`}`,
@@ -32,8 +33,8 @@ func TestARewriteDecidesWhatTheBackendIsAsked(t *testing.T) {
 	}
 }
 
-// TestHeadersOfADestinationAreForItsRequestsOnly holds that what a destination does to headers is for its requests and
-// answers alone, and comes to what the route does.
+// TestHeadersOfADestinationAreForItsRequestsOnly holds that what a destination does to headers is for
+// its requests and answers alone, and comes to what the route does.
 func TestHeadersOfADestinationAreForItsRequestsOnly(t *testing.T) {
 	backend := handler(t, func(w http.ResponseWriter, r *http.Request) {
 		for _, name := range []string{"X-One", "X-Two", "X-All"} {

@@ -9,9 +9,10 @@ import (
 	"github.com/portreeve/portreeve/internal/envoytest"
 )
 
-// TestADestinationIsTheServiceThatIstioMeans holds which service and port a destination is: short names are of the
-// VirtualService's own namespace, one with a dot is complete, as in Istio; a port may be left out where there is one, and is the
-// listener's where there are several and one of them is that.
+// TestADestinationIsTheServiceThatIstioMeans holds which service and port a destination is: short
+// names are of the VirtualService's own namespace, one with a dot is complete, as in Istio; a port may
+// be left out where there is one, and is the listener's where there are several and one of them is
+// that.
 func TestADestinationIsTheServiceThatIstioMeans(t *testing.T) {
 	envoytest.Require(t)
 	port := envoytest.FreePort(t)

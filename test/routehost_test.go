@@ -55,8 +55,8 @@ func TestTheClosestHostServesARequest(t *testing.T) {
 	}
 }
 
-// TestARouteThatTakesEverythingComesLast holds that the VirtualServices of one host add up, the oldest first, that
-// a route which takes everything comes last, and that what stands behind it in its own
+// TestARouteThatTakesEverythingComesLast holds that the VirtualServices of one host add up, the oldest
+// first, that a route which takes everything comes last, and that what stands behind it in its own
 // VirtualService counts nothing.
 func TestARouteThatTakesEverythingComesLast(t *testing.T) {
 	route := func(path, answer string) string {

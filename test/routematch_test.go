@@ -56,7 +56,8 @@ func matchCases() map[string]matchCase {
 	}
 }
 
-// TestEachKindOfMatchTakesItsRequestsOnly holds for each kind of match which requests it takes and which it leaves.
+// TestEachKindOfMatchTakesItsRequestsOnly holds for each kind of match which requests it takes and
+// which it leaves.
 func TestEachKindOfMatchTakesItsRequestsOnly(t *testing.T) {
 	var services []string
 	for name, c := range matchCases() {

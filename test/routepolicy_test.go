@@ -88,8 +88,8 @@ func TestAClaimDecidesTheBackend(t *testing.T) {
 	}
 }
 
-// TestNoClientWritesAHeaderThatIsSetFromAClaim holds that a client writes no header that a route sets from a claim,
-// nor gets by sending one to a route that is for a claim.
+// TestNoClientWritesAHeaderThatIsSetFromAClaim holds that a client writes no header that a route sets
+// from a claim, nor gets by sending one to a route that is for a claim.
 func TestNoClientWritesAHeaderThatIsSetFromAClaim(t *testing.T) {
 	key, backend := newSigningKey(t), envoytest.RunBackend(t)
 	services := names(t, "admins.test")

@@ -120,8 +120,8 @@ func upgradeOn(t testing.TB, c net.Conn, path string, header ...string) (*bufio.
 	return reader, answer.StatusCode
 }
 
-// TestAWebSocketOutlivesARouteEdit holds that a WebSocket goes through with policy, a rewrite and a timeout on
-// its route, and outlives an edit of the routes.
+// TestAWebSocketOutlivesARouteEdit holds that a WebSocket goes through with policy, a rewrite and a
+// timeout on its route, and outlives an edit of the routes.
 func TestAWebSocketOutlivesARouteEdit(t *testing.T) {
 	key := newSigningKey(t)
 	edited := func(extra string) string {

@@ -9,8 +9,8 @@ import (
 	"github.com/portreeve/portreeve/internal/envoytest"
 )
 
-// TestConditionsHoldAtTheirServersOnly asks for the same things at four servers: conditions on port, Gateway and
-// scheme hold at some of them, and redirects depend on where the client came in.
+// TestConditionsHoldAtTheirServersOnly asks for the same things at four servers: conditions on port,
+// Gateway and scheme hold at some of them, and redirects depend on where the client came in.
 func TestConditionsHoldAtTheirServersOnly(t *testing.T) {
 	envoytest.Require(t)
 	a := newAuthority(t)

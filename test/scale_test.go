@@ -117,11 +117,12 @@ func BenchmarkEditOfOneOfAThousandRoutes(b *testing.B) {
 // maxEdit is what an edit among a thousand VirtualServices may take.
 const maxEdit = 100 * time.Millisecond
 
-// TestAnEditAmongAThousandVirtualServicesIsQuick holds what an edit among many may take, and that it changes
-// nothing but routes: 1 s to validate all, 100 ms from the rename of one to its first answer. Where it
-// takes 65 ms, some 20 are Envoy's, and checks and readings that cost the size rather than the change have the rest.
-// Of several edits the fastest quarter counts, in the best of three rounds, since other programs
-// run on the machine too. The race detector has times of its own: make scale runs it without.
+// TestAnEditAmongAThousandVirtualServicesIsQuick holds what an edit among many may take, and that it
+// changes nothing but routes: 1 s to validate all, 100 ms from the rename of one to its first answer.
+// Where it takes 65 ms, some 20 are Envoy's, and checks and readings that cost the size rather than
+// the change have the rest. Of several edits the fastest quarter counts, in the best of three rounds,
+// since other programs run on the machine too. The race detector has times of its own: make scale runs
+// it without.
 func TestAnEditAmongAThousandVirtualServicesIsQuick(t *testing.T) {
 	envoytest.Require(t)
 	s := newLargeScene(t)

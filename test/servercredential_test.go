@@ -15,9 +15,9 @@ import (
 	"time"
 )
 
-// TestClientsAreVerifiedByTheAuthoritiesOfTheirServer has servers that take the authorities for their clients from each
-// place where they can stand. One authority is right for a server and the other wrong, so that a
-// server which verified by another's, or by none, would show.
+// TestClientsAreVerifiedByTheAuthoritiesOfTheirServer has servers that take the authorities for their
+// clients from each place where they can stand. One authority is right for a server and the other
+// wrong, so that a server which verified by another's, or by none, would show.
 func TestClientsAreVerifiedByTheAuthoritiesOfTheirServer(t *testing.T) {
 	a, right, wrong := newAuthority(t), newAuthority(t), newAuthority(t)
 	certificate := a.issue(t, "*.test")
@@ -62,8 +62,8 @@ func TestClientsAreVerifiedByTheAuthoritiesOfTheirServer(t *testing.T) {
 	}
 }
 
-// TestTwoCertificatesAreServedFromFiles serves an RSA and an ECDSA certificate from the gateway's files, each
-// to a client that can verify only that, and counts a server with a name on its own.
+// TestTwoCertificatesAreServedFromFiles serves an RSA and an ECDSA certificate from the gateway's
+// files, each to a client that can verify only that, and counts a server with a name on its own.
 func TestTwoCertificatesAreServedFromFiles(t *testing.T) {
 	a, dir := newAuthority(t), t.TempDir()
 	private, err := rsa.GenerateKey(rand.Reader, 2048)

@@ -63,8 +63,9 @@ func askedIn(ctx context.Context, major int, url string) (int, string, error) {
 	return answer.StatusCode, answer.Header.Get("Server"), err
 }
 
-// TestOnlyGatewaysThatSelectAGatewayOpenOnIt holds that the Gateways which select a gateway open their addresses on it,
-// from any namespace, that another's do not, and that two addresses of one port are apart.
+// TestOnlyGatewaysThatSelectAGatewayOpenOnIt holds that the Gateways which select a gateway open their
+// addresses on it, from any namespace, that another's do not, and that two addresses of one port are
+// apart.
 func TestOnlyGatewaysThatSelectAGatewayOpenOnIt(t *testing.T) {
 	envoytest.Require(t)
 	if l, err := net.Listen("tcp", "127.0.0.2:0"); err != nil { //nolint:noctx // loopback
@@ -94,7 +95,8 @@ func TestOnlyGatewaysThatSelectAGatewayOpenOnIt(t *testing.T) {
 	}
 }
 
-// TestADirectAnswerMayHaveAMegabyte holds that an answer may have the megabyte that validation lets it have.
+// TestADirectAnswerMayHaveAMegabyte holds that an answer may have the megabyte that validation lets it
+// have.
 func TestADirectAnswerMayHaveAMegabyte(t *testing.T) {
 	r := newRouter(t, names(t, "unused.test"), routes("large", `{directResponse: {status: 200, body: {string: "`+strings.Repeat("a", 1<<20)+`"}}}`), "")
 	if got := r.do(t, request{path: "/"}); got.Status != 200 || len(got.Body) != 1<<20 {

@@ -275,7 +275,8 @@ func TestAFailingEndpointIsEjected(t *testing.T) {
 	}
 }
 
-// TestRequestsBeyondThePendingLimitAreRefused holds that a limit of waiting requests is kept: what is more is refused.
+// TestRequestsBeyondThePendingLimitAreRefused holds that a limit of waiting requests is kept: what is
+// more is refused.
 func TestRequestsBeyondThePendingLimitAreRefused(t *testing.T) {
 	envoytest.Require(t)
 	release, arrived := make(chan struct{}), make(chan struct{}, 10)
@@ -323,8 +324,8 @@ func TestAnUnknownHostAnswers503(t *testing.T) {
 	}
 }
 
-// TestAKubernetesServiceIsServedByItsEndpoints serves a Service with its endpoints, first from an EndpointSlice and
-// then from the older Endpoints, and then none.
+// TestAKubernetesServiceIsServedByItsEndpoints serves a Service with its endpoints, first from an
+// EndpointSlice and then from the older Endpoints, and then none.
 func TestAKubernetesServiceIsServedByItsEndpoints(t *testing.T) {
 	envoytest.Require(t)
 	one, two := named(t, "one", 200), named(t, "two", 200)
@@ -362,8 +363,8 @@ func TestWorkloadEntriesAreEndpoints(t *testing.T) {
 	}
 }
 
-// TestTrafficFailsOverToTheOtherRegion prefers what is near the gateway, as its label says, and goes on to
-// the other region when that fails.
+// TestTrafficFailsOverToTheOtherRegion prefers what is near the gateway, as its label says, and goes
+// on to the other region when that fails.
 func TestTrafficFailsOverToTheOtherRegion(t *testing.T) {
 	envoytest.Require(t)
 	near, far := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Backend", "near") })), named(t, "far", 200)

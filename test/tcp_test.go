@@ -253,7 +253,8 @@ func TestPolicyIsEnforcedOnConnections(t *testing.T) {
 	}
 }
 
-// TestPassthroughGoesByTheServerName routes TLS that the gateway does not decrypt by the name that is asked for.
+// TestPassthroughGoesByTheServerName routes TLS that the gateway does not decrypt by the name that is
+// asked for.
 func TestPassthroughGoesByTheServerName(t *testing.T) {
 	s := newConnectionScene(t)
 	for name, want := range map[string]string{
@@ -285,8 +286,8 @@ func TestPassthroughGoesByTheServerName(t *testing.T) {
 	}
 }
 
-// TestOnePolicyCountsForRequestsAndConnections holds that requests keep their meaning beside connections: the
-// same rule refuses one path on the HTTP port and all that the TCP port has.
+// TestOnePolicyCountsForRequestsAndConnections holds that requests keep their meaning beside
+// connections: the same rule refuses one path on the HTTP port and all that the TCP port has.
 func TestOnePolicyCountsForRequestsAndConnections(t *testing.T) {
 	s := newConnectionScene(t)
 	replace(t, s.policy, ruled("DENY", `[{to: [{operation: {paths: [/a]}}]}]`))

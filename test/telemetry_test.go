@@ -102,8 +102,8 @@ func TestADeniedRequestIsTracedToItsPolicyAndItsToken(t *testing.T) {
 	}
 }
 
-// TestTelemetryDecidesWhatIsLogged holds that filters choose what is logged, that the more specific Telemetry
-// overrides, and that an expression which Envoy would refuse never reaches it.
+// TestTelemetryDecidesWhatIsLogged holds that filters choose what is logged, that the more specific
+// Telemetry overrides, and that an expression which Envoy would refuse never reaches it.
 func TestTelemetryDecidesWhatIsLogged(t *testing.T) {
 	s := newLogScene(t, logging("a-all", `{providers: [{name: all}, {name: errors}]}, {providers: [{name: failing}], filter: {expression: "request.headers['x-absent'] != 'a'"}}, {providers: [{name: errors}], filter: {expression: "response.code >= 400 && request.path.startsWith('/a')"}}`)+
 		"---\n"+strings.Replace(logging("b-one", "{providers: [{name: all}], disabled: true}"), "spec:", "spec:\n  selector: {matchLabels: {istio: othergateway}}", 1))

@@ -53,8 +53,8 @@ func told(namespace, selector, entries string) string {
 	return fmt.Sprintf("---\napiVersion: telemetry.istio.io/v1\nkind: Telemetry\nmetadata: {name: logs%d, namespace: %s}\nspec:\n%s  accessLogging: [%s]\n", len(selector), namespace, selector, entries)
 }
 
-// TestTheClosestTelemetryDecidesWhichLogsAreWritten holds for each field of accessLogging, and for the levels that a gateway's
-// Telemetry objects are on, which providers get a line.
+// TestTheClosestTelemetryDecidesWhichLogsAreWritten holds for each field of accessLogging, and for the
+// levels that a gateway's Telemetry objects are on, which providers get a line.
 func TestTheClosestTelemetryDecidesWhichLogsAreWritten(t *testing.T) {
 	const defaultB, failures = "defaultProviders: {accessLogging: [b]}\n", `filter: {expression: "response.code >= 400"}`
 	for name, c := range map[string]struct {

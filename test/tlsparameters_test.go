@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// TestTLSParametersAreEnforced has clients of one version, cipher suite or curve each meet servers that are
-// narrower than Envoy's default. Who has nothing in common is refused by the server, in the
+// TestTLSParametersAreEnforced has clients of one version, cipher suite or curve each meet servers
+// that are narrower than Envoy's default. Who has nothing in common is refused by the server, in the
 // handshake and in TLS's own words; who has is served, with what was asked for.
 func TestTLSParametersAreEnforced(t *testing.T) {
 	a := newAuthority(t)

@@ -82,8 +82,9 @@ spec: {host: %s, %s}
 `, host, host, tunnel)
 }
 
-// TestConnectionsReachTheirTargetThroughAProxy holds that connections reach the target through the proxy, by CONNECT and by
-// POST, of a host and of its subset, and that a route whose destinations differ is closed.
+// TestConnectionsReachTheirTargetThroughAProxy holds that connections reach the target through the
+// proxy, by CONNECT and by POST, of a host and of its subset, and that a route whose destinations
+// differ is closed.
 func TestConnectionsReachTheirTargetThroughAProxy(t *testing.T) {
 	envoytest.Require(t)
 	config := certificate(t)

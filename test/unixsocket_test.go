@@ -77,8 +77,8 @@ func overSocket(t testing.TB, socket, path string) (int, string) {
 	return response.StatusCode, string(body)
 }
 
-// TestPolicyIsEnforcedOnUnixSockets asks servers that listen on unix sockets, whose backend listens on one too, and
-// holds that policy works there: what asks for an address of the internet finds none.
+// TestPolicyIsEnforcedOnUnixSockets asks servers that listen on unix sockets, whose backend listens on
+// one too, and holds that policy works there: what asks for an address of the internet finds none.
 func TestPolicyIsEnforcedOnUnixSockets(t *testing.T) {
 	envoytest.Require(t)
 	dir := shortDir(t)

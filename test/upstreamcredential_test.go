@@ -36,8 +36,8 @@ func askSecure(t testing.TB, s *shop) (int, handshake) {
 	return answer.Status, seen
 }
 
-// TestABackendIsVerifiedByItsCredential holds that a backend is verified with the authority of a Secret, and
-// shown the Secret's certificate, and that nothing is sent to one that it does not verify.
+// TestABackendIsVerifiedByItsCredential holds that a backend is verified with the authority of a
+// Secret, and shown the Secret's certificate, and that nothing is sent to one that it does not verify.
 func TestABackendIsVerifiedByItsCredential(t *testing.T) {
 	envoytest.Require(t)
 	right, wrong := newAuthority(t), newAuthority(t)
@@ -67,8 +67,8 @@ func TestABackendIsVerifiedByItsCredential(t *testing.T) {
 	}
 }
 
-// TestAReplacedUpstreamCredentialReachesNewConnections holds that a replaced Secret reaches new connections, and
-// that a gateway whose Secret is taken away keeps its last good configuration.
+// TestAReplacedUpstreamCredentialReachesNewConnections holds that a replaced Secret reaches new
+// connections, and that a gateway whose Secret is taken away keeps its last good configuration.
 func TestAReplacedUpstreamCredentialReachesNewConnections(t *testing.T) {
 	envoytest.Require(t)
 	right, wrong := newAuthority(t), newAuthority(t)

@@ -29,8 +29,8 @@ spec: {host: keys.test, trafficPolicy: {tls: {%s}}}
 `, port, settings)
 }
 
-// TestAKeyServerIsVerifiedByItsCredential holds that a gateway that fetches keys verifies their server with
-// the Secret of a DestinationRule, and that it verifies it also where the rule says not to.
+// TestAKeyServerIsVerifiedByItsCredential holds that a gateway that fetches keys verifies their server
+// with the Secret of a DestinationRule, and that it verifies it also where the rule says not to.
 func TestAKeyServerIsVerifiedByItsCredential(t *testing.T) {
 	envoytest.Require(t)
 	right, wrong := newAuthority(t), newAuthority(t)
@@ -73,9 +73,9 @@ func TestAKeyServerIsVerifiedByItsCredential(t *testing.T) {
 	}
 }
 
-// TestAMissingUpstreamCredentialClosesThePort starts without the Secret of a backend that is fine otherwise,
-// or with one that is broken: the gateway gets nothing, so its port is closed and nothing is sent.
-// When the Secret is put right, requests get through, all of them in TLS.
+// TestAMissingUpstreamCredentialClosesThePort starts without the Secret of a backend that is fine
+// otherwise, or with one that is broken: the gateway gets nothing, so its port is closed and nothing
+// is sent. When the Secret is put right, requests get through, all of them in TLS.
 func TestAMissingUpstreamCredentialClosesThePort(t *testing.T) {
 	envoytest.Require(t)
 	a, clients := newAuthority(t), newAuthority(t)
@@ -123,8 +123,8 @@ func pairOf(t testing.TB, a authority) []string {
 	return []string{"tls.crt", certificate, "tls.key", key}
 }
 
-// TestPrintedConfigurationHasTheUpstreamCredential runs the printed configuration, with the Secret of a service and
-// of a subset in it.
+// TestPrintedConfigurationHasTheUpstreamCredential runs the printed configuration, with the Secret of
+// a service and of a subset in it.
 func TestPrintedConfigurationHasTheUpstreamCredential(t *testing.T) {
 	envoytest.Require(t)
 	a, clients, others := newAuthority(t), newAuthority(t), newAuthority(t)

@@ -54,8 +54,8 @@ func clientFiles(t testing.TB, a authority) (certificate, key string) {
 	return certificate, key
 }
 
-// TestABackendIsSpokenToInTLSAsItsRuleSays holds that a gateway speaks TLS to a backend as a DestinationRule says,
-// and that it sends nothing to one that it cannot verify.
+// TestABackendIsSpokenToInTLSAsItsRuleSays holds that a gateway speaks TLS to a backend as a
+// DestinationRule says, and that it sends nothing to one that it cannot verify.
 func TestABackendIsSpokenToInTLSAsItsRuleSays(t *testing.T) {
 	envoytest.Require(t)
 	right, wrong := newAuthority(t), newAuthority(t)

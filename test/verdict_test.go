@@ -28,7 +28,8 @@ metadata: {name: between-cases, namespace: istio-system}
 spec: {action: DENY, rules: [{}]}
 `
 
-// TestEnvoyAnswersAsTheTablesSay asks a real Envoy every request of the tables under every policy of them.
+// TestEnvoyAnswersAsTheTablesSay asks a real Envoy every request of the tables under every policy of
+// them.
 func TestEnvoyAnswersAsTheTablesSay(t *testing.T) {
 	envoytest.Require(t)
 	table, err := verdicttest.Load(os.DirFS(verdictTables))

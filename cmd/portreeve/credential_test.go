@@ -9,9 +9,9 @@ import (
 	"github.com/portreeve/portreeve/translate/diag"
 )
 
-// TestCredentialsElsewhereAreNotes holds that a repository without keys can be checked: the credentials of
-// Gateways and DestinationRules that are not there are notes, everything else is as it was, and
-// render goes on refusing.
+// TestCredentialsElsewhereAreNotes holds that a repository without keys can be checked: the
+// credentials of Gateways and DestinationRules that are not there are notes, everything else is as it
+// was, and render goes on refusing.
 func TestCredentialsElsewhereAreNotes(t *testing.T) {
 	const gateway = `apiVersion: networking.istio.io/v1
 kind: Gateway

@@ -17,8 +17,8 @@ spec:
   configPatches: []
 `
 
-// TestOnlyWhatMayBeIgnoredIsIgnored holds that an EnvoyFilter is an error in every verb that compiles, that
-// --ignore makes it a warning there, and that nothing else can be ignored.
+// TestOnlyWhatMayBeIgnoredIsIgnored holds that an EnvoyFilter is an error in every verb that compiles,
+// that --ignore makes it a warning there, and that nothing else can be ignored.
 func TestOnlyWhatMayBeIgnoredIsIgnored(t *testing.T) {
 	wasm := newPolicyDir(t, map[string]string{"sign-in.yaml": "apiVersion: extensions.istio.io/v1alpha1\nkind: WasmPlugin\nmetadata: {name: sign-in}\nspec: {phase: AUTHN}\n"})
 	dir := newPolicyDir(t, map[string]string{"filter.yaml": envoyFilter, "denial.yaml": denial})
@@ -78,9 +78,9 @@ func repositories() map[string]map[string]string {
 	}
 }
 
-// TestAWholeRepositoryIsCheckedAsItIs holds that a whole repository is checked as it is: strictly every file of it
-// is an error that is not policy; with --lenient what is no manifest is left out with a note;
-// and templates and patches, which look like manifests, by patterns.
+// TestAWholeRepositoryIsCheckedAsItIs holds that a whole repository is checked as it is: strictly
+// every file of it is an error that is not policy; with --lenient what is no manifest is left out with
+// a note; and templates and patches, which look like manifests, by patterns.
 func TestAWholeRepositoryIsCheckedAsItIs(t *testing.T) {
 	for name, c := range map[string]struct {
 		lenient int    // exit code
@@ -120,8 +120,8 @@ func TestAWholeRepositoryIsCheckedAsItIs(t *testing.T) {
 	}
 }
 
-// TestFilesThatAreNamedCountWhateverIsLeftOut holds that what is named on the command line is checked, whatever is
-// left out elsewhere, and that a pattern which is none is a mistake of usage.
+// TestFilesThatAreNamedCountWhateverIsLeftOut holds that what is named on the command line is checked,
+// whatever is left out elsewhere, and that a pattern which is none is a mistake of usage.
 func TestFilesThatAreNamedCountWhateverIsLeftOut(t *testing.T) {
 	dir := newPolicyDir(t, map[string]string{"values.yaml": "a: 1\n", ignore.File: "values.yaml\n"})
 	var out, errs bytes.Buffer

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// TestRenderSaysWhoseKeysAreMissing holds for keys that the program fetches while it serves, and for those
-// whose address it has to discover.
+// TestRenderSaysWhoseKeysAreMissing holds for keys that the program fetches while it serves, and for
+// those whose address it has to discover.
 func TestRenderSaysWhoseKeysAreMissing(t *testing.T) {
 	dir := newPolicyDir(t, map[string]string{"policy.yaml": `apiVersion: security.istio.io/v1
 kind: RequestAuthentication

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// TestNothingKeepsAProgramThatIsToldToEnd holds that nothing keeps the process that was told to end, and that what ends in
-// time says how.
+// TestNothingKeepsAProgramThatIsToldToEnd holds that nothing keeps the process that was told to end,
+// and that what ends in time says how.
 func TestNothingKeepsAProgramThatIsToldToEnd(t *testing.T) {
 	broken := errors.New("broken")
 	if err := ending(t.Context(), time.Hour, func() error { return broken }); !errors.Is(err, broken) {

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// TestPoliciesAreHeldAgainstTheGatewayThatIsNamed holds that without a Gateway in the files policies are held against the
-// gateway that the flags name, and against none without them.
+// TestPoliciesAreHeldAgainstTheGatewayThatIsNamed holds that without a Gateway in the files policies
+// are held against the gateway that the flags name, and against none without them.
 func TestPoliciesAreHeldAgainstTheGatewayThatIsNamed(t *testing.T) {
 	dir := newPolicyDir(t, map[string]string{
 		"label.yaml":     "apiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\nmetadata: {name: label, namespace: edge}\nspec: {selector: {matchLabels: {istio: ingresgateway}}}\n",
@@ -41,9 +41,9 @@ func TestPoliciesAreHeldAgainstTheGatewayThatIsNamed(t *testing.T) {
 	}
 }
 
-// TestAFileThatCannotBeReadIsAFindingWithItsPlace holds that a file which is there and cannot be read is a finding
-// with its place, as it is to the server, that nothing is said of what it may hold, and that a
-// name which is not there is an error of whoever typed it.
+// TestAFileThatCannotBeReadIsAFindingWithItsPlace holds that a file which is there and cannot be read
+// is a finding with its place, as it is to the server, that nothing is said of what it may hold, and
+// that a name which is not there is an error of whoever typed it.
 func TestAFileThatCannotBeReadIsAFindingWithItsPlace(t *testing.T) {
 	dir := newPolicyDir(t, map[string]string{"tokens.yaml": "apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: a}\nspec: {hosts: [a.example], gateways: [front], http: [{redirect: {uri: /}}]}\n"})
 	dangling := filepath.Join(dir, "gateway.yaml")
