@@ -149,7 +149,7 @@ func TestACertificateRotationLosesNoRequest(t *testing.T) {
 				next := a.issue(t, name)
 				start := time.Now()
 				rotate(next)
-				eventually(t, "the new certificate is served", func() bool { return s.served(t, name) == string(next.Certificate[0]) })
+				eventually(t, "the new certificate is served", func() bool { return s.shownCertificate(t, name) == string(next.Certificate[0]) })
 				slowest = max(slowest, time.Since(start))
 				l.further(t, 100)
 			}
@@ -203,7 +203,7 @@ func TestABrokenCertificateKeepsTheLastGood(t *testing.T) {
 				}
 				return false
 			})
-			if got := s.served(t, "one.test"); got != string(good.Certificate[0]) {
+			if got := s.shownCertificate(t, "one.test"); got != string(good.Certificate[0]) {
 				t.Error("the last good certificate is not served")
 			}
 			if got := s.secureStatus(t, "one.test", "one.test", nil); got != 200 {
@@ -211,7 +211,7 @@ func TestABrokenCertificateKeepsTheLastGood(t *testing.T) {
 			}
 			good = a.issue(t, "one.test")
 			replace(t, s.secrets, secretOf(t, "one", good))
-			eventually(t, "a good certificate is taken up", func() bool { return s.served(t, "one.test") == string(good.Certificate[0]) })
+			eventually(t, "a good certificate is taken up", func() bool { return s.shownCertificate(t, "one.test") == string(good.Certificate[0]) })
 		})
 	}
 }

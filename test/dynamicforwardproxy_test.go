@@ -18,8 +18,8 @@ import (
 	"github.com/portreeve/portreeve/internal/envoytest"
 )
 
-// dynamic leads everything to the hosts *.DOMAIN on a port, whose names clients say.
-func dynamic(domain, port, more string) string {
+// dynamicService leads everything to the hosts *.DOMAIN on a port, whose names clients say.
+func dynamicService(domain, port, more string) string {
 	return fmt.Sprintf(`apiVersion: networking.istio.io/v1
 kind: ServiceEntry
 metadata: {name: dynamic}
@@ -48,7 +48,7 @@ func askHost(t testing.TB, address, host, path string) *envoytest.Answer {
 func TestAWildcardLeadsToItsNamesOnly(t *testing.T) {
 	envoytest.Require(t)
 	backend, private := named(t, "backend", 200), named(t, "private", 200)
-	s := openShop(t, dynamicRoutes, dynamic("one.localhost", backend, ""))
+	s := openShop(t, dynamicRoutes, dynamicService("one.localhost", backend, ""))
 	gateway := s.address[strings.LastIndexByte(s.address, ':')+1:]
 	for name, c := range map[string]struct {
 		host, path string
@@ -85,7 +85,7 @@ func TestAWildcardLeadsToItsNamesOnly(t *testing.T) {
 		t.Error("no warning of the route that rewrites to a name beyond the wildcard")
 	}
 	// What is known of names is kept by a cache in Envoy, whose settings differ after the edit.
-	replace(t, s.services, dynamic("one.localhost", private, "location: MESH_INTERNAL"))
+	replace(t, s.services, dynamicService("one.localhost", private, "location: MESH_INTERNAL"))
 	eventually(t, "an edit of the service takes effect", func() bool {
 		return askHost(t, s.address, "a.one.localhost", "/").Header.Get("Backend") == "private"
 	})
@@ -100,7 +100,7 @@ func TestAResolvedBackendProvesTheNameThatWasAskedFor(t *testing.T) {
 	envoytest.Require(t)
 	a := newAuthority(t)
 	rule := "---\napiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: {name: dynamic}\nspec: {host: \"*.one.localhost\", trafficPolicy: {connectionPool: {http: {maxRequestsPerConnection: 1}}, tls: {mode: SIMPLE, caCertificates: " + a.file + "}}}\n"
-	s := openShop(t, dynamicRoutes, dynamic("one.localhost", tlsBackend(t, a, nil, "a.one.localhost"), "")+rule)
+	s := openShop(t, dynamicRoutes, dynamicService("one.localhost", tlsBackend(t, a, nil, "a.one.localhost"), "")+rule)
 	var got handshake
 	answer := askHost(t, s.address, "a.one.localhost", "/")
 	if err := json.Unmarshal(answer.Body, &got); err != nil || answer.Status != 200 || got.ServerName != "a.one.localhost" {
@@ -123,7 +123,7 @@ func TestAClaimChoosesARouteToResolvedNames(t *testing.T) {
   - {match: [{headers: {"@request.auth.claims.group": {exact: b}}}], route: [{destination: {host: plain.test, port: {number: 80}}}]}
   - {match: [{uri: {prefix: /dynamic}}], route: `+toDynamic+`}
   - {directResponse: {status: 299}}
-`, dynamic("one.localhost", named(t, "backend", 200), "")+"---\n"+service("HTTP", "plain.test", plain)+"---\n"+tokensOf(t, key, ""))
+`, dynamicService("one.localhost", named(t, "backend", 200), "")+"---\n"+service("HTTP", "plain.test", plain)+"---\n"+tokensOf(t, key, ""))
 	a, b := bearer(key.token(t, "a.issuer", map[string]any{"group": "a"})), bearer(key.token(t, "a.issuer", map[string]any{"group": "b"}))
 	for name, c := range map[string]struct {
 		host, path string
@@ -165,7 +165,7 @@ func TestAnAuthorizerLeadsNobodyBeyondTheWildcard(t *testing.T) {
 	mesh := filepath.Join(t.TempDir(), "mesh.yaml")
 	write(t, mesh, "extensionProviders: [{name: http, envoyExtAuthzHttp: {service: http.authz, port: 80, includeRequestHeadersInCheck: [x-host], headersToUpstreamOnAllow: [host]}}]\n")
 	listen := envoytest.FreePort(t)
-	dir := newPolicyDir(t, map[string]string{"routing.yaml": shopRouting(listen, "  - {route: "+toDynamic+"}\n---\n") + dynamic("one.localhost", backend, "") + asks("http", "/*") + authorizerEntry("http.authz", entryPort(80, "HTTP", authorizer.Listener.Addr().(*net.TCPAddr).Port))})
+	dir := newPolicyDir(t, map[string]string{"routing.yaml": shopRouting(listen, "  - {route: "+toDynamic+"}\n---\n") + dynamicService("one.localhost", backend, "") + asks("http", "/*") + authorizerEntry("http.authz", entryPort(80, "HTTP", authorizer.Listener.Addr().(*net.TCPAddr).Port))})
 	s := startPlane(t, dir, "--mesh-config", mesh)
 	address := s.startGateway(t, envoytest.Options{}).MustListener(t, fmt.Sprintf("127.0.0.1_%d", listen))
 	for host, want := range map[string]int{"b.one.localhost": 200, "a.two.localhost": outsideDynamic, "127.0.0.1:" + private: outsideDynamic, "a.one.localhost:" + private: outsideDynamic} {
@@ -207,7 +207,7 @@ spec:
   - match: [{sniHosts: ["*"]}]
     route: [{destination: {host: rest.test, port: {number: 80}}}]
 ---
-`, port) + service("TLS", "rest.test", echo(t, "rest", certificate(t))) + "---\n" + strings.ReplaceAll(dynamic("one.localhost", fmt.Sprint(backend), ""), "protocol: HTTP", "protocol: TLS")})
+`, port) + service("TLS", "rest.test", echo(t, "rest", certificate(t))) + "---\n" + strings.ReplaceAll(dynamicService("one.localhost", fmt.Sprint(backend), ""), "protocol: HTTP", "protocol: TLS")})
 	s := startPlane(t, dir)
 	gateway := s.startGateway(t, envoytest.Options{})
 	address := gateway.MustListener(t, fmt.Sprintf("127.0.0.1_%d", port))
@@ -265,7 +265,7 @@ func TestANameThatResolvesToTheGatewayIsRefused(t *testing.T) {
 	listen := envoytest.FreePort(t)
 	dir := newPolicyDir(t, map[string]string{
 		"routing.yaml":  shopRouting(listen, "  - route: [{destination: {host: \"*.example.test\"}}]\n"),
-		"services.yaml": dynamic("example.test", backend, "location: MESH_INTERNAL"),
+		"services.yaml": dynamicService("example.test", backend, "location: MESH_INTERNAL"),
 	})
 	filter := regexp.MustCompile(`(?m)^( *)resolvedAddressFilter:`)
 	cares := fmt.Sprintf(`${1}typedDnsResolverConfig: {"name": "envoy.network.dns_resolver.cares", "typedConfig": {"@type": "type.googleapis.com/envoy.extensions.network.dns_resolver.cares.v3.CaresDnsResolverConfig", "resolvers": [{"socketAddress": {"address": "127.0.0.1", "portValue": %d}}]}}`+"\n${0}", port)

@@ -158,7 +158,7 @@ func TestARewriteInPlaceOpensNothing(t *testing.T) {
 	documents = append(documents, denial("guard", "ingressgateway", "/guarded"))
 	policy := strings.Join(documents, "---\n")
 	s := newScene(t, policy)
-	guarded := startLoad(t, s.address, 4, func(status int) bool { return status == 403 })
+	refused := startLoad(t, s.address, 4, func(status int) bool { return status == 403 })
 	ctx, cancel := context.WithCancel(t.Context())
 	passing := make(chan error, 1)
 	open := dial(t, s.address)
@@ -180,14 +180,14 @@ func TestARewriteInPlaceOpensNothing(t *testing.T) {
 		writePieces(t, s.policy, policy, 4<<10)
 	}
 	cancel()
-	guarded.stop()
+	refused.stop()
 	if err := <-passing; err != nil {
 		t.Error(err)
 	}
-	if len(guarded.lost) > 0 {
-		t.Errorf("%d of %d requests to the guarded path were not refused, first: %v", len(guarded.lost), guarded.requests, guarded.lost[0])
+	if len(refused.lost) > 0 {
+		t.Errorf("%d of %d requests to the guarded path were not refused, first: %v", len(refused.lost), refused.requests, refused.lost[0])
 	}
-	t.Logf("%d requests during 1,000 rewrites of %d bytes", guarded.requests, len(policy))
+	t.Logf("%d requests during 1,000 rewrites of %d bytes", refused.requests, len(policy))
 }
 
 func TestABrokenFileLeavesTheLastGoodPolicy(t *testing.T) {

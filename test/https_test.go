@@ -27,7 +27,7 @@ func TestTheServerNameDecidesTheCertificate(t *testing.T) {
 		}
 	})
 	for name, want := range map[string]tls.Certificate{"one.test": one, "ONE.test": one, "a.two.test": two} {
-		if got := s.served(t, name); got != string(want.Certificate[0]) {
+		if got := s.shownCertificate(t, name); got != string(want.Certificate[0]) {
 			t.Errorf("%s does not have its certificate", name)
 		}
 		if got := s.secureStatus(t, name, strings.ToLower(name), nil); got != 200 {
@@ -249,11 +249,11 @@ func TestANewCertificateInTheGatewaysFilesIsTakenUp(t *testing.T) {
 	s := newSecureScene(t, a, secretWith("unused", "password", "a"), func(port int) []string {
 		return []string{server(port, "one", "HTTPS", "one.test", fmt.Sprintf("mode: SIMPLE, serverCertificate: %s/tls.crt, privateKey: %s/tls.key", dir, dir))}
 	})
-	if got := s.served(t, "one.test"); got != string(first.Certificate[0]) {
+	if got := s.shownCertificate(t, "one.test"); got != string(first.Certificate[0]) {
 		t.Error("the first certificate is not served")
 	}
 	put(second)
-	eventually(t, "the second certificate is served", func() bool { return s.served(t, "one.test") == string(second.Certificate[0]) })
+	eventually(t, "the second certificate is served", func() bool { return s.shownCertificate(t, "one.test") == string(second.Certificate[0]) })
 }
 
 // TestAPrintedBootstrapServesHTTPSOnlyWithItsKeys starts an Envoy with a printed bootstrap that has

@@ -79,7 +79,7 @@ func TestAServerHasCertificatesOfTwoAlgorithms(t *testing.T) {
 	s := newSecureScene(t, a, secrets, func(port int) []string {
 		return []string{server(port, "one", "HTTPS", "one.test", "mode: SIMPLE, credentialNames: [rsa, ecdsa]")}
 	})
-	if got := s.served(t, "one.test"); got != string(ecdsa.Certificate[0]) {
+	if got := s.shownCertificate(t, "one.test"); got != string(ecdsa.Certificate[0]) {
 		t.Error("the ECDSA certificate is not served")
 	}
 	certificates, err := s.gateway.Get(t.Context(), "/certs")
@@ -101,13 +101,13 @@ func TestAServerThatComesAndGoesDisturbsNoOther(t *testing.T) {
 		return []string{one}
 	})
 	routing := filepath.Join(s.dir, "routing.yaml")
-	alone := readFile(t, routing)
+	first := readFile(t, routing)
 	l := s.startLoad(t, "one.test", 4)
 	for range 3 {
-		replace(t, routing, strings.Replace(alone, one, one+two, 1))
+		replace(t, routing, strings.Replace(first, one, one+two, 1))
 		eventually(t, "the second server is there", func() bool { return s.secureStatus(t, "two.test", "two.test", nil) == 200 })
 		l.further(t, 50)
-		replace(t, routing, alone)
+		replace(t, routing, first)
 		eventually(t, "the second server is gone", func() bool { return s.secureStatus(t, "two.test", "two.test", nil) == 0 })
 		l.further(t, 50)
 	}

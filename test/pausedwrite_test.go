@@ -26,7 +26,7 @@ func TestAWriteWithAPauseOpensNothing(t *testing.T) {
 		t.Run(pause.String(), func(t *testing.T) {
 			t.Parallel()
 			s := newScene(t, denial("open", "ingressgateway", "/nothing")+"---\n"+denial("guard", "ingressgateway", "/guarded"))
-			guarded := startLoad(t, s.address, 2, forbidden)
+			refused := startLoad(t, s.address, 2, forbidden)
 			passing := startLoadOf(t, s.address, "/open", 1, func(status int) bool { return status == http.StatusOK })
 			written := make(chan error, 1)
 			go func() {
@@ -37,9 +37,9 @@ func TestAWriteWithAPauseOpensNothing(t *testing.T) {
 			eventually(t, "another file's edit counts", func() bool { return ask(t, s.address, "/other").Status == http.StatusForbidden })
 			must(t, <-written)
 			eventually(t, "the edit counts", func() bool { return ask(t, s.address, "/marker").Status == http.StatusForbidden })
-			guarded.stop()
+			refused.stop()
 			passing.stop()
-			for what, l := range map[string]*load{"guarded": guarded, "open": passing} {
+			for what, l := range map[string]*load{"guarded": refused, "open": passing} {
 				if len(l.lost) > 0 {
 					t.Errorf("%d of %d requests to the %s path were answered wrong, first: %v", len(l.lost), l.requests, what, l.lost[0])
 				}

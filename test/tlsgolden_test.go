@@ -81,8 +81,8 @@ func TestCertificatesRotateInStateOfTheWorld(t *testing.T) {
 	for range 3 {
 		next := a.issue(t, "one.test")
 		replace(t, s.secrets, secretOf(t, "one", next)+secretOf(t, "two", two, a.pem()))
-		eventually(t, "the new certificate is served", func() bool { return s.served(t, "one.test") == string(next.Certificate[0]) })
-		if got := s.served(t, "two.test"); got != string(two.Certificate[0]) {
+		eventually(t, "the new certificate is served", func() bool { return s.shownCertificate(t, "one.test") == string(next.Certificate[0]) })
+		if got := s.shownCertificate(t, "two.test"); got != string(two.Certificate[0]) {
 			t.Error("the other certificate is not served")
 		}
 	}

@@ -204,8 +204,8 @@ func (s *secureScene) secureStatus(t testing.TB, name, host string, certificate 
 	return status
 }
 
-// served returns the certificate that a server shows for a name, in its raw form.
-func (s *secureScene) served(t testing.TB, name string) string {
+// shownCertificate returns the certificate that a server shows for a name, in its raw form.
+func (s *secureScene) shownCertificate(t testing.TB, name string) string {
 	t.Helper()
 	c, err := s.handshake(t, name, nil)
 	if err != nil {

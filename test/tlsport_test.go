@@ -42,7 +42,7 @@ func TestAllKindsOfTLSShareAPort(t *testing.T) {
 		}
 	}
 	// The client ends TLS with the backend itself where the gateway does not decrypt.
-	if s.served(t, "pass.test") != string(own.Certificate[0]) || s.served(t, "tcp.test") == string(own.Certificate[0]) {
+	if s.shownCertificate(t, "pass.test") != string(own.Certificate[0]) || s.shownCertificate(t, "tcp.test") == string(own.Certificate[0]) {
 		t.Error("a certificate is shown by the wrong one of gateway and backend")
 	}
 	// A host of the passthrough server is not to be had in requests, whatever name the handshake had.

@@ -106,7 +106,7 @@ spec:
   endpoints: [{address: 127.0.0.1, labels: {of: proxy}}]
 `, host, host, port)
 	}
-	guarded := fmt.Sprintf("trafficPolicy: {tls: {mode: SIMPLE, caCertificates: %s}, tunnel: {targetHost: 127.0.0.1, targetPort: %d}}", a.file, secure)
+	overTLS := fmt.Sprintf("trafficPolicy: {tls: {mode: SIMPLE, caCertificates: %s}, tunnel: {targetHost: 127.0.0.1, targetPort: %d}}", a.file, secure)
 	dir := newPolicyDir(t, map[string]string{"routing.yaml": fmt.Sprintf(`apiVersion: networking.istio.io/v1
 kind: Gateway
 metadata: {name: tunnels}
@@ -135,7 +135,7 @@ spec:
   - match: [{sniHosts: [mixed.test]}]
     route: [{destination: {host: posting.local}, weight: 1}, {destination: {host: connecting.local, subset: secure}, weight: 1}]
 `, tcp, passing) + entry("connecting.local", connecting) + entry("posting.local", posting) + entry("verified.local", verified) + entry("impostor.local", verified) +
-		tunnelled("verified.local", guarded) + tunnelled("impostor.local", guarded) +
+		tunnelled("verified.local", overTLS) + tunnelled("impostor.local", overTLS) +
 		tunnelled("posting.local", fmt.Sprintf("trafficPolicy: {tunnel: {protocol: POST, targetHost: 127.0.0.1, targetPort: %d}}", secure)) +
 		tunnelled("connecting.local", fmt.Sprintf("trafficPolicy: {tunnel: {targetHost: 127.0.0.1, targetPort: %d}}, subsets: [{name: secure, labels: {of: proxy}, trafficPolicy: {tunnel: {protocol: CONNECT, targetHost: 127.0.0.1, targetPort: %d}}}]", plain, secure))})
 	// What the mesh configuration says of every service must not take a tunnel away.

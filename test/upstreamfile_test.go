@@ -53,9 +53,9 @@ func TestABrokenFileEndsPlainText(t *testing.T) {
 	a := newAuthority(t)
 	clientCertificate, clientKey := clientFiles(t, a)
 	dir := t.TempDir()
-	broken, twin := filepath.Join(dir, "broken.pem"), filepath.Join(dir, "~.pem")
+	broken, tilde := filepath.Join(dir, "broken.pem"), filepath.Join(dir, "~.pem")
 	write(t, broken, "-----BEGIN CERTIFICATE-----\nnonsense\n-----END CERTIFICATE-----\n")
-	write(t, twin, a.pem())
+	write(t, tilde, a.pem())
 	for name, settings := range map[string]string{
 		"no authority":        "mode: SIMPLE, caCertificates: /nowhere/ca.pem",
 		"a broken authority":  "mode: SIMPLE, caCertificates: " + broken,
@@ -83,7 +83,7 @@ func TestABrokenFileEndsPlainText(t *testing.T) {
 				})
 				replace(t, s.services, web(port)+otherService(secure)+speaking("web", settings)+speaking("other", "mode: SIMPLE, sni: none.example, caCertificates: "+a.file))
 				eventually(t, "the other service's name counts", func() bool { return ask(t, s.address, "/other").Status == 503 })
-				replace(t, s.services, web(port)+otherService(secure)+speaking("web", settings)+speaking("other", "mode: SIMPLE, sni: web.example, caCertificates: "+twin))
+				replace(t, s.services, web(port)+otherService(secure)+speaking("web", settings)+speaking("other", "mode: SIMPLE, sni: web.example, caCertificates: "+tilde))
 				eventually(t, "the other service's new file counts", func() bool { return ask(t, s.address, "/other").Status == 200 })
 				if got := ask(t, s.address, "/").Status; got != 503 || asked.Load() != before {
 					t.Errorf("status %d, and %d requests went on in plain text", got, asked.Load()-before)
@@ -116,8 +116,8 @@ func TestAFileThatComesLaterIsTakenUp(t *testing.T) {
 				speaking("web", "mode: SIMPLE, sni: web.example, caCertificates: "+missing)+speaking("other", "mode: SIMPLE, sni: web.example, caCertificates: "+broken)).over(t, form)
 			s.gateway.MustListener(t, fmt.Sprintf("127.0.0.1_%d", secured))
 			scene := &secureScene{plane: s.plane, gateway: s.gateway, address: fmt.Sprintf("127.0.0.1:%d", secured), authority: a}
-			if web, other, served := ask(t, s.address, "/").Status, ask(t, s.address, "/other").Status, scene.served(t, "one.test"); web != 503 || other != 503 || served != "" {
-				t.Fatalf("without the files: %d, %d, %q", web, other, served)
+			if web, other, shown := ask(t, s.address, "/").Status, ask(t, s.address, "/other").Status, scene.shownCertificate(t, "one.test"); web != 503 || other != 503 || shown != "" {
+				t.Fatalf("without the files: %d, %d, %q", web, other, shown)
 			}
 			attempts := func() uint64 {
 				all, err := s.gateway.Stats(t.Context(), `sds.*missing.*update_rejected$`)
@@ -145,7 +145,7 @@ func TestAFileThatComesLaterIsTakenUp(t *testing.T) {
 			began := time.Now()
 			eventually(t, "the backend is served", func() bool { return ask(t, s.address, "/").Status == 200 })
 			eventually(t, "the other backend is served", func() bool { return ask(t, s.address, "/other").Status == 200 })
-			eventually(t, "the server has its certificate", func() bool { return scene.served(t, "one.test") != "" })
+			eventually(t, "the server has its certificate", func() bool { return scene.shownCertificate(t, "one.test") != "" })
 			eventually(t, "status says so", func() bool { return refusedSecrets(t, s.plane) == 0 })
 			replace(t, missing, newAuthority(t).pem())
 			eventually(t, "what replaces it is taken up too", func() bool { return ask(t, s.address, "/").Status == 503 })
