@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -23,16 +25,13 @@ const (
 // workshop is the folder of the program that is tested and of what it reports of itself.
 var workshop string
 
-func program() string { return filepath.Join(workshop, "portreeve") }
-
-// TestMain builds the program once, as the tests are built: with the race detector where they have
-// it. A race that it reports in any process fails the tests.
+// TestMain makes the workshop. A race that any process of the program reports there fails the tests.
 func TestMain(m *testing.M) {
 	if path := os.Getenv(holdLease); path != "" {
 		heldLease(path)
 		os.Exit(0)
 	}
-	code, err := testProgram(m.Run)
+	code, err := inWorkshop(m.Run)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		code = 1
@@ -40,20 +39,41 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-func testProgram(tests func() int) (code int, err error) {
+func inWorkshop(tests func() int) (code int, err error) {
 	if workshop, err = os.MkdirTemp("", "portreeve-test-"); err != nil {
 		return 0, fmt.Errorf("make a folder: %w", err)
 	}
 	defer os.RemoveAll(workshop)
-	flags := []string{"build", "-buildvcs=false", "-o", program()}
+	code = tests()
+	return code, races()
+}
+
+// program builds the program, once, as the tests are built: with the race detector where they have it.
+var program = sync.OnceValues(func() (path string, err error) {
+	if err := lookAtSources(); err != nil {
+		return "", err
+	}
+	path = filepath.Join(workshop, "portreeve")
+	flags := []string{"build", "-buildvcs=false", "-o", path}
 	if underRace {
 		flags = append(flags, "-race")
 	}
 	out, err := exec.Command("go", append(flags, "../cmd/portreeve")...).CombinedOutput()
 	if err != nil {
-		return 0, fmt.Errorf("build the program: %w\n%s", err, out)
+		return "", fmt.Errorf("build the program: %w\n%s", err, out)
 	}
-	return tests(), races()
+	return path, nil
+})
+
+// lookAtSources lists what the program is made of. go test keeps a result for as long as what the tests
+// have looked at is the same, and what a go build of theirs looks at does not count: without this a
+// change of the program would be reported as passed from before.
+func lookAtSources() error {
+	_, err := os.Stat("../go.sum")
+	for _, folder := range []string{"../cmd", "../internal", "../proto", "../translate", "../xds"} {
+		err = errors.Join(err, filepath.WalkDir(folder, func(_ string, _ fs.DirEntry, err error) error { return err }))
+	}
+	return err
 }
 
 // races returns what the race detector has found in any process of the program.
@@ -69,7 +89,11 @@ func races() error {
 // command is the program with arguments. The end of the context is SIGTERM to it, and SIGKILL
 // where it goes on all the same. It never outlives the tests.
 func command(ctx context.Context, args ...string) *exec.Cmd {
-	c := exec.CommandContext(ctx, program(), args...)
+	path, err := program()
+	c := exec.CommandContext(ctx, path, args...)
+	if err != nil {
+		c.Err = err // which its start returns
+	}
 	c.Cancel = func() error { return c.Process.Signal(syscall.SIGTERM) }
 	c.WaitDelay = bound
 	// Without the pause of a second that the detector makes at every end.
