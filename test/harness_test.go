@@ -111,7 +111,7 @@ func (p *plane) startAs(t testing.TB, c *exec.Cmd) {
 	})
 	eventually(t, "the control plane has read its files", func() bool {
 		if running.gone() {
-			t.Fatalf("the control plane has ended: %v\n%s", running.ProcessState, p.log)
+			t.Fatalf("the control plane has ended: %v\n%s", running.cmd.ProcessState, p.log)
 		}
 		status, err := p.status(t)
 		return err == nil && status.Latest != nil

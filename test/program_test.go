@@ -126,7 +126,7 @@ func (l logFile) String() string {
 
 // process is a program that was started.
 type process struct {
-	*exec.Cmd
+	cmd   *exec.Cmd
 	t     testing.TB
 	ended chan struct{} // closed when it is gone
 }
@@ -139,10 +139,10 @@ func startProcess(t testing.TB, c *exec.Cmd, log logFile) *process {
 	defer file.Close()
 	c.Stdout, c.Stderr = file, file
 	must(t, c.Start())
-	p := &process{Cmd: c, t: t, ended: make(chan struct{})}
+	p := &process{cmd: c, t: t, ended: make(chan struct{})}
 	go func() {
 		defer close(p.ended)
-		_ = c.Wait() // how it ended stands in ProcessState
+		_ = c.Wait() // how it ended stands in its state
 	}()
 	return p
 }
@@ -159,7 +159,7 @@ func (p *process) gone() bool {
 
 // kill ends the process as no program can hinder.
 func (p *process) kill() {
-	_ = p.Process.Kill() // fails when it has ended already
+	_ = p.cmd.Process.Kill() // fails when it has ended already
 	<-p.ended
 }
 
@@ -167,12 +167,12 @@ func (p *process) kill() {
 // and the test has failed.
 func (p *process) stop() int {
 	p.t.Helper()
-	_ = p.Process.Signal(syscall.SIGTERM) // fails when it has ended already
+	_ = p.cmd.Process.Signal(syscall.SIGTERM) // fails when it has ended already
 	select {
 	case <-p.ended:
 	case <-time.After(bound):
 		p.t.Error("the program did not stop")
 		p.kill()
 	}
-	return p.ProcessState.ExitCode()
+	return p.cmd.ProcessState.ExitCode()
 }

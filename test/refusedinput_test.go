@@ -58,7 +58,7 @@ func TestRefusedInputTakesLittleMemory(t *testing.T) {
 			if status, _ := p.get("/readyz"); status != http.StatusOK {
 				t.Errorf("readyz: %d, want 200: the last good policy is served", status)
 			}
-			if got := peak(t, p.Process.Pid); got > most {
+			if got := peak(t, p.cmd.Process.Pid); got > most {
 				t.Errorf("%d MB, want at most %d", got, most)
 			} else {
 				t.Logf("%d MB", got)

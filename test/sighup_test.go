@@ -24,7 +24,7 @@ func TestSIGHUPReadsEverythingAgain(t *testing.T) {
 	p := startPlane(t, dir)
 	hangup := func() {
 		t.Helper()
-		must(t, p.Process.Signal(syscall.SIGHUP))
+		must(t, p.cmd.Process.Signal(syscall.SIGHUP))
 	}
 	eventually(t, "the keys are fetched", func() bool {
 		status, text := p.get("/readyz")
@@ -55,7 +55,7 @@ func TestSIGHUPReadsEverythingAgain(t *testing.T) {
 		t.Error("the signals made no fetch")
 	}
 	if p.gone() {
-		t.Fatalf("it has ended: %v", p.ProcessState)
+		t.Fatalf("it has ended: %v", p.cmd.ProcessState)
 	}
 	if code := p.stop(); code != exitClean {
 		t.Errorf("it ends with %d, want %d", code, exitClean)

@@ -69,10 +69,10 @@ func TestTerminationIsQuickAndClean(t *testing.T) {
 	p := startPlane(t, dir)
 	gateway := p.startGateway(t, envoytest.Options{})
 	gateway.MustListener(t, fmt.Sprintf("127.0.0.1_%d", port))
-	must(t, p.Process.Signal(os.Interrupt))
+	must(t, p.cmd.Process.Signal(os.Interrupt))
 	select {
 	case <-p.ended:
-		if code := p.ProcessState.ExitCode(); code != exitClean {
+		if code := p.cmd.ProcessState.ExitCode(); code != exitClean {
 			t.Errorf("it ended with %d, want %d", code, exitClean)
 		}
 	case <-time.After(5 * time.Second):
