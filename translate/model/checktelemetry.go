@@ -80,7 +80,7 @@ func (c providerChecks) inheritsProviders(t *resource.Resource) bool {
 func (c providerChecks) defaultLogs() diag.List {
 	var out diag.List
 	for i, name := range c.settings.Mesh.Config.GetDefaultProviders().GetAccessLogging() {
-		if logProvider(c.settings.Mesh.Config, name) == nil && !c.settings.Broken.Mesh {
+		if logProvider(c.settings.Mesh.Config, name) == nil {
 			out = append(out, c.meshDiagnostic(diag.CodeLogProvider, resource.Path{"defaultProviders", "accessLogging", i}, "the mesh configuration has no access log %q, so nothing is logged to it", name).
 				WithHint("%s", c.knownLogs()))
 		}
