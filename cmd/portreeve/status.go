@@ -35,7 +35,7 @@ func statusCommand() *cobra.Command {
 			if err := format.print(c.OutOrStdout(), status, func(w io.Writer) error { return printStatus(w, status) }); err != nil {
 				return err
 			}
-			if unwell(status) {
+			if hasProblems(status) {
 				return errFindings
 			}
 			return nil
@@ -68,8 +68,8 @@ func fetchStatus(c *cobra.Command, address string) (admin.Status, error) {
 	return out, nil
 }
 
-// unwell reports whether anything is refused.
-func unwell(s admin.Status) bool {
+// hasProblems reports whether anything is refused.
+func hasProblems(s admin.Status) bool {
 	for _, g := range s.Gateways {
 		for _, t := range g.Types {
 			if t.State == ack.Refused {

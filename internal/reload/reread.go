@@ -43,7 +43,7 @@ func (g *group) spelled(r envoy.Resources) envoy.Resources {
 	for i, s := range r.Secrets {
 		secrets[i] = s
 		if g.respelled[s.GetName()] {
-			secrets[i] = snapshot.Respelled(s, "/.")
+			secrets[i] = snapshot.Aliased(s, "/.")
 		}
 	}
 	r.Secrets = secrets

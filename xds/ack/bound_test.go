@@ -37,7 +37,7 @@ func TestAMessageDoesNothingToATerminal(t *testing.T) {
 	s := newStore(t, ack.Options{})
 	st := s.Open(delta("n"))
 	st.Sent(ack.Delivery{URL: ecds, Version: "1", Nonce: "1", Resources: map[string]string{"a": "1"}})
-	st.Refused(ecds, "1", "one\n\ttwo\x1b[2J\r\x00\u009b")
+	st.Nacked(ecds, "1", "one\n\ttwo\x1b[2J\r\x00\u009b")
 	if got := only(t, s).Refusal.Message; got != "one\n\ttwo"+strings.Replace("?[2J???", "?", "\uFFFD", -1) {
 		t.Errorf("it is %q", got)
 	}
@@ -53,9 +53,9 @@ func TestWhatIsShownOfAGatewayIsBounded(t *testing.T) {
 		many[fmt.Sprintf("a-%d", i)] = "1"
 	}
 	st.Sent(ack.Delivery{URL: ecds, Version: "1", Nonce: "1", Resources: many})
-	st.Accepted(ecds, "1")
+	st.Acked(ecds, "1")
 	st.Sent(ack.Delivery{URL: ecds, Version: "2", Nonce: "2", Resources: map[string]string{"z-refused": "2", "y": "2"}})
-	st.Refused(ecds, "2", "z-refused is wrong")
+	st.Nacked(ecds, "2", "z-refused is wrong")
 	st.Sent(ack.Delivery{URL: ecds, Version: "3", Nonce: "3", Resources: map[string]string{"x-pending": "3"}})
 	got := only(t, s)
 	if got.State != ack.Refused || got.Count != 5003 || len(got.Resources) != 100 {
@@ -81,12 +81,12 @@ func TestWhatIsNamedByARefusalIsBounded(t *testing.T) {
 		many[name], message = "1", message+" "+name
 	}
 	st.Sent(ack.Delivery{URL: ecds, Version: "1", Nonce: "1", Resources: many})
-	st.Refused(ecds, "1", message)
+	st.Nacked(ecds, "1", message)
 	if got := only(t, s); len(got.Refusal.Resources) != 100 || got.Resources[99].Refused == "" {
 		t.Errorf("%d are named", len(got.Refusal.Resources))
 	}
 	st.Sent(ack.Delivery{URL: ecds, Version: "2", Nonce: "2", Resources: many})
-	st.Refused(ecds, "2", strings.Repeat("x ", 1<<20)+"a1")
+	st.Nacked(ecds, "2", strings.Repeat("x ", 1<<20)+"a1")
 	if got := only(t, s).Refusal.Resources; len(got) != 0 {
 		t.Errorf("all of a long message is searched: %v", got)
 	}

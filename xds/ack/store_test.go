@@ -61,9 +61,9 @@ func TestAcceptAndRefuse(t *testing.T) {
 	if got := only(t, s); got.State != ack.Pending || got.Accepted != "" {
 		t.Errorf("after sending: %+v", got)
 	}
-	st.Accepted(ecds, "1")
+	st.Acked(ecds, "1")
 	st.Sent(ack.Delivery{URL: ecds, Version: "v2", Nonce: "2", Resources: map[string]string{"deny": "d2"}})
-	st.Refused(ecds, "2", "no such thing")
+	st.Nacked(ecds, "2", "no such thing")
 	want := ack.Type{
 		URL: ecds, Name: "ECDS", State: ack.Refused,
 		Sent: ack.Response{Version: "v2", Nonce: "2", At: at(3)}, Accepted: "v1",
@@ -75,20 +75,20 @@ func TestAcceptAndRefuse(t *testing.T) {
 	}
 
 	// A request that repeats the nonce to change its subscription accepts nothing.
-	st.Accepted(ecds, "2")
+	st.Acked(ecds, "2")
 	if d := cmp.Diff(want, only(t, s)); d != "" {
 		t.Errorf("after a repeated nonce (-want +got):\n%s", d)
 	}
 
 	// In delta an accepted neighbour does not make the refused resource good.
 	st.Sent(ack.Delivery{URL: ecds, Version: "v3", Nonce: "3", Resources: map[string]string{"allow": "a2"}})
-	st.Accepted(ecds, "3")
+	st.Acked(ecds, "3")
 	if got := only(t, s); got.State != ack.Refused || got.Accepted != "v3" {
 		t.Errorf("after a neighbour was accepted: %+v", got)
 	}
 
 	st.Sent(ack.Delivery{URL: ecds, Version: "v4", Nonce: "4", Resources: map[string]string{"deny": "d3"}})
-	st.Accepted(ecds, "4")
+	st.Acked(ecds, "4")
 	if got := only(t, s); got.State != ack.Accepted || got.Refusal == nil || got.Resources[1] != (ack.Resource{Name: "deny", Sent: "d3", Accepted: "d3"}) {
 		t.Errorf("after the repair: %+v", got)
 	}
@@ -98,12 +98,12 @@ func TestRemoved(t *testing.T) {
 	s := newStore(t, ack.Options{})
 	st := s.Open(delta("n"))
 	st.Sent(ack.Delivery{URL: ecds, Version: "v1", Nonce: "1", Resources: map[string]string{"allow": "a1", "deny": "d1"}})
-	st.Accepted(ecds, "1")
+	st.Acked(ecds, "1")
 	st.Sent(ack.Delivery{URL: ecds, Version: "v2", Nonce: "2", Removed: []string{"deny", "unknown"}})
 	if got := only(t, s).Resources; len(got) != 2 || got[1] != (ack.Resource{Name: "deny", Accepted: "d1"}) {
 		t.Errorf("resources while the removal is due: %+v", got)
 	}
-	st.Accepted(ecds, "2")
+	st.Acked(ecds, "2")
 	if got := only(t, s).Resources; len(got) != 1 || got[0].Name != "allow" {
 		t.Errorf("resources after the removal: %+v", got)
 	}
@@ -117,11 +117,11 @@ func TestStateOfTheWorld(t *testing.T) {
 	st := s.Open(p)
 	st.Sent(ack.Delivery{URL: ecds, Version: "v1", Nonce: "1", Resources: map[string]string{"allow": "v1", "deny": "v1"}})
 	st.Sent(ack.Delivery{URL: ecds, Version: "v2", Nonce: "2", Resources: map[string]string{"allow": "v2"}})
-	st.Accepted(ecds, "1") // too late: it is not the last one
+	st.Acked(ecds, "1") // too late: it is not the last one
 	if got := only(t, s); got.State != ack.Pending || got.Accepted != "" {
 		t.Errorf("after a late answer: %+v", got)
 	}
-	st.Accepted(ecds, "2")
+	st.Acked(ecds, "2")
 	got := only(t, s)
 	if d := cmp.Diff([]ack.Resource{{Name: "allow", Sent: "v2", Accepted: "v2"}}, got.Resources); d != "" || got.Accepted != "v2" {
 		t.Errorf("accepted %q, resources (-want +got):\n%s", got.Accepted, d)
@@ -139,7 +139,7 @@ func TestReconnected(t *testing.T) {
 		t.Errorf("type (-want +got):\n%s", d)
 	}
 	st.Sent(ack.Delivery{URL: ecds, Version: "v2", Nonce: "1", Resources: map[string]string{"deny": "d2"}})
-	st.Refused(ecds, "1", "no")
+	st.Nacked(ecds, "1", "no")
 	st.Current(ecds, "v2") // what was refused must never be taken for accepted
 	if got := only(t, s); got.Accepted != "v1" || got.State != ack.Refused {
 		t.Errorf("after a refusal: %+v", got)
@@ -165,7 +165,7 @@ func TestRefusedNames(t *testing.T) {
 			s := newStore(t, ack.Options{})
 			st := s.Open(delta("n"))
 			st.Sent(ack.Delivery{URL: ecds, Version: "v", Nonce: "1", Resources: sent})
-			st.Refused(ecds, "1", tc.message)
+			st.Nacked(ecds, "1", tc.message)
 			got := only(t, s)
 			if d := cmp.Diff(tc.want, got.Refusal.Resources); d != "" {
 				t.Errorf("resources (-want +got):\n%s", d)
@@ -187,7 +187,7 @@ func TestLongMessageIsCut(t *testing.T) {
 	s := newStore(t, ack.Options{})
 	st := s.Open(delta("n"))
 	st.Sent(ack.Delivery{URL: ecds, Version: "v", Nonce: "1"})
-	st.Refused(ecds, "1", "x"+strings.Repeat("é", 1<<20))
+	st.Nacked(ecds, "1", "x"+strings.Repeat("é", 1<<20))
 	if m := only(t, s).Refusal.Message; len(m) > 9<<10 || !utf8.ValidString(m) {
 		t.Errorf("message of %d bytes, valid %v", len(m), utf8.ValidString(m))
 	}
@@ -203,10 +203,10 @@ func TestEvents(t *testing.T) {
 	p := delta("n")
 	st := s.Open(p)
 	st.Sent(ack.Delivery{URL: ecds, Version: "v1", Nonce: "1", Resources: map[string]string{"b": "1", "a": "1"}})
-	st.Refused(ecds, "1", "bad a")
-	st.Refused(ecds, "1", "bad a") // answered before
+	st.Nacked(ecds, "1", "bad a")
+	st.Nacked(ecds, "1", "bad a") // answered before
 	st.Sent(ack.Delivery{URL: ecds, Version: "v2", Nonce: "2"})
-	st.Accepted(ecds, "2")
+	st.Acked(ecds, "2")
 	st.Close()
 	st.Close()
 	want := []ack.Event{
@@ -262,8 +262,8 @@ func TestMetrics(t *testing.T) {
 	s.Open(delta("m")).Close()
 	st.Sent(ack.Delivery{URL: ecds, Version: "v", Nonce: "1"})
 	st.Sent(ack.Delivery{URL: ecds, Version: "v", Nonce: "2"})
-	st.Accepted(ecds, "1")
-	st.Refused(ecds, "2", "no")
+	st.Acked(ecds, "1")
+	st.Nacked(ecds, "2", "no")
 	want := map[string]float64{
 		"portreeve_xds_connected_gateways delta": 1, "portreeve_xds_connected_gateways sotw": 0,
 		"portreeve_xds_responses_sent_total ECDS": 2, "portreeve_xds_acks_total ECDS": 1, "portreeve_xds_nacks_total ECDS": 1,
@@ -306,13 +306,13 @@ func TestUnansweredAreBounded(t *testing.T) {
 		st.Sent(ack.Delivery{URL: ecds, Version: "old", Nonce: "old"})
 	}
 	st.Sent(ack.Delivery{URL: ecds, Version: "new", Nonce: "new"})
-	st.Accepted(ecds, "new")
+	st.Acked(ecds, "new")
 	if got := only(t, s).Accepted; got != "new" {
 		t.Errorf("accepted = %q", got)
 	}
 	n := 0
 	for only(t, s).State == ack.Pending && n < 1000 {
-		st.Accepted(ecds, "old")
+		st.Acked(ecds, "old")
 		n++
 	}
 	if n >= 100 {
@@ -328,7 +328,7 @@ func TestConcurrentUse(t *testing.T) {
 			for range 50 {
 				st := s.Open(delta("n"))
 				st.Sent(ack.Delivery{URL: ecds, Version: "v", Nonce: "1", Resources: map[string]string{"a": "1"}})
-				st.Accepted(ecds, "1")
+				st.Acked(ecds, "1")
 				s.Gateways()
 				st.Close()
 			}

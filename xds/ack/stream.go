@@ -81,10 +81,10 @@ func (st *Stream) Sent(d Delivery) {
 	st.tell(ResponseSent, d, nil)
 }
 
-// Accepted records that the gateway took the response with that nonce. A nonce that no answer is
+// Acked records that the gateway took the response with that nonce. A nonce that no answer is
 // due for is passed by: a request may repeat one to change its subscription. It returns the response
 // that was answered, or false.
-func (st *Stream) Accepted(url, nonce string) (Delivery, bool) {
+func (st *Stream) Acked(url, nonce string) (Delivery, bool) {
 	s := st.store
 	s.mu.Lock()
 	r := st.record(url)
@@ -111,9 +111,9 @@ func (st *Stream) Accepted(url, nonce string) (Delivery, bool) {
 	return d, true
 }
 
-// Refused records that the gateway refused the response with that nonce and why. A nonce that no
+// Nacked records that the gateway refused the response with that nonce and why. A nonce that no
 // answer is due for is passed by. It returns the response that was answered, or false.
-func (st *Stream) Refused(url, nonce, message string) (Delivery, bool) {
+func (st *Stream) Nacked(url, nonce, message string) (Delivery, bool) {
 	s := st.store
 	s.mu.Lock()
 	r := st.record(url)
@@ -141,9 +141,9 @@ func (st *Stream) Refused(url, nonce, message string) (Delivery, bool) {
 	return d, true
 }
 
-// GaveUp records what a delta client asks for no longer: it is told of no more, also where an
+// Unsubscribed records what a delta client asks for no longer: it is told of no more, also where an
 // answer to a response with it is still due.
-func (st *Stream) GaveUp(url string, names []string) {
+func (st *Stream) Unsubscribed(url string, names []string) {
 	st.store.mu.Lock()
 	defer st.store.mu.Unlock()
 	for _, name := range names {

@@ -35,9 +35,9 @@ var errStranger = errors.New("more was sent than a first request can be")
 // gate is the listener of the server. It bounds what strangers can take.
 type gate struct {
 	net.Listener
-	// most connections and strangers may be open, and patience is how long a stranger may take.
+	// most connections and strangers may be open, and firstRequestTimeout is how long a stranger may take.
 	most, strangersMost int
-	patience            time.Duration
+	firstRequestTimeout time.Duration
 	refused             *refusals
 
 	mu sync.Mutex
@@ -84,7 +84,7 @@ func (g *gate) admits(c *conn) bool {
 	}
 	g.open = append(g.open, c)
 	g.strangers = append(g.strangers, c)
-	c.deadline = time.AfterFunc(g.patience, func() { c.expire("no node came in time") })
+	c.deadline = time.AfterFunc(g.firstRequestTimeout, func() { c.expire("no node came in time") })
 	g.mu.Unlock()
 	if evicted != nil {
 		evicted.evict()
@@ -139,7 +139,7 @@ func (g *gate) next() {
 			return false
 		}
 		g.large = append(g.large, c)
-		c.deadline.Reset(g.patience)
+		c.deadline.Reset(g.firstRequestTimeout)
 		close(c.turn)
 		return true
 	})

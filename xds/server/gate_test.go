@@ -13,8 +13,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// patience bounds a test.
-const patience = 20 * time.Second
+// testBound bounds a test.
+const testBound = 20 * time.Second
 
 // opened is a gate on loopback, and what it has accepted.
 type opened struct {
@@ -30,7 +30,7 @@ func open(t *testing.T, connections, strangers int, first time.Duration) *opened
 		t.Fatal(err)
 	}
 	o := &opened{log: &bytes.Buffer{}, accepted: make(chan *conn, 1024)}
-	o.gate = &gate{Listener: l, most: connections, strangersMost: strangers, patience: first, refused: newRefusals(slog.New(slog.NewTextHandler(o.log, nil)), time.Now)}
+	o.gate = &gate{Listener: l, most: connections, strangersMost: strangers, firstRequestTimeout: first, refused: newRefusals(slog.New(slog.NewTextHandler(o.log, nil)), time.Now)}
 	var done sync.WaitGroup
 	done.Go(func() {
 		for {
@@ -58,7 +58,7 @@ func (o *opened) dial(t *testing.T) (client net.Conn, server *conn) {
 	client = o.connect(t)
 	select {
 	case server = <-o.accepted:
-	case <-time.After(patience):
+	case <-time.After(testBound):
 		t.Fatal("it is not accepted")
 	}
 	t.Cleanup(func() { _ = server.Close() })
@@ -72,7 +72,7 @@ func (o *opened) connect(t *testing.T) net.Conn {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = c.Close() })
-	if err := c.SetDeadline(time.Now().Add(patience)); err != nil {
+	if err := c.SetDeadline(time.Now().Add(testBound)); err != nil {
 		t.Fatal(err)
 	}
 	return c
@@ -192,7 +192,7 @@ func reading(c *conn) <-chan int {
 // reach reads on until so much was read, and reports false where the connection ends before.
 func reach(t *testing.T, read <-chan int, want int) bool {
 	t.Helper()
-	limit := time.After(patience)
+	limit := time.After(testBound)
 	for {
 		select {
 		case all, ok := <-read:
@@ -235,7 +235,7 @@ func TestStrangersTakeTurnsToSendMuch(t *testing.T) {
 		return len(o.large), len(o.waiting)
 	}
 	for i := largePerPeer; i < len(servers); i++ {
-		limit := time.After(patience)
+		limit := time.After(testBound)
 		for want := len(servers) - i; ; {
 			if large, n := waiting(); large == largePerPeer && n == want {
 				break
@@ -277,7 +277,7 @@ func TestAStrangerWhoWaitsCanBeAdmitted(t *testing.T) {
 		reads, servers = append(reads, reading(server)), append(servers, server)
 		reach(t, reads[len(reads)-1], freeBytes+1)
 	}
-	limit := time.After(patience)
+	limit := time.After(testBound)
 	for waits := false; !waits; {
 		o.mu.Lock()
 		waits = len(o.waiting) == 1

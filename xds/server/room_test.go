@@ -22,7 +22,7 @@ func (o *opened) here(t *testing.T) net.Conn {
 		t.Skipf("SKIPPED, NOT PASSED: %v", err)
 	}
 	t.Cleanup(func() { _ = c.Close() })
-	if err := c.SetDeadline(time.Now().Add(patience)); err != nil {
+	if err := c.SetDeadline(time.Now().Add(testBound)); err != nil {
 		t.Fatal(err)
 	}
 	return c
@@ -47,7 +47,7 @@ func TestOneAddressCannotTakeEveryPlace(t *testing.T) {
 		case c := <-o.accepted:
 			c.admit()
 			others = append(others, c)
-		case <-time.After(patience):
+		case <-time.After(testBound):
 			t.Fatalf("connection %d of another address is not let in", i)
 		}
 		o.mu.Lock()

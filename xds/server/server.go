@@ -153,7 +153,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener, fleet Fleet) error {
 	discoveryv3.RegisterAggregatedDiscoveryServiceServer(g, &service{server: s, fleet: fleet, serving: streams})
 	failed := make(chan error, 1)
 	go func() {
-		failed <- g.Serve(&gate{Listener: l, most: s.options.MaxConnections, strangersMost: maxStrangers, patience: s.options.FirstRequest, refused: s.refused})
+		failed <- g.Serve(&gate{Listener: l, most: s.options.MaxConnections, strangersMost: maxStrangers, firstRequestTimeout: s.options.FirstRequest, refused: s.refused})
 	}()
 	select {
 	case err := <-failed:

@@ -56,7 +56,7 @@ func (s *service) session(ctx context.Context, p ack.Protocol) *session {
 	}
 	out := &session{
 		server: s.server, fleet: s.fleet, protocol: p, address: from.Addr.String(), peer: peerOf(from.Addr),
-		sent: map[string]version{}, doubts: map[string]*doubt{}, had: map[string]map[string]struct{}{}, strange: map[string]*strange{},
+		sent: map[string]version{}, redeliveries: map[string]*redelivery{}, had: map[string]map[string]struct{}{}, strange: map[string]*strange{},
 		logger: s.server.options.Logger.With("peer", from.Addr.String(), "protocol", string(p)),
 	}
 	if a, ok := from.Addr.(address); ok {

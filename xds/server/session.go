@@ -56,12 +56,12 @@ type session struct {
 	had map[string]map[string]struct{}
 	// unusable says that what was handed to the library last of secrets is to be refused.
 	unusable bool
-	// doubts are, in delta, by type.
-	doubts map[string]*doubt
-	// spelling is put before the paths of files in secrets, where the gateway was here before.
-	spelling string
-	// alone are the secrets that are sent one by one.
-	alone alone
+	// redeliveries are, in delta, by type.
+	redeliveries map[string]*redelivery
+	// alias is put before the paths of files in secrets, where the gateway was here before.
+	alias string
+	// retry are the secrets that are sent one by one.
+	retry secretRetry
 }
 
 // version names a response of state-of-the-world.
@@ -210,15 +210,15 @@ func (s *session) answer(url, nonce string, refusal *status.Status) {
 	switch _, served := snapshot.TypeOf(url); {
 	case !served || nonce == "":
 	case refusal != nil:
-		if d, ok := s.record.Refused(url, nonce, s.plain(refusal.GetMessage())); ok {
+		if d, ok := s.record.Nacked(url, nonce, s.plain(refusal.GetMessage())); ok {
 			s.delivery.answers(url, true)
 			s.notTaken(d)
 		}
 	default:
-		if d, ok := s.record.Accepted(url, nonce); ok {
+		if d, ok := s.record.Acked(url, nonce); ok {
 			s.delivery.answers(url, false)
 			s.settles(url)
-			s.doubt(url).accepted(d)
+			s.redelivery(url).accepted(d)
 		}
 	}
 }
@@ -255,7 +255,7 @@ func (s *session) OnStreamRequest(_ int64, r *discoveryv3.DiscoveryRequest) erro
 
 // OnStreamResponse implements sotwv3.Callbacks.
 func (s *session) OnStreamResponse(_ context.Context, _ int64, _ *discoveryv3.DiscoveryRequest, r *discoveryv3.DiscoveryResponse) {
-	s.respellAll(r)
+	s.aliasAll(r)
 	s.sent[r.GetTypeUrl()] = version{nonce: r.GetNonce(), info: r.GetVersionInfo()}
 	resources := make(map[string]string, len(r.GetResources()))
 	for _, packed := range r.GetResources() {
@@ -268,7 +268,7 @@ func (s *session) OnStreamResponse(_ context.Context, _ int64, _ *discoveryv3.Di
 	}
 	s.record.Sent(ack.Delivery{
 		URL: r.GetTypeUrl(), Version: r.GetVersionInfo(), Nonce: r.GetNonce(), Resources: resources,
-		Partial: r.GetTypeUrl() == resourcev3.SecretType && s.alone.sent(),
+		Partial: r.GetTypeUrl() == resourcev3.SecretType && s.retry.sent(),
 	})
 }
 
@@ -293,26 +293,26 @@ func (s *session) OnStreamDeltaRequest(_ int64, r *discoveryv3.DeltaDiscoveryReq
 		s.returns()
 	}
 	if names := r.GetResourceNamesUnsubscribe(); len(names) > 0 {
-		s.gaveUp(r.GetTypeUrl(), names)
+		s.unsubscribed(r.GetTypeUrl(), names)
 	}
 	return nil
 }
 
-// gaveUp forgets what a delta gateway asks for no longer. The names of endpoints are others with
+// unsubscribed forgets what a delta gateway asks for no longer. The names of endpoints are others with
 // every edit of their cluster, so they would become ever more.
-func (s *session) gaveUp(url string, names []string) {
+func (s *session) unsubscribed(url string, names []string) {
 	if _, served := snapshot.TypeOf(url); !served {
 		return
 	}
-	s.record.GaveUp(url, names)
+	s.record.Unsubscribed(url, names)
 	for _, name := range names {
-		delete(s.doubt(url).names, name)
+		delete(s.redelivery(url).names, name)
 	}
 }
 
 // OnStreamDeltaResponse implements deltav3.Callbacks.
 func (s *session) OnStreamDeltaResponse(_ int64, _ *discoveryv3.DeltaDiscoveryRequest, r *discoveryv3.DeltaDiscoveryResponse) {
-	s.respellDelta(r)
+	s.aliasDelta(r)
 	resources := make(map[string]string, len(r.GetResources()))
 	for _, res := range r.GetResources() {
 		resources[res.GetName()] = res.GetVersion()

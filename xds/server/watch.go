@@ -45,7 +45,7 @@ func (s *session) has(r *cachev3.Request) *rollout.Part {
 
 func (s *session) sotwWatch(r *cachev3.Request, sub cachev3.Subscription, out chan cachev3.Response) (func(), error) {
 	own := map[string]func(*cachev3.Request, cachev3.Subscription) (cachev3.Response, error){
-		resourcev3.SecretType: s.ofSecrets, resourcev3.EndpointType: s.standIns,
+		resourcev3.SecretType: s.ofSecrets, resourcev3.EndpointType: s.placeholders,
 	}
 	if ask, ok := own[r.GetTypeUrl()]; ok {
 		response, err := ask(r, sub)
@@ -89,9 +89,9 @@ func (s *session) CreateDeltaWatch(r *cachev3.DeltaRequest, sub cachev3.Subscrip
 // deltaWatch creates a watch for a gateway that had this of the type, which counts with the first request.
 func (s *session) deltaWatch(r *cachev3.DeltaRequest, had map[string]string, sub cachev3.Subscription, out chan cachev3.DeltaResponse) (func(), error) {
 	url := r.GetTypeUrl()
-	s.doubt(url).resend(sub)
+	s.redelivery(url).resend(sub)
 	if url == resourcev3.SecretType || url == resourcev3.EndpointType {
-		response, err := s.standInsDelta(r, sub)
+		response, err := s.placeholdersDelta(r, sub)
 		if err == nil && response == nil && url == resourcev3.SecretType {
 			response, err = s.nextDelta(r, sub)
 		}

@@ -74,10 +74,10 @@ func shallow[M proto.Message](m M) M {
 	return out.Interface().(M)
 }
 
-// StandIns returns endpoints for names that a snapshot has no more: those of another edition of the
+// Placeholders returns endpoints for names that a snapshot has no more: those of another edition of the
 // same cluster, or none where the cluster is gone. Of several editions it is always the same one.
 // It looks through the snapshot once, as both can be many.
-func StandIns(snap cachev3.ResourceSnapshot, names []string) []*endpointv3.ClusterLoadAssignment {
+func Placeholders(snap cachev3.ResourceSnapshot, names []string) []*endpointv3.ClusterLoadAssignment {
 	wanted := make(map[string]*endpointv3.ClusterLoadAssignment, len(names))
 	for _, name := range names {
 		wanted[EndpointsOf(name)] = nil

@@ -74,7 +74,7 @@ func TestStandIns(t *testing.T) {
 		t.Fatal(err)
 	}
 	names, want := []string{"a#1", "a", "b#1", "a#1#1", "aa#1"}, []int{1, 1, 0, 1, 0}
-	for i, got := range snapshot.StandIns(s, names) {
+	for i, got := range snapshot.Placeholders(s, names) {
 		if got.GetClusterName() != names[i] || len(got.GetEndpoints()) != want[i] {
 			t.Errorf("%s: %v", names[i], got)
 		}
@@ -91,7 +91,7 @@ func TestStandInsOfSeveralEditions(t *testing.T) {
 	}
 	s.Resources[types.Endpoint] = cachev3.Resources{Items: all}
 	for range 20 {
-		if got := snapshot.StandIns(s, []string{"a#x"})[0].GetEndpoints()[0].GetPriority(); got != 0 {
+		if got := snapshot.Placeholders(s, []string{"a#x"})[0].GetEndpoints()[0].GetPriority(); got != 0 {
 			t.Fatalf("edition %d lends its endpoints", got)
 		}
 	}

@@ -19,7 +19,7 @@ import (
 // refused before. So on this stream the paths of files are written in a way of its own. The
 // version of a secret stays what it is: what the gateway has accepted is not sent again.
 func (s *session) returns() {
-	if s.spelling != "" {
+	if s.alias != "" {
 		return
 	}
 	var b strings.Builder
@@ -27,16 +27,16 @@ func (s *session) returns() {
 	for _, c := range rand.Text() {
 		b.WriteString([]string{"/", "/."}[c%2])
 	}
-	s.spelling = b.String()
+	s.alias = b.String()
 }
 
-// respelled returns a packed secret as it is written on this stream.
-func (s *session) respelled(packed *anypb.Any) *anypb.Any {
+// aliased returns a packed secret as it is written on this stream.
+func (s *session) aliased(packed *anypb.Any) *anypb.Any {
 	var secret tlsv3.Secret
 	if err := proto.Unmarshal(packed.GetValue(), &secret); err != nil {
 		return packed
 	}
-	b, err := cachev3.MarshalResource(snapshot.Respelled(&secret, s.spelling))
+	b, err := cachev3.MarshalResource(snapshot.Aliased(&secret, s.alias))
 	if err != nil {
 		return packed
 	}
@@ -45,28 +45,28 @@ func (s *session) respelled(packed *anypb.Any) *anypb.Any {
 
 // plain returns what a gateway says, with paths as the policy has them.
 func (s *session) plain(message string) string {
-	if s.spelling == "" {
+	if s.alias == "" {
 		return message
 	}
-	return strings.ReplaceAll(message, s.spelling, "")
+	return strings.ReplaceAll(message, s.alias, "")
 }
 
-// respellAll writes the secrets of a response in state-of-the-world, which is this stream's alone.
-func (s *session) respellAll(r *discoveryv3.DiscoveryResponse) {
-	if s.spelling == "" || r.GetTypeUrl() != resourcev3.SecretType {
+// aliasAll writes the secrets of a response in state-of-the-world, which is this stream's alone.
+func (s *session) aliasAll(r *discoveryv3.DiscoveryResponse) {
+	if s.alias == "" || r.GetTypeUrl() != resourcev3.SecretType {
 		return
 	}
 	for i, packed := range r.GetResources() {
-		r.Resources[i] = s.respelled(packed)
+		r.Resources[i] = s.aliased(packed)
 	}
 }
 
-// respellDelta is respellAll for a delta response.
-func (s *session) respellDelta(r *discoveryv3.DeltaDiscoveryResponse) {
-	if s.spelling == "" || r.GetTypeUrl() != resourcev3.SecretType {
+// aliasDelta is aliasAll for a delta response.
+func (s *session) aliasDelta(r *discoveryv3.DeltaDiscoveryResponse) {
+	if s.alias == "" || r.GetTypeUrl() != resourcev3.SecretType {
 		return
 	}
 	for i, res := range r.GetResources() {
-		r.Resources[i] = &discoveryv3.Resource{Name: res.GetName(), Version: res.GetVersion(), Resource: s.respelled(res.GetResource())}
+		r.Resources[i] = &discoveryv3.Resource{Name: res.GetName(), Version: res.GetVersion(), Resource: s.aliased(res.GetResource())}
 	}
 }

@@ -8,10 +8,10 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// Respelled returns a secret whose files have a prefix, such as "/." or "/", that leaves a path
+// Aliased returns a secret whose files have a prefix, such as "/." or "/", that leaves a path
 // meaning the same. Envoy reads a file of a secret once and passes by the same secret ever
 // after, also where it could not use it: only a secret with other content is judged anew.
-func Respelled(s *tlsv3.Secret, prefix string) *tlsv3.Secret {
+func Aliased(s *tlsv3.Secret, prefix string) *tlsv3.Secret {
 	out := proto.CloneOf(s)
 	certificate, authorities := out.GetTlsCertificate(), out.GetValidationContext()
 	for _, source := range []*corev3.DataSource{certificate.GetCertificateChain(), certificate.GetPrivateKey(), authorities.GetTrustedCa(), authorities.GetCrl()} {

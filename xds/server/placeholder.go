@@ -15,12 +15,12 @@ import (
 	"github.com/portreeve/portreeve/xds/snapshot"
 )
 
-// overtaken returns what a gateway asks for that was never sent to it and is in the snapshot no
+// withoutResource returns what a gateway asks for that was never sent to it and is in the snapshot no
 // more, because an edit came between a cluster and the request for what the cluster needs.
 //
 // It must be answered: while a cluster waits for its endpoints or secrets, Envoy takes no later
 // clusters, so without an answer it would stay for ever on those that it has.
-func (s *session) overtaken(snap cachev3.ResourceSnapshot, url string, sub cachev3.Subscription) []string {
+func (s *session) withoutResource(snap cachev3.ResourceSnapshot, url string, sub cachev3.Subscription) []string {
 	maps.DeleteFunc(s.had[url], func(name string, _ struct{}) bool { _, asked := sub.SubscribedResources()[name]; return !asked })
 	there := snap.GetResources(url)
 	var out []string
@@ -47,14 +47,14 @@ func (s *session) hands(url string, names map[string]string) {
 	}
 }
 
-// standIns returns, in state-of-the-world, the endpoints that a gateway has asked for together
+// placeholders returns, in state-of-the-world, the endpoints that a gateway has asked for together
 // with what stands in for those that are gone, or nil where none are.
-func (s *session) standIns(r *cachev3.Request, sub cachev3.Subscription) (cachev3.Response, error) {
+func (s *session) placeholders(r *cachev3.Request, sub cachev3.Subscription) (cachev3.Response, error) {
 	snap, ok := s.delivery.part(resourcev3.EndpointType)
 	if !ok {
 		return nil, nil //nolint:nilnil // nothing to send is no error
 	}
-	gone := s.overtaken(snap, resourcev3.EndpointType, sub)
+	gone := s.withoutResource(snap, resourcev3.EndpointType, sub)
 	if len(gone) == 0 {
 		return nil, nil //nolint:nilnil // nothing to send is no error
 	}
@@ -67,7 +67,7 @@ func (s *session) standIns(r *cachev3.Request, sub cachev3.Subscription) (cachev
 			list = append(list, e)
 		}
 	}
-	for _, e := range snapshot.StandIns(snap, gone) {
+	for _, e := range snapshot.Placeholders(snap, gone) {
 		list = append(list, e)
 	}
 	return responseOf(r, version, returned, list...)
@@ -82,7 +82,7 @@ func (s *session) refusable(r *cachev3.Request, sub cachev3.Subscription) (cache
 	if !ok {
 		return nil, nil //nolint:nilnil // nothing to send is no error
 	}
-	gone := s.overtaken(snap, resourcev3.SecretType, sub)
+	gone := s.withoutResource(snap, resourcev3.SecretType, sub)
 	if len(gone) == 0 {
 		return nil, nil //nolint:nilnil // nothing to send is no error
 	}
@@ -95,22 +95,22 @@ func (s *session) refusable(r *cachev3.Request, sub cachev3.Subscription) (cache
 
 // ofSecrets returns, in state-of-the-world, what is to be sent of secrets apart from the cache, or nil.
 func (s *session) ofSecrets(r *cachev3.Request, sub cachev3.Subscription) (cachev3.Response, error) {
-	s.unusable, s.alone.handed = false, false
+	s.unusable, s.retry.handed = false, false
 	if response, err := s.refusable(r, sub); err != nil || response != nil {
 		return response, err
 	}
 	return s.nextAlone(r, sub)
 }
 
-// standInsDelta is standIns for delta, with what stands in alone. A secret has nothing that
+// placeholdersDelta is placeholders for delta, with what stands in alone. A secret has nothing that
 // could stand in for it: the gateway is told that it is gone, and fails to connect without.
-func (s *session) standInsDelta(r *cachev3.DeltaRequest, sub cachev3.Subscription) (cachev3.DeltaResponse, error) {
+func (s *session) placeholdersDelta(r *cachev3.DeltaRequest, sub cachev3.Subscription) (cachev3.DeltaResponse, error) {
 	url := r.GetTypeUrl()
 	snap, ok := s.delivery.part(url)
 	if !ok {
 		return nil, nil //nolint:nilnil // nothing to send is no error
 	}
-	gone := s.overtaken(snap, url, sub)
+	gone := s.withoutResource(snap, url, sub)
 	if len(gone) == 0 {
 		return nil, nil //nolint:nilnil // nothing to send is no error
 	}
@@ -118,7 +118,7 @@ func (s *session) standInsDelta(r *cachev3.DeltaRequest, sub cachev3.Subscriptio
 	if url == resourcev3.SecretType {
 		out.RemovedResources, gone = gone, nil
 	}
-	for _, e := range snapshot.StandIns(snap, gone) {
+	for _, e := range snapshot.Placeholders(snap, gone) {
 		b, err := cachev3.MarshalResource(e)
 		if err != nil {
 			return nil, err

@@ -16,16 +16,16 @@ import (
 	"github.com/portreeve/portreeve/xds/snapshot"
 )
 
-// alone is the secrets of a refused response that are sent again, each in a response of its own.
+// secretRetry is the secrets of a refused response that are sent again, each in a response of its own.
 //
 // Envoy hands the secrets of a response to those who use them one after the other, and stops at
 // the first that it cannot use, such as one whose file is not there: the others have none then,
 // or an old one. Which ones is chance, and not said. Sent alone, each is judged by itself, and a
 // refusal says which one it is of.
-type alone struct {
+type secretRetry struct {
 	// version is that of the refused response, in state-of-the-world.
 	version string
-	// names are still to be sent. In state-of-the-world those that a newer version has overtaken
+	// names are still to be sent. In state-of-the-world those that a newer version has replaced
 	// stay here: where that is refused too, it is their turn first.
 	names []string
 	// slashes is how many are put before the paths of files, by turns one and two: what is sent
@@ -39,24 +39,24 @@ type alone struct {
 // is the bad one: it is not sent again before its content changes.
 func (s *session) notTaken(d ack.Delivery) {
 	if d.URL != resourcev3.SecretType {
-		s.doubt(d.URL).refused(d)
+		s.redelivery(d.URL).refused(d)
 		return
 	}
 	for name := range d.Resources {
-		delete(s.doubt(d.URL).names, name)
+		delete(s.redelivery(d.URL).names, name)
 	}
-	s.doubt(d.URL).refused(ack.Delivery{Removed: d.Removed})
+	s.redelivery(d.URL).refused(ack.Delivery{Removed: d.Removed})
 	if len(d.Resources) > 1 {
-		s.alone = alone{version: d.Version, names: s.alone.before(d), slashes: 1 + s.alone.slashes%2}
+		s.retry = secretRetry{version: d.Version, names: s.retry.before(d), slashes: 1 + s.retry.slashes%2}
 	}
 }
 
 // before returns what is still to be sent, and after it the secrets of a response that was
 // refused as well.
-func (a *alone) before(d ack.Delivery) []string {
-	names := slices.Clone(a.names)
+func (r *secretRetry) before(d ack.Delivery) []string {
+	names := slices.Clone(r.names)
 	for _, name := range slices.Sorted(maps.Keys(d.Resources)) {
-		if !slices.Contains(a.names, name) {
+		if !slices.Contains(r.names, name) {
 			names = append(names, name)
 		}
 	}
@@ -66,14 +66,14 @@ func (a *alone) before(d ack.Delivery) []string {
 // nextDelta returns a delta response with the next secret, or nil where there is none.
 func (s *session) nextDelta(r *cachev3.DeltaRequest, sub cachev3.Subscription) (cachev3.DeltaResponse, error) {
 	snap, ok := s.delivery.part(resourcev3.SecretType)
-	for ok && len(s.alone.names) > 0 {
-		name := s.alone.names[0]
-		s.alone.names = s.alone.names[1:]
+	for ok && len(s.retry.names) > 0 {
+		name := s.retry.names[0]
+		s.retry.names = s.retry.names[1:]
 		secret, there := snap.GetResources(resourcev3.SecretType)[name]
 		if _, asked := sub.SubscribedResources()[name]; !there || !asked {
 			continue
 		}
-		b, err := cachev3.MarshalResource(s.alone.spelled(secret))
+		b, err := cachev3.MarshalResource(s.retry.aliased(secret))
 		if err != nil {
 			return nil, err
 		}
@@ -90,20 +90,20 @@ func (s *session) nextDelta(r *cachev3.DeltaRequest, sub cachev3.Subscription) (
 	return nil, nil //nolint:nilnil // nothing to send is no error
 }
 
-// spelled returns a secret as it is sent alone.
-func (a *alone) spelled(r types.Resource) types.Resource {
-	if s, ok := r.(*tlsv3.Secret); ok {
-		return snapshot.Respelled(s, strings.Repeat("/", a.slashes))
+// aliased returns a secret as it is sent alone.
+func (r *secretRetry) aliased(m types.Resource) types.Resource {
+	if s, ok := m.(*tlsv3.Secret); ok {
+		return snapshot.Aliased(s, strings.Repeat("/", r.slashes))
 	}
-	return r
+	return m
 }
 
 // sent reports whether what goes out is a secret alone, in state-of-the-world.
-func (a *alone) sent() bool {
-	if !a.handed {
+func (r *secretRetry) sent() bool {
+	if !r.handed {
 		return false
 	}
-	a.names, a.handed = a.names[1:], false
+	r.names, r.handed = r.names[1:], false
 	return true
 }
 
@@ -111,17 +111,17 @@ func (a *alone) sent() bool {
 // none or where a newer version is to be sent anyway.
 func (s *session) nextAlone(r *cachev3.Request, sub cachev3.Subscription) (cachev3.Response, error) {
 	snap, ok := s.delivery.part(resourcev3.SecretType)
-	if !ok || snap.GetVersion(resourcev3.SecretType) != s.alone.version {
+	if !ok || snap.GetVersion(resourcev3.SecretType) != s.retry.version {
 		return nil, nil //nolint:nilnil // nothing to send is no error
 	}
-	for ; len(s.alone.names) > 0; s.alone.names = s.alone.names[1:] {
-		name := s.alone.names[0]
+	for ; len(s.retry.names) > 0; s.retry.names = s.retry.names[1:] {
+		name := s.retry.names[0]
 		secret, there := snap.GetResources(resourcev3.SecretType)[name]
 		if _, asked := sub.SubscribedResources()[name]; !there || !asked {
 			continue
 		}
-		s.alone.handed = true
-		return responseOf(r, s.alone.version, sub.ReturnedResources(), s.alone.spelled(secret))
+		s.retry.handed = true
+		return responseOf(r, s.retry.version, sub.ReturnedResources(), s.retry.aliased(secret))
 	}
 	return nil, nil //nolint:nilnil // nothing to send is no error
 }

@@ -6,27 +6,27 @@ import (
 	"github.com/portreeve/portreeve/xds/ack"
 )
 
-// doubt is what a delta gateway was sent of one type in responses that it refused. A refusal is
+// redelivery is what a delta gateway was sent of one type in responses that it refused. A refusal is
 // for the whole response, and the library counts what it sent as delivered. So when only the bad
 // resource is repaired, its neighbours would not be sent again, whether or not the gateway
 // took them: an edit that tightens a policy could be lost. They are sent again once the gateway has
 // accepted a later response of the type; not before, since it would refuse the same again for ever.
-type doubt struct {
+type redelivery struct {
 	names map[string]struct{}
 	due   bool
 }
 
-// doubt returns the doubts of a type.
-func (s *session) doubt(url string) *doubt {
-	d, ok := s.doubts[url]
+// redelivery returns the redeliveries of a type.
+func (s *session) redelivery(url string) *redelivery {
+	d, ok := s.redeliveries[url]
 	if !ok {
-		d = &doubt{names: map[string]struct{}{}}
-		s.doubts[url] = d
+		d = &redelivery{names: map[string]struct{}{}}
+		s.redeliveries[url] = d
 	}
 	return d
 }
 
-func (d *doubt) refused(r ack.Delivery) {
+func (d *redelivery) refused(r ack.Delivery) {
 	for name := range r.Resources {
 		d.names[name] = struct{}{}
 	}
@@ -35,7 +35,7 @@ func (d *doubt) refused(r ack.Delivery) {
 	}
 }
 
-func (d *doubt) accepted(r ack.Delivery) {
+func (d *redelivery) accepted(r ack.Delivery) {
 	for name := range r.Resources {
 		delete(d.names, name)
 	}
@@ -48,7 +48,7 @@ func (d *doubt) accepted(r ack.Delivery) {
 // resend makes the next watch of a subscription send what is in doubt, or remove it where it is
 // gone: an empty version differs from every other. The map belongs to the stream, whose earlier
 // watch is cancelled when this is called, so nobody else reads it.
-func (d *doubt) resend(sub cachev3.Subscription) {
+func (d *redelivery) resend(sub cachev3.Subscription) {
 	if !d.due {
 		return
 	}
