@@ -7,19 +7,18 @@ import (
 	"sync/atomic"
 	"time"
 
-	cachev3 "github.com/envoyproxy/go-control-plane/pkg/cache/v3"
-
 	"github.com/portreeve/portreeve/internal/input"
 	"github.com/portreeve/portreeve/internal/state"
 	"github.com/portreeve/portreeve/translate/model"
 	"github.com/portreeve/portreeve/xds/node"
+	"github.com/portreeve/portreeve/xds/snapshot"
 )
 
 // Publisher takes what a group of gateways is to be served.
 type Publisher interface {
-	Set(ctx context.Context, group string, snapshot *cachev3.Snapshot) error
+	Set(ctx context.Context, group string, s *snapshot.Snapshot) error
 	// Resume says, before the first Set of a group, what its gateways may come back with.
-	Resume(group string, snapshot *cachev3.Snapshot)
+	Resume(group string, s *snapshot.Snapshot)
 }
 
 // Keyring holds the keys that policies name and do not hold themselves. No method waits.

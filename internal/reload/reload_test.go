@@ -10,7 +10,6 @@ import (
 	"testing"
 	"time"
 
-	cachev3 "github.com/envoyproxy/go-control-plane/pkg/cache/v3"
 	resourcev3 "github.com/envoyproxy/go-control-plane/pkg/resource/v3"
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
@@ -21,6 +20,7 @@ import (
 	"github.com/portreeve/portreeve/internal/state"
 	"github.com/portreeve/portreeve/translate/model"
 	"github.com/portreeve/portreeve/xds/node"
+	"github.com/portreeve/portreeve/xds/snapshot"
 )
 
 // publisher remembers the versions that each group was given.
@@ -31,7 +31,7 @@ type publisher struct {
 	resumed map[string][]string
 }
 
-func (p *publisher) Set(_ context.Context, group string, s *cachev3.Snapshot) error {
+func (p *publisher) Set(_ context.Context, group string, s *snapshot.Snapshot) error {
 	versions := map[string]string{}
 	for _, kind := range []string{resourcev3.ListenerType, resourcev3.RouteType, resourcev3.ClusterType, resourcev3.EndpointType, resourcev3.ExtensionConfigType, resourcev3.SecretType} {
 		versions[kind] = s.GetVersion(kind)
@@ -65,7 +65,7 @@ func eventually(t *testing.T, what string, holds func() bool) {
 }
 
 // Resume implements reload.Publisher.
-func (p *publisher) Resume(group string, s *cachev3.Snapshot) {
+func (p *publisher) Resume(group string, s *snapshot.Snapshot) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.resumed == nil {

@@ -18,6 +18,7 @@ type Part struct {
 	items        map[string]types.ResourceWithTTL
 	resources    map[string]types.Resource
 	versions     map[string]string
+	trace        snapshot.Trace
 }
 
 var _ cachev3.ResourceSnapshot = (*Part)(nil)
@@ -57,6 +58,14 @@ func (p *Part) GetVersionMap(url string) map[string]string {
 	return p.versions
 }
 
+// Trace returns where the resources come from. The map must not be written to.
+func (p *Part) Trace() snapshot.Trace {
+	if p == nil {
+		return nil
+	}
+	return p.trace
+}
+
 // Has reports whether there is a resource of that name.
 func (p *Part) Has(name string) bool {
 	if p == nil {
@@ -78,8 +87,8 @@ func (p *Part) Same(other *Part) bool {
 	return p == other || p != nil && other != nil && p.version != "" && p.version == other.version
 }
 
-func newPart(url, version string, items map[string]types.ResourceWithTTL, versions map[string]string) *Part {
-	p := &Part{url: url, version: version, items: items, versions: versions, resources: make(map[string]types.Resource, len(items))}
+func newPart(url, version string, items map[string]types.ResourceWithTTL, versions map[string]string, trace snapshot.Trace) *Part {
+	p := &Part{url: url, version: version, items: items, versions: versions, trace: trace, resources: make(map[string]types.Resource, len(items))}
 	for name, item := range items {
 		p.resources[name] = item.Resource
 	}
@@ -95,7 +104,7 @@ func Announced(url string, versions map[string]string) *Part {
 	for name := range versions {
 		items[name] = types.ResourceWithTTL{Resource: &clusterv3.Cluster{Name: "\xff"}}
 	}
-	return newPart(url, "", items, versions)
+	return newPart(url, "", items, versions, nil)
 }
 
 // Generation is what a gateway is served of every type. It is immutable and shared like its parts. A
@@ -103,10 +112,10 @@ func Announced(url string, versions map[string]string) *Part {
 type Generation struct{ parts map[string]*Part }
 
 // Of returns the generation that a snapshot holds. The snapshot must have versions of its resources.
-func Of(s *cachev3.Snapshot) *Generation {
+func Of(s *snapshot.Snapshot) *Generation {
 	g := &Generation{parts: map[string]*Part{}}
 	for _, t := range snapshot.Types() {
-		g.parts[t.URL] = newPart(t.URL, s.GetVersion(t.URL), s.GetResourcesAndTTL(t.URL), s.GetVersionMap(t.URL))
+		g.parts[t.URL] = newPart(t.URL, s.GetVersion(t.URL), s.GetResourcesAndTTL(t.URL), s.GetVersionMap(t.URL), s.Trace(t.URL))
 	}
 	return g
 }

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"github.com/portreeve/portreeve/xds/snapshot"
 )
 
 // more stands in the version of a union between that of the newer part and what tells which
@@ -95,14 +97,16 @@ func unite(newer, older *Part) *Part {
 	if items == nil {
 		items, versions = maps.Clone(older.items), maps.Clone(older.versions)
 	}
+	trace := snapshot.Trace{}
+	maps.Copy(trace, newer.trace)
 	hash := sha256.New()
 	for _, name := range left {
-		items[name], versions[name] = older.items[name], older.versions[name]
+		items[name], versions[name], trace[name] = older.items[name], older.versions[name], older.trace[name]
 		fmt.Fprintf(hash, "%d:%s%d:%s", len(name), name, len(older.versions[name]), older.versions[name])
 	}
 	base, _, _ := strings.Cut(newer.version, more)
 	rest := sha256.Sum256([]byte(newer.version + hex.EncodeToString(hash.Sum(nil))))
-	return newPart(newer.url, base+more+hex.EncodeToString(rest[:8]), items, versions)
+	return newPart(newer.url, base+more+hex.EncodeToString(rest[:8]), items, versions, trace)
 }
 
 // Holds reports whether a version that a gateway names is one of the part, or of a union over it: the

@@ -11,13 +11,13 @@ import (
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	discoveryv3 "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
-	cachev3 "github.com/envoyproxy/go-control-plane/pkg/cache/v3"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/structpb"
 
 	"github.com/portreeve/portreeve/xds/ack"
 	"github.com/portreeve/portreeve/xds/server"
+	"github.com/portreeve/portreeve/xds/snapshot"
 )
 
 // longest is the longest name that a cluster has.
@@ -41,7 +41,7 @@ func TestALargeReconnect(t *testing.T) {
 	for range 600 {
 		n.Extensions = append(n.Extensions, &corev3.Extension{Name: strings.Repeat("e", 120)})
 	}
-	r := start(t, map[string]*cachev3.Snapshot{g.Key: config{}.snapshot(t)})
+	r := start(t, map[string]*snapshot.Snapshot{g.Key: config{}.snapshot(t)})
 	stream, err := discoveryv3.NewAggregatedDiscoveryServiceClient(r.conn).DeltaAggregatedResources(r.ctx)
 	if err != nil {
 		t.Fatal(err)
@@ -58,7 +58,7 @@ func TestALargeReconnect(t *testing.T) {
 // of them is under way.
 func TestAnEditOfEveryOneOfManyClusters(t *testing.T) {
 	n, g := envoyNode(t, "edge")
-	r := start(t, map[string]*cachev3.Snapshot{g.Key: config{}.snapshot(t)})
+	r := start(t, map[string]*snapshot.Snapshot{g.Key: config{}.snapshot(t)})
 	stream, err := discoveryv3.NewAggregatedDiscoveryServiceClient(r.conn).DeltaAggregatedResources(r.ctx)
 	if err != nil {
 		t.Fatal(err)
@@ -139,7 +139,7 @@ func TestDemandsThatNoGatewayHas(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			n, g := envoyNode(t, "edge")
-			r := start(t, map[string]*cachev3.Snapshot{g.Key: config{}.snapshot(t)})
+			r := start(t, map[string]*snapshot.Snapshot{g.Key: config{}.snapshot(t)})
 			stream, err := discoveryv3.NewAggregatedDiscoveryServiceClient(r.conn).DeltaAggregatedResources(r.ctx)
 			if err != nil {
 				t.Fatal(err)
@@ -162,7 +162,7 @@ func TestDemandsThatNoGatewayHas(t *testing.T) {
 // In state-of-the-world every request names all that is asked for.
 func TestDemandsInStateOfTheWorld(t *testing.T) {
 	n, g := envoyNode(t, "edge")
-	r := start(t, map[string]*cachev3.Snapshot{g.Key: config{}.snapshot(t)})
+	r := start(t, map[string]*snapshot.Snapshot{g.Key: config{}.snapshot(t)})
 	stream, err := discoveryv3.NewAggregatedDiscoveryServiceClient(r.conn).StreamAggregatedResources(r.ctx)
 	if err != nil {
 		t.Fatal(err)
@@ -183,7 +183,7 @@ func TestDemandsInStateOfTheWorld(t *testing.T) {
 func TestAStreamThatSaysNothingEnds(t *testing.T) {
 	protocols(t, func(t *testing.T, p ack.Protocol) {
 		n, g := envoyNode(t, "edge")
-		r := startTLS(t, map[string]*cachev3.Snapshot{g.Key: config{}.snapshot(t)}, nil, nil, func(o *server.Options) { o.FirstRequest = time.Second })
+		r := startTLS(t, map[string]*snapshot.Snapshot{g.Key: config{}.snapshot(t)}, nil, nil, func(o *server.Options) { o.FirstRequest = time.Second })
 		c := r.dial(p, n)
 		settle(c)
 		if err := r.dial(p, n).failure(); err == nil || errors.Is(err, context.DeadlineExceeded) {
@@ -201,7 +201,7 @@ func TestAStreamThatSaysNothingEnds(t *testing.T) {
 func TestAFloodOfMadeUpGroups(t *testing.T) {
 	protocols(t, func(t *testing.T, p ack.Protocol) {
 		n, g := envoyNode(t, "edge")
-		r := startTLS(t, map[string]*cachev3.Snapshot{g.Key: config{}.snapshot(t)}, nil, nil, func(o *server.Options) { o.NewGroups = 5 })
+		r := startTLS(t, map[string]*snapshot.Snapshot{g.Key: config{}.snapshot(t)}, nil, nil, func(o *server.Options) { o.NewGroups = 5 })
 		c := r.dial(p, n)
 		settle(c)
 		c.end()

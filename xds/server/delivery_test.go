@@ -14,7 +14,6 @@ import (
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 	rbachttpv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/rbac/v3"
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
-	cachev3 "github.com/envoyproxy/go-control-plane/pkg/cache/v3"
 
 	"github.com/portreeve/portreeve/translate/envoy"
 	"github.com/portreeve/portreeve/translate/envoy/match"
@@ -29,7 +28,7 @@ type leading struct {
 	listener, policy int
 }
 
-func (l leading) snapshot(t testing.TB) *cachev3.Snapshot {
+func (l leading) snapshot(t testing.TB) *snapshot.Snapshot {
 	t.Helper()
 	ads := &corev3.ConfigSource{ConfigSourceSpecifier: &corev3.ConfigSource_Ads{Ads: &corev3.AggregatedConfigSource{}}}
 	hcm := &hcmv3.HttpConnectionManager{
@@ -100,7 +99,7 @@ func goes(t *testing.T, p ack.Protocol, r response, gone string, stay ...string)
 func TestRoutesWaitForClusters(t *testing.T) {
 	protocols(t, func(t *testing.T, p ack.Protocol) {
 		n, g := envoyNode(t, "edge")
-		r := start(t, map[string]*cachev3.Snapshot{g.Key: to("a").snapshot(t)})
+		r := start(t, map[string]*snapshot.Snapshot{g.Key: to("a").snapshot(t)})
 		c := r.dial(p, n)
 		subscribes(c)
 		r.barrier(c)
@@ -127,7 +126,7 @@ func TestRoutesWaitForClusters(t *testing.T) {
 func TestClustersStayWhileListenersAreRefused(t *testing.T) {
 	protocols(t, func(t *testing.T, p ack.Protocol) {
 		n, g := envoyNode(t, "edge")
-		r := start(t, map[string]*cachev3.Snapshot{g.Key: to("a").snapshot(t)})
+		r := start(t, map[string]*snapshot.Snapshot{g.Key: to("a").snapshot(t)})
 		c := r.dial(p, n)
 		subscribes(c)
 		r.barrier(c)
@@ -157,7 +156,7 @@ func TestClustersStayWhileListenersAreRefused(t *testing.T) {
 func TestAGatewayThatLeavesWhileHeld(t *testing.T) {
 	protocols(t, func(t *testing.T, p ack.Protocol) {
 		n, g := envoyNode(t, "edge")
-		r := start(t, map[string]*cachev3.Snapshot{g.Key: to("a").snapshot(t)})
+		r := start(t, map[string]*snapshot.Snapshot{g.Key: to("a").snapshot(t)})
 		first, second := r.dial(p, n), r.dial(p, n)
 		subscribes(first)
 		subscribes(second)
@@ -181,8 +180,8 @@ func TestAGatewayThatComesBackKeepsItsClusters(t *testing.T) {
 	protocols(t, func(t *testing.T, p ack.Protocol) {
 		n, g := envoyNode(t, "edge")
 		before := to("a").snapshot(t)
-		r := start(t, map[string]*cachev3.Snapshot{g.Key: to("b").snapshot(t)})
-		r.fleet.resume = map[string][]*cachev3.Snapshot{g.Key: {to("x").snapshot(t), before}}
+		r := start(t, map[string]*snapshot.Snapshot{g.Key: to("b").snapshot(t)})
+		r.fleet.resume = map[string][]*snapshot.Snapshot{g.Key: {to("x").snapshot(t), before}}
 		c := r.dial(p, n)
 		urls := []string{cds, lds, rds, ecds}
 		switch c := c.(type) {
@@ -228,7 +227,7 @@ func TestAGatewayThatComesBackKeepsItsClusters(t *testing.T) {
 func TestAGatewayThatIsCutOffWhileHeld(t *testing.T) {
 	n, g := envoyNode(t, "edge")
 	before, after := to("a").snapshot(t), to("b").snapshot(t)
-	r := start(t, map[string]*cachev3.Snapshot{g.Key: before})
+	r := start(t, map[string]*snapshot.Snapshot{g.Key: before})
 	c := r.dial(ack.SotW, n)
 	subscribes(c)
 	r.barrier(c)

@@ -5,12 +5,12 @@ import (
 	"testing"
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
-	cachev3 "github.com/envoyproxy/go-control-plane/pkg/cache/v3"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
 	"github.com/portreeve/portreeve/xds/ack"
 	"github.com/portreeve/portreeve/xds/server"
+	"github.com/portreeve/portreeve/xds/snapshot"
 )
 
 // An Envoy that would ignore parts of the policy gets nothing and is told why, unless it was
@@ -34,7 +34,7 @@ func TestAGatewaysEnvoy(t *testing.T) {
 					if c.release != nil {
 						n.UserAgentVersionType = c.release
 					}
-					r := startTLS(t, map[string]*cachev3.Snapshot{g.Key: config{}.snapshot(t)}, nil, nil, func(o *server.Options) { o.AllowUntestedEnvoy = allowed })
+					r := startTLS(t, map[string]*snapshot.Snapshot{g.Key: config{}.snapshot(t)}, nil, nil, func(o *server.Options) { o.AllowUntestedEnvoy = allowed })
 					client := r.dial(p, n)
 					client.ask(lds)
 					if c.refused != "" && !allowed {
@@ -68,7 +68,7 @@ func TestAGatewaysEnvoyMustNotChange(t *testing.T) {
 		n, g := envoyNode(t, "edge")
 		older, _ := envoyNode(t, "edge")
 		older.UserAgentVersionType = numbered(1, 38, 3)
-		r := start(t, map[string]*cachev3.Snapshot{g.Key: config{}.snapshot(t)})
+		r := start(t, map[string]*snapshot.Snapshot{g.Key: config{}.snapshot(t)})
 		c := r.dial(p, n)
 		c.ask(lds)
 		c.next()

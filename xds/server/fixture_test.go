@@ -18,7 +18,6 @@ import (
 	rbachttpv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/rbac/v3"
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
 	tlsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/tls/v3"
-	cachev3 "github.com/envoyproxy/go-control-plane/pkg/cache/v3"
 	resourcev3 "github.com/envoyproxy/go-control-plane/pkg/resource/v3"
 	"go.uber.org/goleak"
 	"google.golang.org/grpc"
@@ -55,8 +54,8 @@ func protocols(t *testing.T, test func(*testing.T, ack.Protocol)) {
 type fleet struct {
 	server *server.Server
 	mu     sync.Mutex
-	serve  map[string]*cachev3.Snapshot
-	resume map[string][]*cachev3.Snapshot
+	serve  map[string]*snapshot.Snapshot
+	resume map[string][]*snapshot.Snapshot
 	joined map[string]bool
 	faults []string
 	calls  chan string
@@ -111,11 +110,11 @@ type rig struct {
 }
 
 // start runs a server that serves each group its snapshot. The test is bounded in time.
-func start(t *testing.T, serve map[string]*cachev3.Snapshot) *rig {
+func start(t *testing.T, serve map[string]*snapshot.Snapshot) *rig {
 	return startTLS(t, serve, nil, nil)
 }
 
-func startTLS(t *testing.T, serve map[string]*cachev3.Snapshot, serverTLS, clientTLS *tls.Config, more ...func(*server.Options)) *rig {
+func startTLS(t *testing.T, serve map[string]*snapshot.Snapshot, serverTLS, clientTLS *tls.Config, more ...func(*server.Options)) *rig {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	t.Cleanup(cancel)
@@ -188,7 +187,7 @@ func (r *rig) another() *grpc.ClientConn {
 	return c
 }
 
-func (r *rig) set(group string, s *cachev3.Snapshot) {
+func (r *rig) set(group string, s *snapshot.Snapshot) {
 	r.t.Helper()
 	if err := r.server.Set(r.ctx, group, s); err != nil {
 		r.t.Fatal(err)
@@ -226,7 +225,7 @@ func (r *rig) await(kind ack.Kind, url string) ack.Event {
 type config struct{ cluster, endpoint, listener, route, extension, secret int }
 
 // snapshot returns a snapshot with one resource of every type.
-func (c config) snapshot(t *testing.T) *cachev3.Snapshot {
+func (c config) snapshot(t *testing.T) *snapshot.Snapshot {
 	t.Helper()
 	ads := &corev3.ConfigSource{ConfigSourceSpecifier: &corev3.ConfigSource_Ads{Ads: &corev3.AggregatedConfigSource{}}}
 	hcm := &hcmv3.HttpConnectionManager{

@@ -10,12 +10,12 @@ import (
 	"testing"
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
-	cachev3 "github.com/envoyproxy/go-control-plane/pkg/cache/v3"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
 	"github.com/portreeve/portreeve/xds/ack"
 	"github.com/portreeve/portreeve/xds/server"
+	"github.com/portreeve/portreeve/xds/snapshot"
 )
 
 func TestNodeIsRefused(t *testing.T) {
@@ -51,7 +51,7 @@ func TestNodeMustNotChange(t *testing.T) {
 	protocols(t, func(t *testing.T, p ack.Protocol) {
 		n, g := envoyNode(t, "edge")
 		other, _ := envoyNode(t, "other")
-		r := start(t, map[string]*cachev3.Snapshot{g.Key: config{}.snapshot(t)})
+		r := start(t, map[string]*snapshot.Snapshot{g.Key: config{}.snapshot(t)})
 		c := r.dial(p, n)
 		c.ask(lds)
 		c.next()
@@ -77,7 +77,7 @@ func TestNodeMustNotChange(t *testing.T) {
 func TestJoinAndLeave(t *testing.T) {
 	protocols(t, func(t *testing.T, p ack.Protocol) {
 		n, g := envoyNode(t, "edge")
-		r := start(t, map[string]*cachev3.Snapshot{g.Key: config{}.snapshot(t)})
+		r := start(t, map[string]*snapshot.Snapshot{g.Key: config{}.snapshot(t)})
 		first, second := r.dial(p, n), r.dial(p, n)
 		first.ask(lds)
 		first.next()
@@ -122,7 +122,7 @@ func TestGroupsAreIsolated(t *testing.T) {
 		one, g1 := envoyNode(t, "one")
 		two, g2 := envoyNode(t, "two")
 		s1, s2 := config{listener: 1}.snapshot(t), config{listener: 2}.snapshot(t)
-		r := start(t, map[string]*cachev3.Snapshot{g1.Key: s1, g2.Key: s2})
+		r := start(t, map[string]*snapshot.Snapshot{g1.Key: s1, g2.Key: s2})
 		c1, c2 := r.dial(p, one), r.dial(p, two)
 		if v := settle(c1)[2].version; v != s1.GetVersion(lds) {
 			t.Errorf("one has listeners %s, want %s", v, s1.GetVersion(lds))
@@ -171,7 +171,7 @@ func TestGroupWithoutSnapshotWaits(t *testing.T) {
 func TestForeignTypes(t *testing.T) {
 	protocols(t, func(t *testing.T, p ack.Protocol) {
 		n, g := envoyNode(t, "edge")
-		r := start(t, map[string]*cachev3.Snapshot{g.Key: config{}.snapshot(t)})
+		r := start(t, map[string]*snapshot.Snapshot{g.Key: config{}.snapshot(t)})
 		c := r.dial(p, n)
 		for i := range 26 {
 			url := fmt.Sprint("type.googleapis.com/some.Type", i)
@@ -191,8 +191,8 @@ func TestForeignTypes(t *testing.T) {
 func TestConcurrentJoinsAndLeaves(t *testing.T) {
 	first, g1 := envoyNode(t, "one")
 	second, g2 := envoyNode(t, "two")
-	snaps := []*cachev3.Snapshot{config{extension: 1}.snapshot(t), config{extension: 2}.snapshot(t)}
-	r := start(t, map[string]*cachev3.Snapshot{g1.Key: snaps[0], g2.Key: snaps[1]})
+	snaps := []*snapshot.Snapshot{config{extension: 1}.snapshot(t), config{extension: 2}.snapshot(t)}
+	r := start(t, map[string]*snapshot.Snapshot{g1.Key: snaps[0], g2.Key: snaps[1]})
 	done := make(chan struct{})
 	var setters, clients sync.WaitGroup
 	setters.Go(func() {

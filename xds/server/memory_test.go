@@ -6,9 +6,8 @@ import (
 	"testing"
 	"time"
 
-	cachev3 "github.com/envoyproxy/go-control-plane/pkg/cache/v3"
-
 	"github.com/portreeve/portreeve/xds/ack"
+	"github.com/portreeve/portreeve/xds/snapshot"
 )
 
 // The streams of a group share what they are served, also while they are held: each keeps little.
@@ -18,7 +17,7 @@ func TestWhatAStreamKeeps(t *testing.T) {
 	for i := range many {
 		many[i] = fmt.Sprint("cluster-", i)
 	}
-	r := start(t, map[string]*cachev3.Snapshot{g.Key: to(many...).snapshot(t)})
+	r := start(t, map[string]*snapshot.Snapshot{g.Key: to(many...).snapshot(t)})
 	first := r.dial(ack.Delta, n)
 	first.ask(ecds, "deny")
 	first.accept(first.next())
@@ -48,10 +47,10 @@ func TestAStreamKeepsNoEarlierEdit(t *testing.T) {
 	for i := range many {
 		many[i] = fmt.Sprint("cluster-", i)
 	}
-	edit := func(i int) *cachev3.Snapshot {
+	edit := func(i int) *snapshot.Snapshot {
 		return to(append([]string{fmt.Sprint("new-", i)}, many...)...).snapshot(t)
 	}
-	r := start(t, map[string]*cachev3.Snapshot{g.Key: edit(0)})
+	r := start(t, map[string]*snapshot.Snapshot{g.Key: edit(0)})
 	const streams, few = 30, 10 // after a few there are as many generations as there may be
 	var before int64
 	for i := 1; i <= few+streams; i++ {

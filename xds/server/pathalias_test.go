@@ -8,7 +8,6 @@ import (
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
 	tlsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/tls/v3"
-	cachev3 "github.com/envoyproxy/go-control-plane/pkg/cache/v3"
 
 	"github.com/portreeve/portreeve/translate/envoy"
 	"github.com/portreeve/portreeve/translate/envoy/match"
@@ -17,7 +16,7 @@ import (
 )
 
 // filed returns a snapshot of a secret that is a file.
-func filed(t *testing.T, file string) *cachev3.Snapshot {
+func filed(t *testing.T, file string) *snapshot.Snapshot {
 	t.Helper()
 	ads := &corev3.ConfigSource{ConfigSourceSpecifier: &corev3.ConfigSource_Ads{Ads: &corev3.AggregatedConfigSource{}}}
 	context := &tlsv3.CommonTlsContext{TlsCertificateSdsSecretConfigs: []*tlsv3.SdsSecretConfig{{Name: "a", SdsConfig: ads}}}
@@ -40,7 +39,7 @@ func filed(t *testing.T, file string) *cachev3.Snapshot {
 func TestAGatewayThatReturnsReadsFilesAnew(t *testing.T) {
 	const file = "/etc/tls.key"
 	n, g := envoyNode(t, "edge")
-	r := start(t, map[string]*cachev3.Snapshot{g.Key: filed(t, file)})
+	r := start(t, map[string]*snapshot.Snapshot{g.Key: filed(t, file)})
 	written := map[string]bool{}
 	for i := range 4 {
 		c, ok := r.dial(ack.Delta, n).(*deltaClient)

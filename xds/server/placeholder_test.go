@@ -8,7 +8,6 @@ import (
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
 	endpointv3 "github.com/envoyproxy/go-control-plane/envoy/config/endpoint/v3"
 	discoveryv3 "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
-	cachev3 "github.com/envoyproxy/go-control-plane/pkg/cache/v3"
 
 	"github.com/portreeve/portreeve/translate/envoy"
 	"github.com/portreeve/portreeve/xds/ack"
@@ -16,7 +15,7 @@ import (
 )
 
 // edited returns a snapshot of a cluster and its endpoints, and the name that these have.
-func edited(t *testing.T, cluster, endpoint int) (*cachev3.Snapshot, string) {
+func edited(t *testing.T, cluster, endpoint int) (*snapshot.Snapshot, string) {
 	t.Helper()
 	s, err := snapshot.New(envoy.Resources{
 		Clusters: []*clusterv3.Cluster{{
@@ -40,7 +39,7 @@ func TestEndpointsThatAnEditHasOvertaken(t *testing.T) {
 	protocols(t, func(t *testing.T, p ack.Protocol) {
 		n, g := envoyNode(t, "edge")
 		now, name := edited(t, 2, 0)
-		r := start(t, map[string]*cachev3.Snapshot{g.Key: now})
+		r := start(t, map[string]*snapshot.Snapshot{g.Key: now})
 		then, before := edited(t, 1, 0)
 		c := r.dial(p, n)
 		c.ask(eds, before, "gone#1")
@@ -72,7 +71,7 @@ func TestEndpointsThatAnEditHasOvertaken(t *testing.T) {
 func TestSecretsThatAnEditHasOvertaken(t *testing.T) {
 	protocols(t, func(t *testing.T, p ack.Protocol) {
 		n, g := envoyNode(t, "edge")
-		r := start(t, map[string]*cachev3.Snapshot{g.Key: secrets(t, 1, 1)})
+		r := start(t, map[string]*snapshot.Snapshot{g.Key: secrets(t, 1, 1)})
 		c := r.dial(p, n)
 		c.ask(sds, "a", "y", "z")
 		if p == ack.Delta {
@@ -101,7 +100,7 @@ func TestSecretsThatAnEditHasOvertaken(t *testing.T) {
 // An answer to a name that is asked for anew after it was given up is given anew.
 func TestWhatIsAskedForAnewIsAnsweredAnew(t *testing.T) {
 	n, g := envoyNode(t, "edge")
-	r := start(t, map[string]*cachev3.Snapshot{g.Key: secrets(t, 1)})
+	r := start(t, map[string]*snapshot.Snapshot{g.Key: secrets(t, 1)})
 	c, ok := r.dial(ack.Delta, n).(*deltaClient)
 	if !ok {
 		t.Fatal("no delta client")

@@ -5,7 +5,6 @@ import (
 
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
-	cachev3 "github.com/envoyproxy/go-control-plane/pkg/cache/v3"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/portreeve/portreeve/translate/envoy"
@@ -14,7 +13,7 @@ import (
 )
 
 // listeners returns a snapshot of listeners, each with a content.
-func listeners(t *testing.T, contents map[string]string) *cachev3.Snapshot {
+func listeners(t *testing.T, contents map[string]string) *snapshot.Snapshot {
 	t.Helper()
 	var r envoy.Resources
 	for name, content := range contents {
@@ -31,7 +30,7 @@ func listeners(t *testing.T, contents map[string]string) *cachev3.Snapshot {
 // in the same response must arrive, or a policy edit could be lost; so must a removal.
 func TestNeighboursOfARefusedResource(t *testing.T) {
 	n, g := envoyNode(t, "edge")
-	r := start(t, map[string]*cachev3.Snapshot{g.Key: listeners(t, map[string]string{"a": "1", "b": "1", "c": "1", "d": "1"})})
+	r := start(t, map[string]*snapshot.Snapshot{g.Key: listeners(t, map[string]string{"a": "1", "b": "1", "c": "1", "d": "1"})})
 	c := r.dial(ack.Delta, n)
 	c.ask(lds)
 	c.accept(c.next())
@@ -77,7 +76,7 @@ func TestNeighboursOfARefusedResource(t *testing.T) {
 // A resource that stays bad is refused once more per accepted change, not in a loop.
 func TestAResourceThatStaysBad(t *testing.T) {
 	n, g := envoyNode(t, "edge")
-	r := start(t, map[string]*cachev3.Snapshot{g.Key: listeners(t, map[string]string{"a": "1", "b": "1"})})
+	r := start(t, map[string]*snapshot.Snapshot{g.Key: listeners(t, map[string]string{"a": "1", "b": "1"})})
 	c := r.dial(ack.Delta, n)
 	c.ask(lds)
 	c.accept(c.next())
@@ -106,7 +105,7 @@ func TestAResourceThatStaysBad(t *testing.T) {
 // The same holds for types that are asked for by name.
 func TestNeighboursAskedForByName(t *testing.T) {
 	n, g := envoyNode(t, "edge")
-	routes := func(one, two string) *cachev3.Snapshot {
+	routes := func(one, two string) *snapshot.Snapshot {
 		s, err := snapshot.New(envoy.Resources{
 			Listeners: routed("one", "two"),
 			Routes: []*routev3.RouteConfiguration{
@@ -118,7 +117,7 @@ func TestNeighboursAskedForByName(t *testing.T) {
 		}
 		return s
 	}
-	r := start(t, map[string]*cachev3.Snapshot{g.Key: routes("1", "1")})
+	r := start(t, map[string]*snapshot.Snapshot{g.Key: routes("1", "1")})
 	c := r.dial(ack.Delta, n)
 	c.ask(rds, "one", "two")
 	c.accept(c.next())

@@ -7,7 +7,6 @@ import (
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
 	tlsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/tls/v3"
-	cachev3 "github.com/envoyproxy/go-control-plane/pkg/cache/v3"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/portreeve/portreeve/translate/envoy"
@@ -17,7 +16,7 @@ import (
 )
 
 // secrets returns a snapshot of the secrets a, b, c and so on, each with a content.
-func secrets(t *testing.T, contents ...int) *cachev3.Snapshot {
+func secrets(t *testing.T, contents ...int) *snapshot.Snapshot {
 	t.Helper()
 	ads := &corev3.ConfigSource{ConfigSourceSpecifier: &corev3.ConfigSource_Ads{Ads: &corev3.AggregatedConfigSource{}}}
 	context := &tlsv3.CommonTlsContext{}
@@ -52,7 +51,7 @@ func expect(t *testing.T, c client, want ...string) response {
 func TestRefusedSecretsAreSentAlone(t *testing.T) {
 	protocols(t, func(t *testing.T, p ack.Protocol) {
 		n, g := envoyNode(t, "edge")
-		r := start(t, map[string]*cachev3.Snapshot{g.Key: secrets(t, 1, 1, 1)})
+		r := start(t, map[string]*snapshot.Snapshot{g.Key: secrets(t, 1, 1, 1)})
 		c := r.dial(p, n)
 		c.ask(sds, "a", "b", "c")
 		c.refuse(expect(t, c, "a", "b", "c"), "something is wrong")
@@ -91,7 +90,7 @@ func TestRefusedSecretsAreSentAlone(t *testing.T) {
 func TestANewerVersionEndsSendingAlone(t *testing.T) {
 	protocols(t, func(t *testing.T, p ack.Protocol) {
 		n, g := envoyNode(t, "edge")
-		r := start(t, map[string]*cachev3.Snapshot{g.Key: secrets(t, 1, 1)})
+		r := start(t, map[string]*snapshot.Snapshot{g.Key: secrets(t, 1, 1)})
 		c := r.dial(p, n)
 		c.ask(sds, "a", "b")
 		c.refuse(expect(t, c, "a", "b"), "something is wrong")
@@ -112,7 +111,7 @@ func TestANewerVersionEndsSendingAlone(t *testing.T) {
 // A request for one secret more does not lose the one that was to be sent alone.
 func TestOneSecretMoreMeanwhile(t *testing.T) {
 	n, g := envoyNode(t, "edge")
-	r := start(t, map[string]*cachev3.Snapshot{g.Key: secrets(t, 1, 1, 1)})
+	r := start(t, map[string]*snapshot.Snapshot{g.Key: secrets(t, 1, 1, 1)})
 	c := r.dial(ack.Delta, n)
 	c.ask(sds, "a", "b")
 	c.refuse(expect(t, c, "a", "b"), "something is wrong")
@@ -132,7 +131,7 @@ func TestOneSecretMoreMeanwhile(t *testing.T) {
 func TestSecretsAreAskedForInParts(t *testing.T) {
 	protocols(t, func(t *testing.T, p ack.Protocol) {
 		n, g := envoyNode(t, "edge")
-		r := start(t, map[string]*cachev3.Snapshot{g.Key: secrets(t, 1, 1, 1)})
+		r := start(t, map[string]*snapshot.Snapshot{g.Key: secrets(t, 1, 1, 1)})
 		c := r.dial(p, n)
 		c.ask(sds, "a", "b")
 		c.accept(expect(t, c, "a", "b"))

@@ -26,7 +26,6 @@ import (
 	"time"
 
 	discoveryv3 "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
-	cachev3 "github.com/envoyproxy/go-control-plane/pkg/cache/v3"
 	"github.com/prometheus/client_golang/prometheus"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
@@ -35,6 +34,7 @@ import (
 	"github.com/portreeve/portreeve/xds/ack"
 	"github.com/portreeve/portreeve/xds/node"
 	"github.com/portreeve/portreeve/xds/rollout"
+	"github.com/portreeve/portreeve/xds/snapshot"
 )
 
 // grace is how long Serve waits for streams to end by themselves.
@@ -113,7 +113,7 @@ func New(o Options) *Server {
 //
 // A group without an open stream keeps nothing, and Set returns nil: its next Join asks anew.
 // With ctx already ended nothing is set; once begun, an update is never cut short.
-func (s *Server) Set(ctx context.Context, group string, snap *cachev3.Snapshot) error {
+func (s *Server) Set(ctx context.Context, group string, snap *snapshot.Snapshot) error {
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("set snapshot: %w", err)
 	}
@@ -136,7 +136,7 @@ func (s *Server) Set(ctx context.Context, group string, snap *cachev3.Snapshot) 
 // stream of the group was open. A gateway that comes back with it keeps the clusters that its routes
 // lead to until it has the new routes. In state-of-the-world a gateway does not say what it has, only
 // the version of it, so without Resume the clusters go first. It is called by Join, before Set.
-func (s *Server) Resume(group string, snap *cachev3.Snapshot) {
+func (s *Server) Resume(group string, snap *snapshot.Snapshot) {
 	s.roster.mu.Lock()
 	defer s.roster.mu.Unlock()
 	if m, ok := s.roster.members[group]; ok {

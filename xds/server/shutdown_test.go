@@ -13,7 +13,6 @@ import (
 	"time"
 
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
-	cachev3 "github.com/envoyproxy/go-control-plane/pkg/cache/v3"
 
 	"github.com/portreeve/portreeve/translate/envoy"
 	"github.com/portreeve/portreeve/xds/ack"
@@ -25,7 +24,7 @@ import (
 func TestStop(t *testing.T) {
 	protocols(t, func(t *testing.T, p ack.Protocol) {
 		n, g := envoyNode(t, "edge")
-		r := start(t, map[string]*cachev3.Snapshot{g.Key: config{}.snapshot(t)})
+		r := start(t, map[string]*snapshot.Snapshot{g.Key: config{}.snapshot(t)})
 		c := r.dial(p, n)
 		settle(c)
 		before := time.Now()
@@ -55,7 +54,7 @@ func TestStopWithAGatewayThatDoesNotRead(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		r := start(t, map[string]*cachev3.Snapshot{g.Key: big})
+		r := start(t, map[string]*snapshot.Snapshot{g.Key: big})
 		c := r.dial(p, n)
 		c.ask(lds)
 		r.await(ack.ResponseSent, lds)
@@ -107,7 +106,7 @@ func TestTLS(t *testing.T) {
 	serverTLS := &tls.Config{Certificates: web.TLS.Certificates, MinVersion: tls.VersionTLS12}
 	clientTLS := &tls.Config{RootCAs: pool, ServerName: "example.com", MinVersion: tls.VersionTLS12}
 	n, g := envoyNode(t, "edge")
-	r := startTLS(t, map[string]*cachev3.Snapshot{g.Key: config{}.snapshot(t)}, serverTLS, clientTLS)
+	r := startTLS(t, map[string]*snapshot.Snapshot{g.Key: config{}.snapshot(t)}, serverTLS, clientTLS)
 	settle(r.dial(ack.Delta, n))
 }
 
@@ -119,7 +118,7 @@ func TestBigSnapshot(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		r := start(t, map[string]*cachev3.Snapshot{g.Key: big})
+		r := start(t, map[string]*snapshot.Snapshot{g.Key: big})
 		c := r.dial(p, n)
 		c.ask(lds)
 		if resp := c.next(); len(resp.names) != 1 {

@@ -5,16 +5,16 @@ import (
 	"testing"
 
 	discoveryv3 "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
-	cachev3 "github.com/envoyproxy/go-control-plane/pkg/cache/v3"
 
 	"github.com/portreeve/portreeve/xds/ack"
+	"github.com/portreeve/portreeve/xds/snapshot"
 )
 
 // Two responses may be on the way when both are refused: the secrets of the one that is answered
 // last do not take the place of those that are still to be sent alone.
 func TestTwoRefusedResponses(t *testing.T) {
 	n, g := envoyNode(t, "edge")
-	r := start(t, map[string]*cachev3.Snapshot{g.Key: secrets(t, 1, 1, 1, 1)})
+	r := start(t, map[string]*snapshot.Snapshot{g.Key: secrets(t, 1, 1, 1, 1)})
 	c := r.dial(ack.Delta, n)
 	c.ask(sds, "a", "b")
 	first := expect(t, c, "a", "b")
@@ -39,7 +39,7 @@ func TestTwoRefusedResponses(t *testing.T) {
 func TestAnEditReachesWhoHasAskedForSome(t *testing.T) {
 	protocols(t, func(t *testing.T, p ack.Protocol) {
 		n, g := envoyNode(t, "edge")
-		r := start(t, map[string]*cachev3.Snapshot{g.Key: secrets(t, 1, 1)})
+		r := start(t, map[string]*snapshot.Snapshot{g.Key: secrets(t, 1, 1)})
 		c := r.dial(p, n)
 		c.ask(sds, "a")
 		c.accept(expect(t, c, "a"))
@@ -60,7 +60,7 @@ func TestAnEditReachesWhoHasAskedForSome(t *testing.T) {
 // Edits that come again and again while secrets are sent alone let each of these have its turn.
 func TestEditsStarveNoSecretThatIsSentAlone(t *testing.T) {
 	n, g := envoyNode(t, "edge")
-	r := start(t, map[string]*cachev3.Snapshot{g.Key: secrets(t, 1, 0, 1)})
+	r := start(t, map[string]*snapshot.Snapshot{g.Key: secrets(t, 1, 0, 1)})
 	c := r.dial(ack.SotW, n)
 	c.ask(sds, "a", "b", "c")
 	c.refuse(expect(t, c, "a", "b", "c"), "something is wrong")
@@ -84,7 +84,7 @@ func TestEditsStarveNoSecretThatIsSentAlone(t *testing.T) {
 // to a response with it comes afterwards.
 func TestWhatIsGivenUpIsForgotten(t *testing.T) {
 	n, g := envoyNode(t, "edge")
-	r := start(t, map[string]*cachev3.Snapshot{g.Key: secrets(t, 1, 1, 1)})
+	r := start(t, map[string]*snapshot.Snapshot{g.Key: secrets(t, 1, 1, 1)})
 	c, ok := r.dial(ack.Delta, n).(*deltaClient)
 	if !ok {
 		t.Fatal("no delta client")

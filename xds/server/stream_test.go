@@ -6,10 +6,10 @@ import (
 	"testing"
 	"time"
 
-	cachev3 "github.com/envoyproxy/go-control-plane/pkg/cache/v3"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/portreeve/portreeve/xds/ack"
+	"github.com/portreeve/portreeve/xds/snapshot"
 )
 
 // subscriptions are what a gateway asks for, in the order in which Envoy asks.
@@ -38,7 +38,7 @@ func TestFirstSnapshot(t *testing.T) {
 	protocols(t, func(t *testing.T, p ack.Protocol) {
 		n, g := envoyNode(t, "edge")
 		snap := config{}.snapshot(t)
-		r := start(t, map[string]*cachev3.Snapshot{g.Key: snap})
+		r := start(t, map[string]*snapshot.Snapshot{g.Key: snap})
 		c := r.dial(p, n)
 		want := map[string][]string{"CDS": {"cluster"}, "EDS": {"cluster"}, "LDS": {"listener"}, "RDS": {"route"}, "SDS": {"cert"}, "ECDS": {"deny"}}
 		got := map[string][]string{}
@@ -71,7 +71,7 @@ func TestFirstSnapshot(t *testing.T) {
 func TestUpdateSendsOnlyWhatChanged(t *testing.T) {
 	protocols(t, func(t *testing.T, p ack.Protocol) {
 		n, g := envoyNode(t, "edge")
-		r := start(t, map[string]*cachev3.Snapshot{g.Key: config{}.snapshot(t)})
+		r := start(t, map[string]*snapshot.Snapshot{g.Key: config{}.snapshot(t)})
 		c := r.dial(p, n)
 		settle(c)
 		r.set(g.Key, config{}.snapshot(t))
@@ -100,7 +100,7 @@ func TestUpdateSendsOnlyWhatChanged(t *testing.T) {
 func TestOrderOfAnUpdate(t *testing.T) {
 	protocols(t, func(t *testing.T, p ack.Protocol) {
 		n, g := envoyNode(t, "edge")
-		r := start(t, map[string]*cachev3.Snapshot{g.Key: config{}.snapshot(t)})
+		r := start(t, map[string]*snapshot.Snapshot{g.Key: config{}.snapshot(t)})
 		c := r.dial(p, n)
 		settle(c)
 		r.barrier(c)
@@ -142,7 +142,7 @@ func TestRefusal(t *testing.T) {
 	protocols(t, func(t *testing.T, p ack.Protocol) {
 		n, g := envoyNode(t, "edge")
 		good := config{}.snapshot(t)
-		r := start(t, map[string]*cachev3.Snapshot{g.Key: good})
+		r := start(t, map[string]*snapshot.Snapshot{g.Key: good})
 		c := r.dial(p, n)
 		settle(c)
 		bad := config{listener: 1}.snapshot(t)
@@ -197,7 +197,7 @@ func TestRefusal(t *testing.T) {
 func TestRefusalOfTheFirst(t *testing.T) {
 	protocols(t, func(t *testing.T, p ack.Protocol) {
 		n, g := envoyNode(t, "edge")
-		r := start(t, map[string]*cachev3.Snapshot{g.Key: config{}.snapshot(t)})
+		r := start(t, map[string]*snapshot.Snapshot{g.Key: config{}.snapshot(t)})
 		c := r.dial(p, n)
 		c.ask(lds)
 		c.refuse(c.next(), "no")
@@ -215,7 +215,7 @@ func TestRefusalOfTheFirst(t *testing.T) {
 // what it has.
 func TestRestartSendsNothing(t *testing.T) {
 	n, g := envoyNode(t, "edge")
-	first := start(t, map[string]*cachev3.Snapshot{g.Key: config{}.snapshot(t)})
+	first := start(t, map[string]*snapshot.Snapshot{g.Key: config{}.snapshot(t)})
 	has := map[string]map[string]string{}
 	for _, resp := range settle(first.dial(ack.Delta, n)) {
 		has[resp.url] = maps.Clone(resp.resources)
@@ -225,7 +225,7 @@ func TestRestartSendsNothing(t *testing.T) {
 	}
 
 	snap := config{}.snapshot(t)
-	second := start(t, map[string]*cachev3.Snapshot{g.Key: snap})
+	second := start(t, map[string]*snapshot.Snapshot{g.Key: snap})
 	c := second.dial(ack.Delta, n).(*deltaClient)
 	c.initial = has
 	for _, s := range subscriptions() {
@@ -268,7 +268,7 @@ func TestRestartSendsNothing(t *testing.T) {
 func TestRestartSendsTheDifference(t *testing.T) {
 	n, g := envoyNode(t, "edge")
 	snap := config{}.snapshot(t)
-	r := start(t, map[string]*cachev3.Snapshot{g.Key: snap})
+	r := start(t, map[string]*snapshot.Snapshot{g.Key: snap})
 	c := r.dial(ack.Delta, n).(*deltaClient)
 	c.initial = map[string]map[string]string{
 		cds:  {"cluster": snap.GetVersionMap(cds)["cluster"], "gone": "1"},

@@ -7,12 +7,12 @@ import (
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	discoveryv3 "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
-	cachev3 "github.com/envoyproxy/go-control-plane/pkg/cache/v3"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
 	"github.com/portreeve/portreeve/xds/ack"
 	"github.com/portreeve/portreeve/xds/server"
+	"github.com/portreeve/portreeve/xds/snapshot"
 )
 
 // made returns a thousand names of a length.
@@ -49,7 +49,7 @@ func TestNamesOfWhatIsNotServedAreBounded(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			n, g := envoyNode(t, "edge")
-			r := start(t, map[string]*cachev3.Snapshot{g.Key: config{}.snapshot(t)})
+			r := start(t, map[string]*snapshot.Snapshot{g.Key: config{}.snapshot(t)})
 			var held []client
 			for {
 				c, err := r.naming(n, request)
@@ -86,7 +86,7 @@ func TestNamesThatWereServedAreNotCounted(t *testing.T) {
 		n, g := envoyNode(t, "edge")
 		names := made(8000)
 		quiet := func(o *server.Options) { o.Logger = nil } // it would write every name
-		r := startTLS(t, map[string]*cachev3.Snapshot{g.Key: to(names...).snapshot(t)}, nil, nil, quiet)
+		r := startTLS(t, map[string]*snapshot.Snapshot{g.Key: to(names...).snapshot(t)}, nil, nil, quiet)
 		for i := range 4 {
 			c := r.dial(p, n)
 			c.ask(cds, append([]string{"other"}, names...)...)

@@ -21,6 +21,20 @@ import (
 	"github.com/portreeve/portreeve/translate/envoy"
 )
 
+// Snapshot is what a gateway is served, in the form of the discovery library, and where each resource
+// of it comes from.
+type Snapshot struct {
+	*cachev3.Snapshot
+	traces map[string]Trace
+}
+
+// Trace leads from the resources of a type, by the names that they are delivered with, to the places
+// that they were written at. What it holds is shared and must not be written to.
+type Trace = envoy.Trace
+
+// Trace returns where the resources of a type come from.
+func (s *Snapshot) Trace(url string) Trace { return s.traces[url] }
+
 // New returns the snapshot of a gateway's resources. It is complete and is never written to again,
 // so any number of groups and goroutines may share it; it shares the resources, which are immutable.
 //
@@ -34,7 +48,7 @@ import (
 // that leads nowhere, on which Envoy would wait with its listener closed, or a secret without
 // authorities where peers are to be verified. No snapshot is better
 // then: the gateway keeps the last good one.
-func New(r envoy.Resources) (*cachev3.Snapshot, error) {
+func New(r envoy.Resources) (*Snapshot, error) {
 	var err error
 	if r.Clusters, r.Endpoints, err = editions(r.Clusters, r.Endpoints); err != nil {
 		return nil, fmt.Errorf("name endpoints: %w", err)
@@ -45,7 +59,7 @@ func New(r envoy.Resources) (*cachev3.Snapshot, error) {
 	}
 	var errs *multierror.Error
 	// The library would make the versions of the single resources itself, and marshal each once more.
-	snap := &cachev3.Snapshot{VersionMap: map[string]map[string]string{}}
+	snap := &Snapshot{Snapshot: &cachev3.Snapshot{VersionMap: map[string]map[string]string{}}, traces: map[string]Trace{}}
 	lists := byType(r)
 	for _, t := range Types() {
 		url, list := t.URL, lists[t.URL]
@@ -62,6 +76,7 @@ func New(r envoy.Resources) (*cachev3.Snapshot, error) {
 			continue
 		}
 		snap.Resources[cachev3.GetResponseType(url)], snap.VersionMap[url] = resources, versions
+		snap.traces[url] = traceOf(url, versions, r.Trace)
 	}
 	if err := errs.ErrorOrNil(); err != nil {
 		return nil, fmt.Errorf("build snapshot: %w", err)
@@ -70,6 +85,22 @@ func New(r envoy.Resources) (*cachev3.Snapshot, error) {
 		return nil, fmt.Errorf("check snapshot: %w", err)
 	}
 	return snap, nil
+}
+
+// traceOf returns what of a trace is about the resources of a type, under the names that they are
+// delivered with. Endpoints come from where their cluster does.
+func traceOf(url string, delivered map[string]string, trace envoy.Trace) Trace {
+	out := Trace{}
+	for name := range delivered {
+		of := name
+		if url == resourcev3.EndpointType {
+			of = EndpointsOf(name)
+		}
+		if rules, ok := trace[of]; ok {
+			out[name] = rules
+		}
+	}
+	return out
 }
 
 // byType returns the resources by type URL, with an entry for every delivered type.

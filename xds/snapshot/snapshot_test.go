@@ -17,7 +17,6 @@ import (
 	rbachttpv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/rbac/v3"
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
 	tlsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/tls/v3"
-	cachev3 "github.com/envoyproxy/go-control-plane/pkg/cache/v3"
 	resourcev3 "github.com/envoyproxy/go-control-plane/pkg/resource/v3"
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/protobuf/types/known/structpb"
@@ -90,7 +89,7 @@ func resources() envoy.Resources {
 	}
 }
 
-func mustNew(t *testing.T, r envoy.Resources) *cachev3.Snapshot {
+func mustNew(t *testing.T, r envoy.Resources) *snapshot.Snapshot {
 	t.Helper()
 	s, err := snapshot.New(r)
 	if err != nil {
@@ -100,7 +99,7 @@ func mustNew(t *testing.T, r envoy.Resources) *cachev3.Snapshot {
 }
 
 // versions are the versions of the types and of every resource.
-func versions(s *cachev3.Snapshot) map[string]map[string]string {
+func versions(s *snapshot.Snapshot) map[string]map[string]string {
 	out := map[string]map[string]string{"types": {}}
 	for _, typ := range snapshot.Types() {
 		out["types"][typ.Short] = s.GetVersion(typ.URL)
