@@ -217,6 +217,20 @@ func printGateway(w io.Writer, g ack.Gateway) {
 		}
 		if t.State == ack.Refused && t.Refusal != nil {
 			fmt.Fprintf(w, "    refused %s %v: %s\n", t.Refusal.Version, t.Refusal.Resources, t.Refusal.Message)
+			printOrigins(w, t.Refusal.Origins)
 		}
+	}
+}
+
+// maxShownOrigins bounds the places that are printed of one refusal; /debug/status has more.
+const maxShownOrigins = 10
+
+// printOrigins says where what is refused was written.
+func printOrigins(w io.Writer, origins []diag.Position) {
+	for _, place := range origins[:min(len(origins), maxShownOrigins)] {
+		fmt.Fprintf(w, "      written at %s\n", place)
+	}
+	if left := len(origins) - maxShownOrigins; left > 0 {
+		fmt.Fprintf(w, "      and %d more places\n", left)
 	}
 }

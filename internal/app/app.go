@@ -24,7 +24,6 @@ import (
 	"github.com/portreeve/portreeve/translate/model"
 	"github.com/portreeve/portreeve/translate/source"
 	"github.com/portreeve/portreeve/xds/ack"
-	"github.com/portreeve/portreeve/xds/pace"
 	"github.com/portreeve/portreeve/xds/server"
 )
 
@@ -89,8 +88,6 @@ type App struct {
 	watcher      *watch.Watcher
 	keys         *jwks.Fetcher
 	registry     *prometheus.Registry
-	refused      refusedSecrets
-	nacks        nacks
 	xdsListen    net.Listener
 	adminServe   net.Listener
 }
@@ -98,8 +95,7 @@ type App struct {
 // New checks the options, opens the listeners and starts watching the directories. An
 // error is I/O: a directory or an address that cannot be had.
 func New(o Options) (_ *App, err error) {
-	a := &App{options: o, registry: prometheus.NewRegistry(), disk: disk.New(disk.Options{}), refused: refusedSecrets{due: map[string]map[string]bool{}, told: map[[2]string]string{}}}
-	a.nacks = nacks{o.Logger, pace.New(nackLines, nackLinesOfOne, time.Now)}
+	a := &App{options: o, registry: prometheus.NewRegistry(), disk: disk.New(disk.Options{})}
 	if o.Settings.KeyFetch == model.FetchByGateway && (o.KeyCAFile != "" || len(o.KeyBlockCIDRs) > 0) {
 		o.Logger.Warn("--jwks-ca-file and --jwks-block-cidr do not count where gateways fetch keys: they hold for the discovery of issuers only",
 			"hint", "gateways trust their own authorities, and their network decides where they can connect")
@@ -140,6 +136,17 @@ func New(o Options) (_ *App, err error) {
 	a.certificates = reload.NewCertificates(a.reloader)
 	a.registry.MustRegister(a.certificates, reload.NewGroupMetrics(a.reloader))
 	return a, a.listen()
+}
+
+// observe tells the reloader which gateways come and go.
+func (a *App) observe(e ack.Event) {
+	switch e.Kind {
+	case ack.Connected:
+		a.reloader.Connected(e.Peer.Node, e.Peer.Group)
+	case ack.Disconnected:
+		a.reloader.Disconnected(e.Peer.Node, e.Peer.Group)
+	default:
+	}
 }
 
 // buildMetric is 1, and says which program this is by its labels.

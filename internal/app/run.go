@@ -90,8 +90,6 @@ func (a *App) follow(ctx context.Context, read chan<- struct{}) error {
 	defer again.Stop()
 	expiring := time.NewTicker(time.Hour)
 	defer expiring.Stop()
-	files := time.NewTicker(reread)
-	defer files.Stop()
 	for {
 		due := a.reloader.Again()
 		if due.After > 0 {
@@ -108,8 +106,6 @@ func (a *App) follow(ctx context.Context, read chan<- struct{}) error {
 			a.everything(ctx)
 		case <-expiring.C:
 			a.certificates.Warn()
-		case <-files.C:
-			a.reread(ctx)
 		case <-a.keys.Changes():
 			a.publishing(a.reloader.RotateKeys(ctx))
 		}

@@ -9,13 +9,13 @@ import (
 	"testing"
 	"time"
 
-	cachev3 "github.com/envoyproxy/go-control-plane/pkg/cache/v3"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/portreeve/portreeve/internal/input"
 	"github.com/portreeve/portreeve/internal/reload"
 	"github.com/portreeve/portreeve/translate/model"
 	"github.com/portreeve/portreeve/translate/source"
+	"github.com/portreeve/portreeve/xds/snapshot"
 )
 
 // inMemory are files that are read at once, so that only what follows is measured.
@@ -32,8 +32,8 @@ func (f *inMemory) edit(content string) {
 // counter counts what is published.
 type counter struct{ sets int }
 
-func (c *counter) Set(context.Context, string, *cachev3.Snapshot) error { c.sets++; return nil }
-func (c *counter) Resume(string, *cachev3.Snapshot)                     {}
+func (c *counter) Set(context.Context, string, *snapshot.Snapshot) error { c.sets++; return nil }
+func (c *counter) Resume(string, *snapshot.Snapshot)                     {}
 
 // BenchmarkNothingToSend measures, with 10,000 policies and ten groups of gateways, what sends
 // nothing: an edit that is refused for all of them, and keys that are what they were.

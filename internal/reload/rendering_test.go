@@ -7,7 +7,6 @@ import (
 	"testing"
 	"time"
 
-	cachev3 "github.com/envoyproxy/go-control-plane/pkg/cache/v3"
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -17,6 +16,7 @@ import (
 	"github.com/portreeve/portreeve/translate/model"
 	"github.com/portreeve/portreeve/translate/source"
 	"github.com/portreeve/portreeve/xds/node"
+	"github.com/portreeve/portreeve/xds/snapshot"
 )
 
 // rendering is a reloader over one file, of which every rendering is noted.
@@ -57,7 +57,7 @@ func (s *rendering) Read(input.Change) input.Reading {
 	return input.Reading{Files: []source.File{{Path: "a.yaml", Content: []byte(s.text)}}}
 }
 
-func (s *rendering) Set(_ context.Context, group string, _ *cachev3.Snapshot) error {
+func (s *rendering) Set(_ context.Context, group string, _ *snapshot.Snapshot) error {
 	for _, g := range s.fleet.groups {
 		if g.key == group {
 			s.sent[g.gateway.Labels["app"]]++
@@ -66,7 +66,7 @@ func (s *rendering) Set(_ context.Context, group string, _ *cachev3.Snapshot) er
 	return nil
 }
 
-func (s *rendering) Resume(string, *cachev3.Snapshot)    {}
+func (s *rendering) Resume(string, *snapshot.Snapshot)   {}
 func (s *rendering) Want([]model.KeyRequest)             {}
 func (s *rendering) Keys() model.Keys                    { return s.keys }
 func (s *rendering) Awaited() map[model.KeySource]string { return nil }

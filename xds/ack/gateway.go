@@ -2,7 +2,11 @@
 // refused, as values for status, log and metrics.
 package ack
 
-import "time"
+import (
+	"time"
+
+	"github.com/portreeve/portreeve/translate/diag"
+)
 
 // Protocol is the variant of the discovery protocol that a stream speaks.
 type Protocol string
@@ -86,6 +90,12 @@ type Refusal struct {
 	// Resources are the names of sent resources that stand in the message; the only resource of
 	// the response, if it had just one. It is empty where the message names none, and has at most 100.
 	Resources []string `json:"resources"`
+	// Origins are the places in the files that the refused version was made of: those of the rules that
+	// the message names, or else of the resources, of all that were sent where it names none. They have
+	// at most 100.
+	Origins []diag.Position `json:"origins,omitempty"`
+	// Again says that the gateway has said the same of the same content before, and stands by it.
+	Again bool `json:"-"`
 }
 
 // Resource is the state of one resource. In delta its versions are its own, in state-of-the-world

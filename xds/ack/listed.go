@@ -10,7 +10,7 @@ const maxListed = 100
 
 // listed returns the resources that are shown, ordered by name. It never sorts all of them, as
 // streams wait for it.
-func listed(resources map[string]*Resource) []Resource {
+func listed(resources map[string]*tracked) []Resource {
 	out := []Resource{}
 	keep := func() {
 		slices.SortFunc(out, func(a, b Resource) int { return cmp.Or(cmp.Compare(a.rank(), b.rank()), cmp.Compare(a.Name, b.Name)) })
@@ -18,7 +18,7 @@ func listed(resources map[string]*Resource) []Resource {
 	}
 	const batch = 8 * maxListed
 	for _, r := range resources {
-		if out = append(out, *r); len(out) == batch {
+		if out = append(out, r.Resource); len(out) == batch {
 			keep()
 		}
 	}

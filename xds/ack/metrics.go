@@ -40,9 +40,9 @@ func counter(name, help string) *prometheus.CounterVec {
 	return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, []string{"type"})
 }
 
-func (m metrics) register(r prometheus.Registerer) error {
+func (m metrics) register(r prometheus.Registerer, more ...prometheus.Collector) error {
 	var errs *multierror.Error
-	for _, c := range []prometheus.Collector{m.connected, m.sent, m.accepted, m.refused} {
+	for _, c := range append([]prometheus.Collector{m.connected, m.sent, m.accepted, m.refused}, more...) {
 		errs = multierror.Append(errs, r.Register(c))
 	}
 	return errs.ErrorOrNil()

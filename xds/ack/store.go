@@ -3,6 +3,7 @@ package ack
 import (
 	"cmp"
 	"fmt"
+	"hash/maphash"
 	"slices"
 	"sync"
 	"time"
@@ -26,6 +27,7 @@ type Store struct {
 	clock   func() time.Time
 	observe func(Event)
 	metrics metrics
+	seed    maphash.Seed
 
 	mu      sync.Mutex
 	streams map[*Stream]struct{}
@@ -33,12 +35,12 @@ type Store struct {
 
 // New returns an empty store. The error is that of registering the metrics.
 func New(o Options) (*Store, error) {
-	s := &Store{clock: o.Clock, observe: o.Observe, metrics: newMetrics(), streams: map[*Stream]struct{}{}}
+	s := &Store{clock: o.Clock, observe: o.Observe, metrics: newMetrics(), seed: maphash.MakeSeed(), streams: map[*Stream]struct{}{}}
 	if s.observe == nil {
 		s.observe = func(Event) {}
 	}
 	if o.Registerer != nil {
-		if err := s.metrics.register(o.Registerer); err != nil {
+		if err := s.metrics.register(o.Registerer, newStanding(s)); err != nil {
 			return nil, fmt.Errorf("register metrics: %w", err)
 		}
 	}

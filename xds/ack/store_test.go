@@ -266,7 +266,7 @@ func TestMetrics(t *testing.T) {
 	st.Nacked(ecds, "2", "no")
 	want := map[string]float64{
 		"portreeve_xds_connected_gateways delta": 1, "portreeve_xds_connected_gateways sotw": 0,
-		"portreeve_xds_responses_sent_total ECDS": 2, "portreeve_xds_acks_total ECDS": 1, "portreeve_xds_nacks_total ECDS": 1,
+		"portreeve_xds_responses_sent_total ECDS": 2, "portreeve_xds_acks_total ECDS": 1, "portreeve_xds_nacks_total ECDS": 1, "portreeve_xds_standing_refusals ": 1,
 	}
 	// Every series is there from the beginning.
 	for _, typ := range []string{"CDS", "EDS", "LDS", "RDS", "SDS"} {

@@ -1,12 +1,17 @@
 package ack
 
 import (
+	"hash/maphash"
 	"maps"
 	"slices"
 	"time"
 
 	"github.com/portreeve/portreeve/xds/snapshot"
 )
+
+// maxTraced bounds the responses of one type that wait for an answer and can still be traced: a client
+// that never answers must not keep every generation's trace.
+const maxTraced = 4
 
 // maxDue bounds the responses of one type that may wait for an answer, so that a client that
 // subscribes without ever answering cannot fill memory. Envoy answers each before the next.
@@ -28,8 +33,14 @@ type record struct {
 	accepted  string
 	refusal   *Refusal
 	refused   bool
-	resources map[string]*Resource
+	resources map[string]*tracked
 	due       []Delivery
+}
+
+// tracked is a resource and a hash of why it was refused last, until it is accepted.
+type tracked struct {
+	Resource
+	reason uint64
 }
 
 // Delivery is a response that goes out.
@@ -41,6 +52,8 @@ type Delivery struct {
 	Resources map[string]string
 	// Removed are the names that a delta response takes away.
 	Removed []string
+	// Trace leads from the names to where they were written. It must not be written to.
+	Trace snapshot.Trace
 	// Partial says that a response of state-of-the-world is not all that there is of the type.
 	Partial bool
 }
@@ -62,7 +75,7 @@ func (st *Stream) Sent(d Delivery) {
 		r.due = nil
 	}
 	if st.peer.Protocol == SotW && !d.Partial {
-		maps.DeleteFunc(r.resources, func(name string, _ *Resource) bool { _, ok := d.Resources[name]; return !ok })
+		maps.DeleteFunc(r.resources, func(name string, _ *tracked) bool { _, ok := d.Resources[name]; return !ok })
 	}
 	for name, version := range d.Resources {
 		r.resource(name).Sent = version
@@ -76,6 +89,9 @@ func (st *Stream) Sent(d Delivery) {
 		r.due = r.due[1:]
 	}
 	r.due = append(r.due, d)
+	if old := len(r.due) - maxTraced; old > 0 {
+		r.due[old-1].Trace = nil
+	}
 	s.mu.Unlock()
 	s.metrics.sent.WithLabelValues(nameOf(d.URL)).Inc()
 	st.tell(ResponseSent, d, nil)
@@ -112,33 +128,47 @@ func (st *Stream) Acked(url, nonce string) (Delivery, bool) {
 }
 
 // Nacked records that the gateway refused the response with that nonce and why. A nonce that no
-// answer is due for is passed by. It returns the response that was answered, or false.
-func (st *Stream) Nacked(url, nonce, message string) (Delivery, bool) {
+// answer is due for is passed by. It returns the response that was answered and the refusal, or nil.
+func (st *Stream) Nacked(url, nonce, message string) (Delivery, *Refusal) {
 	s := st.store
 	s.mu.Lock()
-	r := st.record(url)
-	d, ok := r.answer(nonce)
+	d, ok := st.record(url).answer(nonce)
+	s.mu.Unlock()
 	if !ok {
-		s.mu.Unlock()
-		return Delivery{}, false
+		return Delivery{}, nil
 	}
-	refusal := Refusal{Version: d.Version, At: s.clock(), Message: cut(message)}
-	r.refusal, r.refused = &refusal, true
+	// The message is searched for every name with no lock held: streams wait for it.
 	suspects := named(message, d.names())
-	refusal.Resources = suspects[:min(len(suspects), maxListed)]
+	refusal := &Refusal{Version: d.Version, At: s.clock(), Message: cut(message), Resources: suspects[:min(len(suspects), maxListed)]}
 	// Where the message names nothing, any resource of the response may be the one.
 	if len(suspects) == 0 {
 		suspects = d.names()
 	}
-	for _, name := range suspects {
-		if res, ok := r.resources[name]; ok {
-			res.Refused = d.Resources[name]
-		}
-	}
+	refusal.Origins = originsOf(refusal.Message, suspects, d.Trace)
+	s.mu.Lock()
+	r := st.record(url)
+	refusal.Again = r.repeats(d, suspects, func(version string) uint64 { return maphash.Comparable(s.seed, [2]string{version, refusal.Message}) })
+	r.refusal, r.refused = refusal, true
 	s.mu.Unlock()
 	s.metrics.refused.WithLabelValues(nameOf(url)).Inc()
 	st.tell(ResponseRefused, d, refusal.clone())
-	return d, true
+	return d, refusal.clone()
+}
+
+// repeats notes why resources are refused, and reports whether the same was said before of the same
+// content of anything that was sent.
+func (r *record) repeats(d Delivery, refused []string, reason func(version string) uint64) bool {
+	again := false
+	for name, version := range d.Resources {
+		res, ok := r.resources[name]
+		again = again || ok && res.Refused != "" && res.reason == reason(version)
+	}
+	for _, name := range refused {
+		if res, ok := r.resources[name]; ok {
+			res.Refused, res.reason = d.Resources[name], reason(d.Resources[name])
+		}
+	}
+	return again
 }
 
 // Unsubscribed records what a delta client asks for no longer: it is told of no more, also where an
@@ -199,14 +229,14 @@ func (st *Stream) tell(kind Kind, d Delivery, refusal *Refusal) {
 
 func (st *Stream) record(url string) *record {
 	if st.types[url] == nil {
-		st.types[url] = &record{resources: map[string]*Resource{}}
+		st.types[url] = &record{resources: map[string]*tracked{}}
 	}
 	return st.types[url]
 }
 
-func (r *record) resource(name string) *Resource {
+func (r *record) resource(name string) *tracked {
 	if r.resources[name] == nil {
-		r.resources[name] = &Resource{Name: name}
+		r.resources[name] = &tracked{Resource: Resource{Name: name}}
 	}
 	return r.resources[name]
 }
@@ -234,12 +264,8 @@ func (st *Stream) gateway() Gateway {
 }
 
 func (r *record) value(t snapshot.Type) Type {
-	refused := r.refused
-	for _, res := range r.resources {
-		refused = refused || res.Refused != ""
-	}
 	return Type{
-		URL: t.URL, Name: t.Short, State: stateOf(len(r.due), refused), Sent: r.sent, Accepted: r.accepted, Refusal: r.refusal.clone(),
+		URL: t.URL, Name: t.Short, State: stateOf(len(r.due), r.stands()), Sent: r.sent, Accepted: r.accepted, Refusal: r.refusal.clone(),
 		Count: len(r.resources), Resources: listed(r.resources),
 	}
 }
@@ -249,7 +275,7 @@ func (r *Refusal) clone() *Refusal {
 		return nil
 	}
 	c := *r
-	c.Resources = slices.Clone(r.Resources)
+	c.Resources, c.Origins = slices.Clone(r.Resources), slices.Clone(r.Origins)
 	return &c
 }
 

@@ -8,6 +8,7 @@ import (
 	cachev3 "github.com/envoyproxy/go-control-plane/pkg/cache/v3"
 
 	"github.com/portreeve/portreeve/xds/rollout"
+	"github.com/portreeve/portreeve/xds/snapshot"
 )
 
 // delivery is what one stream is served: it puts into the stream's caches what the rollout wants, in
@@ -21,20 +22,25 @@ type delivery struct {
 
 	mu      sync.Mutex
 	rollout *rollout.Rollout
+	newest  *rollout.Generation
 	// put is what each type was served last. asked are the types that were asked for, and refused
 	// those whose last answer was a refusal.
-	put            map[string]*rollout.Part
+	put map[string]*rollout.Part
+	// sending is what the response of each type was made of that is on its way, or went last.
+	sending        map[string]*rollout.Part
 	asked, refused map[string]bool
 	timer          *time.Timer
 	closed         bool
+	// redelivery is told of every edit.
+	redelivery *redelivery
 }
 
 var _ rollout.Answers = (*delivery)(nil)
 
-func newDelivery(m *rollout.Memo, logger *slog.Logger) *delivery {
+func newDelivery(m *rollout.Memo, again *redelivery, logger *slog.Logger) *delivery {
 	return &delivery{
-		logger: logger, caches: newCaches(bridge{logger}), rollout: rollout.New(m),
-		put: map[string]*rollout.Part{}, asked: map[string]bool{}, refused: map[string]bool{},
+		logger: logger, redelivery: again, caches: newCaches(bridge{logger}), rollout: rollout.New(m),
+		put: map[string]*rollout.Part{}, sending: map[string]*rollout.Part{}, asked: map[string]bool{}, refused: map[string]bool{},
 	}
 }
 
@@ -48,8 +54,13 @@ func (d *delivery) Refused(url string) bool { return d.refused[url] }
 func (d *delivery) offer(g *rollout.Generation) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	before := d.newest
+	d.newest = g
 	d.rollout.Offer(g, time.Now())
-	return d.advance()
+	err := d.advance()
+	// Only now: what the edit has changed is sent anyway, and comes first.
+	d.redelivery.edited(func(url string) bool { return g.Part(url).Same(before.Part(url)) })
+	return err
 }
 
 // answers notes whether the gateway took the last response of a type.
@@ -70,7 +81,7 @@ func (d *delivery) watch(url string, has *rollout.Part, create func() (func(), e
 			return nil, err
 		}
 	}
-	d.asked[url] = true
+	d.asked[url], d.sending[url] = true, d.put[url]
 	cancel, err := create()
 	if err != nil {
 		return nil, err
@@ -89,14 +100,21 @@ func (d *delivery) advance() error {
 	return nil
 }
 
-// serve puts what has become another. A part of equal version has equal content.
+// serve puts what has become another. A part of equal version has equal content, but its lines may
+// have moved in the files: it is what is traced from now on.
 func (d *delivery) serve() error {
 	for _, url := range rollout.Order() {
 		want := d.rollout.Want(url)
-		if want == nil || want.Same(d.put[url]) {
+		if want == nil || want == d.put[url] {
 			continue
 		}
-		d.put[url] = want
+		same := want.Same(d.put[url])
+		if d.put[url] = want; same {
+			continue
+		}
+		if d.caches.waits(url) {
+			d.sending[url] = want
+		}
 		if err := d.caches.put(url, want); err != nil {
 			return err
 		}
@@ -135,6 +153,14 @@ func (d *delivery) served(url string) *rollout.Part {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.put[url]
+}
+
+// trace returns where what a response of a type is made of was written. It is called when the
+// response goes out.
+func (d *delivery) trace(url string) snapshot.Trace {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.sending[url].Trace()
 }
 
 // part returns what a type is served from. d.mu is held, by whoever creates a watch.

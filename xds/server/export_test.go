@@ -9,3 +9,9 @@ func (s *Server) Held() (members, streams int) {
 	}
 	return len(s.roster.members), streams
 }
+
+// Clock is what a test may give a server in place of the machine's.
+type Clock = clock
+
+// UseClock makes the server wait by another clock.
+func (s *Server) UseClock(c Clock) { s.clock = c }

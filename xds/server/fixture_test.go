@@ -105,6 +105,7 @@ type rig struct {
 	events chan ack.Event
 	conn   *grpc.ClientConn
 	log    *buffer
+	clock  *handClock
 	// stop ends Serve and returns what it returned.
 	stop func() error
 }
@@ -130,6 +131,8 @@ func startTLS(t *testing.T, serve map[string]*snapshot.Snapshot, serverTLS, clie
 		change(&options)
 	}
 	r.server = server.New(options)
+	r.clock = newHandClock()
+	r.server.UseClock(r.clock)
 	r.fleet.server = r.server
 
 	l, err := net.Listen("tcp", "127.0.0.1:0")

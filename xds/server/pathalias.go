@@ -2,6 +2,7 @@ package server
 
 import (
 	"crypto/rand"
+	"regexp"
 	"strings"
 
 	tlsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/tls/v3"
@@ -43,12 +44,22 @@ func (s *session) aliased(packed *anypb.Any) *anypb.Any {
 	return &anypb.Any{TypeUrl: resourcev3.SecretType, Value: b}
 }
 
-// plain returns what a gateway says, with paths as the policy has them.
-func (s *session) plain(message string) string {
-	if s.alias == "" {
+// maxPlain bounds what is read of what a gateway says of secrets.
+const maxPlain = 64 << 10
+
+// slashes stands for one slash in a path that is written in another way, and is no part of a URL.
+var slashes = regexp.MustCompile(`(^|[^:])/(?:\.?/)+`)
+
+// plain returns what a gateway says of a type, with paths of secrets as the policy has them.
+func (s *session) plain(url, message string) string {
+	if url != resourcev3.SecretType {
 		return message
 	}
-	return strings.ReplaceAll(message, s.alias, "")
+	message = message[:min(len(message), maxPlain)]
+	if s.alias != "" {
+		message = strings.ReplaceAll(message, s.alias, "")
+	}
+	return slashes.ReplaceAllString(message, "$1/")
 }
 
 // aliasAll writes the secrets of a response in state-of-the-world, which is this stream's alone.

@@ -91,7 +91,7 @@ func (m *member) offer(g *rollout.Generation) error {
 
 // join counts a stream in and returns, when the fleet knows its group, what the stream is served and
 // the generations of which the gateway may have something.
-func (s *Server) join(fleet Fleet, g node.Group) (*delivery, []*rollout.Generation, error) {
+func (s *Server) join(fleet Fleet, g node.Group, again *redelivery) (*delivery, []*rollout.Generation, error) {
 	r := &s.roster
 	r.mu.Lock()
 	m, ok := r.members[g.Key]
@@ -116,7 +116,7 @@ func (s *Server) join(fleet Fleet, g node.Group) (*delivery, []*rollout.Generati
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	d := newDelivery(m.memo, s.options.Logger)
+	d := newDelivery(m.memo, again, s.options.Logger)
 	m.deliveries[d] = struct{}{}
 	if m.newest == nil {
 		return d, nil, nil

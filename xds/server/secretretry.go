@@ -13,42 +13,84 @@ import (
 	"google.golang.org/protobuf/types/known/anypb"
 
 	"github.com/portreeve/portreeve/xds/ack"
+	"github.com/portreeve/portreeve/xds/rollout"
 	"github.com/portreeve/portreeve/xds/snapshot"
 )
 
-// secretRetry is the secrets of a refused response that are sent again, each in a response of its own.
+// secretRetry is the secrets that are sent again, each in a response of its own.
 //
 // Envoy hands the secrets of a response to those who use them one after the other, and stops at
 // the first that it cannot use, such as one whose file is not there: the others have none then,
 // or an old one. Which ones is chance, and not said. Sent alone, each is judged by itself, and a
-// refusal says which one it is of.
+// refusal says which one it is of. One that was refused alone is sent again after a while: its file
+// may be there now. Envoy reads a file once and passes by the same secret ever after, so each time
+// the path is written in another way.
 type secretRetry struct {
-	// version is that of the refused response, in state-of-the-world.
+	// version is that of the secrets, in state-of-the-world.
 	version string
 	// names are still to be sent. In state-of-the-world those that a newer version has replaced
 	// stay here: where that is refused too, it is their turn first.
 	names []string
-	// slashes is how many are put before the paths of files, by turns one and two: what is sent
-	// alone must be other than what was sent together, and than what was sent alone before.
-	slashes int
+	// slashes is how many were put before the paths of a secret when it was sent alone last, one and
+	// two by turns: it must be other than what was sent together, and than what was sent alone before.
+	slashes map[string]int
+	// refused are those that were refused alone.
+	refused map[string]struct{}
 	// handed says that a response with the first name was handed to the library, which may drop it.
 	handed bool
 }
 
 // notTaken notes what a gateway refused. Of secrets, the one that was refused when it was alone
-// is the bad one: it is not sent again before its content changes.
+// is the bad one.
 func (s *session) notTaken(d ack.Delivery) {
 	if d.URL != resourcev3.SecretType {
-		s.redelivery(d.URL).refused(d)
+		s.redelivery.refuses(d)
 		return
 	}
-	for name := range d.Resources {
-		delete(s.redelivery(d.URL).names, name)
+	s.redelivery.keepsRemovals(d)
+	if s.retry.refuses(d) {
+		s.redelivery.retriesSecrets()
 	}
-	s.redelivery(d.URL).refused(ack.Delivery{Removed: d.Removed})
+}
+
+// refuses notes a refused response, and reports whether a secret was alone in it.
+func (r *secretRetry) refuses(d ack.Delivery) bool {
+	r.forget(slices.Collect(maps.Keys(d.Resources)))
 	if len(d.Resources) > 1 {
-		s.retry = secretRetry{version: d.Version, names: s.retry.before(d), slashes: 1 + s.retry.slashes%2}
+		r.version, r.names = d.Version, r.before(d)
+		return false
 	}
+	for name := range d.Resources {
+		r.refused[name] = struct{}{}
+	}
+	return len(d.Resources) == 1
+}
+
+// forget drops secrets that are judged anew or asked for no longer.
+func (r *secretRetry) forget(names []string) {
+	for _, name := range names {
+		delete(r.refused, name)
+	}
+}
+
+// accepts notes an accepted response: what it holds is sent as it is when it is sent next.
+func (r *secretRetry) accepts(d ack.Delivery) {
+	for name := range d.Resources {
+		delete(r.refused, name)
+		delete(r.slashes, name)
+	}
+}
+
+// due has the secrets sent that were refused alone and have files: of no other is anything read anew,
+// and the same content would be accepted unread.
+func (r *secretRetry) due(secrets *rollout.Part) {
+	for _, name := range slices.Sorted(maps.Keys(r.refused)) {
+		secret, ok := secrets.GetResources(resourcev3.SecretType)[name].(*tlsv3.Secret)
+		if ok && snapshot.HasFiles(secret) && !slices.Contains(r.names, name) {
+			r.names, r.version = append(r.names, name), secrets.GetVersion(resourcev3.SecretType)
+		}
+	}
+	clear(r.refused)
 }
 
 // before returns what is still to be sent, and after it the secrets of a response that was
@@ -73,7 +115,7 @@ func (s *session) nextDelta(r *cachev3.DeltaRequest, sub cachev3.Subscription) (
 		if _, asked := sub.SubscribedResources()[name]; !there || !asked {
 			continue
 		}
-		b, err := cachev3.MarshalResource(s.retry.aliased(secret))
+		b, err := cachev3.MarshalResource(s.retry.aliased(name, secret))
 		if err != nil {
 			return nil, err
 		}
@@ -91,11 +133,13 @@ func (s *session) nextDelta(r *cachev3.DeltaRequest, sub cachev3.Subscription) (
 }
 
 // aliased returns a secret as it is sent alone.
-func (r *secretRetry) aliased(m types.Resource) types.Resource {
-	if s, ok := m.(*tlsv3.Secret); ok {
-		return snapshot.Aliased(s, strings.Repeat("/", r.slashes))
+func (r *secretRetry) aliased(name string, m types.Resource) types.Resource {
+	secret, ok := m.(*tlsv3.Secret)
+	if !ok {
+		return m
 	}
-	return m
+	r.slashes[name] = 1 + r.slashes[name]%2
+	return snapshot.Aliased(secret, strings.Repeat("/", r.slashes[name]))
 }
 
 // sent reports whether what goes out is a secret alone, in state-of-the-world.
@@ -121,7 +165,7 @@ func (s *session) nextAlone(r *cachev3.Request, sub cachev3.Subscription) (cache
 			continue
 		}
 		s.retry.handed = true
-		return responseOf(r, s.retry.version, sub.ReturnedResources(), s.retry.aliased(secret))
+		return responseOf(r, s.retry.version, sub.ReturnedResources(), s.retry.aliased(name, secret))
 	}
 	return nil, nil //nolint:nilnil // nothing to send is no error
 }

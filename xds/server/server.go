@@ -5,10 +5,12 @@
 // whose last response has been answered; a type that still waits for its answer follows when the
 // answer comes.
 //
-// A refused response is recorded and not sent again: the gateway stays on what it had until
-// the content changes. What was in a refused delta response beside the bad resource is sent again after
-// the gateway has accepted a later one. Secrets of a refused response are sent again one by one, so
-// that one whose file is not there holds up no other.
+// A refused response is recorded, and the gateway stays on what it had. What was in it is sent again
+// under the same version, after a second, then after twice as long each time up to a minute, and with
+// every edit: its cause may have gone, and nobody would tell. In delta what was beside the bad
+// resource is also sent again after the gateway has accepted a later response. Secrets of a refused
+// response are sent again one by one, so that one whose file is not there holds up no other; that one is
+// sent again every five seconds, with its path written in another way, as Envoy reads it anew only then.
 //
 // Endpoints and secrets that a gateway asks for when an edit has taken them away already are
 // answered with what stands in for them: until then Envoy would take no later clusters.
@@ -77,8 +79,10 @@ type Options struct {
 // Server serves the snapshots that it was Set. It is safe for concurrent use.
 type Server struct {
 	options               Options
+	clock                 clock
 	roster                roster
 	refused               *refusals
+	nacks                 nackLog
 	newcomers             *newcomers
 	unserved              unserved
 	connects, disconnects connectionLog
@@ -98,8 +102,8 @@ func New(o Options) *Server {
 	s := &Server{
 		unserved: unserved{peers: map[netip.Addr]int{}},
 		connects: newConnectionLog(time.Now), disconnects: newConnectionLog(time.Now),
-		options: o, roster: roster{members: map[string]*member{}},
-		refused: newRefusals(o.Logger, time.Now), newcomers: newNewcomers(o.NewGroups, time.Now),
+		options: o, clock: systemClock{}, roster: roster{members: map[string]*member{}},
+		refused: newRefusals(o.Logger, time.Now), nacks: newNackLog(o.Logger, time.Now), newcomers: newNewcomers(o.NewGroups, time.Now),
 	}
 	if o.Registerer != nil {
 		o.Registerer.MustRegister(s.refused.count)

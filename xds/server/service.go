@@ -8,6 +8,7 @@ import (
 	resourcev3 "github.com/envoyproxy/go-control-plane/pkg/resource/v3"
 	deltav3 "github.com/envoyproxy/go-control-plane/pkg/server/delta/v3"
 	sotwv3 "github.com/envoyproxy/go-control-plane/pkg/server/sotw/v3"
+	"google.golang.org/genproto/googleapis/rpc/status"
 	"google.golang.org/grpc/peer"
 
 	"github.com/portreeve/portreeve/xds/ack"
@@ -31,7 +32,7 @@ func (s *service) StreamAggregatedResources(stream discoveryv3.AggregatedDiscove
 	ss := s.session(stream.Context(), ack.SotW)
 	defer ss.end()
 	lib := sotwv3.NewServer(ss.serving, ss, ss, sotwv3.WithOrderedADS(), sotwv3.WithLogger(bridge{ss.logger}), sotwv3.DeactivateLegacyWildcardForTypes(byName()))
-	return lib.StreamHandler(stream, resourcev3.AnyType)
+	return lib.StreamHandler(sotwStream{stream, newRequests(stream.Recv, ss.redelivery.due, ss.redeliver)}, resourcev3.AnyType)
 }
 
 // DeltaAggregatedResources serves a delta stream until it ends.
@@ -39,7 +40,7 @@ func (s *service) DeltaAggregatedResources(stream discoveryv3.AggregatedDiscover
 	ss := s.session(stream.Context(), ack.Delta)
 	defer ss.end()
 	lib := deltav3.NewServer(ss.serving, ss, ss, deltav3.WithLogger(bridge{ss.logger}), deltav3.DeactivateLegacyWildcardForTypes(byName()))
-	return lib.DeltaStreamHandler(stream, resourcev3.AnyType)
+	return lib.DeltaStreamHandler(deltaStream{stream, newRequests(stream.Recv, ss.redelivery.due, ss.redeliverDelta)}, resourcev3.AnyType)
 }
 
 // byName are the types that Envoy asks for by name only. A request that names nothing then
@@ -56,7 +57,8 @@ func (s *service) session(ctx context.Context, p ack.Protocol) *session {
 	}
 	out := &session{
 		server: s.server, fleet: s.fleet, protocol: p, address: from.Addr.String(), peer: peerOf(from.Addr),
-		sent: map[string]version{}, redeliveries: map[string]*redelivery{}, had: map[string]map[string]struct{}{}, strange: map[string]*strange{},
+		sent: map[string]version{}, names: map[string][]string{}, had: map[string]map[string]struct{}{}, strange: map[string]*strange{},
+		redelivery: newRedelivery(s.server.clock, p), own: &status.Status{}, retry: secretRetry{slashes: map[string]int{}, refused: map[string]struct{}{}},
 		logger: s.server.options.Logger.With("peer", from.Addr.String(), "protocol", string(p)),
 	}
 	if a, ok := from.Addr.(address); ok {

@@ -56,11 +56,16 @@ type session struct {
 	had map[string]map[string]struct{}
 	// unusable says that what was handed to the library last of secrets is to be refused.
 	unusable bool
-	// redeliveries are, in delta, by type.
-	redeliveries map[string]*redelivery
+	// redelivery is what is refused and sent again, and own stands in the requests that the plane makes for that.
+	redelivery *redelivery
+	own        *status.Status
+	// names are what was asked for last of each type, in state-of-the-world; idle says, in delta, that no
+	// answer was due when the plane made its last request.
+	names map[string][]string
+	idle  bool
 	// alias is put before the paths of files in secrets, where the gateway was here before.
 	alias string
-	// retry are the secrets that are sent one by one.
+	// retry is the secrets that are sent one by one.
 	retry secretRetry
 }
 
@@ -99,7 +104,7 @@ func (s *session) admit(n *corev3.Node) error {
 		n.Extensions = nil
 		s.node, s.identity = n, id
 		var before []*rollout.Generation
-		if s.delivery, before, err = s.server.join(s.fleet, id.Group); err != nil {
+		if s.delivery, before, err = s.server.join(s.fleet, id.Group, s.redelivery); err != nil {
 			// The stream was counted in, and close counts it out.
 			s.logger.Error("cannot serve gateway", "node", id.ID, "error", err)
 		}
@@ -197,6 +202,7 @@ func (s *session) close() {
 	if s.record == nil {
 		return
 	}
+	s.redelivery.close()
 	s.release()
 	s.record.Close()
 	s.server.leave(s.fleet, s.identity.Group, s.delivery)
@@ -210,7 +216,8 @@ func (s *session) answer(url, nonce string, refusal *status.Status) {
 	switch _, served := snapshot.TypeOf(url); {
 	case !served || nonce == "":
 	case refusal != nil:
-		if d, ok := s.record.Nacked(url, nonce, s.plain(refusal.GetMessage())); ok {
+		if d, nack := s.record.Nacked(url, nonce, s.plain(url, refusal.GetMessage())); nack != nil {
+			s.server.nacks.write(s.identity.ID, s.address, url, nack)
 			s.delivery.answers(url, true)
 			s.notTaken(d)
 		}
@@ -218,7 +225,10 @@ func (s *session) answer(url, nonce string, refusal *status.Status) {
 		if d, ok := s.record.Acked(url, nonce); ok {
 			s.delivery.answers(url, false)
 			s.settles(url)
-			s.redelivery(url).accepted(d)
+			s.redelivery.accepts(d)
+			if url == resourcev3.SecretType {
+				s.retry.accepts(d)
+			}
 		}
 	}
 }
@@ -235,6 +245,10 @@ func (s *session) OnStreamClosed(int64, *corev3.Node) { s.close() }
 // would send the refused response again at once, and again for ever. So a request that
 // answers the last response is taken to have its version: the next one is sent when the content changes.
 func (s *session) OnStreamRequest(_ int64, r *discoveryv3.DiscoveryRequest) error {
+	if r.GetErrorDetail() == s.own {
+		s.due(r)
+		return nil
+	}
 	// The library fills in the node that it saw last; who it is was settled by the first.
 	if err := s.admit(r.GetNode()); err != nil {
 		return err
@@ -243,6 +257,7 @@ func (s *session) OnStreamRequest(_ int64, r *discoveryv3.DiscoveryRequest) erro
 	if err := s.asks(r.GetTypeUrl(), r.GetResourceNames(), nil); err != nil {
 		return err
 	}
+	s.names[r.GetTypeUrl()] = r.GetResourceNames()
 	s.answer(r.GetTypeUrl(), r.GetResponseNonce(), r.GetErrorDetail())
 	if r.GetResponseNonce() == "" && r.GetVersionInfo() != "" {
 		s.returns()
@@ -267,7 +282,7 @@ func (s *session) OnStreamResponse(_ context.Context, _ int64, _ *discoveryv3.Di
 		return
 	}
 	s.record.Sent(ack.Delivery{
-		URL: r.GetTypeUrl(), Version: r.GetVersionInfo(), Nonce: r.GetNonce(), Resources: resources,
+		URL: r.GetTypeUrl(), Version: r.GetVersionInfo(), Nonce: r.GetNonce(), Resources: resources, Trace: s.delivery.trace(r.GetTypeUrl()),
 		Partial: r.GetTypeUrl() == resourcev3.SecretType && s.retry.sent(),
 	})
 }
@@ -281,6 +296,10 @@ func (s *session) OnDeltaStreamClosed(int64, *corev3.Node) { s.close() }
 // OnStreamDeltaRequest implements deltav3.Callbacks. In delta the library remembers what it sent
 // and does not send it again after a refusal.
 func (s *session) OnStreamDeltaRequest(_ int64, r *discoveryv3.DeltaDiscoveryRequest) error {
+	if r.GetErrorDetail() == s.own {
+		s.dueDelta(r)
+		return nil
+	}
 	if err := s.admit(r.GetNode()); err != nil {
 		return err
 	}
@@ -305,8 +324,9 @@ func (s *session) unsubscribed(url string, names []string) {
 		return
 	}
 	s.record.Unsubscribed(url, names)
-	for _, name := range names {
-		delete(s.redelivery(url).names, name)
+	s.redelivery.forgets(url, names)
+	if url == resourcev3.SecretType {
+		s.retry.forget(names)
 	}
 }
 
@@ -323,6 +343,6 @@ func (s *session) OnStreamDeltaResponse(_ int64, _ *discoveryv3.DeltaDiscoveryRe
 	}
 	s.record.Sent(ack.Delivery{
 		URL: r.GetTypeUrl(), Version: r.GetSystemVersionInfo(), Nonce: r.GetNonce(),
-		Resources: resources, Removed: r.GetRemovedResources(),
+		Resources: resources, Removed: r.GetRemovedResources(), Trace: s.delivery.trace(r.GetTypeUrl()),
 	})
 }

@@ -161,15 +161,24 @@ func TestRefusal(t *testing.T) {
 		if listeners.State != ack.Refused || listeners.Accepted != good.GetVersion(lds) || listeners.Sent.Version != bad.GetVersion(lds) {
 			t.Errorf("recorded: %+v", listeners)
 		}
-		// Were the refused one sent again, it would come before the policy.
+		r.waits(t)
+		// It is not sent again before its time, and it would come before the policy.
 		r.barrier(c)
 		if p == ack.SotW {
 			// Nor does a request that only repeats its subscription bring it back.
 			c.ask(lds)
 			r.barrier(c)
 		}
+		// An edit that leaves it the same tries at once.
+		again := func() {
+			if resp = c.next(); resp.short != "LDS" || resp.version != bad.GetVersion(lds) {
+				t.Fatalf("got %s %s, want the refused listener", resp.short, resp.version)
+			}
+			c.refuse(resp, "Error adding/updating listener(s) listener: no such filter\n")
+			r.waits(t)
+		}
 		r.set(g.Key, config{listener: 1}.snapshot(t))
-		r.barrier(c)
+		again()
 
 		// Other types go on while one is refused.
 		edited := config{listener: 1, extension: 1}.snapshot(t)
@@ -178,6 +187,7 @@ func TestRefusal(t *testing.T) {
 			t.Fatalf("got %s %s, want the edited policy", resp.short, resp.version)
 		}
 		c.accept(resp)
+		again()
 
 		repaired := config{listener: 2, extension: 1}.snapshot(t)
 		r.set(g.Key, repaired)

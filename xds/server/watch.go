@@ -75,6 +75,9 @@ func (s *session) CreateDeltaWatch(r *cachev3.DeltaRequest, sub cachev3.Subscrip
 		s.logger.Debug("type is not delivered", "type", url)
 		return func() {}, nil
 	}
+	if r.GetErrorDetail() == s.own && !s.idle {
+		return func() {}, nil // the gateway's answer opens the next one
+	}
 	var has *rollout.Part
 	// Envoy passes by that endpoints are gone, so none need be kept that nobody knows.
 	if versions := r.GetInitialResourceVersions(); r.GetResponseNonce() == "" && len(versions) > 0 && url != resourcev3.EndpointType {
@@ -89,7 +92,7 @@ func (s *session) CreateDeltaWatch(r *cachev3.DeltaRequest, sub cachev3.Subscrip
 // deltaWatch creates a watch for a gateway that had this of the type, which counts with the first request.
 func (s *session) deltaWatch(r *cachev3.DeltaRequest, had map[string]string, sub cachev3.Subscription, out chan cachev3.DeltaResponse) (func(), error) {
 	url := r.GetTypeUrl()
-	s.redelivery(url).resend(sub)
+	s.redelivery.resend(url, sub.ReturnedResources())
 	if url == resourcev3.SecretType || url == resourcev3.EndpointType {
 		response, err := s.placeholdersDelta(r, sub)
 		if err == nil && response == nil && url == resourcev3.SecretType {

@@ -1,6 +1,7 @@
 package snapshot
 
 import (
+	"slices"
 	"strings"
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
@@ -13,11 +14,18 @@ import (
 // after, also where it could not use it: only a secret with other content is judged anew.
 func Aliased(s *tlsv3.Secret, prefix string) *tlsv3.Secret {
 	out := proto.CloneOf(s)
-	certificate, authorities := out.GetTlsCertificate(), out.GetValidationContext()
-	for _, source := range []*corev3.DataSource{certificate.GetCertificateChain(), certificate.GetPrivateKey(), authorities.GetTrustedCa(), authorities.GetCrl()} {
-		if path := source.GetFilename(); strings.HasPrefix(path, "/") {
-			source.Specifier = &corev3.DataSource_Filename{Filename: prefix + path}
-		}
+	for _, source := range files(out) {
+		source.Specifier = &corev3.DataSource_Filename{Filename: prefix + source.GetFilename()}
 	}
 	return out
+}
+
+// HasFiles reports whether Aliased changes anything: whether some of the secret is a file.
+func HasFiles(s *tlsv3.Secret) bool { return len(files(s)) > 0 }
+
+// files returns what of a secret is a file.
+func files(s *tlsv3.Secret) []*corev3.DataSource {
+	certificate, authorities := s.GetTlsCertificate(), s.GetValidationContext()
+	all := []*corev3.DataSource{certificate.GetCertificateChain(), certificate.GetPrivateKey(), authorities.GetTrustedCa(), authorities.GetCrl()}
+	return slices.DeleteFunc(all, func(d *corev3.DataSource) bool { return !strings.HasPrefix(d.GetFilename(), "/") })
 }

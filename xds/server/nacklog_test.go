@@ -1,4 +1,4 @@
-package app
+package server
 
 import (
 	"bytes"
@@ -8,8 +8,10 @@ import (
 	"testing"
 	"time"
 
+	resourcev3 "github.com/envoyproxy/go-control-plane/pkg/resource/v3"
+
+	"github.com/portreeve/portreeve/translate/diag"
 	"github.com/portreeve/portreeve/xds/ack"
-	"github.com/portreeve/portreeve/xds/pace"
 )
 
 // TestRefusalsOfGatewaysDoNotFillTheLog holds how many lines a minute there are of what gateways
@@ -17,14 +19,15 @@ import (
 func TestRefusalsOfGatewaysDoNotFillTheLog(t *testing.T) {
 	var log bytes.Buffer
 	now := time.Unix(0, 0)
-	n := nacks{slog.New(slog.NewJSONHandler(&log, nil)), pace.New(nackLines, nackLinesOfOne, func() time.Time { return now })}
+	n := newNackLog(slog.New(slog.NewJSONHandler(&log, nil)), func() time.Time { return now })
 	long := make([]string, 20_000)
 	for i := range long {
 		long[i] = fmt.Sprint(i, strings.Repeat("n", 9<<10))
 	}
 	refuses := func(address string) {
-		n.write(ack.Event{Kind: ack.ResponseRefused, Peer: ack.Peer{Node: strings.Repeat("i", 1<<10), Address: address},
-			Refusal: &ack.Refusal{Message: strings.Repeat("ü", 4<<10), Resources: long}}, func(ack.Event) []string { return long })
+		n.write(strings.Repeat("i", 1<<10), address, resourcev3.ListenerType, &ack.Refusal{
+			Message: strings.Repeat("ü", 4<<10), Resources: long, Origins: []diag.Position{{File: long[0], Line: 1}},
+		})
 	}
 	for i := range 400 {
 		refuses(fmt.Sprintf("192.0.2.1:%d", 1000+i))
