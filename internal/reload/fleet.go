@@ -50,8 +50,6 @@ type group struct {
 	refused diag.List
 	// unservable are the errors that only rendering told, by generation: it is not rendered again.
 	unservable map[*Generation]diag.List
-	// respelled says of which secrets the paths are written in another way; see Reread.
-	respelled map[string]bool
 	// waiting names the sources of keys that keep the latest generation from the group.
 	waiting []string
 	tenure  tenure

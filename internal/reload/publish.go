@@ -98,7 +98,7 @@ func (f *fleet) give(ctx context.Context, g *group, o offer) error {
 		g.serving, g.effect = o.generation, nil
 		return nil
 	}
-	s, err := snapshot.New(g.spelled(o.resources))
+	s, err := snapshot.New(o.resources)
 	if err != nil {
 		return fmt.Errorf("generation %s for %s: %w", o.generation.Hash, g.key, err)
 	}
