@@ -29,6 +29,8 @@ type publisher struct {
 	sent map[string][]map[string]string
 	// resumed are the versions of policy that a group may come back with.
 	resumed map[string][]string
+	// asks, where it is there, is called while something is being published.
+	asks func(*snapshot.Snapshot)
 }
 
 func (p *publisher) Set(_ context.Context, group string, s *snapshot.Snapshot) error {
@@ -39,6 +41,9 @@ func (p *publisher) Set(_ context.Context, group string, s *snapshot.Snapshot) e
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.sent[group] = append(p.sent[group], versions)
+	if p.asks != nil {
+		p.asks(s)
+	}
 	return nil
 }
 
