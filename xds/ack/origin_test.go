@@ -2,6 +2,7 @@ package ack_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -81,8 +82,8 @@ func TestTheSameRefusalAgain(t *testing.T) {
 	nonce := 0
 	refuse := func(version, message string) bool {
 		nonce++
-		st.Sent(ack.Delivery{URL: ecds, Nonce: fmt.Sprint(nonce), Resources: map[string]string{"a": version, "b": "1"}})
-		_, refusal := st.Nacked(ecds, fmt.Sprint(nonce), message)
+		st.Sent(ack.Delivery{URL: resourcev3.ListenerType, Nonce: fmt.Sprint(nonce), Resources: map[string]string{"a": version, "b": "1"}})
+		_, refusal := st.Nacked(resourcev3.ListenerType, fmt.Sprint(nonce), message)
 		return refusal.Again
 	}
 	for i, c := range []struct {
@@ -93,10 +94,43 @@ func TestTheSameRefusalAgain(t *testing.T) {
 			t.Errorf("refusal %d: again is %v", i, got)
 		}
 	}
-	st.Sent(ack.Delivery{URL: ecds, Nonce: "taken", Resources: map[string]string{"a": "2"}})
-	st.Acked(ecds, "taken")
+	st.Sent(ack.Delivery{URL: resourcev3.ListenerType, Nonce: "taken", Resources: map[string]string{"a": "2"}})
+	st.Acked(resourcev3.ListenerType, "taken")
 	if refuse("2", "a is broken") {
 		t.Error("it is not news although it was taken meanwhile")
+	}
+}
+
+// TestPolicyThatIsAcceptedUnread holds that policy which was refused does not pass for accepted where
+// the gateway says yes to the same content: Envoy does not look at it again. Other content does.
+func TestPolicyThatIsAcceptedUnread(t *testing.T) {
+	for _, p := range []ack.Protocol{ack.Delta, ack.SotW} {
+		t.Run(string(p), func(t *testing.T) {
+			s := newStore(t, ack.Options{})
+			peer := delta("n")
+			peer.Protocol = p
+			st := s.Open(peer)
+			nonce := 0
+			send := func(policy, other string) string {
+				nonce++
+				d := ack.Delivery{URL: ecds, Version: policy + other, Nonce: fmt.Sprint(nonce), Resources: map[string]string{"policy": policy, "other": other}}
+				if p == ack.SotW {
+					d.Hashes, d.Resources = d.Resources, map[string]string{"policy": d.Version, "other": d.Version}
+				}
+				st.Sent(d)
+				return d.Nonce
+			}
+			st.Acked(ecds, send("1", "1"))
+			st.Nacked(ecds, send("bad", "1"), "policy: no")
+			d, ok := st.Acked(ecds, send("bad", "2"))
+			if got := only(t, s); !ok || !slices.Equal(d.Unread, []string{"policy"}) || got.State != ack.Refused || got.Accepted != "11" {
+				t.Errorf("accepted unread: %v, %+v", d.Unread, got)
+			}
+			d, _ = st.Acked(ecds, send("good", "2"))
+			if got := only(t, s); len(d.Unread) != 0 || got.State != ack.Accepted || got.Accepted != "good2" {
+				t.Errorf("after the repair: %v, %+v", d.Unread, got)
+			}
+		})
 	}
 }
 

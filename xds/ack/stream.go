@@ -6,6 +6,8 @@ import (
 	"slices"
 	"time"
 
+	resourcev3 "github.com/envoyproxy/go-control-plane/pkg/resource/v3"
+
 	"github.com/portreeve/portreeve/xds/snapshot"
 )
 
@@ -37,10 +39,12 @@ type record struct {
 	due       []Delivery
 }
 
-// tracked is a resource and a hash of why it was refused last, until it is accepted.
+// tracked is a resource and a hash of why it was refused last, until it is accepted. Bad is the hash of
+// its content where it is certain that it was this resource that was refused.
 type tracked struct {
 	Resource
 	reason uint64
+	bad    string
 }
 
 // Delivery is a response that goes out.
@@ -54,8 +58,22 @@ type Delivery struct {
 	Removed []string
 	// Trace leads from the names to where they were written. It must not be written to.
 	Trace snapshot.Trace
+	// Hashes are those of the contents, in state-of-the-world, where a version is that of the type. They
+	// must not be written to.
+	Hashes map[string]string
+	// Unread are, in what Acked returns, the names that the gateway refused before and has not looked
+	// at again: it says yes, and stays on what it had.
+	Unread []string
 	// Partial says that a response of state-of-the-world is not all that there is of the type.
 	Partial bool
+}
+
+// hash returns that of a resource's content.
+func (d Delivery) hash(name string) string {
+	if d.Hashes != nil {
+		return d.Hashes[name]
+	}
+	return d.Resources[name]
 }
 
 // names returns what the delivery is about, ordered.
@@ -109,11 +127,9 @@ func (st *Stream) Acked(url, nonce string) (Delivery, bool) {
 		s.mu.Unlock()
 		return Delivery{}, false
 	}
-	r.accepted, r.refused = d.Version, false
-	for name, version := range d.Resources {
-		if res, ok := r.resources[name]; ok {
-			res.Accepted, res.Refused = version, ""
-		}
+	d.Unread = r.accept(d)
+	if r.refused = false; len(d.Unread) == 0 {
+		r.accepted = d.Version
 	}
 	for _, name := range d.Removed {
 		// It may have been sent anew since.
@@ -125,6 +141,24 @@ func (st *Stream) Acked(url, nonce string) (Delivery, bool) {
 	s.metrics.accepted.WithLabelValues(nameOf(url)).Inc()
 	st.tell(ResponseAccepted, d, nil)
 	return d, true
+}
+
+// accept notes that resources were accepted. Policy that was refused is not where its content is the
+// same: Envoy compares it with what it was sent last, refused or not, and says yes unread. To call that
+// accepted would show a policy in force that is not. It returns the names of these, ordered.
+func (r *record) accept(d Delivery) []string {
+	var unread []string
+	for _, name := range d.names() {
+		res, ok := r.resources[name]
+		switch {
+		case !ok:
+		case d.URL == resourcev3.ExtensionConfigType && res.bad != "" && res.bad == d.hash(name):
+			unread = append(unread, name)
+		default:
+			res.Accepted, res.Refused, res.bad = d.Resources[name], "", ""
+		}
+	}
+	return unread
 }
 
 // Nacked records that the gateway refused the response with that nonce and why. A nonce that no
@@ -141,7 +175,8 @@ func (st *Stream) Nacked(url, nonce, message string) (Delivery, *Refusal) {
 	suspects := named(message, d.names())
 	refusal := &Refusal{Version: d.Version, At: s.clock(), Message: cut(message), Resources: suspects[:min(len(suspects), maxListed)]}
 	// Where the message names nothing, any resource of the response may be the one.
-	if len(suspects) == 0 {
+	certain := len(suspects) > 0
+	if !certain {
 		suspects = d.names()
 	}
 	refusal.Origins = originsOf(refusal.Message, suspects, d.Trace)
@@ -149,6 +184,11 @@ func (st *Stream) Nacked(url, nonce, message string) (Delivery, *Refusal) {
 	r := st.record(url)
 	refusal.Again = r.repeats(d, suspects, func(version string) uint64 { return maphash.Comparable(s.seed, [2]string{version, refusal.Message}) })
 	r.refusal, r.refused = refusal, true
+	for _, name := range suspects {
+		if res, ok := r.resources[name]; ok && certain {
+			res.bad = d.hash(name)
+		}
+	}
 	s.mu.Unlock()
 	s.metrics.refused.WithLabelValues(nameOf(url)).Inc()
 	st.tell(ResponseRefused, d, refusal.clone())

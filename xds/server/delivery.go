@@ -8,7 +8,6 @@ import (
 	cachev3 "github.com/envoyproxy/go-control-plane/pkg/cache/v3"
 
 	"github.com/portreeve/portreeve/xds/rollout"
-	"github.com/portreeve/portreeve/xds/snapshot"
 )
 
 // delivery is what one stream is served: it puts into the stream's caches what the rollout wants, in
@@ -155,12 +154,11 @@ func (d *delivery) served(url string) *rollout.Part {
 	return d.put[url]
 }
 
-// trace returns where what a response of a type is made of was written. It is called when the
-// response goes out.
-func (d *delivery) trace(url string) snapshot.Trace {
+// sent returns what a response of a type is made of. It is called when the response goes out.
+func (d *delivery) sent(url string) *rollout.Part {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.sending[url].Trace()
+	return d.sending[url]
 }
 
 // part returns what a type is served from. d.mu is held, by whoever creates a watch.

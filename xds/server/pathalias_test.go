@@ -15,19 +15,22 @@ import (
 	"github.com/portreeve/portreeve/xds/snapshot"
 )
 
-// filed returns a snapshot of a secret that is a file.
-func filed(t *testing.T, file string) *snapshot.Snapshot {
+// filed returns a snapshot of a secret that is a file, and of more of that file.
+func filed(t *testing.T, file string, more ...string) *snapshot.Snapshot {
 	t.Helper()
 	ads := &corev3.ConfigSource{ConfigSourceSpecifier: &corev3.ConfigSource_Ads{Ads: &corev3.AggregatedConfigSource{}}}
-	context := &tlsv3.CommonTlsContext{TlsCertificateSdsSecretConfigs: []*tlsv3.SdsSecretConfig{{Name: "a", SdsConfig: ads}}}
-	s, err := snapshot.New(envoy.Resources{
-		Secrets: []*tlsv3.Secret{{Name: "a", Type: &tlsv3.Secret_TlsCertificate{TlsCertificate: &tlsv3.TlsCertificate{
+	context := &tlsv3.CommonTlsContext{}
+	var r envoy.Resources
+	for _, name := range append([]string{"a"}, more...) {
+		context.TlsCertificateSdsSecretConfigs = append(context.TlsCertificateSdsSecretConfigs, &tlsv3.SdsSecretConfig{Name: name, SdsConfig: ads})
+		r.Secrets = append(r.Secrets, &tlsv3.Secret{Name: name, Type: &tlsv3.Secret_TlsCertificate{TlsCertificate: &tlsv3.TlsCertificate{
 			PrivateKey: &corev3.DataSource{Specifier: &corev3.DataSource_Filename{Filename: file}},
-		}}}},
-		Listeners: []*listenerv3.Listener{{Name: "l", FilterChains: []*listenerv3.FilterChain{{TransportSocket: &corev3.TransportSocket{
-			Name: "tls", ConfigType: &corev3.TransportSocket_TypedConfig{TypedConfig: match.Any(&tlsv3.DownstreamTlsContext{CommonTlsContext: context})},
-		}}}}},
-	})
+		}}})
+	}
+	r.Listeners = []*listenerv3.Listener{{Name: "l", FilterChains: []*listenerv3.FilterChain{{TransportSocket: &corev3.TransportSocket{
+		Name: "tls", ConfigType: &corev3.TransportSocket_TypedConfig{TypedConfig: match.Any(&tlsv3.DownstreamTlsContext{CommonTlsContext: context})},
+	}}}}}
+	s, err := snapshot.New(r)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -65,7 +65,8 @@ func (r *redelivery) of(url string) *refused {
 	return r.types[url]
 }
 
-// refuses notes a refused response, and has it sent again after a while.
+// refuses notes a refused response, and has it sent again after a while. Policy is not: Envoy would
+// say yes to the same content unread, so only an edit can put it right.
 func (r *redelivery) refuses(d ack.Delivery) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -77,14 +78,20 @@ func (r *redelivery) refuses(d ack.Delivery) {
 		maps.DeleteFunc(t.versions, func(name, _ string) bool { _, sent := d.Resources[name]; return !sent })
 		clear(t.doubtful)
 	}
-	r.after(d.URL, t.wait)
+	if d.URL != resourcev3.ExtensionConfigType {
+		r.after(d.URL, t.wait)
+	}
 }
 
 // keepsRemovals notes what a refused response took away; it is sent again with what is accepted next.
 func (r *redelivery) keepsRemovals(d ack.Delivery) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.of(d.URL).takes(ack.Delivery{Removed: d.Removed})
+	t := r.of(d.URL)
+	for name := range d.Resources {
+		t.drop(name)
+	}
+	t.takes(ack.Delivery{Removed: d.Removed})
 }
 
 // takes adds a refused response, and reports whether its content is other than what was refused before.

@@ -34,7 +34,8 @@ type secretRetry struct {
 	// slashes is how many were put before the paths of a secret when it was sent alone last, one and
 	// two by turns: it must be other than what was sent together, and than what was sent alone before.
 	slashes map[string]int
-	// refused are those that were refused alone.
+	// refused are those that were refused alone. They stay where the gateway accepts them then: in
+	// state-of-the-world they are sent with every secret that is asked for more, and accepted unread.
 	refused map[string]struct{}
 	// handed says that a response with the first name was handed to the library, which may drop it.
 	handed bool
@@ -55,7 +56,6 @@ func (s *session) notTaken(d ack.Delivery) {
 
 // refuses notes a refused response, and reports whether a secret was alone in it.
 func (r *secretRetry) refuses(d ack.Delivery) bool {
-	r.forget(slices.Collect(maps.Keys(d.Resources)))
 	if len(d.Resources) > 1 {
 		r.version, r.names = d.Version, r.before(d)
 		return false
@@ -66,16 +66,9 @@ func (r *secretRetry) refuses(d ack.Delivery) bool {
 	return len(d.Resources) == 1
 }
 
-// forget drops secrets that are judged anew or asked for no longer.
+// forget drops secrets that are asked for no longer.
 func (r *secretRetry) forget(names []string) {
 	for _, name := range names {
-		delete(r.refused, name)
-	}
-}
-
-// accepts notes an accepted response: what it holds is sent as it is when it is sent next.
-func (r *secretRetry) accepts(d ack.Delivery) {
-	for name := range d.Resources {
 		delete(r.refused, name)
 		delete(r.slashes, name)
 	}
@@ -91,6 +84,7 @@ func (r *secretRetry) due(secrets *rollout.Part) {
 		}
 	}
 	clear(r.refused)
+	maps.DeleteFunc(r.slashes, func(name string, _ int) bool { return !secrets.Has(name) })
 }
 
 // before returns what is still to be sent, and after it the secrets of a response that was
@@ -119,6 +113,7 @@ func (s *session) nextDelta(r *cachev3.DeltaRequest, sub cachev3.Subscription) (
 		if err != nil {
 			return nil, err
 		}
+		s.retry.slashes[name] = s.retry.next(name)
 		version, versions := snap.GetVersionMap(resourcev3.SecretType)[name], maps.Clone(sub.ReturnedResources())
 		versions[name] = version
 		return &cachev3.DeltaPassthroughResponse{
@@ -138,15 +133,18 @@ func (r *secretRetry) aliased(name string, m types.Resource) types.Resource {
 	if !ok {
 		return m
 	}
-	r.slashes[name] = 1 + r.slashes[name]%2
-	return snapshot.Aliased(secret, strings.Repeat("/", r.slashes[name]))
+	return snapshot.Aliased(secret, strings.Repeat("/", r.next(name)))
 }
+
+// next returns how many slashes are put before the paths of a secret when it is sent next.
+func (r *secretRetry) next(name string) int { return 1 + r.slashes[name]%2 }
 
 // sent reports whether what goes out is a secret alone, in state-of-the-world.
 func (r *secretRetry) sent() bool {
 	if !r.handed {
 		return false
 	}
+	r.slashes[r.names[0]] = r.next(r.names[0])
 	r.names, r.handed = r.names[1:], false
 	return true
 }

@@ -97,3 +97,23 @@ func TestASecretWithoutFilesIsNotTriedAgain(t *testing.T) {
 		}
 	})
 }
+
+// TestASecretThatIsAcceptedUnread holds that a secret whose file a gateway could not use is tried again
+// also where the gateway takes it, unread, with others: Envoy reads the same secret only once.
+func TestASecretThatIsAcceptedUnread(t *testing.T) {
+	n, g := envoyNode(t, "edge")
+	r := start(t, map[string]*snapshot.Snapshot{g.Key: filed(t, "/etc/tls.key", "b")})
+	c := r.dial(ack.SotW, n)
+	c.ask(sds, "a")
+	first, written := secretOf(t, c)
+	c.refuse(first, "no")
+	wait := r.waits(t)
+	c.ask(sds, "b")
+	c.accept(expect(t, c, "a", "b"))
+	for r.await(ack.ResponseAccepted, sds).URL != sds {
+	}
+	r.clock.advance(wait)
+	if _, again := secretOf(t, c); again == written {
+		t.Errorf("it is written %s again", again)
+	}
+}

@@ -7,7 +7,8 @@
 //
 // A refused response is recorded, and the gateway stays on what it had. What was in it is sent again
 // under the same version, after a second, then after twice as long each time up to a minute, and with
-// every edit: its cause may have gone, and nobody would tell. In delta what was beside the bad
+// every edit: its cause may have gone, and nobody would tell. Policy (ECDS) is not, as Envoy accepts
+// unread what it refused before; nor does such an answer count. In delta what was beside the bad
 // resource is also sent again after the gateway has accepted a later response. Secrets of a refused
 // response are sent again one by one, so that one whose file is not there holds up no other; that one is
 // sent again every five seconds, with its path written in another way, as Envoy reads it anew only then.

@@ -223,12 +223,9 @@ func (s *session) answer(url, nonce string, refusal *status.Status) {
 		}
 	default:
 		if d, ok := s.record.Acked(url, nonce); ok {
-			s.delivery.answers(url, false)
+			s.delivery.answers(url, len(d.Unread) > 0)
 			s.settles(url)
 			s.redelivery.accepts(d)
-			if url == resourcev3.SecretType {
-				s.retry.accepts(d)
-			}
 		}
 	}
 }
@@ -282,7 +279,8 @@ func (s *session) OnStreamResponse(_ context.Context, _ int64, _ *discoveryv3.Di
 		return
 	}
 	s.record.Sent(ack.Delivery{
-		URL: r.GetTypeUrl(), Version: r.GetVersionInfo(), Nonce: r.GetNonce(), Resources: resources, Trace: s.delivery.trace(r.GetTypeUrl()),
+		URL: r.GetTypeUrl(), Version: r.GetVersionInfo(), Nonce: r.GetNonce(), Resources: resources, Trace: s.delivery.sent(r.GetTypeUrl()).Trace(),
+		Hashes:  s.delivery.sent(r.GetTypeUrl()).GetVersionMap(r.GetTypeUrl()),
 		Partial: r.GetTypeUrl() == resourcev3.SecretType && s.retry.sent(),
 	})
 }
@@ -343,6 +341,6 @@ func (s *session) OnStreamDeltaResponse(_ int64, _ *discoveryv3.DeltaDiscoveryRe
 	}
 	s.record.Sent(ack.Delivery{
 		URL: r.GetTypeUrl(), Version: r.GetSystemVersionInfo(), Nonce: r.GetNonce(),
-		Resources: resources, Removed: r.GetRemovedResources(), Trace: s.delivery.trace(r.GetTypeUrl()),
+		Resources: resources, Removed: r.GetRemovedResources(), Trace: s.delivery.sent(r.GetTypeUrl()).Trace(),
 	})
 }
