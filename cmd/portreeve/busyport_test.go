@@ -27,11 +27,15 @@ func TestAListenerComesWhenItsPortIsFree(t *testing.T) {
 			dir := newPolicyDir(t, map[string]string{"routing.yaml": routing(port, backend.Port())})
 			p := startPlane(t, dir)
 			gateway := envoytest.Run(t, envoytest.Options{Bootstrap: bytes.Replace(p.bootstrap(t), []byte("DELTA_GRPC"), []byte(protocol), 1)})
-			eventually(t, "status says that the listener is refused, and where it was written", func() bool {
+			named := func() bool {
 				var out, errs strings.Builder
 				run(t.Context(), []string{"status", "--admin-address", p.admin}, &out, &errs)
 				return strings.Contains(out.String(), "cannot bind") && strings.Contains(out.String(), "written at "+filepath.Join(dir, "routing.yaml")+":")
-			})
+			}
+			eventually(t, "status says that the listener is refused, and where it was written", named)
+			p.stop()
+			p.start(t)
+			eventually(t, "status says so after a restart", named)
 			eventually(t, "it was tried again", func() bool { return gateway.MustCounter(t, "listener_manager.lds.update_rejected") > 1 })
 			must(t, busy.Close())
 			freed := time.Now()
@@ -46,8 +50,8 @@ func TestAListenerComesWhenItsPortIsFree(t *testing.T) {
 				s, err := p.status(t)
 				return err == nil && len(s.Gateways) == 1 && !hasProblems(s) && acceptedAll(s.Gateways[0])
 			})
-			if n := strings.Count(p.log.String(), "gateway refused configuration"); n != 1 {
-				t.Errorf("the log tells %d times of one refusal", n)
+			if n := strings.Count(p.log.String(), "gateway refused configuration"); n != 2 {
+				t.Errorf("the logs of two processes tell %d times of one refusal", n)
 			}
 		})
 	}

@@ -81,23 +81,6 @@ func TestAFileThatCannotBeUsedIsTriedAgain(t *testing.T) {
 	})
 }
 
-// TestASecretWithoutFilesIsNotTriedAgain holds that one whose content can have no other form is left
-// alone: Envoy would take the same content unread, and it would pass for accepted.
-func TestASecretWithoutFilesIsNotTriedAgain(t *testing.T) {
-	protocols(t, func(t *testing.T, p ack.Protocol) {
-		n, g := envoyNode(t, "edge")
-		r := start(t, map[string]*snapshot.Snapshot{g.Key: secrets(t, 1)})
-		c := r.dial(p, n)
-		c.ask(sds, "a")
-		c.refuse(c.next(), "no")
-		r.clock.advance(r.waits(t))
-		r.set(g.Key, secrets(t, 2))
-		if got := c.next(); got.version != secrets(t, 2).GetVersion(sds) {
-			t.Errorf("version %s came, want that of the edit", got.version)
-		}
-	})
-}
-
 // TestASecretThatIsAcceptedUnread holds that a secret whose file a gateway could not use is tried again
 // also where the gateway takes it, unread, with others: Envoy reads the same secret only once.
 func TestASecretThatIsAcceptedUnread(t *testing.T) {
