@@ -6,8 +6,8 @@ import (
 	"github.com/portreeve/portreeve/translate/envoy"
 )
 
-// served is what groups that are connected are served, by key. It is apart from Reloader.mu, so that
-// a stream can ask what a refusal is about while a reload is being published to it.
+// served is what groups that are connected are served, by key, for who asks for the configuration. It
+// is apart from Reloader.mu, so that nobody waits for a reload.
 type served struct{ byKey sync.Map }
 
 func (s *served) keep(key string, r envoy.Resources) { s.byKey.Store(key, r) }

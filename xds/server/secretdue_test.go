@@ -10,6 +10,7 @@ import (
 	resourcev3 "github.com/envoyproxy/go-control-plane/pkg/resource/v3"
 
 	"github.com/portreeve/portreeve/translate/envoy"
+	"github.com/portreeve/portreeve/translate/envoy/match"
 	"github.com/portreeve/portreeve/xds/rollout"
 	"github.com/portreeve/portreeve/xds/snapshot"
 )
@@ -29,7 +30,7 @@ func TestASecretWithoutFilesIsNotTriedAgain(t *testing.T) {
 		r.Secrets = append(r.Secrets, &tlsv3.Secret{Name: name, Type: &tlsv3.Secret_TlsCertificate{TlsCertificate: &tlsv3.TlsCertificate{PrivateKey: source}}})
 	}
 	r.Listeners = []*listenerv3.Listener{{Name: "l", FilterChains: []*listenerv3.FilterChain{{TransportSocket: &corev3.TransportSocket{
-		Name: "tls", ConfigType: &corev3.TransportSocket_TypedConfig{TypedConfig: envoy.Any(&tlsv3.DownstreamTlsContext{CommonTlsContext: context})},
+		Name: "tls", ConfigType: &corev3.TransportSocket_TypedConfig{TypedConfig: match.Any(&tlsv3.DownstreamTlsContext{CommonTlsContext: context})},
 	}}}}}
 	s, err := snapshot.New(r)
 	if err != nil {
