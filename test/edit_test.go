@@ -194,7 +194,7 @@ func TestABrokenFileLeavesTheLastGoodPolicy(t *testing.T) {
 	envoytest.Require(t)
 	good := tutorial(t, "AUTH_IF_MATCHED", "/guarded")
 	s := newScene(t, good)
-	for _, c := range []struct{ name, broken, finding string }{
+	for _, c := range []struct{ name, broken, diagnosed string }{
 		{"bad YAML", strings.Replace(good, "spec:", "spec: [", 1), "policy.yaml:4:1: error PR0102"},
 		{"unknown field", strings.Replace(good, "matching:", "matchings:", 1), `policy.yaml:9:3: error PR0203: spec has no field "matchings" (did you mean matching?)`},
 		{"bad key set", strings.Replace(good, `"kty":"RSA"`, `"kty":"RSX"`, 1), "policy.yaml:8:11: error PR0303"},
@@ -207,9 +207,9 @@ func TestABrokenFileLeavesTheLastGoodPolicy(t *testing.T) {
 				_, text := s.get("/debug/status")
 				return strings.Contains(text, "policy.yaml")
 			})
-			eventually(t, "the log has "+c.finding, func() bool {
+			eventually(t, "the log has "+c.diagnosed, func() bool {
 				log := s.log.String()
-				return strings.Contains(log, strings.ReplaceAll(c.finding, `"`, `\"`)) || strings.Contains(log, strings.ReplaceAll(c.finding, `"`, `\\\"`))
+				return strings.Contains(log, strings.ReplaceAll(c.diagnosed, `"`, `\"`)) || strings.Contains(log, strings.ReplaceAll(c.diagnosed, `"`, `\\\"`))
 			})
 			if got := ask(t, s.address, "/guarded").Status; got != 403 {
 				t.Errorf("/guarded: %d, want 403 by the last good policy", got)

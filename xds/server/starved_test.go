@@ -21,9 +21,9 @@ func TestTwoRefusedResponses(t *testing.T) {
 	c.ask(sds, "c", "d")
 	second := expect(t, c, "c", "d")
 	c.refuse(first, "something is wrong")
-	alone := expect(t, c, "a")
+	one := expect(t, c, "a")
 	c.refuse(second, "something is wrong")
-	c.accept(alone)
+	c.accept(one)
 	seen := map[string]bool{}
 	for !seen["b"] || !seen["c"] || !seen["d"] {
 		resp := c.next()
