@@ -2,6 +2,7 @@ package resource
 
 import (
 	"strconv"
+	"strings"
 
 	"google.golang.org/protobuf/proto"
 	securityv1beta1 "istio.io/api/security/v1beta1"
@@ -15,6 +16,22 @@ const DryRunAnnotation = "istio.io/dry-run"
 // maxRules is the API's bound of the rules of a policy and of the entries of a rule.
 const maxRules = 512
 
+// authorizationPolicyFields are the fields that count. One that a newer API adds is refused until it
+// does: a rule without it would say something else, and a DENY perhaps nothing.
+func authorizationPolicyFields() []string {
+	out := append(attachmentFields(), "action", "provider.name", "rules.when.key", "rules.when.values", "rules.when.notValues")
+	for _, name := range []string{"principals", "requestPrincipals", "namespaces", "serviceAccounts", "ipBlocks", "remoteIpBlocks", "trustDomains"} {
+		out = append(out, "rules.from.source."+name, "rules.from.source."+negated(name))
+	}
+	for _, name := range []string{"hosts", "ports", "methods", "paths"} {
+		out = append(out, "rules.to.operation."+name, "rules.to.operation."+negated(name))
+	}
+	return out
+}
+
+// negated is the name of the field that rules out what the other one asks for.
+func negated(field string) string { return "not" + strings.ToUpper(field[:1]) + field[1:] }
+
 // authorizationPolicyChecker checks an AuthorizationPolicy; its rules are left to
 // [authorizationRuleChecker].
 type authorizationPolicyChecker struct{ valueChecker }
@@ -24,6 +41,7 @@ type authorizationPolicyChecker struct{ valueChecker }
 func checkAuthorizationPolicy(v valueChecker, m proto.Message) {
 	c := authorizationPolicyChecker{v}
 	spec := m.(*securityv1beta1.AuthorizationPolicy)
+	c.supported(spec, authorizationPolicyFields())
 	attachmentChecker(c).attachment(spec)
 	c.action(spec)
 	c.dryRun(spec)

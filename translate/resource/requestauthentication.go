@@ -19,10 +19,26 @@ const (
 	maxFetch = time.Hour
 )
 
+// attachmentFields say to which gateways a policy applies.
+func attachmentFields() []string {
+	return []string{"selector.matchLabels", "targetRef.group", "targetRef.kind", "targetRef.name", "targetRef.namespace",
+		"targetRefs.group", "targetRefs.kind", "targetRefs.name", "targetRefs.namespace"}
+}
+
+// requestAuthenticationFields are the fields that count. One that a newer API adds is refused until
+// it does: what it demands of a token would otherwise not be asked.
+func requestAuthenticationFields() []string {
+	return append(attachmentFields(), "jwtRules.issuer", "jwtRules.audiences", "jwtRules.jwksUri", "jwtRules.jwks",
+		"jwtRules.fromHeaders.name", "jwtRules.fromHeaders.prefix", "jwtRules.fromParams", "jwtRules.fromCookies",
+		"jwtRules.outputPayloadToHeader", "jwtRules.outputClaimToHeaders.header", "jwtRules.outputClaimToHeaders.claim",
+		"jwtRules.forwardOriginalToken", "jwtRules.timeout", "jwtRules.spaceDelimitedClaims", "jwtRules.presence")
+}
+
 // checkRequestAuthentication holds a RequestAuthentication against the rules of Istio's
 // webhook and of its CRD; where they differ the stricter one wins.
 func checkRequestAuthentication(c valueChecker, m proto.Message) {
 	spec := m.(*securityv1beta1.RequestAuthentication)
+	c.supported(spec, requestAuthenticationFields())
 	attachmentChecker{c}.attachment(spec)
 	c.noDryRun()
 	c.atMost(Path{"spec", "jwtRules"}, len(spec.GetJwtRules()), maxJWTRules)

@@ -10,6 +10,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 	meshv1alpha1 "istio.io/api/mesh/v1alpha1"
 	networkingv1alpha3 "istio.io/api/networking/v1alpha3"
+	securityv1beta1 "istio.io/api/security/v1beta1"
 
 	"github.com/portreeve/portreeve/translate/diag"
 	"github.com/portreeve/portreeve/translate/source"
@@ -22,11 +23,13 @@ func TestNoFieldIsDropped(t *testing.T) {
 		message proto.Message
 		fields  []string
 	}{
-		"Gateway":         {&networkingv1alpha3.Gateway{}, gatewayFields()},
-		"VirtualService":  {&networkingv1alpha3.VirtualService{}, virtualServiceFields()},
-		"ServiceEntry":    {&networkingv1alpha3.ServiceEntry{}, serviceEntryFields()},
-		"DestinationRule": {&networkingv1alpha3.DestinationRule{}, destinationRuleFields()},
-		"WorkloadEntry":   {&networkingv1alpha3.WorkloadEntry{}, workloadEntryFields()},
+		"RequestAuthentication": {&securityv1beta1.RequestAuthentication{}, requestAuthenticationFields()},
+		"AuthorizationPolicy":   {&securityv1beta1.AuthorizationPolicy{}, authorizationPolicyFields()},
+		"Gateway":               {&networkingv1alpha3.Gateway{}, gatewayFields()},
+		"VirtualService":        {&networkingv1alpha3.VirtualService{}, virtualServiceFields()},
+		"ServiceEntry":          {&networkingv1alpha3.ServiceEntry{}, serviceEntryFields()},
+		"DestinationRule":       {&networkingv1alpha3.DestinationRule{}, destinationRuleFields()},
+		"WorkloadEntry":         {&networkingv1alpha3.WorkloadEntry{}, workloadEntryFields()},
 		// The blocks of the mesh configuration.
 		"HTTPRetry":         {&networkingv1alpha3.HTTPRetry{}, below("http.retries.", virtualServiceFields())},
 		"localityLbSetting": {&networkingv1alpha3.LocalityLoadBalancerSetting{}, below("loadBalancer.localityLbSetting.", portPolicyFields())},
