@@ -30,6 +30,7 @@ func TestEveryCodeHasACase(t *testing.T) {
 		diag.CodeLost:          "internal/input: TestALostDirectory",
 		diag.CodeHeld:          "internal/input: TestAFileThatCannotBeRead",
 		diag.CodeComplement:    "translate/wizard: the complement of too many rules",
+		diag.CodeConstraint:    "TestAViolationStandsAtItsObject",
 		diag.CodeNoneConnected: "TestPoliciesOfNoGateway, and internal/reload: TestPoliciesOfNoConnectedGateway",
 		diag.CodeUnguarded:     "TestAGatewayIsNotLeftWithoutPolicy",
 		diag.CodeIgnoreFile:    "internal/input: TestRulesThatCannotBeRead",

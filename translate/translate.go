@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/portreeve/portreeve/translate/constraint"
 	"github.com/portreeve/portreeve/translate/diag"
 	"github.com/portreeve/portreeve/translate/envoy"
 	"github.com/portreeve/portreeve/translate/model"
@@ -29,6 +30,10 @@ type Program struct {
 	model     *model.Model
 	cache     decodeCache
 	written   *written
+	// judged remembers what of the resources Envoy's API allows.
+	judged *constraint.Known
+	// elsewhere is where that comes from of which nothing better is known: the mesh configuration.
+	elsewhere diag.Position
 }
 
 // Compile compiles the files. It never fails: mistakes are findings in Program.Diags, and
@@ -64,7 +69,10 @@ func (p *Program) Recompile(files []source.File, settings model.Settings) *Progr
 	settings.Broken.Mesh = missing.HasErrors()
 	m, found := model.Build(resources, settings)
 	diags = slices.Concat(missing, diags, found)
-	return &Program{Diags: diags.Sorted(), Resources: resources, model: m, cache: cache, written: written}
+	return &Program{
+		Diags: diags.Sorted(), Resources: resources, model: m, cache: cache, written: written,
+		judged: p.judged.Next(), elsewhere: diag.Position{File: settings.MeshFile},
+	}
 }
 
 // For returns the configuration of a gateway, and the errors that refuse it. When there
@@ -94,7 +102,7 @@ func (p *Program) KeySourcesFor(g model.Gateway) []model.KeySource { return p.mo
 // WithKeys returns the same program with other fetched keys. It costs nothing.
 func (p *Program) WithKeys(keys model.Keys) *Program {
 	out := *p
-	out.model = p.model.WithKeys(keys)
+	out.model, out.judged = p.model.WithKeys(keys), p.judged.Next()
 	return &out
 }
 
@@ -143,7 +151,8 @@ func within(file, dir string) bool {
 	return dir == "." || strings.HasPrefix(file, strings.TrimSuffix(dir, "/")+"/")
 }
 
-// Refusals returns the errors that refuse a gateway its configuration, as For does.
+// Refusals returns the errors that refuse a gateway its configuration, but for what only the
+// rendered configuration shows: For returns that too.
 func (p *Program) Refusals(g model.Gateway) diag.List {
 	var out diag.List
 	for _, d := range p.Diags.Errors() {
@@ -159,7 +168,11 @@ func (p *Program) render(g model.Gateway, with func(model.View, policy.Policy) e
 		return envoy.Resources{}, refusing
 	}
 	v := p.model.For(g)
-	return with(v, policy.Of(v)), nil
+	out := with(v, policy.Of(v))
+	if violating := p.violations(out, g); len(violating) > 0 {
+		return envoy.Resources{}, violating
+	}
+	return out, nil
 }
 
 // withoutMesh takes the mesh configuration out of the files and reads it. Where it could not be

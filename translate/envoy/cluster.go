@@ -74,18 +74,21 @@ func clusters(v model.View) ([]*clusterv3.Cluster, []*endpointv3.ClusterLoadAssi
 				c.LoadAssignment = assignment
 			}
 			out = append(out, c)
-			from[c.GetName()] = map[string]diag.Position{"": u.origin()}
+			from[c.GetName()] = u.origins()
 		}
 	}
 	return out, endpoints, from
 }
 
-// origin is where a person looks when Envoy refuses the cluster.
-func (u upstream) origin() diag.Position {
-	if from := u.service.Rule.Origin(); from != nil {
-		return from.Origin.At(resource.Path{"spec", "trafficPolicy"})
+// origins are where a person looks when Envoy refuses the cluster: in the DestinationRule, where
+// there is one, but for the endpoints.
+func (u upstream) origins() map[string]diag.Position {
+	service := u.service.Origin.Origin.At(resource.Path{"spec"})
+	from, path := u.service.Rule.Place(u.subset)
+	if from == nil {
+		return map[string]diag.Position{"": service}
 	}
-	return u.service.Origin.Origin.At(resource.Path{"spec"})
+	return map[string]diag.Position{"": from.Origin.At(path), "LoadAssignment": service, "Endpoints": service}
 }
 
 func cluster(u upstream) (*clusterv3.Cluster, *endpointv3.ClusterLoadAssignment) {

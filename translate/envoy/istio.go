@@ -13,7 +13,7 @@ import (
 func RenderIstio(v model.View, p policy.Policy) Resources {
 	out := behindListeners(v, p)
 	out.Clusters = slices.DeleteFunc(out.Clusters, isKeyCluster)
-	out.Routes = routeConfigs(v, inIstiosRoutes(routedPorts(v)), p.JWTRules.InIstio().PayloadKeys())
+	out.Routes, _ = routeConfigs(v, inIstiosRoutes(routedPorts(v)), p.JWTRules.InIstio().PayloadKeys())
 	http, network := istioConfigs(p.HTTP), istioConfigs(p.Network)
 	out.ExtensionConfigs = slices.Concat(http, network)
 	out.Listeners = listeners(v, delivery{policy: inlineHTTP(http), network: inlineNetwork(network)})

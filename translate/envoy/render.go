@@ -21,7 +21,10 @@ import (
 func Render(v model.View, p policy.Policy) Resources {
 	out := behindListeners(v, p)
 	out.Listeners = listeners(v, delivery{policy: []*hcmv3.HttpFilter{policySlot()}, network: networkSlots(p.Network)})
-	out.Routes = servedRoutes(v, p)
+	routes, from := servedRoutes(v, p)
+	out.Routes = routes
+	maps.Copy(out.Trace, from)
+	out.Trace.addListeners(v, out.Listeners)
 	out.ExtensionConfigs = append([]*corev3.TypedExtensionConfig{policyChain(p.HTTP)}, extensionConfigs(p.Network)...)
 	return out
 }
@@ -49,29 +52,32 @@ func behindListeners(v model.View, p policy.Policy) Resources {
 	return out
 }
 
-// servedRoutes renders the routes as gateways are served them.
-func servedRoutes(v model.View, p policy.Policy) []*routev3.RouteConfiguration {
-	out := routeConfigs(v, routedPorts(v), p.JWTRules.PayloadKeys())
+// servedRoutes renders the routes as gateways are served them, and what they come from.
+func servedRoutes(v model.View, p policy.Policy) ([]*routev3.RouteConfiguration, Trace) {
+	out, from := routeConfigs(v, routedPorts(v), p.JWTRules.PayloadKeys())
 	for _, r := range out {
 		hoistRetryPolicy(r, retries(meshConfig(v).GetDefaultHttpRetryPolicy()))
 	}
-	return out
+	return out, from
 }
 
 // routeConfigs renders the routes of every HTTP port and HTTPS server; keys are those of the
 // payloads of the gateway's tokens. Where the names of Gateways, with dots in them, make one name
 // of two servers, both answer 404: one would serve what is the other's, and to whom it may not.
-func routeConfigs(v model.View, ports []model.Port, keys []string) []*routev3.RouteConfiguration {
+func routeConfigs(v model.View, ports []model.Port, keys []string) ([]*routev3.RouteConfiguration, Trace) {
 	var out []*routev3.RouteConfiguration
+	from := Trace{}
 	byName := map[string]*routev3.RouteConfiguration{}
 	for _, p := range ports {
-		c := routeConfig(v, p, keys)
+		c, parts := routeConfig(v, p, keys)
 		if first, taken := byName[c.GetName()]; taken {
 			first.VirtualHosts = blackhole(p)
+			from[c.GetName()] = routeOrigins(v, p)
 			continue
 		}
 		byName[c.GetName()] = c
+		from[c.GetName()] = parts
 		out = append(out, c)
 	}
-	return out
+	return out, from
 }

@@ -12,12 +12,14 @@ import (
 	"google.golang.org/protobuf/types/known/wrapperspb"
 	networkingv1alpha3 "istio.io/api/networking/v1alpha3"
 
+	"github.com/portreeve/portreeve/translate/diag"
 	"github.com/portreeve/portreeve/translate/envoy/match"
 	"github.com/portreeve/portreeve/translate/model"
 )
 
-// routeConfig renders the routes of a port; keys are those of the payloads of tokens. A port that no VirtualService serves answers 404.
-func routeConfig(v model.View, p model.Port, keys []string) *routev3.RouteConfiguration {
+// routeConfig renders the routes of a port, and says what its parts come from; keys are those of the
+// payloads of tokens. A port that no VirtualService serves answers 404.
+func routeConfig(v model.View, p model.Port, keys []string) (*routev3.RouteConfiguration, map[string]diag.Position) {
 	out := &routev3.RouteConfiguration{
 		Name: routeConfigName(p),
 		// A route to a cluster that is not there answers 503 instead of refusing all routes.
@@ -27,13 +29,16 @@ func routeConfig(v model.View, p model.Port, keys []string) *routev3.RouteConfig
 	}
 	hosts := slices.Concat(p.Hosts, p.Misdirected)
 	out.VirtualHosts = make([]*routev3.VirtualHost, 0, len(hosts))
-	for _, h := range hosts {
-		out.VirtualHosts = append(out.VirtualHosts, virtualHost(v, p, h, keys))
+	parts := routeOrigins(v, p)
+	for i, h := range hosts {
+		host, from := virtualHost(v, p, h, keys)
+		out.VirtualHosts = append(out.VirtualHosts, host)
+		addRoutes(parts, v, p, i, host, from)
 	}
 	if len(out.VirtualHosts) == 0 {
 		out.VirtualHosts = blackhole(p)
 	}
-	return out
+	return out, parts
 }
 
 // blackhole answers every request with 404.
@@ -67,8 +72,9 @@ func inIstiosRoutes(ports []model.Port) []model.Port {
 	return out
 }
 
-// virtualHost renders a host; keys are those of the payloads of the gateway's tokens.
-func virtualHost(v model.View, p model.Port, h model.VirtualHost, keys []string) *routev3.VirtualHost {
+// virtualHost renders a host; keys are those of the payloads of the gateway's tokens. It returns
+// what each of its routes comes from; one of our own comes from nothing.
+func virtualHost(v model.View, p model.Port, h model.VirtualHost, keys []string) (*routev3.VirtualHost, []model.Route) {
 	out := &routev3.VirtualHost{
 		Name:                       fmt.Sprintf("%s:%d", h.Host, p.Number),
 		IncludeRequestAttemptCount: countsAttempts(meshConfig(v)),
@@ -85,11 +91,14 @@ func virtualHost(v model.View, p model.Port, h model.VirtualHost, keys []string)
 	if h.Elsewhere {
 		out.Routes = append(out.Routes, misdirected())
 	}
+	from := make([]model.Route, len(out.Routes))
 	for _, r := range h.Routes {
-		out.Routes = append(out.Routes, routesPerToken(route(v, p, r), keys)...)
+		for _, rendered := range routesPerToken(route(v, p, r), keys) {
+			out.Routes, from = append(out.Routes, rendered), append(from, r)
+		}
 	}
 	out.TypedPerFilterConfig = resolving(out.Routes)
-	return out
+	return out, from
 }
 
 // route renders one match. What it does to a request happens after policy: nothing in it

@@ -1,0 +1,176 @@
+package constraint
+
+import (
+	"fmt"
+	"maps"
+	"strings"
+
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/reflect/protoreflect"
+)
+
+const anyName = protoreflect.FullName("google.protobuf.Any")
+
+// plan says in which fields of a message an Any can be, however deep. An Any itself has none.
+type plan struct {
+	any    bool
+	fields map[protowire.Number]protoreflect.FieldDescriptor
+}
+
+// plans are the plans of messages, made when they are first asked for.
+type plans struct {
+	made map[protoreflect.FullName]*plan
+	// leads says which messages have an Any in them.
+	leads map[protoreflect.FullName]bool
+}
+
+// copied returns plans that are made further by somebody else.
+func (p *plans) copied() plans { return plans{made: maps.Clone(p.made), leads: maps.Clone(p.leads)} }
+
+func (p *plans) of(m protoreflect.MessageDescriptor) *plan {
+	if made := p.made[m.FullName()]; made != nil {
+		return made
+	}
+	out := &plan{any: m.FullName() == anyName, fields: map[protowire.Number]protoreflect.FieldDescriptor{}}
+	for i := range m.Fields().Len() {
+		if f := m.Fields().Get(i); f.Message() != nil && p.leadsToAny(f.Message()) {
+			out.fields[f.Number()] = f
+		}
+	}
+	if p.made == nil {
+		p.made = map[protoreflect.FullName]*plan{}
+	}
+	p.made[m.FullName()] = out
+	return out
+}
+
+// leadsToAny looks through everything that a message can hold.
+func (p *plans) leadsToAny(m protoreflect.MessageDescriptor) bool {
+	if leads, known := p.leads[m.FullName()]; known {
+		return leads
+	}
+	if p.leads == nil {
+		p.leads = map[protoreflect.FullName]bool{}
+	}
+	seen := map[protoreflect.FullName]bool{m.FullName(): true}
+	for next := []protoreflect.MessageDescriptor{m}; len(next) > 0; next = next[1:] {
+		if next[0].FullName() == anyName {
+			p.leads[m.FullName()] = true
+			return true
+		}
+		for i := range next[0].Fields().Len() {
+			if below := next[0].Fields().Get(i).Message(); below != nil && !seen[below.FullName()] {
+				seen[below.FullName()] = true
+				next = append(next, below)
+			}
+		}
+	}
+	p.leads[m.FullName()] = false
+	return false
+}
+
+// anys judges what is in every Any of an encoded message. It reads the encoding, which takes a
+// tenth of the time that looking through the message does.
+func (w *walk) anys(p *plan, content []byte) {
+	if p.any {
+		w.unpack(anyOf(content))
+		return
+	}
+	for at := 0; at < len(content); {
+		number, kind, tag := protowire.ConsumeTag(content[at:])
+		if tag < 0 {
+			w.violated(nil, "it cannot be decoded")
+			return
+		}
+		n := protowire.ConsumeFieldValue(number, kind, content[at+tag:])
+		if n < 0 {
+			w.violated(nil, "it cannot be decoded")
+			return
+		}
+		if field := p.fields[number]; field != nil {
+			value, _ := protowire.ConsumeBytes(content[at+tag:])
+			w.below(step{field, content, at, value})
+		}
+		at += tag + n
+	}
+}
+
+// below looks for every Any in what a field holds. The value of an entry of a map has no name of
+// its own.
+func (w *walk) below(s step) {
+	next := w.known.plans.of(s.field.Message())
+	if s.field.ContainingMessage().IsMapEntry() {
+		w.anys(next, s.value)
+		return
+	}
+	w.path = append(w.path, s)
+	w.anys(next, s.value)
+	w.path = w.path[:len(w.path)-1]
+}
+
+// anyOf returns the type and the content of an Any.
+func anyOf(encoded []byte) (url string, content []byte) {
+	filtered(encoded, func(n protowire.Number, value []byte) []byte {
+		switch n {
+		case 1:
+			url = string(value)
+		case 2:
+			content = value
+		}
+		return nil
+	})
+	return url, content
+}
+
+// step is the way from an encoded message to what one of its fields holds.
+type step struct {
+	field protoreflect.FieldDescriptor
+	// in is the message, at the place of the field in it, and value what it holds.
+	in    []byte
+	at    int
+	value []byte
+}
+
+// String names the field as the generated methods do. The entry of a map has its key; the step
+// to its value says nothing more.
+func (s step) String() string {
+	switch {
+	case s.field.IsMap():
+		var key string
+		filtered(s.value, func(n protowire.Number, value []byte) []byte {
+			if n == 1 {
+				key = string(value)
+			}
+			return nil
+		})
+		return fmt.Sprintf("%s[%s]", goName(s.field), key)
+	case s.field.IsList():
+		return fmt.Sprintf("%s[%d]", goName(s.field), s.index())
+	default:
+		return goName(s.field)
+	}
+}
+
+// index counts what is in the list before.
+func (s step) index() int {
+	out := 0
+	for at := 0; at < s.at; {
+		number, kind, tag := protowire.ConsumeTag(s.in[at:])
+		if number == s.field.Number() {
+			out++
+		}
+		at += tag + protowire.ConsumeFieldValue(number, kind, s.in[at+tag:])
+	}
+	return out
+}
+
+// goName is the name of a field in Go.
+func goName(f protoreflect.FieldDescriptor) string {
+	var b strings.Builder
+	for _, word := range strings.Split(string(f.Name()), "_") {
+		if word != "" {
+			b.WriteString(strings.ToUpper(word[:1]) + word[1:])
+		}
+	}
+	return b.String()
+}
