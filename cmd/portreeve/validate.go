@@ -5,10 +5,12 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
+	"github.com/portreeve/portreeve/translate"
 	"github.com/portreeve/portreeve/translate/diag"
 )
 
@@ -33,8 +35,9 @@ func validateCommand() *cobra.Command {
 		Use:   "validate PATH...",
 		Short: "Check policy files",
 		Long: "Check policy files and directories as serve would. Findings are printed as file:line:col: severity CODE: message, errors first; on a terminal the line of the file follows. " +
-			"The exit code is 1 when one of them is an error. With --namespace or --labels policies are also held against that gateway, " +
-			"which need not be in the files. --list-codes explains every code instead.",
+			"The exit code is 1 when one of them is an error. What the files become is held against the rules of Envoy's API for every gateway that they speak of, " +
+			"by the selectors of Gateways and policies and the namespaces of the files. With --namespace or --labels it is that gateway instead, which need not be in the files, " +
+			"and policies are held against it too. --list-codes explains every code instead.",
 		Args: v.args,
 		RunE: v.run,
 	}
@@ -71,8 +74,20 @@ func (v *validation) run(c *cobra.Command, args []string) error {
 	if err != nil {
 		return err
 	}
+	program.Diags = slices.Concat(program.Diags, v.unservable(c, program)).Sorted()
 	findings := v.noted(c.ErrOrStderr(), program.Diags.ErrorsFirst())
 	return v.report(c.OutOrStdout(), findings)
+}
+
+// unservable returns what would be refused only when it is rendered for a gateway: for the one that
+// the flags name, or else for those that the files speak of.
+func (v *validation) unservable(c *cobra.Command, program *translate.Program) diag.List {
+	g := v.named(c)
+	if g == nil {
+		return program.Unservable()
+	}
+	_, refused := program.For(*g)
+	return refused
 }
 
 // noted returns the findings without those about credentials that are elsewhere, which it notes.
