@@ -161,8 +161,9 @@ func envoyValidates(t *testing.T, samples []sample) (accepted bool, log string) 
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	out, err := exec.CommandContext(ctx, envoytest.Require(t), "--mode", "validate", "-c", path, "-l", "warning", "--disable-hot-restart").CombinedOutput()
-
+	c := exec.CommandContext(ctx, envoytest.Require(t), "--mode", "validate", "-c", path, "-l", "warning", "--disable-hot-restart")
+	c.Dir = filepath.Dir(path) // for what it writes
+	out, err := c.CombinedOutput()
 	return err == nil, string(out)
 }
 
@@ -181,12 +182,12 @@ func together(t *testing.T, samples []sample) []byte {
 	if err := json.Unmarshal(content, &out); err != nil {
 		t.Fatal(err)
 	}
-	var listeners, clusters []json.RawMessage
+	var listeners, clusters, secrets []json.RawMessage
 	for i, s := range samples {
-		l, c := s.apart(t, i)
-		listeners, clusters = append(listeners, l...), append(clusters, c...)
+		l, c, secret := s.apart(t, i)
+		listeners, clusters, secrets = append(listeners, l...), append(clusters, c...), append(secrets, secret...)
 	}
-	out["staticResources"] = map[string]any{"listeners": listeners, "clusters": clusters}
+	out["staticResources"] = map[string]any{"listeners": listeners, "clusters": clusters, "secrets": secrets}
 	if content, err = json.Marshal(out); err != nil {
 		t.Fatal(err)
 	}
@@ -194,12 +195,15 @@ func together(t *testing.T, samples []sample) []byte {
 }
 
 // apart gives the sample names and addresses that no other sample has. What refers to a
-// cluster refers to the new name.
-func (s sample) apart(t *testing.T, i int) (listeners, clusters []json.RawMessage) {
+// cluster or a secret refers to the new name.
+func (s sample) apart(t *testing.T, i int) (listeners, clusters, secrets []json.RawMessage) {
 	t.Helper()
 	var renames []string
 	for _, c := range s.resources.Clusters {
 		renames = append(renames, fmt.Sprintf("%q", c.GetName()), fmt.Sprintf("%q", fmt.Sprintf("%d %s", i, c.GetName())))
+	}
+	for _, secret := range s.resources.Secrets {
+		renames = append(renames, fmt.Sprintf("%q", secret.GetName()), fmt.Sprintf("%q", fmt.Sprintf("%d %s", i, secret.GetName())))
 	}
 	rename := strings.NewReplacer(renames...)
 	raw := func(m proto.Message) json.RawMessage {
@@ -227,5 +231,8 @@ func (s sample) apart(t *testing.T, i int) (listeners, clusters []json.RawMessag
 	for _, c := range s.resources.Clusters {
 		clusters = append(clusters, raw(c))
 	}
-	return listeners, clusters
+	for _, secret := range s.resources.Secrets {
+		secrets = append(secrets, raw(secret))
+	}
+	return listeners, clusters, secrets
 }

@@ -40,9 +40,18 @@ spec:
   http:
   - match: [{uri: {prefix: /a}}]
     redirect: {uri: /b}
+  - match: [{uri: {prefix: /team}}]
+    delegate: {name: team}
   - route: [{destination: {host: backend.example}}]
   tcp:
   - route: [{destination: {host: backend.example}}]
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: team, namespace: istio-system}
+spec:
+  http:
+  - directResponse: {status: 200}
 ---
 apiVersion: networking.istio.io/v1
 kind: ServiceEntry
@@ -84,11 +93,12 @@ func TestAViolationStandsAtItsObject(t *testing.T) {
 		line   string
 	}{
 		"a hash policy, at the DestinationRule": {func(r envoy.Resources) {
-			r.Routes[0].GetVirtualHosts()[0].GetRoutes()[1].GetRoute().GetHashPolicy()[0].PolicySpecifier = &routev3.RouteAction_HashPolicy_Header_{Header: &routev3.RouteAction_HashPolicy_Header{}}
+			r.Routes[0].GetVirtualHosts()[0].GetRoutes()[2].GetRoute().GetHashPolicy()[0].PolicySpecifier = &routev3.RouteAction_HashPolicy_Header_{Header: &routev3.RouteAction_HashPolicy_Header{}}
 		}, "loadBalancer:"},
 		"a route, at its place in the VirtualService": {func(r envoy.Resources) { r.Routes[0].GetVirtualHosts()[0].GetRoutes()[0].Match = nil }, "- match:"},
+		"a route of a delegate, at the delegate":      {func(r envoy.Resources) { r.Routes[0].GetVirtualHosts()[0].GetRoutes()[1].Match = nil }, "- directResponse:"},
 		"the action of a route": {func(r envoy.Resources) {
-			r.Routes[0].GetVirtualHosts()[0].GetRoutes()[1].GetRoute().ClusterSpecifier = nil
+			r.Routes[0].GetVirtualHosts()[0].GetRoutes()[2].GetRoute().ClusterSpecifier = nil
 		}, "- route: [{destination: {host: backend.example}}]"},
 		"a virtual host, at the VirtualService": {func(r envoy.Resources) { r.Routes[0].GetVirtualHosts()[0].Domains = nil }, "hosts: [shop.example]"},
 		"routes, at the server": {func(r envoy.Resources) {

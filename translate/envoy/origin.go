@@ -115,7 +115,7 @@ func addRoutes(parts map[string]diag.Position, v model.View, p model.Port, i int
 			parts[name] = r.VirtualService.Origin.At(resource.Path{"spec"})
 		}
 		route := fmt.Sprintf("%s.Routes[%d]", name, k)
-		parts[route] = r.VirtualService.Origin.At(resource.Path{"spec", "http", r.Index})
+		parts[route] = routeOrigin(r)
 		if len(host.GetRoutes()[k].GetRoute().GetHashPolicy()) == 0 {
 			continue
 		}
@@ -125,6 +125,15 @@ func addRoutes(parts map[string]diag.Position, v model.View, p model.Port, i int
 			}
 		}
 	}
+}
+
+// routeOrigin is where a route is written. Of what a route and that of its delegate make together it
+// is the delegate's, which says what is done.
+func routeOrigin(r model.Route) diag.Position {
+	if r.Delegate != nil {
+		return r.Delegate.Origin.At(resource.Path{"spec", "http", r.DelegateIndex})
+	}
+	return r.VirtualService.Origin.At(resource.Path{"spec", "http", r.Index})
 }
 
 // hashPolicyPart names the hash policy that a destination of a route has made.

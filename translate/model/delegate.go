@@ -91,7 +91,7 @@ func (d *delegates) mergedRoutes(vs *resource.Resource, settings Settings) []Rou
 				continue
 			}
 			d.serve(to, j)
-			out = append(out, Route{VirtualService: vs, Index: i, HTTP: merged})
+			out = append(out, Route{VirtualService: vs, Index: i, Delegate: to, DelegateIndex: j, HTTP: merged})
 		}
 	}
 	return out

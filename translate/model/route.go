@@ -35,6 +35,10 @@ type Route struct {
 	VirtualService *resource.Resource
 	// Index is the place of the HTTP route in the VirtualService.
 	Index int
+	// Delegate has the route of a delegate that is part of it, at DelegateIndex; it is nil where
+	// there is none.
+	Delegate      *resource.Resource
+	DelegateIndex int
 	// HTTP is the route, or what it and a route of its delegate make together.
 	HTTP *networkingv1alpha3.HTTPRoute
 	// Match is the condition, or nil where every request matches.

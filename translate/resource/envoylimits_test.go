@@ -25,6 +25,11 @@ func TestValuesThatEnvoyRefuses(t *testing.T) {
 			"match": []any{map[string]any{"uri": map[string]any{"regex": re}}}, "directResponse": map[string]any{"status": 200},
 		}}}
 	}
+	timeout := func(v string) any {
+		return map[string]any{"hosts": []string{"*"}, "gateways": []string{"g"}, "http": []any{map[string]any{
+			"timeout": v, "route": []any{map[string]any{"destination": map[string]any{"host": "a.example"}}},
+		}}}
+	}
 	for name, c := range map[string]struct {
 		kind resource.Kind
 		spec any
@@ -37,6 +42,8 @@ func TestValuesThatEnvoyRefuses(t *testing.T) {
 		"a request principal of 8193 bytes": {resource.AuthorizationPolicy, from("requestPrincipals", long+"/a"), ""},
 		"the namespace of a condition":      {resource.AuthorizationPolicy, when("source.namespace", long), diag.CodeTooMany},
 		"the claim of a condition":          {resource.AuthorizationPolicy, when("request.auth.claims[a]", long), ""},
+		"a duration of 292 years":           {resource.VirtualService, timeout("9223372035s"), ""},
+		"a duration beyond":                 {resource.VirtualService, timeout("9223372036s"), diag.CodeWrongType},
 		"an escape of a byte":               {resource.VirtualService, regex(`\x{FF}\xFF`), ""},
 		"an escape beyond a byte":           {resource.VirtualService, regex(`a\x{100}`), diag.CodeVirtualService},
 		"an escape behind a backslash":      {resource.VirtualService, regex(`\\x{100}`), ""},

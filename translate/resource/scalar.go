@@ -43,12 +43,19 @@ func (d strictDecoder) value(node *yaml.Node, field protoreflect.FieldDescriptor
 	return node
 }
 
+// maxSeconds is how long a duration is at most for Envoy, which counts nanoseconds in 64 bits and
+// refuses whatever holds a longer one.
+const maxSeconds = (math.MaxInt64 - 999_999_999) / 1_000_000_000
+
 // messageValue checks a message, of which those of google.protobuf are written as scalars.
 func (d strictDecoder) messageValue(node *yaml.Node, message protoreflect.MessageDescriptor, at *place) *yaml.Node {
 	switch message.FullName() {
 	case "google.protobuf.Duration":
-		if _, err := protoyaml.ParseDuration(node.Value); node.Kind != yaml.ScalarNode || node.Tag != "!!str" || err != nil {
+		switch duration, err := protoyaml.ParseDuration(node.Value); {
+		case node.Kind != yaml.ScalarNode || node.Tag != "!!str" || err != nil:
 			d.wrongType(node, at.path(), "a duration", "write a number with a unit, such as 5s or 250ms")
+		case max(duration.GetSeconds(), -duration.GetSeconds()) > maxSeconds:
+			d.wrongType(node, at.path(), "a duration that Envoy can count", fmt.Sprintf("at most %ds, which is 292 years", maxSeconds))
 		}
 		return node
 	case "google.protobuf.BoolValue", "google.protobuf.UInt32Value", "google.protobuf.Int32Value", "google.protobuf.UInt64Value",
