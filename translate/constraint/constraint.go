@@ -55,6 +55,7 @@ type walk struct {
 func (w *walk) judge(key digest, m proto.Message, content []byte) {
 	before := len(w.found)
 	w.validate(m)
+	w.weights(m)
 	w.anys(w.known.plans.of(m.ProtoReflect().Descriptor()), content)
 	if len(w.found) == before {
 		w.known.remember(key, w.parts)

@@ -2,6 +2,7 @@ package constraint_test
 
 import (
 	"fmt"
+	"math"
 	"testing"
 
 	"github.com/envoyproxy/protoc-gen-validate/validate"
@@ -9,9 +10,11 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/anypb"
 	"google.golang.org/protobuf/types/known/durationpb"
+	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	endpointv3 "github.com/envoyproxy/go-control-plane/envoy/config/endpoint/v3"
 	rbacv3 "github.com/envoyproxy/go-control-plane/envoy/config/rbac/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 	filterchainv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/filter_chain/v3"
@@ -42,6 +45,10 @@ func packed(filter *anypb.Any) proto.Message {
 	})}
 }
 
+func weighing(n uint32) *endpointv3.LbEndpoint {
+	return &endpointv3.LbEndpoint{LoadBalancingWeight: wrapperspb.UInt32(n)}
+}
+
 // TestJudge holds what is found in a message and in every Any of it, and where.
 func TestJudge(t *testing.T) {
 	for name, c := range map[string]struct {
@@ -68,7 +75,13 @@ func TestJudge(t *testing.T) {
 		"a policy that is no encoding": {packed(&anypb.Any{TypeUrl: "type.googleapis.com/envoy.extensions.filters.http.rbac.v3.RBAC", Value: []byte{0x0a, 0x03, 0x12, 0x01, 0xff}}), []string{"TypedConfig.DefaultFilterChain.Filters[1].TypedConfig: what it holds is no envoy.extensions.filters.http.rbac.v3.RBAC: proto: cannot parse invalid wire-format data"}},
 		"no text":                      {&clusterv3.Cluster{Name: "\xff"}, []string{": it cannot be encoded: string field contains invalid UTF-8"}},
 		"a message of protobuf itself": {durationpb.New(-1), nil},
-		"two at once":                  {&clusterv3.Cluster{ConnectTimeout: durationpb.New(0)}, []string{"Name: value length must be at least 1 runes", "ConnectTimeout: value must be greater than 0s"}},
+		"the weights of a locality": {&endpointv3.ClusterLoadAssignment{ClusterName: "c", Endpoints: []*endpointv3.LocalityLbEndpoints{
+			{LbEndpoints: []*endpointv3.LbEndpoint{weighing(math.MaxUint32)}}, {LbEndpoints: []*endpointv3.LbEndpoint{weighing(math.MaxUint32), weighing(1)}},
+		}}, []string{"Endpoints[1]: the weights of a locality's endpoints come to 4294967296, and are at most 4294967295 together"}},
+		"the weights of a priority": {&clusterv3.Cluster{Name: "c", LoadAssignment: &endpointv3.ClusterLoadAssignment{ClusterName: "c", Endpoints: []*endpointv3.LocalityLbEndpoints{
+			{LoadBalancingWeight: wrapperspb.UInt32(math.MaxUint32)}, {Priority: 1, LoadBalancingWeight: wrapperspb.UInt32(2)}, {LoadBalancingWeight: wrapperspb.UInt32(1)},
+		}}}, []string{"LoadAssignment.Endpoints[2]: the weights of a priority's localities come to more than 4294967295 together"}},
+		"two at once": {&clusterv3.Cluster{ConnectTimeout: durationpb.New(0)}, []string{"Name: value length must be at least 1 runes", "ConnectTimeout: value must be greater than 0s"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			known := &constraint.Known{}
