@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	cachev3 "github.com/envoyproxy/go-control-plane/pkg/cache/v3"
 	resourcev3 "github.com/envoyproxy/go-control-plane/pkg/resource/v3"
 
 	"github.com/portreeve/portreeve/xds/ack"
@@ -132,8 +133,9 @@ func (r *redelivery) accepts(d ack.Delivery) {
 		return
 	}
 	if r.whole && d.URL != resourcev3.SecretType {
-		delete(r.types, d.URL)
-		return
+		// Not the type itself, which may be in due: it must not be there twice.
+		clear(t.versions)
+		clear(t.doubtful)
 	}
 	for name := range d.Resources {
 		t.drop(name)
@@ -154,6 +156,15 @@ func (r *redelivery) forgets(url string, names []string) {
 			t.drop(name)
 		}
 		t.rest(url)
+	}
+}
+
+// keep drops all names but these.
+func (t *refused) keep(names map[string]struct{}) {
+	for name := range t.versions {
+		if _, asked := names[name]; !asked {
+			t.drop(name)
+		}
 	}
 }
 
@@ -231,17 +242,27 @@ func (r *redelivery) take(url string) bool {
 }
 
 // resend makes the next watch of a delta subscription send what is doubtful, or remove it where it
-// is gone: an empty version differs from every other. The map belongs to the stream, whose earlier
-// watch is cancelled when this is called, so nobody else reads it.
-func (r *redelivery) resend(url string, returned map[string]string) {
+// is gone: an empty version differs from every other. The map of what was returned belongs to the stream,
+// whose earlier watch is cancelled when this is called, so nobody else reads it.
+//
+// What is asked for no longer is forgotten also where it was refused after that: a client chooses these
+// names, and there would be ever more of them.
+func (r *redelivery) resend(url string, sub cachev3.Subscription) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	t, ok := r.types[url]
-	if !ok || !t.now {
+	if !ok {
+		return
+	}
+	if !sub.IsWildcard() {
+		t.keep(sub.SubscribedResources())
+		t.rest(url)
+	}
+	if !t.now {
 		return
 	}
 	for name := range t.doubtful {
-		returned[name] = ""
+		sub.ReturnedResources()[name] = ""
 	}
 	clear(t.doubtful)
 	t.now = false

@@ -92,7 +92,7 @@ func (s *session) CreateDeltaWatch(r *cachev3.DeltaRequest, sub cachev3.Subscrip
 // deltaWatch creates a watch for a gateway that had this of the type, which counts with the first request.
 func (s *session) deltaWatch(r *cachev3.DeltaRequest, had map[string]string, sub cachev3.Subscription, out chan cachev3.DeltaResponse) (func(), error) {
 	url := r.GetTypeUrl()
-	s.redelivery.resend(url, sub.ReturnedResources())
+	s.redelivery.resend(url, sub)
 	if url == resourcev3.SecretType || url == resourcev3.EndpointType {
 		response, err := s.placeholdersDelta(r, sub)
 		if err == nil && response == nil && url == resourcev3.SecretType {
