@@ -32,6 +32,31 @@ func TestWhatAClientSaysItHasIsBounded(t *testing.T) {
 	}
 }
 
+// TestWhatIsNeverAnsweredIsBounded holds that a gateway that asks for ever other names and answers
+// nothing is remembered for few of them; what it was sent last can always be answered.
+func TestWhatIsNeverAnsweredIsBounded(t *testing.T) {
+	st := newStore(t, ack.Options{}).Open(delta("n"))
+	const responses = 20
+	for i := range responses {
+		many := map[string]string{}
+		for j := range 30_000 {
+			many[fmt.Sprint(j)] = "1"
+		}
+		st.Sent(ack.Delivery{URL: ecds, Version: "1", Nonce: fmt.Sprint(i), Resources: many})
+	}
+	names := 0
+	for i := range responses {
+		d, ok := st.Acked(ecds, fmt.Sprint(i))
+		names += len(d.Resources)
+		if i == responses-1 && !ok {
+			t.Error("the answer to what was sent last is passed by")
+		}
+	}
+	if names > 100_000 {
+		t.Errorf("%d names wait for an answer", names)
+	}
+}
+
 // TestAMessageDoesNothingToATerminal holds that what is shown of a refusal is text.
 func TestAMessageDoesNothingToATerminal(t *testing.T) {
 	s := newStore(t, ack.Options{})

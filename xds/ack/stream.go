@@ -19,6 +19,10 @@ const maxTraced = 4
 // subscribes without ever answering cannot fill memory. Envoy answers each before the next.
 const maxDue = 64
 
+// maxDueNames bounds the names in them, but for the last: a client chooses those of endpoints, which
+// something stands in for where there are none.
+const maxDueNames = maxKnown
+
 // Stream is the record of one open stream. Its methods are called by one goroutine at a time,
 // that of the stream; the store may be read meanwhile.
 type Stream struct {
@@ -103,16 +107,26 @@ func (st *Stream) Sent(d Delivery) {
 			res.Sent = ""
 		}
 	}
-	if len(r.due) == maxDue {
-		r.due = r.due[1:]
+	r.awaits(d)
+	s.mu.Unlock()
+	s.metrics.sent.WithLabelValues(nameOf(d.URL)).Inc()
+	st.tell(ResponseSent, d, nil)
+}
+
+// awaits adds a response that waits for its answer, and forgets the oldest beyond the bounds.
+func (r *record) awaits(d Delivery) {
+	names := 0
+	for _, before := range r.due {
+		names += len(before.Resources) + len(before.Removed)
+	}
+	for len(r.due) == maxDue || names > maxDueNames {
+		names -= len(r.due[0].Resources) + len(r.due[0].Removed)
+		r.due = slices.Delete(r.due, 0, 1)
 	}
 	r.due = append(r.due, d)
 	if old := len(r.due) - maxTraced; old > 0 {
 		r.due[old-1].Trace = nil
 	}
-	s.mu.Unlock()
-	s.metrics.sent.WithLabelValues(nameOf(d.URL)).Inc()
-	st.tell(ResponseSent, d, nil)
 }
 
 // Acked records that the gateway took the response with that nonce. A nonce that no answer is
