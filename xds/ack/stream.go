@@ -225,13 +225,20 @@ func (r *record) repeats(d Delivery, refused []string, reason func(version strin
 	return again
 }
 
-// Unsubscribed records what a delta client asks for no longer: it is told of no more, also where an
-// answer to a response with it is still due.
+// Unsubscribed records what a client asks for no longer: it is told of no more, also where an answer to a
+// response with it is still due. Where nothing else is refused the type is not either: no answer
+// would ever say so.
 func (st *Stream) Unsubscribed(url string, names []string) {
 	st.store.mu.Lock()
 	defer st.store.mu.Unlock()
+	r, gone := st.record(url), false
 	for _, name := range names {
-		delete(st.record(url).resources, name)
+		res, ok := r.resources[name]
+		gone = gone || ok && res.Refused != ""
+		delete(r.resources, name)
+	}
+	if gone {
+		r.refused = false
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net/netip"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -254,7 +255,6 @@ func (s *session) OnStreamRequest(_ int64, r *discoveryv3.DiscoveryRequest) erro
 	if err := s.asks(r.GetTypeUrl(), r.GetResourceNames(), nil); err != nil {
 		return err
 	}
-	s.names[r.GetTypeUrl()] = r.GetResourceNames()
 	s.answer(r.GetTypeUrl(), r.GetResponseNonce(), r.GetErrorDetail())
 	if r.GetResponseNonce() == "" && r.GetVersionInfo() != "" {
 		s.returns()
@@ -313,6 +313,24 @@ func (s *session) OnStreamDeltaRequest(_ int64, r *discoveryv3.DeltaDiscoveryReq
 		s.unsubscribed(r.GetTypeUrl(), names)
 	}
 	return nil
+}
+
+// asked notes what is asked for of a type, in state-of-the-world, where what is not named any more is asked
+// for no longer. It is told only of requests that the library takes: a client can send as many others as it
+// likes.
+func (s *session) asked(url string, names []string) {
+	before := s.names[url]
+	if slices.Equal(before, names) {
+		return
+	}
+	s.names[url] = names
+	still := make(map[string]struct{}, len(names))
+	for _, name := range names {
+		still[name] = struct{}{}
+	}
+	gone := slices.DeleteFunc(slices.Clone(before), func(name string) bool { _, ok := still[name]; return ok })
+	s.record.Unsubscribed(url, gone)
+	s.redelivery.forgets(url, gone)
 }
 
 // unsubscribed forgets what a delta gateway asks for no longer. The names of endpoints are others with

@@ -24,6 +24,7 @@ func (s *session) CreateWatch(r *cachev3.Request, sub cachev3.Subscription, out 
 		s.logger.Debug("type is not delivered", "type", r.GetTypeUrl())
 		return func() {}, nil
 	}
+	s.asked(r.GetTypeUrl(), r.GetResourceNames())
 	return s.delivery.watch(r.GetTypeUrl(), s.has(r), func() (func(), error) { return s.sotwWatch(r, sub, out) })
 }
 
