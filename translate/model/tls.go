@@ -34,7 +34,10 @@ func (m *Model) endedChain(g Gateway, p Port, s server, on neighbours, secrets m
 		}
 	}
 	for _, secret := range needed {
-		secrets[secret.Name] = secret
+		// Of several places the first is told, whatever the order of the ports.
+		if have, taken := secrets[secret.Name]; !taken || secret.Pos.Compare(have.Pos) < 0 {
+			secrets[secret.Name] = secret
+		}
 	}
 	return out, true
 }
