@@ -75,12 +75,12 @@ func TestJudge(t *testing.T) {
 		"a policy that is no encoding": {packed(&anypb.Any{TypeUrl: "type.googleapis.com/envoy.extensions.filters.http.rbac.v3.RBAC", Value: []byte{0x0a, 0x03, 0x12, 0x01, 0xff}}), []string{"TypedConfig.DefaultFilterChain.Filters[1].TypedConfig: what it holds is no envoy.extensions.filters.http.rbac.v3.RBAC: proto: cannot parse invalid wire-format data"}},
 		"no text":                      {&clusterv3.Cluster{Name: "\xff"}, []string{": it cannot be encoded: string field contains invalid UTF-8"}},
 		"a message of protobuf itself": {durationpb.New(-1), nil},
-		"the weights of a locality": {&endpointv3.ClusterLoadAssignment{ClusterName: "c", Endpoints: []*endpointv3.LocalityLbEndpoints{
-			{LbEndpoints: []*endpointv3.LbEndpoint{weighing(math.MaxUint32)}}, {LbEndpoints: []*endpointv3.LbEndpoint{weighing(math.MaxUint32), weighing(1)}},
-		}}, []string{"Endpoints[1]: the weights of a locality's endpoints come to 4294967296, and are at most 4294967295 together"}},
-		"the weights of a priority": {&clusterv3.Cluster{Name: "c", LoadAssignment: &endpointv3.ClusterLoadAssignment{ClusterName: "c", Endpoints: []*endpointv3.LocalityLbEndpoints{
+		"the weights of endpoints": {&endpointv3.ClusterLoadAssignment{ClusterName: "c", Endpoints: []*endpointv3.LocalityLbEndpoints{
+			{LbEndpoints: []*endpointv3.LbEndpoint{weighing(math.MaxUint32)}}, {Priority: 1, LbEndpoints: []*endpointv3.LbEndpoint{weighing(math.MaxUint32)}}, {LbEndpoints: []*endpointv3.LbEndpoint{{}, {}}},
+		}}, []string{"Endpoints[2]: the weights of endpoints must be at most 4294967295 together"}},
+		"the weights of localities": {&clusterv3.Cluster{Name: "c", LoadAssignment: &endpointv3.ClusterLoadAssignment{ClusterName: "c", Endpoints: []*endpointv3.LocalityLbEndpoints{
 			{LoadBalancingWeight: wrapperspb.UInt32(math.MaxUint32)}, {Priority: 1, LoadBalancingWeight: wrapperspb.UInt32(2)}, {LoadBalancingWeight: wrapperspb.UInt32(1)},
-		}}}, []string{"LoadAssignment.Endpoints[2]: the weights of a priority's localities come to more than 4294967295 together"}},
+		}}}, []string{"LoadAssignment.Endpoints[2]: the weights of localities must be at most 4294967295 together"}},
 		"two at once": {&clusterv3.Cluster{ConnectTimeout: durationpb.New(0)}, []string{"Name: value length must be at least 1 runes", "ConnectTimeout: value must be greater than 0s"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -129,6 +129,15 @@ func TestWhatIsKnownHidesNothing(t *testing.T) {
 		if i%2 == 0 {
 			known = known.Next()
 		}
+	}
+}
+
+// TestVirtualHostsAreJudgedOneByOne holds that there is no rule about the virtual hosts of routes
+// together, so that each can be known by itself.
+func TestVirtualHostsAreJudgedOneByOne(t *testing.T) {
+	field := (&routev3.RouteConfiguration{}).ProtoReflect().Descriptor().Fields().ByName("virtual_hosts")
+	if proto.HasExtension(field.Options(), validate.E_Rules) {
+		t.Errorf("there are rules: %v", proto.GetExtension(field.Options(), validate.E_Rules))
 	}
 }
 

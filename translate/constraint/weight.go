@@ -9,31 +9,40 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// weights holds endpoints against a rule that Envoy has beside those of its API: the weights of a
-// locality's endpoints, and of a priority's localities, are counted in 32 bits.
+// weights holds endpoints against a rule that Envoy has beside those of its API: weights are counted
+// in 32 bits, those of a priority's localities, and of its endpoints. Of the latter Envoy says that
+// it counts a locality's, but where a hash chooses endpoints it counts all.
 func (w *walk) weights(m proto.Message) {
 	var below []string
-	endpoints, ok := m.(*endpointv3.ClusterLoadAssignment)
-	if c, cluster := m.(*clusterv3.Cluster); cluster {
-		endpoints, ok, below = c.GetLoadAssignment(), true, []string{"LoadAssignment"}
+	assignment, _ := m.(*endpointv3.ClusterLoadAssignment)
+	if c, ok := m.(*clusterv3.Cluster); ok {
+		assignment, below = c.GetLoadAssignment(), []string{"LoadAssignment"}
 	}
-	if !ok {
-		return
-	}
-	localities := map[uint32]uint64{}
-	for i, l := range endpoints.GetEndpoints() {
+	var localities, endpoints total
+	for i, l := range assignment.GetEndpoints() {
 		at := append(below[:len(below):len(below)], fmt.Sprintf("Endpoints[%d]", i))
-		var sum uint64
+		sum := uint64(0)
 		for _, e := range l.GetLbEndpoints() {
 			sum += uint64(max(1, e.GetLoadBalancingWeight().GetValue()))
 		}
-		if sum > math.MaxUint32 {
-			w.violated(at, fmt.Sprintf("the weights of a locality's endpoints come to %d, and are at most %d together", sum, uint32(math.MaxUint32)))
+		if endpoints.add(l.GetPriority(), sum) {
+			w.violated(at, "the weights of endpoints must be at most 4294967295 together")
 		}
-		before := localities[l.GetPriority()]
-		localities[l.GetPriority()] += uint64(l.GetLoadBalancingWeight().GetValue())
-		if before <= math.MaxUint32 && localities[l.GetPriority()] > math.MaxUint32 {
-			w.violated(at, fmt.Sprintf("the weights of a priority's localities come to more than %d together", uint32(math.MaxUint32)))
+		if localities.add(l.GetPriority(), uint64(l.GetLoadBalancingWeight().GetValue())) {
+			w.violated(at, "the weights of localities must be at most 4294967295 together")
 		}
 	}
+}
+
+// total adds up weights by priority.
+type total map[uint32]uint64
+
+// add reports whether it is now that they come to more than 32 bits.
+func (t *total) add(priority uint32, weight uint64) bool {
+	if *t == nil {
+		*t = total{}
+	}
+	before := (*t)[priority]
+	(*t)[priority] += weight
+	return before <= math.MaxUint32 && (*t)[priority] > math.MaxUint32
 }
