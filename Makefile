@@ -9,6 +9,7 @@ COMMIT ?= $(shell git describe --always --abbrev=40 --dirty --exclude '*' 2>/dev
 ONCE ?=
 FUZZTIME ?= 30s
 BENCH ?= .
+HOSTILE ?= 2
 SOAK ?= LosesNo|IsNotLost|BringsItsAuthorizer|AmongManyServices|Kill
 TESTFLAGS ?=
 
@@ -34,7 +35,7 @@ image: ## Build the container image portreeve:VERSION of the control plane, with
 	docker build --target portreeve --build-arg VERSION=$(VERSION) --build-arg COMMIT=$(COMMIT) -t portreeve:$(VERSION) .
 
 .PHONY: test
-test: check-generate vet lint compose-check race scale fuzz ## Run everything that must hold: checks, then all tests with the real Envoy.
+test: check-generate vet lint compose-check race scale hostile fuzz ## Run everything that must hold: checks, then all tests with the real Envoy.
 
 .PHONY: race
 # Those of test/ take longest: they begin first, beside the others.
@@ -45,9 +46,14 @@ race: ## Run all Go tests under the race detector, with the real Envoy.
 scale: ## Hold what an edit among 1,000 VirtualServices and a refused input may take, without the race detector.
 	@sh tools/test.sh -count 1 -run '^(TestAnEditAmongAThousandVirtualServicesIsQuick|TestRefusedInputTakesLittleMemory)$$' ./test
 
+.PHONY: hostile
+hostile: ## Try hostile values, HOSTILE of each field of every kind (2), on the real Envoy, without the race detector.
+	@PORTREEVE_HOSTILE=$(HOSTILE) sh tools/test.sh -count 1 -run '^TestHostileValues$$' ./translate
+
 .PHONY: soak
-soak: ## Run, on the real Envoy, the tests that match SOAK at their full length: 200 edits, 100 kills.
+soak: ## Run, on the real Envoy, the tests that match SOAK at their full length: 200 edits, 100 kills, 12 values a field.
 	@PORTREEVE_SOAK=1 sh tools/test.sh -count 1 -timeout 60m -run '$(SOAK)' ./test
+	@$(MAKE) hostile HOSTILE=12
 
 .PHONY: vet
 vet: ## Run go vet.
