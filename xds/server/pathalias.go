@@ -11,8 +11,6 @@ import (
 	resourcev3 "github.com/envoyproxy/go-control-plane/pkg/resource/v3"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/anypb"
-
-	"github.com/portreeve/portreeve/xds/snapshot"
 )
 
 // returns notes that a gateway has something of an earlier stream. It may have been sent a
@@ -37,7 +35,7 @@ func (s *session) aliased(packed *anypb.Any) *anypb.Any {
 	if err := proto.Unmarshal(packed.GetValue(), &secret); err != nil {
 		return packed
 	}
-	b, err := cachev3.MarshalResource(snapshot.Aliased(&secret, s.alias))
+	b, err := cachev3.MarshalResource(aliasedSecret(&secret, s.alias))
 	if err != nil {
 		return packed
 	}

@@ -14,7 +14,6 @@ import (
 
 	"github.com/portreeve/portreeve/xds/ack"
 	"github.com/portreeve/portreeve/xds/rollout"
-	"github.com/portreeve/portreeve/xds/snapshot"
 )
 
 // secretRetry is the secrets that are sent again, each in a response of its own.
@@ -79,7 +78,7 @@ func (r *secretRetry) forget(names []string) {
 func (r *secretRetry) due(secrets *rollout.Part) {
 	for _, name := range slices.Sorted(maps.Keys(r.refused)) {
 		secret, ok := secrets.GetResources(resourcev3.SecretType)[name].(*tlsv3.Secret)
-		if ok && snapshot.HasFiles(secret) && !slices.Contains(r.names, name) {
+		if ok && hasFiles(secret) && !slices.Contains(r.names, name) {
 			r.names, r.version = append(r.names, name), secrets.GetVersion(resourcev3.SecretType)
 		}
 	}
@@ -133,7 +132,7 @@ func (r *secretRetry) aliased(name string, m types.Resource) types.Resource {
 	if !ok {
 		return m
 	}
-	return snapshot.Aliased(secret, strings.Repeat("/", r.next(name)))
+	return aliasedSecret(secret, strings.Repeat("/", r.next(name)))
 }
 
 // next returns how many slashes are put before the paths of a secret when it is sent next.

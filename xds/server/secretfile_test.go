@@ -1,4 +1,4 @@
-package snapshot_test
+package server
 
 import (
 	"testing"
@@ -6,8 +6,6 @@ import (
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	tlsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/tls/v3"
 	"google.golang.org/protobuf/proto"
-
-	"github.com/portreeve/portreeve/xds/snapshot"
 )
 
 func fileSource(path string) *corev3.DataSource {
@@ -22,15 +20,15 @@ func TestAliasedSecrets(t *testing.T) {
 	roots := &tlsv3.Secret{Name: "roots", Type: &tlsv3.Secret_ValidationContext{ValidationContext: &tlsv3.CertificateValidationContext{TrustedCa: fileSource("/c"), Crl: fileSource("/d")}}}
 	none := &tlsv3.Secret{Name: "inline", Type: &tlsv3.Secret_TlsCertificate{TlsCertificate: &tlsv3.TlsCertificate{CertificateChain: inline, PrivateKey: inline}}}
 	before := proto.CloneOf(pair)
-	again := snapshot.Aliased(pair, "/.").GetTlsCertificate()
+	again := aliasedSecret(pair, "/.").GetTlsCertificate()
 	if c, k := again.GetCertificateChain().GetFilename(), again.GetPrivateKey().GetFilename(); c != "/./a" || k != "/./b" {
 		t.Errorf("the pair is %s and %s", c, k)
 	}
-	authorities := snapshot.Aliased(roots, "/").GetValidationContext()
+	authorities := aliasedSecret(roots, "/").GetValidationContext()
 	if c, r := authorities.GetTrustedCa().GetFilename(), authorities.GetCrl().GetFilename(); c != "//c" || r != "//d" {
 		t.Errorf("the authorities are %s and %s", c, r)
 	}
-	if !proto.Equal(snapshot.Aliased(none, "/."), none) || snapshot.HasFiles(none) || !snapshot.HasFiles(pair) || !snapshot.HasFiles(roots) {
+	if !proto.Equal(aliasedSecret(none, "/."), none) || hasFiles(none) || !hasFiles(pair) || !hasFiles(roots) {
 		t.Error("what is no file is taken for one, or the other way round")
 	}
 	if !proto.Equal(pair, before) {

@@ -1,4 +1,4 @@
-package snapshot
+package server
 
 import (
 	"slices"
@@ -9,22 +9,22 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// Aliased returns a secret whose files have a prefix, such as "/." or "/", that leaves a path
+// aliasedSecret returns a secret whose files have a prefix, such as "/." or "/", that leaves a path
 // meaning the same. Envoy reads a file of a secret once and passes by the same secret ever
 // after, also where it could not use it: only a secret with other content is judged anew.
-func Aliased(s *tlsv3.Secret, prefix string) *tlsv3.Secret {
+func aliasedSecret(s *tlsv3.Secret, prefix string) *tlsv3.Secret {
 	out := proto.CloneOf(s)
-	for _, source := range files(out) {
+	for _, source := range filesOf(out) {
 		source.Specifier = &corev3.DataSource_Filename{Filename: prefix + source.GetFilename()}
 	}
 	return out
 }
 
-// HasFiles reports whether Aliased changes anything: whether some of the secret is a file.
-func HasFiles(s *tlsv3.Secret) bool { return len(files(s)) > 0 }
+// hasFiles reports whether aliasedSecret changes anything: whether some of the secret is a file.
+func hasFiles(s *tlsv3.Secret) bool { return len(filesOf(s)) > 0 }
 
-// files returns what of a secret is a file.
-func files(s *tlsv3.Secret) []*corev3.DataSource {
+// filesOf returns what of a secret is a file.
+func filesOf(s *tlsv3.Secret) []*corev3.DataSource {
 	certificate, authorities := s.GetTlsCertificate(), s.GetValidationContext()
 	all := []*corev3.DataSource{certificate.GetCertificateChain(), certificate.GetPrivateKey(), authorities.GetTrustedCa(), authorities.GetCrl()}
 	return slices.DeleteFunc(all, func(d *corev3.DataSource) bool { return !strings.HasPrefix(d.GetFilename(), "/") })
