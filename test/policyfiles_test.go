@@ -13,7 +13,7 @@ import (
 )
 
 // What other control planes that read files get wrong, each held here on a real gateway.
-// Edits, ConfigMap swaps and a killed control plane are in edit_test.go and fleet_test.go.
+// Edits and ConfigMap swaps are in edit_test.go, a killed control plane in killstorm_test.go and termination_test.go.
 
 // enforced waits until the answer to a path is the status.
 func (s *scene) enforced(t *testing.T, path string, status int) {
