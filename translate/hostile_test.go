@@ -40,7 +40,7 @@ func TestHostileValues(t *testing.T) {
 		}
 	}
 	var samples []sample
-	tried, refused, beside, caught := 0, 0, 0, map[string]bool{}
+	tried, refused, elsewhere, caught := 0, 0, 0, map[string]bool{}
 	seen := map[[sha256.Size]byte]bool{}
 	for i, f := range fields {
 		for _, value := range f.values(i, each) {
@@ -54,7 +54,7 @@ func TestHostileValues(t *testing.T) {
 				switch {
 				case f.blamed(found, line):
 				case f.blamed(found, math.MaxInt) && !constrained(found):
-					beside++
+					elsewhere++
 				default:
 					t.Errorf("%s, on line %d, is refused elsewhere: %s", name, line, brief(found))
 				}
@@ -73,7 +73,7 @@ func TestHostileValues(t *testing.T) {
 			}
 		}
 	}
-	t.Logf("%d values in %d fields: %d refused, %d of them at what they cannot stand beside, %d by Envoy's API alone; %d renderings for Envoy", tried, len(fields), refused, beside, len(caught), len(samples))
+	t.Logf("%d values in %d fields: %d refused, %d of them at what they cannot stand beside, %d by Envoy's API alone; %d renderings for Envoy", tried, len(fields), refused, elsewhere, len(caught), len(samples))
 	for c := range caught {
 		t.Log(c)
 	}

@@ -13,12 +13,12 @@ type result[T any] struct {
 	err   error
 }
 
-// run makes a call on a goroutine of its own and waits for it as long as there is patience.
+// run makes a call on a goroutine of its own and waits for it for the timeout at most.
 // Waiting for another call of the same path, or for one of all to end, counts too.
 func run[T any](d *Disk, op, path string, what func() (T, error)) (T, error) {
 	var none T
 	key := filepath.Clean(path)
-	timer := time.NewTimer(d.options.Patience)
+	timer := time.NewTimer(d.options.Timeout)
 	defer timer.Stop()
 	c, err := d.admit(key, timer.C)
 	if err != nil {
@@ -39,7 +39,7 @@ func run[T any](d *Disk, op, path string, what func() (T, error)) (T, error) {
 		r := <-done
 		return r.value, r.err
 	}
-	return none, &fs.PathError{Op: op, Path: path, Err: fmt.Errorf("%w within %v", ErrStuck, d.options.Patience)}
+	return none, &fs.PathError{Op: op, Path: path, Err: fmt.Errorf("%w within %v", ErrStuck, d.options.Timeout)}
 }
 
 // admit enters a call for a path. It waits while another is made for the same path, or as many
@@ -62,7 +62,7 @@ func (d *Disk) admit(key string, end <-chan time.Time) (*call, error) {
 		select {
 		case <-changed:
 		case <-end:
-			return nil, fmt.Errorf("%w within %v", ErrStuck, d.options.Patience)
+			return nil, fmt.Errorf("%w within %v", ErrStuck, d.options.Timeout)
 		}
 	}
 }
@@ -78,20 +78,20 @@ func (d *Disk) refuse(key string) error {
 			break
 		}
 	}
-	all, beside := 0, 0
+	all, inDirectory := 0, 0
 	for path, c := range d.calls {
 		if c.stuck {
 			all++
 			if filepath.Dir(path) == filepath.Dir(key) {
-				beside++
+				inDirectory++
 			}
 		}
 	}
 	if all >= d.options.MaxStuck {
 		return fmt.Errorf("%w: %d calls for other paths have not come back", ErrStuck, all)
 	}
-	if beside >= max(1, d.options.MaxStuck/4) {
-		return fmt.Errorf("%w: %d calls for other paths in %s have not come back", ErrStuck, beside, filepath.Dir(key))
+	if inDirectory >= max(1, d.options.MaxStuck/4) {
+		return fmt.Errorf("%w: %d calls for other paths in %s have not come back", ErrStuck, inDirectory, filepath.Dir(key))
 	}
 	return nil
 }

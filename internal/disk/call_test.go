@@ -63,7 +63,7 @@ func eventually(t *testing.T, what string, holds func() bool) {
 }
 
 func TestACallThatHangsIsGivenUpAndItsPathComesBack(t *testing.T) {
-	d := disk.New(disk.Options{Patience: 50 * time.Millisecond})
+	d := disk.New(disk.Options{Timeout: 50 * time.Millisecond})
 	file := filepath.Join(t.TempDir(), "a")
 	must(t, os.WriteFile(file, []byte("x"), 0o600))
 	hang, end := hanging(t, d)
@@ -86,7 +86,7 @@ func TestACallThatHangsIsGivenUpAndItsPathComesBack(t *testing.T) {
 
 // TestOneCallAPathIsMade holds for callers at the same time too.
 func TestOneCallAPathIsMade(t *testing.T) {
-	d := disk.New(disk.Options{Patience: 50 * time.Millisecond})
+	d := disk.New(disk.Options{Timeout: 50 * time.Millisecond})
 	hang, _ := hanging(t, d)
 	errs := make(chan error, 10)
 	for range cap(errs) {
@@ -103,7 +103,7 @@ func TestOneCallAPathIsMade(t *testing.T) {
 }
 
 func TestAsManyAsTheBoundGetStuck(t *testing.T) {
-	d := disk.New(disk.Options{Patience: 200 * time.Millisecond})
+	d := disk.New(disk.Options{Timeout: 200 * time.Millisecond})
 	hang, end := hanging(t, d)
 	errs := make(chan error, 40)
 	for i := range cap(errs) {
@@ -129,7 +129,7 @@ func TestAsManyAsTheBoundGetStuck(t *testing.T) {
 // TestADirectoryCannotTakeTheDiskFromOthers holds for many files that hang in one directory,
 // and for all that is below a directory that hangs itself.
 func TestADirectoryCannotTakeTheDiskFromOthers(t *testing.T) {
-	d := disk.New(disk.Options{Patience: 10 * time.Millisecond})
+	d := disk.New(disk.Options{Timeout: 10 * time.Millisecond})
 	hang, _ := hanging(t, d)
 	for i := range 20 {
 		if err := hang(fmt.Sprintf("/hung/%d", i)); !errors.Is(err, disk.ErrStuck) {

@@ -35,8 +35,8 @@ var (
 
 // Options are the bounds of a Disk. Zero stands for the default.
 type Options struct {
-	// Patience is how long one operation may take before its caller is told ErrStuck. 500 ms by default.
-	Patience time.Duration
+	// Timeout is how long one operation may take before its caller is told ErrStuck. 500 ms by default.
+	Timeout time.Duration
 	// MaxStuck bounds the operations that have not come back, over all paths. 16 by default.
 	// Paths of one directory get a quarter of them at most, so that one directory cannot take
 	// away the disk from all others.
@@ -62,8 +62,8 @@ type call struct{ stuck bool }
 
 // New returns a Disk with no calls.
 func New(o Options) *Disk {
-	if o.Patience <= 0 {
-		o.Patience = 500 * time.Millisecond
+	if o.Timeout <= 0 {
+		o.Timeout = 500 * time.Millisecond
 	}
 	if o.MaxStuck <= 0 {
 		o.MaxStuck = 16

@@ -61,7 +61,7 @@ func TestWhatIsNotRegularDoesNotBlock(t *testing.T) {
 	must(t, os.Symlink(pipe, link))
 	must(t, os.Symlink("/dev/ptmx", terminal))
 	for _, path := range []string{pipe, link, terminal, "/dev/zero"} {
-		if _, err := disk.New(disk.Options{Patience: bound}).Read(path, 10); !errors.Is(err, disk.ErrNotRegular) {
+		if _, err := disk.New(disk.Options{Timeout: bound}).Read(path, 10); !errors.Is(err, disk.ErrNotRegular) {
 			t.Errorf("%s: got %v, want ErrNotRegular", path, err)
 		}
 	}
@@ -77,7 +77,7 @@ func TestASpecialFileIsNotOpened(t *testing.T) {
 	defer func() { must(t, unix.Close(fd)) }()
 	_, err = unix.InotifyAddWatch(fd, dir, unix.IN_OPEN)
 	must(t, err)
-	if _, err := disk.New(disk.Options{Patience: bound}).Read(pipe, 10); !errors.Is(err, disk.ErrNotRegular) {
+	if _, err := disk.New(disk.Options{Timeout: bound}).Read(pipe, 10); !errors.Is(err, disk.ErrNotRegular) {
 		t.Errorf("got %v, want ErrNotRegular", err)
 	}
 	if n, err := unix.Read(fd, make([]byte, 4096)); !errors.Is(err, unix.EAGAIN) {
@@ -86,7 +86,7 @@ func TestASpecialFileIsNotOpened(t *testing.T) {
 }
 
 func TestAWriteLeaseOfAnotherDoesNotBlock(t *testing.T) {
-	d := disk.New(disk.Options{Patience: bound})
+	d := disk.New(disk.Options{Timeout: bound})
 	path := filepath.Join(t.TempDir(), "a")
 	must(t, os.WriteFile(path, []byte("x"), 0o600))
 	release := writeLease(t, path)
@@ -100,7 +100,7 @@ func TestAWriteLeaseOfAnotherDoesNotBlock(t *testing.T) {
 }
 
 func TestAWriterIsSeen(t *testing.T) {
-	d := disk.New(disk.Options{Patience: bound})
+	d := disk.New(disk.Options{Timeout: bound})
 	dir := t.TempDir()
 	path, other := filepath.Join(dir, "a"), filepath.Join(dir, "b")
 	must(t, os.WriteFile(path, []byte("x"), 0o600))

@@ -10,7 +10,7 @@ import (
 
 // TestMount holds that a directory and the one above are on one mount, and /proc is on another.
 func TestMount(t *testing.T) {
-	d := disk.New(disk.Options{Patience: bound})
+	d := disk.New(disk.Options{Timeout: bound})
 	dir := t.TempDir()
 	below := filepath.Join(dir, "below")
 	must(t, os.Mkdir(below, 0o700))

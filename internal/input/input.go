@@ -151,7 +151,7 @@ func (r *Reader) ExpectMounts(dirs []string) {
 // when it has settled. So does one that cannot be read in time, and every file of a directory
 // that cannot. What cannot be read otherwise, or was never read, is a finding that refuses the
 // reading for every gateway, and so is, until all files have been read once, one that is being
-// written. No call on a disk holds it up for longer than the Disk's patience.
+// written. No call on a disk holds it up for longer than the Disk's timeout.
 func (r *Reader) Read(change Change) Reading {
 	p := r.look(change)
 	out := Reading{Unreadable: p.unreadable, Held: p.held, Again: p.again, Taken: func(path string) string { return r.taken(p, path) }}

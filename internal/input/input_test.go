@@ -30,7 +30,7 @@ type bed struct {
 func lie(t *testing.T, change func(*Options)) *bed {
 	t.Helper()
 	root := t.TempDir()
-	b := &bed{t: t, dir: filepath.Join(root, "policy"), other: filepath.Join(root, "other"), now: time.Now().Add(time.Hour), disk: disk.New(disk.Options{Patience: time.Second})}
+	b := &bed{t: t, dir: filepath.Join(root, "policy"), other: filepath.Join(root, "other"), now: time.Now().Add(time.Hour), disk: disk.New(disk.Options{Timeout: time.Second})}
 	must(t, os.Mkdir(b.dir, 0o700))
 	must(t, os.Mkdir(b.other, 0o700))
 	b.write("a.yaml", "a")

@@ -117,7 +117,7 @@ func roots(file string) (*x509.CertPool, error) {
 	if file == "" {
 		return pool, nil
 	}
-	read, err := disk.New(disk.Options{Patience: diskTimeout}).Read(file, maxAuthorities)
+	read, err := disk.New(disk.Options{Timeout: diskTimeout}).Read(file, maxAuthorities)
 	if err != nil {
 		return nil, fmt.Errorf("read the CA file: %w", err)
 	}

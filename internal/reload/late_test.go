@@ -37,7 +37,7 @@ func TestALateDiskGivesBackWhatWasLost(t *testing.T) {
 			write(t, dir, "guard.yaml", now)
 			disk := newHangingDisk()
 			close(disk.replace)
-			late, err := state.Open(state.Options{Dir: location, Disk: disk, Patience: 10 * time.Millisecond})
+			late, err := state.Open(state.Options{Dir: location, Disk: disk, Timeout: 10 * time.Millisecond})
 			must(t, err)
 			again, q := newReloader(t, late, dir)
 			must(t, again.Reload(t.Context(), input.Change{}))

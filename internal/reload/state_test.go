@@ -88,7 +88,7 @@ func TestWhatALateDiskKeepsIsTakenUp(t *testing.T) {
 	write(t, dir, "a.yaml", "kind: [")
 	disk := newHangingDisk()
 	close(disk.replace)
-	late, err := state.Open(state.Options{Dir: location, Disk: disk, Patience: 10 * time.Millisecond})
+	late, err := state.Open(state.Options{Dir: location, Disk: disk, Timeout: 10 * time.Millisecond})
 	must(t, err)
 	again, q := newReloader(t, late, dir)
 	go again.Join(gatewayOf("other")) // a gateway waits for no disk, whenever it comes

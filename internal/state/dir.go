@@ -25,8 +25,8 @@ const (
 	defaultMaxContent = 8 * 32 << 20
 	// overhead is what a file may hold beside the contents: paths, and groups with their labels.
 	overhead = 64 << 20
-	// defaultPatience is how long the start waits for the disk. A disk that spins up takes less.
-	defaultPatience = 5 * time.Second
+	// defaultTimeout is how long the start waits for the disk. A disk that spins up takes less.
+	defaultTimeout = 5 * time.Second
 )
 
 // Options say where the state is kept.
@@ -36,8 +36,8 @@ type Options struct {
 	// MaxContent bounds the bytes of the files of all generations together, each content counted
 	// once. Zero is 256 MiB. A file that cannot be within this is not read.
 	MaxContent int64
-	// Patience is how long opening and loading each wait for the disk. Zero is 5 seconds.
-	Patience time.Duration
+	// Timeout is how long opening and loading each wait for the disk. Zero is 5 seconds.
+	Timeout time.Duration
 	// Disk is where the directory lies. Nil is the file system.
 	Disk Disk
 	// Logger hears of what is wrong with the state. Nil is silence.
@@ -71,7 +71,7 @@ type Dir struct {
 // error says that it cannot be used, or which other process uses it. Where the disk does not
 // answer in time there is no error, and a log line: the program must not wait for it.
 func Open(o Options) (*Dir, error) {
-	o.MaxContent, o.Patience = cmp.Or(o.MaxContent, defaultMaxContent), cmp.Or(o.Patience, defaultPatience)
+	o.MaxContent, o.Timeout = cmp.Or(o.MaxContent, defaultMaxContent), cmp.Or(o.Timeout, defaultTimeout)
 	if o.Disk == nil {
 		o.Disk = localDisk{}
 	}
@@ -88,7 +88,7 @@ func Open(o Options) (*Dir, error) {
 		}
 	}
 	go d.open()
-	timer := time.NewTimer(o.Patience)
+	timer := time.NewTimer(o.Timeout)
 	defer timer.Stop()
 	select {
 	case <-d.opened:
@@ -119,7 +119,7 @@ func (d *Dir) open() {
 // closed: a gateway without a good policy opens no listeners.
 func (d *Dir) unanswered() {
 	d.options.Logger.Error("the state directory does not answer, starting without the last good policy: where the policy files have errors, gateways that start now open no listeners",
-		"directory", d.options.Dir, "waited", d.options.Patience, "hint", "mend the disk; what it keeps is taken up as soon as it answers")
+		"directory", d.options.Dir, "waited", d.options.Timeout, "hint", "mend the disk; what it keeps is taken up as soon as it answers")
 }
 
 // Answered reports whether the disk has answered and the directory is this process's own.
@@ -160,7 +160,7 @@ func (d *Dir) Load(late func(Content)) Content {
 		}
 	}()
 	if d.Answered() {
-		timer := time.NewTimer(d.options.Patience)
+		timer := time.NewTimer(d.options.Timeout)
 		defer timer.Stop()
 		select {
 		case content := <-loaded:
@@ -270,7 +270,7 @@ func (d *Dir) Close() error {
 	if !d.Answered() {
 		return nil
 	}
-	timer := time.NewTimer(lastPatience)
+	timer := time.NewTimer(lastWriteTimeout)
 	defer timer.Stop()
 	select {
 	case <-timer.C:

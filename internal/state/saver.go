@@ -7,11 +7,11 @@ import (
 )
 
 const (
-	// patience is how long whoever saves waits for the write, and how long a write takes before
+	// writeTimeout is how long whoever saves waits for the write, and how long a write takes before
 	// it counts as late. A disk that is well takes some milliseconds.
-	patience = 2 * time.Second
-	// lastPatience is how long the end waits for the last write, so that the program ends in time.
-	lastPatience = time.Second
+	writeTimeout = 2 * time.Second
+	// lastWriteTimeout is how long the end waits for the last write, so that the program ends in time.
+	lastWriteTimeout = time.Second
 	// retry is how long after a write that failed the next is tried.
 	retry = 10 * time.Second
 	// refresh is how long after a write the next comes of itself: how long gateways have been
@@ -53,7 +53,7 @@ func (s *Saver) Ask() { s.ask() }
 // a write is overdue already.
 func (s *Saver) Save() {
 	if asked := s.ask(); !s.overdue() {
-		asked.wait(patience)
+		asked.wait(writeTimeout)
 	}
 }
 
@@ -106,7 +106,7 @@ func (s *Saver) begin() *write {
 // run writes until nothing is to be written.
 func (s *Saver) run(w *write) {
 	for w != nil {
-		overdue := time.AfterFunc(patience, func() { s.tell(w) })
+		overdue := time.AfterFunc(writeTimeout, func() { s.tell(w) })
 		leftOut, err := s.dir.write(s.content)
 		overdue.Stop()
 		w = s.end(leftOut, err)
@@ -159,13 +159,13 @@ func (s *Saver) tell(w *write) {
 	}
 	s.late = true
 	s.dir.options.Logger.Error("the state is not written in time, what is on disk is older; serving goes on",
-		slog.String("directory", s.dir.options.Dir), slog.Duration("waited", patience))
+		slog.String("directory", s.dir.options.Dir), slog.Duration("waited", writeTimeout))
 }
 
 // Close writes the state once more and ends, after a second at most. A write that hangs is
 // left to itself.
 func (s *Saver) Close() {
-	s.ask().wait(lastPatience)
+	s.ask().wait(lastWriteTimeout)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.closed = true

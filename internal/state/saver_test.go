@@ -38,14 +38,14 @@ func TestADiskThatHangs(t *testing.T) {
 			t.Errorf("asking took %v", took)
 		}
 		s.Save()
-		if took := time.Since(begin); took != patience {
-			t.Errorf("the first to save waited %v, want %v", took, patience)
+		if took := time.Since(begin); took != writeTimeout {
+			t.Errorf("the first to save waited %v, want %v", took, writeTimeout)
 		}
 		synctest.Wait()
 		for range 100 {
 			s.Save()
 		}
-		if took := time.Since(begin); took != patience || taken.Load() != 1 {
+		if took := time.Since(begin); took != writeTimeout || taken.Load() != 1 {
 			t.Errorf("the others waited until %v, and took the state %d times; want no time and once", took, taken)
 		}
 		if s.Status().Error == "" || !s.Status().UnwrittenSince.Equal(begin) || testutil.ToFloat64(s.dir.metrics.unwritten) == 0 {

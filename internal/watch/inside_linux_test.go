@@ -26,7 +26,7 @@ func still(t *testing.T) (string, *Watcher) {
 	}
 	w, err := New(Options{
 		Dirs: []string{dir}, Relevant: func(name string) bool { return strings.HasSuffix(name, ".yaml") },
-		Quiet: 20 * time.Millisecond, Max: 200 * time.Millisecond, Rescan: time.Hour, Disk: disk.New(disk.Options{Patience: time.Minute}), Logger: slog.New(slog.DiscardHandler),
+		Quiet: 20 * time.Millisecond, Max: 200 * time.Millisecond, Rescan: time.Hour, Disk: disk.New(disk.Options{Timeout: time.Minute}), Logger: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		t.Fatal(err)

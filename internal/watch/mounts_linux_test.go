@@ -103,7 +103,7 @@ func TestAHungMountStopsNobody(t *testing.T) {
 			if c.early {
 				unhang = hung(t, bad)
 			}
-			d := disk.New(disk.Options{Patience: 100 * time.Millisecond})
+			d := disk.New(disk.Options{Timeout: 100 * time.Millisecond})
 			w, err := watch.New(watch.Options{
 				Dirs: dirs, Relevant: func(name string) bool { return filepath.Ext(name) == ".yaml" },
 				Quiet: 20 * time.Millisecond, Max: 200 * time.Millisecond, Rescan: 50 * time.Millisecond, RemoteQuiet: 50 * time.Millisecond,

@@ -48,12 +48,12 @@ func (w *Watcher) sees(failed error) {
 	w.options.Logger.Info("everything is watched again")
 }
 
-// doubt looks into everything after events were lost: what has changed, whether files that
+// recheck looks into everything after events were lost: what has changed, whether files that
 // are about to settle have a writer whose writing was missed, and whether the writers that are
 // known still exist.
-func (w *Watcher) doubt(now time.Time) {
-	w.events.ask((*writers).doubt)
-	for _, path := range w.settling.moving() {
+func (w *Watcher) recheck(now time.Time) {
+	w.events.ask((*writers).recheck)
+	for _, path := range w.settling.unsettled() {
 		w.found(path, w.look(path), now)
 	}
 	w.rescan(now)
@@ -106,7 +106,7 @@ func (w *Watcher) adopt(link string, now time.Time) {
 
 // vanished lets what was in motion below a directory that is gone settle with it.
 func (w *Watcher) vanished(dir string, now time.Time) {
-	for _, path := range w.settling.moving() {
+	for _, path := range w.settling.unsettled() {
 		if path != dir && below(path, dir) {
 			w.touch(path, now, w.look(path))
 		}
@@ -194,8 +194,8 @@ func (w *Watcher) rest(path string) time.Duration {
 	return w.options.Quiet
 }
 
-// remember records what a path that is being told looks like.
-func (w *Watcher) remember(path string) {
+// record keeps what a path that is being told looks like.
+func (w *Watcher) record(path string) {
 	if sign := w.look(path); sign.exists {
 		w.tree[path] = sign
 		return

@@ -62,7 +62,7 @@ func (w *Watcher) take() {
 	}
 	if lost {
 		w.options.Logger.Warn("events were lost, looking through the directories")
-		w.doubt(time.Now())
+		w.recheck(time.Now())
 	}
 }
 
@@ -148,9 +148,9 @@ func (w *Watcher) tell(c Change) {
 	}
 	// Before the reader is told: what changes after this look is found by the next rescan.
 	for _, path := range c.Settled {
-		w.remember(path)
+		w.record(path)
 	}
-	c.Unsettled = append(w.settling.moving(), w.Writing()...)
+	c.Unsettled = append(w.settling.unsettled(), w.Writing()...)
 	slices.Sort(c.Unsettled)
 	c.Unsettled = slices.Compact(c.Unsettled)
 	w.changes <- c

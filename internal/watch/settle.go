@@ -96,8 +96,8 @@ func (s *settling) has(path string) bool {
 	return pending || slow
 }
 
-// moving returns the paths that have not come to rest, in order.
-func (s *settling) moving() []string {
+// unsettled returns the paths that have not come to rest, in order.
+func (s *settling) unsettled() []string {
 	out := slices.AppendSeq(slices.Collect(maps.Keys(s.pending)), maps.Keys(s.slow))
 	slices.Sort(out)
 	return out
@@ -141,12 +141,12 @@ func (s *settling) check(now time.Time, look func(string) signature, open func(s
 		return false, nil, nil
 	}
 	slices.Sort(settled)
-	return true, settled, s.moving()
+	return true, settled, s.unsettled()
 }
 
 // checkPending reports also whether the longest wait is over with some still in motion.
 func (s *settling) checkPending(now time.Time, look func(string) signature, open func(string) bool) (moved bool, settled []string) {
-	moving := map[string]seen{}
+	unsettled := map[string]seen{}
 	for path, p := range s.pending {
 		if open(path) {
 			delete(s.pending, path)
@@ -158,21 +158,21 @@ func (s *settling) checkPending(now time.Time, look func(string) signature, open
 			s.pending[path] = p
 		}
 		if now.Sub(p.at) < s.quiet {
-			moving[path] = p
+			unsettled[path] = p
 		}
 	}
-	if len(moving) > 0 && now.Before(s.first.Add(s.most)) {
+	if len(unsettled) > 0 && now.Before(s.first.Add(s.most)) {
 		return false, nil
 	}
-	moved = len(moving) > 0
+	moved = len(unsettled) > 0
 	for path, p := range s.pending {
 		// While others still move, a path that is missing may be about to come back.
-		if _, moves := moving[path]; moves || moved && !p.sign.exists {
-			moving[path] = p
+		if _, moves := unsettled[path]; moves || moved && !p.sign.exists {
+			unsettled[path] = p
 		} else {
 			settled = append(settled, path)
 		}
 	}
-	s.first, s.pending = now, moving
+	s.first, s.pending = now, unsettled
 	return moved, settled
 }

@@ -33,7 +33,7 @@ func watchedUpTo(t *testing.T, quiet, most, rescan time.Duration) (string, *watc
 	must(t, os.Mkdir(dir, 0o700))
 	w, err := watch.New(watch.Options{
 		Dirs: []string{dir}, Relevant: func(name string) bool { return strings.HasSuffix(name, ".yaml") && !strings.HasPrefix(name, ".") },
-		Quiet: quiet, Max: most, Rescan: rescan, RemoteQuiet: 2 * quiet, Disk: disk.New(disk.Options{Patience: bound}), Logger: slog.New(slog.DiscardHandler),
+		Quiet: quiet, Max: most, Rescan: rescan, RemoteQuiet: 2 * quiet, Disk: disk.New(disk.Options{Timeout: bound}), Logger: slog.New(slog.DiscardHandler),
 	})
 	must(t, err)
 	run(t, w)
@@ -167,7 +167,7 @@ func TestADirectorySwapIsToldAtOnce(t *testing.T) {
 	must(t, os.Symlink("one", link))
 	w, err := watch.New(watch.Options{
 		Dirs: []string{link}, Relevant: func(name string) bool { return strings.HasSuffix(name, ".yaml") },
-		Quiet: time.Hour, Max: time.Hour, Rescan: time.Hour, Disk: disk.New(disk.Options{Patience: bound}), Logger: slog.New(slog.DiscardHandler),
+		Quiet: time.Hour, Max: time.Hour, Rescan: time.Hour, Disk: disk.New(disk.Options{Timeout: bound}), Logger: slog.New(slog.DiscardHandler),
 	})
 	must(t, err)
 	run(t, w)
@@ -193,7 +193,7 @@ func TestWhatCannotBeWatchedIsAnError(t *testing.T) {
 		"a file in a missing directory":  {Files: []string{filepath.Join(dir, "missing", "mesh")}},
 		"a file in what is no directory": {Files: []string{filepath.Join(file, "mesh")}},
 	} {
-		o.Relevant, o.Disk, o.Logger = func(string) bool { return true }, disk.New(disk.Options{Patience: bound}), slog.New(slog.DiscardHandler)
+		o.Relevant, o.Disk, o.Logger = func(string) bool { return true }, disk.New(disk.Options{Timeout: bound}), slog.New(slog.DiscardHandler)
 		if _, err := watch.New(o); err == nil || !strings.Contains(err.Error(), "watch "+dir) {
 			t.Errorf("%s: %v, want an error", name, err)
 		}
@@ -256,7 +256,7 @@ func single(t *testing.T, file string) *watch.Watcher {
 	t.Helper()
 	w, err := watch.New(watch.Options{
 		Files: []string{file}, Relevant: func(string) bool { return false },
-		Quiet: 20 * time.Millisecond, Max: 200 * time.Millisecond, Rescan: time.Hour, Disk: disk.New(disk.Options{Patience: bound}), Logger: slog.New(slog.DiscardHandler),
+		Quiet: 20 * time.Millisecond, Max: 200 * time.Millisecond, Rescan: time.Hour, Disk: disk.New(disk.Options{Timeout: bound}), Logger: slog.New(slog.DiscardHandler),
 	})
 	must(t, err)
 	run(t, w)

@@ -141,8 +141,8 @@ func (w *writers) movedTo(cookie uint32, path string) {
 	w.moving = slices.Delete(w.moving, i, i+1)
 }
 
-// doubt has every mark looked into at once, because something may have been missed.
-func (w *writers) doubt() {
+// recheck has every mark looked into at once, because something may have been missed.
+func (w *writers) recheck() {
 	for path, m := range w.marks {
 		w.marks[path] = mark{modified: m.modified, rest: m.rest, paused: m.paused}
 	}

@@ -89,7 +89,7 @@ func TestMarksAreLookedIntoByTurns(t *testing.T) {
 	if want := []string{"/etc/0", "/etc/1", "/etc/2", "/etc/3", "/etc/4"}; !slices.Equal(got, want) {
 		t.Errorf("looked into %v, want %v", got, want)
 	}
-	w.doubt()
+	w.recheck()
 	if got := w.due(start, start, 10); len(got) != 5 {
 		t.Errorf("in doubt: looked into %v, want all five", got)
 	}

@@ -91,7 +91,7 @@ func (w *walk) judge(key digest, m proto.Message, content []byte) {
 	w.weights(m)
 	w.anys(w.known.plans.of(m.ProtoReflect().Descriptor()), content)
 	if len(w.found) == before {
-		w.known.remember(key, w.parts)
+		w.known.add(key, w.parts)
 	}
 }
 
@@ -165,7 +165,7 @@ func (w *walk) unpack(url string, content []byte) {
 	below.judge(key, m, unjudged)
 	if len(below.found) == 0 {
 		for _, policy := range others {
-			w.known.remember(policy, nil)
+			w.known.add(policy, nil)
 		}
 	}
 	w.found = append(w.found, below.found...)

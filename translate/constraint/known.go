@@ -55,7 +55,7 @@ func (k *Known) has(d digest) bool {
 	}
 	below, judged := k.before[d]
 	if judged {
-		k.remember(d, below)
+		k.add(d, below)
 		for _, part := range below {
 			k.has(part)
 		}
@@ -63,7 +63,7 @@ func (k *Known) has(d digest) bool {
 	return judged
 }
 
-func (k *Known) remember(d digest, below []digest) {
+func (k *Known) add(d digest, below []digest) {
 	if k.now == nil {
 		k.now = map[digest][]digest{}
 	}

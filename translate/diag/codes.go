@@ -38,7 +38,7 @@ const (
 	CodeEnum               Code = "PR0217"
 	CodeIgnoredField       Code = "PR0218"
 	CodeOneOf              Code = "PR0219"
-	CodeInertKind          Code = "PR0220"
+	CodeNoEffectKind       Code = "PR0220"
 	CodeRefusedKind        Code = "PR0221"
 	CodeIssuer             Code = "PR0301"
 	CodeJWKSURI            Code = "PR0302"

@@ -45,7 +45,7 @@ func Codes() []Info { //nolint:funlen // one table
 		{CodeEnum, Error, "A value is not one of the names that its field takes.", "One of the names, spelt exactly so."},
 		{CodeIgnoredField, Warning, "The field has no meaning on a gateway and is ignored.", "Leave the field out."},
 		{CodeOneOf, Error, "Two things are written of which only one can be.", "One of them."},
-		{CodeInertKind, Warning, "The kind is one of Istio's that a gateway on a stock Envoy cannot honour; the object is ignored, with the effect that the message names.", "Another kind that says the same, or nothing."},
+		{CodeNoEffectKind, Warning, "The kind is one of Istio's that a gateway on a stock Envoy cannot honour; the object is ignored, with the effect that the message names.", "Another kind that says the same, or nothing."},
 		{CodeRefusedKind, Error, "An EnvoyFilter, or an extension in the phase AUTHN or AUTHZ, would be ignored, and with it whatever it guards.", "The other kinds; or --ignore with the kind, where nothing depends on it."},
 		{CodeIssuer, Error, "A JWT rule says neither whose tokens it takes nor where the keys are.", "The iss claim of the tokens."},
 		{CodeJWKSURI, Error, "A jwksUri is not the address of a key set.", "An http or https URL."},

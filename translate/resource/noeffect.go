@@ -97,7 +97,7 @@ func (d *Decoder) noEffect(document source.Document, group, kind string) (diag.D
 	}
 	k := all[i]
 	r := newReporter(document, k.kind)
-	code, verb, hint, scope := diag.CodeInertKind, "is ignored", k.hint, diag.Limited()
+	code, verb, hint, scope := diag.CodeNoEffectKind, "is ignored", k.hint, diag.Limited()
 	if k.guards(r) && !slices.Contains(d.options.Ignored, k.kind) {
 		code, verb, hint, scope = diag.CodeRefusedKind, "cannot be honoured", fmt.Sprintf("%s; or --ignore %s, where nothing depends on it", k.hint, k.kind), noEffectScope(r)
 	}

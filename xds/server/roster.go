@@ -37,7 +37,7 @@ func (r *roster) depart(group string, m *member) {
 	if m.newest == nil {
 		return
 	}
-	m.remember(m.newest)
+	m.note(m.newest)
 	r.departed = append([]departure{{group, m.earlier}}, r.departed[:min(len(r.departed), maxDeparted-1)]...)
 	m.newest, m.earlier = nil, nil
 }
@@ -69,8 +69,8 @@ type member struct {
 // maxEarlier bounds by how many earlier generations a gateway that comes back may be recognised.
 const maxEarlier = 3
 
-// remember notes what a gateway may come back with; roster.mu is held.
-func (m *member) remember(g *rollout.Generation) {
+// note keeps what a gateway may come back with; roster.mu is held.
+func (m *member) note(g *rollout.Generation) {
 	m.earlier = append([]*rollout.Generation{g.Base()}, m.earlier[:min(len(m.earlier), maxEarlier-1)]...)
 }
 
@@ -78,7 +78,7 @@ func (m *member) remember(g *rollout.Generation) {
 func (m *member) offer(g *rollout.Generation) error {
 	clusters := resourcev3.ClusterType
 	if m.newest != nil && !g.Part(clusters).Same(m.newest.Part(clusters)) {
-		m.remember(m.newest)
+		m.note(m.newest)
 	}
 	m.newest = g
 	m.memo.Forget()

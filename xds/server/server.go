@@ -145,7 +145,7 @@ func (s *Server) Resume(group string, snap *snapshot.Snapshot) {
 	s.roster.mu.Lock()
 	defer s.roster.mu.Unlock()
 	if m, ok := s.roster.members[group]; ok {
-		m.remember(rollout.Of(snap))
+		m.note(rollout.Of(snap))
 	}
 }
 

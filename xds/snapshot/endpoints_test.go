@@ -19,12 +19,12 @@ import (
 // endpointName returns the name that the endpoints of the one cluster are delivered with.
 func endpointName(t *testing.T, c *clusterv3.Cluster, e *endpointv3.ClusterLoadAssignment) string {
 	t.Helper()
-	before, beside := proto.CloneOf(c), proto.CloneOf(e)
+	before, endpoints := proto.CloneOf(c), proto.CloneOf(e)
 	snap, err := snapshot.New(envoy.Resources{Clusters: []*clusterv3.Cluster{c}, Endpoints: []*endpointv3.ClusterLoadAssignment{e}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !proto.Equal(c, before) || !proto.Equal(e, beside) {
+	if !proto.Equal(c, before) || !proto.Equal(e, endpoints) {
 		t.Error("what was handed in has changed")
 	}
 	name := snap.GetResources(resourcev3.ClusterType)[c.GetName()].(*clusterv3.Cluster).GetEdsClusterConfig().GetServiceName()
