@@ -50,6 +50,9 @@ func TestAListenerComesWhenItsPortIsFree(t *testing.T) {
 				s, err := p.status(t)
 				return err == nil && len(s.Gateways) == 1 && acceptedAll(s.Gateways[0])
 			})
+			if n := strings.Count(p.log.String(), "gateway takes what it had refused"); n != 1 {
+				t.Errorf("the log tells %d times that the listener is taken", n)
+			}
 			if n := strings.Count(p.log.String(), "gateway refused configuration"); n != 2 {
 				t.Errorf("the logs of two processes tell %d times of one refusal", n)
 			}

@@ -31,6 +31,9 @@ func TestValidateFindsWhatEnvoyWouldRefuse(t *testing.T) {
 			if code := run(t.Context(), append(append([]string{"validate"}, c.args...), dir), &out, &out); code != c.code {
 				t.Errorf("exit %d, want %d:\n%.500s", code, c.code, out.String())
 			}
+			if noted := strings.Contains(out.String(), "note: no Gateway in the files selects"); noted != (name == "not of another") {
+				t.Errorf("a note that no Gateway selects it: %v\n%.500s", noted, out.String())
+			}
 			told := strings.Count(out.String(), "routes.yaml:9:5: error PR0990: Envoy would refuse")
 			if want := c.code; told != want || strings.Count(out.String(), "error") != want {
 				t.Errorf("%d findings, want %d:\n%.500s", told, want, out.String())

@@ -12,6 +12,7 @@ import (
 
 	"github.com/portreeve/portreeve/translate"
 	"github.com/portreeve/portreeve/translate/diag"
+	"github.com/portreeve/portreeve/translate/resource"
 )
 
 // validation is what validate is told beside the files.
@@ -86,7 +87,11 @@ func (v *validation) unservable(c *cobra.Command, program *translate.Program) di
 	if g == nil {
 		return program.Unservable()
 	}
-	_, refused := program.For(*g)
+	resources, refused := program.For(*g)
+	opens := func(r resource.Resource) bool { return r.Kind == resource.Gateway }
+	if len(refused) == 0 && len(resources.Listeners) == 0 && slices.ContainsFunc(program.Resources, opens) {
+		fmt.Fprintf(c.ErrOrStderr(), "note: no Gateway in the files selects the gateway that --namespace and --labels name: it opens no port\n")
+	}
 	return refused
 }
 

@@ -1,6 +1,8 @@
 package resource
 
 import (
+	"math"
+
 	networkingv1alpha3 "istio.io/api/networking/v1alpha3"
 
 	"github.com/portreeve/portreeve/translate/diag"
@@ -25,8 +27,12 @@ func weights[D weighted](c valueChecker, path Path, routes []D) {
 		}
 		total += int64(d.GetWeight())
 	}
-	if len(routes) > 1 && (total <= 0 || total > 1<<32-1) {
-		c.add(diag.CodeVirtualService, path.Field("route"), "the weights of %s add up to %d", path.Field("route"), total).WithHint("give at least one of them a weight")
+	hint := "give at least one of them a weight"
+	if total > math.MaxUint32 {
+		hint = "at most 4294967295 together; 100 is usual"
+	}
+	if len(routes) > 1 && (total <= 0 || total > math.MaxUint32) {
+		c.add(diag.CodeVirtualService, path.Field("route"), "the weights of %s add up to %d", path.Field("route"), total).WithHint("%s", hint)
 	}
 }
 

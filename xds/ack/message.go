@@ -12,15 +12,15 @@ const maxMessage = 8 << 10
 // maxSearched bounds what is searched of it for each name.
 const maxSearched = 64 << 10
 
-// cut shortens a message to maxMessage bytes, at the end of a character, and takes out what
-// would do something to the terminal that it is shown on.
+// cut shortens a message to maxMessage bytes, at the end of a character, without space around it, and
+// takes out what would do something to the terminal that it is shown on.
 func cut(message string) string {
-	message = strings.Map(func(r rune) rune {
+	message = strings.TrimSpace(strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) && r != '\n' && r != '\t' {
 			return '\uFFFD'
 		}
 		return r
-	}, message)
+	}, message))
 	if len(message) <= maxMessage {
 		return message
 	}

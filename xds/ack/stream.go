@@ -68,6 +68,8 @@ type Delivery struct {
 	// Unread are, in what Acked returns, the names that the gateway refused before and has not looked
 	// at again: it says yes, and stays on what it had.
 	Unread []string
+	// Mended are, in what Acked returns, the names that the gateway had refused and takes now.
+	Mended []string
 	// Partial says that a response of state-of-the-world is not all that there is of the type.
 	Partial bool
 }
@@ -141,7 +143,7 @@ func (st *Stream) Acked(url, nonce string) (Delivery, bool) {
 		s.mu.Unlock()
 		return Delivery{}, false
 	}
-	d.Unread = r.accept(d)
+	d.Unread, d.Mended = r.accept(d)
 	if r.refused = false; len(d.Unread) == 0 {
 		r.accepted = d.Version
 	}
@@ -159,9 +161,9 @@ func (st *Stream) Acked(url, nonce string) (Delivery, bool) {
 
 // accept notes that resources were accepted. Policy that was refused is not where its content is the
 // same: Envoy compares it with what it was sent last, refused or not, and says yes unread. To call that
-// accepted would show a policy in force that is not. It returns the names of these, ordered.
-func (r *record) accept(d Delivery) []string {
-	var unread []string
+// accepted would show a policy in force that is not. It returns the names of these, and of what was
+// refused and is taken now, both ordered.
+func (r *record) accept(d Delivery) (unread, mended []string) {
 	for _, name := range d.names() {
 		res, ok := r.resources[name]
 		switch {
@@ -169,10 +171,13 @@ func (r *record) accept(d Delivery) []string {
 		case d.URL == resourcev3.ExtensionConfigType && res.bad != "" && res.bad == d.hash(name):
 			unread = append(unread, name)
 		default:
+			if res.Refused != "" {
+				mended = append(mended, name)
+			}
 			res.Accepted, res.Refused, res.bad = d.Resources[name], "", ""
 		}
 	}
-	return unread
+	return unread, mended
 }
 
 // Nacked records that the gateway refused the response with that nonce and why. A nonce that no

@@ -37,11 +37,7 @@ func (n nackLog) write(id, address, url string, r *ack.Refusal) {
 	if r.Again {
 		return
 	}
-	host, _, err := net.SplitHostPort(address)
-	if err != nil {
-		host = address
-	}
-	more, ok := n.limit.Take(host)
+	more, ok := n.room(address)
 	if !ok {
 		return
 	}
@@ -54,6 +50,31 @@ func (n nackLog) write(id, address, url string, r *ack.Refusal) {
 		"gateway", node.Cut(id), "address", address, "type", t.Short,
 		"resources", few(r.Resources), "message", shortened(r.Message), "origins", few(origins),
 	}, more...)...)
+}
+
+// mended logs that a gateway has taken what it had refused, within the same bounds; else a refusal would
+// be the last that the log says of it.
+func (n nackLog) mended(id, address, url string, names []string) {
+	if len(names) == 0 {
+		return
+	}
+	more, ok := n.room(address)
+	if !ok {
+		return
+	}
+	t, _ := snapshot.TypeOf(url)
+	n.logger.Info("gateway takes what it had refused", append([]any{
+		"gateway", node.Cut(id), "address", address, "type", t.Short, "resources", few(names),
+	}, more...)...)
+}
+
+// room takes a line of an address, unless it or all have had enough of this minute.
+func (n nackLog) room(address string) (more []any, ok bool) {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		host = address
+	}
+	return n.limit.Take(host)
 }
 
 // few returns the first of a list, each cut, and how many more there are.

@@ -39,10 +39,15 @@ func TestRefusalsOfGatewaysDoNotFillTheLog(t *testing.T) {
 	if !strings.Contains(log.String(), "192.0.2.2") {
 		t.Error("one address keeps another out of the log")
 	}
+	n.mended("edge", "192.0.2.1:1", resourcev3.ListenerType, long) // within the same bound
+	n.mended("edge", "192.0.2.3:1", resourcev3.ListenerType, nil)
+	if strings.Contains(log.String(), "takes what it had refused") {
+		t.Error("it says what is mended beyond the bound, or where nothing was refused")
+	}
 	now = now.Add(time.Minute)
 	log.Reset()
 	refuses("192.0.2.1:1")
-	for _, want := range []string{`"left out before":340`, "and 19990 more", "ü…"} {
+	for _, want := range []string{`"left out before":341`, "and 19990 more", "ü…"} {
 		if !strings.Contains(log.String(), want) {
 			t.Errorf("it says %s, want %s", &log, want)
 		}

@@ -227,6 +227,7 @@ func (s *session) answer(url, nonce string, refusal *status.Status) {
 			s.delivery.answers(url, len(d.Unread) > 0)
 			s.settles(url)
 			s.redelivery.accepts(d)
+			s.server.nacks.mended(s.identity.ID, s.address, url, d.Mended)
 		}
 	}
 }

@@ -153,7 +153,7 @@ func TestRefusal(t *testing.T) {
 		if e.Version != bad.GetVersion(lds) || e.Peer.Node != "router~127.0.0.1~edge.edge~local" {
 			t.Errorf("event = %+v", e)
 		}
-		want := &ack.Refusal{Version: bad.GetVersion(lds), At: e.Refusal.At, Message: "Error adding/updating listener(s) listener: no such filter\n", Resources: []string{"listener"}}
+		want := &ack.Refusal{Version: bad.GetVersion(lds), At: e.Refusal.At, Message: "Error adding/updating listener(s) listener: no such filter", Resources: []string{"listener"}}
 		if d := cmp.Diff(want, e.Refusal); d != "" {
 			t.Errorf("refusal (-want +got):\n%s", d)
 		}
