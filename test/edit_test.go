@@ -138,10 +138,8 @@ func TestAConfigMapSwapTakesEffect(t *testing.T) {
 	volume("..two", denial("guard", "ingressgateway", "/two"))
 	must(t, os.Symlink("..two", filepath.Join(dir, "..data_tmp")))
 	must(t, os.Rename(filepath.Join(dir, "..data_tmp"), filepath.Join(dir, "..data")))
-	eventually(t, "the swapped policy is enforced", func() bool { return ask(t, address, "/two").Status == 403 })
-	if got := ask(t, address, "/one").Status; got != 200 {
-		t.Errorf("/one: %d, want 200 by the new policy", got)
-	}
+	// Each worker of an Envoy takes an edit up by itself.
+	eventually(t, "the swapped policy is enforced", func() bool { return ask(t, address, "/two").Status == 403 && ask(t, address, "/one").Status == 200 })
 }
 
 // TestARewriteInPlaceOpensNothing writes a policy of 200 KiB over itself a thousand times, in pieces
