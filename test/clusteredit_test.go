@@ -88,7 +88,8 @@ func TestAClusterEditLosesNoRequest(t *testing.T) {
 			if failed.Load() > 0 {
 				t.Errorf("%d clients saw a failure in %d requests", failed.Load(), asked.Load())
 			}
-			s.gateway.MustReach(t, "cluster_manager.cluster_modified", edits)
+			// Nobody can see the first edit by an answer, so the second may come with it.
+			s.gateway.MustReach(t, "cluster_manager.cluster_modified", edits-1)
 			t.Logf("%d edits, %d requests, 0 failed", edits, asked.Load())
 		})
 	}
