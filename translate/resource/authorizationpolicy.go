@@ -41,7 +41,6 @@ type authorizationPolicyChecker struct{ valueChecker }
 func checkAuthorizationPolicy(v valueChecker, m proto.Message) {
 	c := authorizationPolicyChecker{v}
 	spec := m.(*securityv1beta1.AuthorizationPolicy)
-	c.supported(spec, authorizationPolicyFields())
 	attachmentChecker(c).attachment(spec)
 	c.action(spec)
 	c.dryRun(spec)

@@ -113,6 +113,9 @@ func (d *Decoder) object(document source.Document) Object {
 	objectReader{r}.topLevel(def.fields)
 	spec := def.message()
 	if (strictDecoder{r}).decodeObject(def, spec) {
+		if ofIstio(spec) {
+			r.supported(spec, def.counts)
+		}
 		def.check(valueChecker{r}, spec)
 		withoutPrivate(spec)
 	}

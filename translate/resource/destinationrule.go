@@ -55,7 +55,6 @@ type destinationRuleChecker struct{ valueChecker }
 func checkDestinationRule(v valueChecker, m proto.Message) {
 	c := destinationRuleChecker{v}
 	spec := m.(*networkingv1alpha3.DestinationRule)
-	c.supported(spec, destinationRuleFields())
 	c.annotations()
 	if spec.GetHost() == "" {
 		c.addMissing(diag.CodeDestinationRule, Path{"spec"}, "the DestinationRule has no host").WithHint("host: the host of a service")

@@ -33,7 +33,6 @@ type gatewayChecker struct{ valueChecker }
 func checkGateway(v valueChecker, m proto.Message) {
 	c := gatewayChecker{v}
 	spec := m.(*networkingv1alpha3.Gateway)
-	c.supported(spec, gatewayFields())
 	c.annotations()
 	if !isLabel(c.key.Name) {
 		c.add(diag.CodeMetadata, Path{"metadata", "name"}, "%q is not the name of a Gateway", c.key.Name).WithHint("lower-case letters, digits and -, at most 63 characters")

@@ -28,6 +28,9 @@ type definition struct {
 	check func(valueChecker, proto.Message)
 	// fields stand at the top of the object where it has no spec.
 	fields []string
+	// counts are the fields of Istio's message that are translated; every other one is refused. The
+	// messages that are defined here have no others.
+	counts []string
 }
 
 const (
@@ -44,18 +47,18 @@ func definitions() []definition {
 	security := []string{"v1", "v1beta1"}
 	networking := []string{"v1", "v1beta1", "v1alpha3"}
 	return []definition{
-		{RequestAuthentication, securityGroup, security, func() proto.Message { return &securityv1beta1.RequestAuthentication{} }, policyScope, checkRequestAuthentication, nil},
-		{AuthorizationPolicy, securityGroup, security, func() proto.Message { return &securityv1beta1.AuthorizationPolicy{} }, policyScope, checkAuthorizationPolicy, nil},
-		{Gateway, networkingGroup, networking, func() proto.Message { return &networkingv1alpha3.Gateway{} }, gatewayScope, checkGateway, nil},
-		{VirtualService, networkingGroup, networking, func() proto.Message { return &networkingv1alpha3.VirtualService{} }, virtualServiceScope, checkVirtualService, nil},
-		{ServiceEntry, networkingGroup, networking, func() proto.Message { return &networkingv1alpha3.ServiceEntry{} }, everyGateway, checkServiceEntry, nil},
-		{DestinationRule, networkingGroup, networking, func() proto.Message { return &networkingv1alpha3.DestinationRule{} }, everyGateway, checkDestinationRule, nil},
-		{WorkloadEntry, networkingGroup, networking, func() proto.Message { return &networkingv1alpha3.WorkloadEntry{} }, everyGateway, checkWorkloadEntry, nil},
-		{KubernetesService, coreGroup, []string{"v1"}, func() proto.Message { return &kubernetesv1.ServiceSpec{} }, everyGateway, checkKubernetesService, nil},
-		{Endpoints, coreGroup, []string{"v1"}, func() proto.Message { return &kubernetesv1.Endpoints{} }, everyGateway, checkEndpoints, []string{"subsets"}},
-		{EndpointSlice, discoveryGroup, []string{"v1", "v1beta1"}, func() proto.Message { return &kubernetesv1.EndpointSlice{} }, everyGateway, checkEndpointSlice, []string{"addressType", "endpoints", "ports"}},
-		{JWTPolicy, portreeveGroup, []string{"v1alpha1"}, func() proto.Message { return &portreevev1alpha1.JWTPolicy{} }, policyScope, checkJWTPolicy, nil},
-		{Telemetry, telemetryGroup, []string{"v1", "v1alpha1"}, func() proto.Message { return &telemetryv1alpha1.Telemetry{} }, policyScope, checkTelemetry, nil},
+		{RequestAuthentication, securityGroup, security, func() proto.Message { return &securityv1beta1.RequestAuthentication{} }, policyScope, checkRequestAuthentication, nil, requestAuthenticationFields()},
+		{AuthorizationPolicy, securityGroup, security, func() proto.Message { return &securityv1beta1.AuthorizationPolicy{} }, policyScope, checkAuthorizationPolicy, nil, authorizationPolicyFields()},
+		{Gateway, networkingGroup, networking, func() proto.Message { return &networkingv1alpha3.Gateway{} }, gatewayScope, checkGateway, nil, gatewayFields()},
+		{VirtualService, networkingGroup, networking, func() proto.Message { return &networkingv1alpha3.VirtualService{} }, virtualServiceScope, checkVirtualService, nil, virtualServiceFields()},
+		{ServiceEntry, networkingGroup, networking, func() proto.Message { return &networkingv1alpha3.ServiceEntry{} }, everyGateway, checkServiceEntry, nil, serviceEntryFields()},
+		{DestinationRule, networkingGroup, networking, func() proto.Message { return &networkingv1alpha3.DestinationRule{} }, everyGateway, checkDestinationRule, nil, destinationRuleFields()},
+		{WorkloadEntry, networkingGroup, networking, func() proto.Message { return &networkingv1alpha3.WorkloadEntry{} }, everyGateway, checkWorkloadEntry, nil, workloadEntryFields()},
+		{KubernetesService, coreGroup, []string{"v1"}, func() proto.Message { return &kubernetesv1.ServiceSpec{} }, everyGateway, checkKubernetesService, nil, nil},
+		{Endpoints, coreGroup, []string{"v1"}, func() proto.Message { return &kubernetesv1.Endpoints{} }, everyGateway, checkEndpoints, []string{"subsets"}, nil},
+		{EndpointSlice, discoveryGroup, []string{"v1", "v1beta1"}, func() proto.Message { return &kubernetesv1.EndpointSlice{} }, everyGateway, checkEndpointSlice, []string{"addressType", "endpoints", "ports"}, nil},
+		{JWTPolicy, portreeveGroup, []string{"v1alpha1"}, func() proto.Message { return &portreevev1alpha1.JWTPolicy{} }, policyScope, checkJWTPolicy, nil, nil},
+		{Telemetry, telemetryGroup, []string{"v1", "v1alpha1"}, func() proto.Message { return &telemetryv1alpha1.Telemetry{} }, policyScope, checkTelemetry, nil, telemetryFields()},
 	}
 }
 

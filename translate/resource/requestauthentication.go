@@ -38,7 +38,6 @@ func requestAuthenticationFields() []string {
 // webhook and of its CRD; where they differ the stricter one wins.
 func checkRequestAuthentication(c valueChecker, m proto.Message) {
 	spec := m.(*securityv1beta1.RequestAuthentication)
-	c.supported(spec, requestAuthenticationFields())
 	attachmentChecker{c}.attachment(spec)
 	c.noDryRun()
 	c.atMost(Path{"spec", "jwtRules"}, len(spec.GetJwtRules()), maxJWTRules)

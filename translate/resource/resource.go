@@ -1,10 +1,10 @@
 // Package resource turns YAML documents into typed, validated resources: a file per kind.
 //
 // To add a kind, name it among the kinds below and enter it in the list of kind.go, the one place
-// where kinds are registered, with its message, the scope of its findings, and a function in a file
-// of its own that checks it. To add a field that a message has already, list it among the fields of
-// its kind where there is such a list (destinationRuleFields: every other field is refused), and
-// check its value in the checker of the part in which it stands.
+// where kinds are registered, with its message, the scope of its findings, the fields that count, and
+// a function in a file of its own that checks it. To add a field that a message has already, list it
+// among the fields of its kind (destinationRuleFields: every other field is refused), and check its
+// value in the checker of the part in which it stands.
 package resource
 
 import (

@@ -28,7 +28,6 @@ type serviceEntryChecker struct{ valueChecker }
 func checkServiceEntry(v valueChecker, m proto.Message) {
 	c := serviceEntryChecker{v}
 	spec := m.(*networkingv1alpha3.ServiceEntry)
-	c.supported(spec, serviceEntryFields())
 	c.annotations()
 	c.serviceHosts(spec)
 	c.serviceAddresses(spec)

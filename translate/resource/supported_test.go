@@ -1,6 +1,7 @@
 package resource
 
 import (
+	"iter"
 	"slices"
 	"strings"
 	"testing"
@@ -10,48 +11,97 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 	meshv1alpha1 "istio.io/api/mesh/v1alpha1"
 	networkingv1alpha3 "istio.io/api/networking/v1alpha3"
-	securityv1beta1 "istio.io/api/security/v1beta1"
 
 	"github.com/portreeve/portreeve/translate/diag"
 	"github.com/portreeve/portreeve/translate/source"
 )
 
 // TestNoFieldIsDropped sets each field that the API has, one at a time: it is either listed
-// as translated or reported. A field that a newer API adds is thereby reported too.
+// as translated, or a part of what is, or reported. A field that a newer API adds is thereby
+// reported too.
 func TestNoFieldIsDropped(t *testing.T) {
-	for name, c := range map[string]struct {
+	type api struct {
 		message proto.Message
 		fields  []string
-	}{
-		"RequestAuthentication": {&securityv1beta1.RequestAuthentication{}, requestAuthenticationFields()},
-		"AuthorizationPolicy":   {&securityv1beta1.AuthorizationPolicy{}, authorizationPolicyFields()},
-		"Gateway":               {&networkingv1alpha3.Gateway{}, gatewayFields()},
-		"VirtualService":        {&networkingv1alpha3.VirtualService{}, virtualServiceFields()},
-		"ServiceEntry":          {&networkingv1alpha3.ServiceEntry{}, serviceEntryFields()},
-		"DestinationRule":       {&networkingv1alpha3.DestinationRule{}, destinationRuleFields()},
-		"WorkloadEntry":         {&networkingv1alpha3.WorkloadEntry{}, workloadEntryFields()},
+	}
+	cases := map[string]api{
 		// The blocks of the mesh configuration.
 		"HTTPRetry":         {&networkingv1alpha3.HTTPRetry{}, below("http.retries.", virtualServiceFields())},
 		"localityLbSetting": {&networkingv1alpha3.LocalityLoadBalancerSetting{}, below("loadBalancer.localityLbSetting.", portPolicyFields())},
 		"proxyHeaders":      {&meshv1alpha1.ProxyConfig_ProxyHeaders{}, proxyHeaderFields()},
 		"connectionPool":    {&networkingv1alpha3.ConnectionPoolSettings{}, below("connectionPool.", portPolicyFields())},
 		"outlierDetection":  {&networkingv1alpha3.OutlierDetection{}, below("outlierDetection.", portPolicyFields())},
-	} {
+	}
+	for _, def := range definitions() {
+		if ofIstio(def.message()) {
+			cases[string(def.kind)] = api{def.message(), def.counts}
+		}
+	}
+	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			seen := map[string]bool{}
 			eachField(c.message, func(path string, m proto.Message) {
-				seen[path] = true
-				got := reported(m, c.fields)
-				if listed := slices.Contains(c.fields, path); listed == got {
+				listed := false
+				for part := range prefixes(path) {
+					seen[part] = true
+					listed = listed || slices.Contains(c.fields, part)
+				}
+				if got := reported(m, c.fields); listed == got {
 					t.Errorf("%s: listed as translated %v, reported %v", path, listed, got)
 				}
 			})
 			for _, f := range c.fields {
 				if !seen[f] {
-					t.Errorf("%s is listed and the API has no such plain field", f)
+					t.Errorf("%s is listed and the API has no such field", f)
 				}
 			}
 		})
+	}
+}
+
+// prefixes yields the path of a field and those of what it is a part of.
+func prefixes(path string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for i, r := range path + "." {
+			if r == '.' && !yield(path[:i]) {
+				return
+			}
+		}
+	}
+}
+
+// TestAKindOfIstioCountsWhatItLists holds that what a kind does not list is refused wherever an object of it is
+// read: a kind that lists nothing refuses everything.
+func TestAKindOfIstioCountsWhatItLists(t *testing.T) {
+	kinds := 0
+	for _, def := range definitions() {
+		if !ofIstio(def.message()) {
+			continue
+		}
+		kinds++
+		def.counts = nil
+		d := NewDecoder(Options{})
+		d.definitions = []definition{def}
+		field := def.message().ProtoReflect().Descriptor().Fields().ByName(map[Kind]protoreflect.Name{
+			VirtualService: "hosts", ServiceEntry: "hosts", DestinationRule: "host", WorkloadEntry: "address",
+		}[def.kind])
+		written := "selector: {matchLabels: {a: b}}"
+		switch {
+		case def.kind == Gateway:
+			written = "selector: {a: b}"
+		case field != nil && field.IsList():
+			written = string(field.Name()) + ": [a.example]"
+		case field != nil:
+			written = string(field.Name()) + ": a.example"
+		}
+		documents, _ := source.Parse([]source.File{{Path: "a.yaml", Content: []byte("apiVersion: " + def.group + "/" + def.versions[0] + "\nkind: " + string(def.kind) + "\nmetadata: {name: a, namespace: b}\nspec:\n  " + written + "\n")}})
+		_, found := Unique(d.Objects(documents))
+		if !slices.ContainsFunc(found, func(f diag.Diagnostic) bool { return f.Code == diag.CodeUnsupported && f.Pos.Line == 5 }) {
+			t.Errorf("%s takes %s, which it does not list: %v", def.kind, written, found)
+		}
+	}
+	if kinds < 8 {
+		t.Errorf("%d kinds of Istio, want 8 or more", kinds)
 	}
 }
 

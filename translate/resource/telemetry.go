@@ -22,7 +22,6 @@ type telemetryChecker struct{ valueChecker }
 func checkTelemetry(v valueChecker, m proto.Message) {
 	c := telemetryChecker{v}
 	spec := m.(*telemetryv1alpha1.Telemetry)
-	c.supported(spec, telemetryFields())
 	attachmentChecker(c).attachment(spec)
 	c.noDryRun()
 	for name, n := range map[string]int{"tracing": len(spec.GetTracing()), "metrics": len(spec.GetMetrics())} {

@@ -60,7 +60,6 @@ type virtualServiceChecker struct{ valueChecker }
 func checkVirtualService(v valueChecker, m proto.Message) {
 	c := virtualServiceChecker{v}
 	spec := m.(*networkingv1alpha3.VirtualService)
-	c.supported(spec, virtualServiceFields())
 	c.annotations()
 	c.routedHosts(spec)
 	for i, g := range spec.GetGateways() {

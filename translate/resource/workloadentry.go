@@ -21,7 +21,6 @@ func workloadEntryFields() []string {
 // select by its labels, against Istio's rules.
 func checkWorkloadEntry(c valueChecker, m proto.Message) {
 	spec := m.(*networkingv1alpha3.WorkloadEntry)
-	c.supported(spec, workloadEntryFields())
 	c.annotations()
 	endpointChecker{c}.workload(Path{"spec"}, spec)
 	for _, name := range slices.Sorted(maps.Keys(spec.GetPorts())) {
