@@ -57,6 +57,20 @@ func TestAMissingMeshFileIsAnError(t *testing.T) {
 	}
 }
 
+// TestAMissingGatewaysFileIsAnError holds the same for the file of GatewayIdentity objects, of which nothing is
+// known then.
+func TestAMissingGatewaysFileIsAnError(t *testing.T) {
+	settings := model.DefaultSettings()
+	settings.GatewaysFile = gatewaysFile
+	program := translate.Compile(nil, settings)
+	if _, refused := program.For(ingress()); len(refused) != 1 || refused[0].Code != diag.CodeRead || refused[0].Hint == "" {
+		t.Errorf("want one %s that refuses every gateway, got %v", diag.CodeRead, refused)
+	}
+	if mappings, known := program.Identities(); known || len(mappings) > 0 {
+		t.Errorf("the mapping is known although its file is missing: %v", mappings)
+	}
+}
+
 // TestEveryFilterHasACase fails for a filter of policy that has no configuration in any
 // golden file.
 func TestEveryFilterHasACase(t *testing.T) {

@@ -58,7 +58,10 @@ func (d decodeCache) again(files []source.File, options resource.Options) decode
 			out.files = append(out.files, d.files[at])
 		default:
 			documents, found := source.Parse([]source.File{f})
-			secrets, documents := resource.Secrets(documents)
+			var secrets []*resource.Secret
+			if f.Path != options.GatewaysFile { // where one is an error as any other object
+				secrets, documents = resource.Secrets(documents)
+			}
 			out.files = append(out.files, counted(decodedFile{path: f.Path, content: f.Content, objects: decoder.Objects(documents), secrets: secrets, diags: found}))
 		}
 		errors += out.files[i].errors

@@ -18,7 +18,8 @@ const maxSpokenOf = 32
 
 // Unservable returns the errors that only the rendered configuration of a gateway shows: of every
 // gateway that the files speak of, a Gateway's selector in each namespace of the files, and with what
-// a policy selects beside it. They are the first 32, those of the Gateways alone before the others.
+// a policy selects beside it, and those that a GatewayIdentity says there are. They are the first 32, those of
+// the Gateways alone before the others.
 func (p *Program) Unservable() diag.List {
 	var out diag.List
 	for _, g := range p.spokenOf() {
@@ -58,7 +59,14 @@ func (p *Program) spokenOf() []model.Gateway {
 			}
 		}
 	}
-	return inEach(labels, namespaces)
+	out := inEach(labels, namespaces)
+	for _, identity := range p.identities {
+		g := identity.Gateway
+		if len(out) < maxSpokenOf && !slices.ContainsFunc(out, func(o model.Gateway) bool { return o.Namespace == g.Namespace && maps.Equal(o.Labels, g.Labels) }) {
+			out = append(out, g)
+		}
+	}
+	return out
 }
 
 func inEach(labels []map[string]string, namespaces []string) []model.Gateway {

@@ -32,6 +32,8 @@ type Program struct {
 	written   *written
 	// judged remembers what of the resources Envoy's API allows.
 	judged *constraint.Known
+	// identities are the valid GatewayIdentity objects, in file order.
+	identities []model.GatewayIdentity
 	// elsewhere is where that comes from of which nothing better is known: the mesh configuration.
 	elsewhere diag.Position
 }
@@ -43,7 +45,8 @@ type Program struct {
 // them and are not among the program's resources. What time it is nobody knows here: see At.
 //
 // The file that settings.MeshFile names is the mesh configuration and not policy. Where it
-// is named and missing, or is broken, every gateway is refused.
+// is named and missing, or is broken, every gateway is refused. So is it with the file that
+// settings.GatewaysFile names.
 func Compile(files []source.File, settings model.Settings) *Program {
 	return (&Program{}).Recompile(files, settings)
 }
@@ -55,13 +58,14 @@ func (p *Program) Recompile(files []source.File, settings model.Settings) *Progr
 	files, mesh, missing := withoutMesh(files, settings)
 	settings.Mesh = mesh
 	inFiles, files := resource.SecretsIn(files, settings.SecretsDirs)
-	cache := p.cache.again(files, resource.Options{Ignored: settings.Ignored, DetectsOutliers: mesh.DetectsOutliers()})
+	cache := p.cache.again(files, resource.Options{Ignored: settings.Ignored, DetectsOutliers: mesh.DetectsOutliers(), GatewaysFile: settings.GatewaysFile})
 	objects, diags := cache.join()
-	diags = slices.Concat(settings.Unread, diags)
+	identities, others, twice := model.TakeIdentities(objects)
+	diags = slices.Concat(settings.Unread, withoutGateways(files, settings), diags, twice)
 	settings.Refused = cache.refused()
 	settings.Secrets = slices.Concat(cache.secrets(), inFiles)
 	settings.Disabled = wizard.Disabled(objects)
-	resources, found := wizard.Expand(objects)
+	resources, found := wizard.Expand(others)
 	diags = append(diags, found...)
 	written := newWritten(objects, cache)
 	written.secrets, written.mesh, written.meshBroken = settings.Secrets, mesh, missing.HasErrors()
@@ -71,7 +75,7 @@ func (p *Program) Recompile(files []source.File, settings model.Settings) *Progr
 	diags = slices.Concat(missing, diags, found)
 	return &Program{
 		Diags: diags.Sorted(), Resources: resources, model: m, cache: cache, written: written,
-		judged: p.judged.Next(), elsewhere: diag.Position{File: settings.MeshFile},
+		judged: p.judged.Next(), elsewhere: diag.Position{File: settings.MeshFile}, identities: identities,
 	}
 }
 
@@ -104,6 +108,18 @@ func (p *Program) WithKeys(keys model.Keys) *Program {
 	out := *p
 	out.model, out.judged = p.model.WithKeys(keys), p.judged.Next()
 	return &out
+}
+
+// Identities returns what gateways that have proved who they are may be, in file order. It is false where
+// that is not wholly known: where an error reaches every gateway, as all of GatewayIdentity objects do. It
+// fails closed: of half a mapping nothing counts.
+func (p *Program) Identities() ([]model.GatewayIdentity, bool) {
+	for _, d := range p.Diags.Errors() {
+		if p.model.ReachesAll(d.Scope) {
+			return nil, false
+		}
+	}
+	return p.identities, true
 }
 
 // Certificates returns the certificates of the Secrets that Gateways name, in file order.
@@ -192,4 +208,15 @@ func withoutMesh(files []source.File, settings model.Settings) ([]source.File, *
 	}
 	mesh, found := resource.DecodeMesh(files[i])
 	return slices.Concat(files[:i], files[i+1:]), mesh, found
+}
+
+// withoutGateways returns the error that the file of GatewayIdentity objects is named and not there, unless it
+// has been said that it could not be read.
+func withoutGateways(files []source.File, settings model.Settings) diag.List {
+	path := settings.GatewaysFile
+	if path == "" || slices.ContainsFunc(files, func(f source.File) bool { return f.Path == path }) ||
+		slices.ContainsFunc(settings.Unread, func(d diag.Diagnostic) bool { return d.Pos.File == path }) {
+		return nil
+	}
+	return diag.List{diag.New(diag.CodeRead, diag.Position{File: path}, "the file of GatewayIdentity objects is not there").WithHint("create the file, or start without --gateways")}
 }

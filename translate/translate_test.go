@@ -42,6 +42,9 @@ func read(t testing.TB, dir string) []source.File {
 // meshFile is the file of a case that is its mesh configuration, where there is one.
 const meshFile = "mesh.yaml"
 
+// gatewaysFile is the file of a case that alone holds GatewayIdentity objects, where there is one.
+const gatewaysFile = "gateway-identities.yaml"
+
 // secretsDir is the folder of a case that holds secrets as files.
 const secretsDir = "secrets"
 
@@ -111,6 +114,9 @@ func settingsOf(t testing.TB, dir string) caseSettings {
 	}
 	if _, err := os.Stat(filepath.Join(dir, "in", meshFile)); err == nil {
 		out.MeshFile = meshFile
+	}
+	if _, err := os.Stat(filepath.Join(dir, "in", gatewaysFile)); err == nil {
+		out.GatewaysFile = gatewaysFile
 	}
 	content, err := os.ReadFile(filepath.Join(dir, "settings.yaml"))
 	if os.IsNotExist(err) {

@@ -214,4 +214,10 @@ const (
 	CodeLogDefault         Code = "PR1305"
 	CodeTelemetryShadowed  Code = "PR1306"
 	CodeLogService         Code = "PR1307"
+	CodeIdentityEmpty      Code = "PR1401"
+	CodePrincipal          Code = "PR1402"
+	CodeIdentityDNSName    Code = "PR1403"
+	CodeUID                Code = "PR1404"
+	CodeIdentityTwice      Code = "PR1405"
+	CodeGatewaysFile       Code = "PR1406"
 )

@@ -221,6 +221,12 @@ func Codes() []Info { //nolint:funlen // one table
 		{CodeLogDefault, Warning, "An entry of accessLogging names no provider and there is no default one; it has no effect.", "providers, or defaultProviders.accessLogging in the mesh configuration."},
 		{CodeTelemetryShadowed, Warning, "Two Telemetry objects are for the same workloads; only the older one counts.", "One object with both."},
 		{CodeLogService, Warning, "No service with that port is defined for a provider of access logs that a gateway has to send to; it is left out.", "The host of a ServiceEntry, and one of its ports with the protocol GRPC."},
+		{CodeIdentityEmpty, Error, "A GatewayIdentity is for nobody, or gives no namespace.", "At least one of principals, dnsNames and uids; and namespace."},
+		{CodePrincipal, Error, "A principal is not the SPIFFE ID of a gateway, nor a prefix of such IDs.", "A SPIFFE ID, such as spiffe://cluster.local/ns/edge/gateway/edge-1; or one with /* behind it, for every ID below."},
+		{CodeIdentityDNSName, Error, "A value of dnsNames is not one DNS name of a certificate.", "A DNS name in lower case, without a wildcard."},
+		{CodeUID, Error, "A number of uids is no user of this machine alone.", "The number of a user, other than 65534, which stands for unknown ones, and 4294967295, which is none."},
+		{CodeIdentityTwice, Error, "A principal, DNS name or uid is mapped twice.", "Each in one GatewayIdentity, once."},
+		{CodeGatewaysFile, Error, "An object of another kind stands in the file of --gateways, or a GatewayIdentity elsewhere.", "GatewayIdentity objects in that file, and in no other."},
 	}
 }
 

@@ -29,6 +29,7 @@ var blocks = [][2]string{
 	{"PR11", "Certificates"},
 	{"PR12", "DestinationRule"},
 	{"PR13", "Access logs"},
+	{"PR14", "GatewayIdentity"},
 }
 
 // TestDocumentation holds docs/diagnostics.md to the table of codes.

@@ -24,6 +24,13 @@ func (m *Model) InScope(scope diag.Scope, g Gateway) bool {
 	return false
 }
 
+// ReachesAll reports whether a finding of the given scope can touch every gateway that there may be.
+func (m *Model) ReachesAll(scope diag.Scope) bool {
+	return scope.Everyone() || slices.ContainsFunc(scope.Targets(), func(t diag.Target) bool {
+		return t.Gateway == "" && len(t.Labels) == 0 && (t.Namespace == "" || t.Namespace == m.settings.RootNamespace)
+	})
+}
+
 func (m *Model) inTarget(t diag.Target, g Gateway) bool {
 	if t.Gateway == "" {
 		local := t.Namespace == "" || t.Namespace == m.settings.RootNamespace || t.Namespace == g.Namespace

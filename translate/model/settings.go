@@ -1,6 +1,8 @@
 package model
 
 import (
+	"slices"
+
 	"github.com/portreeve/portreeve/translate/diag"
 	"github.com/portreeve/portreeve/translate/resource"
 )
@@ -15,6 +17,9 @@ type Settings struct {
 	// MeshFile is the path of that file, among those compiled, that holds Istio's MeshConfig.
 	// Empty means that there is none, and Istio's defaults count.
 	MeshFile string
+	// GatewaysFile is the path of that file, among those compiled, that alone holds GatewayIdentity
+	// objects, and nothing else. Empty means that they may stand in any.
+	GatewaysFile string
 	// Mesh is what the mesh file says. Compile sets it.
 	Mesh *resource.Mesh
 	// Ignored are kinds whose objects are left out with a warning, where they are an error
@@ -44,6 +49,12 @@ type Settings struct {
 	// Keys are the keys that have been fetched. A source that is not among them rejects
 	// every token of its rules.
 	Keys Keys
+}
+
+// Files returns the files that are named one by one: the mesh configuration and the one of GatewayIdentity
+// objects, as far as there are any.
+func (s Settings) Files() []string {
+	return slices.DeleteFunc([]string{s.MeshFile, s.GatewaysFile}, func(path string) bool { return path == "" })
 }
 
 // defaultRootNamespace is Istio's MeshConfig.rootNamespace where nobody sets it.

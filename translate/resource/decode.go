@@ -31,11 +31,14 @@ type Options struct {
 	// DetectsOutliers says that the mesh configuration has the outlierDetection of those
 	// DestinationRules that have none.
 	DetectsOutliers bool
+	// GatewaysFile is the file that alone holds GatewayIdentity objects, and nothing else. Empty
+	// means that they may stand in any.
+	GatewaysFile string
 }
 
 // Equal reports whether objects are decoded in the same way with both options.
 func (o Options) Equal(p Options) bool {
-	return slices.Equal(o.Ignored, p.Ignored) && o.DetectsOutliers == p.DetectsOutliers
+	return slices.Equal(o.Ignored, p.Ignored) && o.DetectsOutliers == p.DetectsOutliers && o.GatewaysFile == p.GatewaysFile
 }
 
 // Decode is the function Decode with options.
@@ -102,6 +105,10 @@ func (d *Decoder) object(document source.Document) Object {
 	if document.Root.Kind != yaml.MappingNode {
 		d.diags = append(d.diags, diag.New(diag.CodeNotAnObject, document.Position(document.Root), "the document is %s, not an object", kindOf(document.Root)).
 			WithHint("an object has apiVersion, kind, metadata and spec"))
+		return Object{}
+	}
+	if misplaced, found := d.misplaced(document); found {
+		d.diags = append(d.diags, misplaced)
 		return Object{}
 	}
 	def, ok := d.definition(document)

@@ -31,6 +31,7 @@ const (
 	Endpoints             Kind = "Endpoints"
 	Telemetry             Kind = "Telemetry"
 	JWTPolicy             Kind = "JWTPolicy"
+	GatewayIdentity       Kind = "GatewayIdentity"
 )
 
 // Key names a resource; two resources with one key are a mistake of the user.
@@ -50,7 +51,8 @@ type Resource struct {
 	Created time.Time
 	// Spec is the message of the kind: securityv1beta1.RequestAuthentication and
 	// AuthorizationPolicy, networkingv1alpha3.Gateway, VirtualService, ServiceEntry, WorkloadEntry and
-	// DestinationRule, kubernetesv1.ServiceSpec, EndpointSlice and Endpoints, portreevev1alpha1.JWTPolicy.
+	// DestinationRule, kubernetesv1.ServiceSpec, EndpointSlice and Endpoints, portreevev1alpha1.JWTPolicy
+	// and GatewayIdentity.
 	Spec   proto.Message
 	Origin Origin
 }
