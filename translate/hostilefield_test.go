@@ -26,7 +26,7 @@ func specs() map[string]proto.Message {
 		"WorkloadEntry": &networkingv1alpha3.WorkloadEntry{}, "DestinationRule": &networkingv1alpha3.DestinationRule{}, "Telemetry": &telemetryv1alpha1.Telemetry{},
 		"RequestAuthentication": &securityv1beta1.RequestAuthentication{}, "AuthorizationPolicy": &securityv1beta1.AuthorizationPolicy{}, "JWTPolicy": &portreevev1alpha1.JWTPolicy{},
 		"GatewayIdentity": &portreevev1alpha1.GatewayIdentity{},
-		"Service": &kubernetesv1.ServiceSpec{}, "Endpoints": &kubernetesv1.Endpoints{}, "EndpointSlice": &kubernetesv1.EndpointSlice{}, "MeshConfig": &meshv1alpha1.MeshConfig{},
+		"Service":         &kubernetesv1.ServiceSpec{}, "Endpoints": &kubernetesv1.Endpoints{}, "EndpointSlice": &kubernetesv1.EndpointSlice{}, "MeshConfig": &meshv1alpha1.MeshConfig{},
 	}
 }
 

@@ -34,9 +34,9 @@ func compile(paths []string, flags compileFlags, gateway *model.Gateway) (*trans
 		return nil, err
 	}
 	in := inputs{leaves: flags.leaves, notes: flags.notes, excluded: excluded}
-	if settings.MeshFile != "" {
-		if err := in.file(settings.MeshFile); err != nil {
-			return nil, fmt.Errorf("read mesh configuration: %w", err)
+	for _, file := range settings.Files() {
+		if err := in.file(file); err != nil {
+			return nil, fmt.Errorf("read the file of --mesh-config or --gateways: %w", err)
 		}
 	}
 	for _, dir := range settings.SecretsDirs {
@@ -50,7 +50,7 @@ func compile(paths []string, flags compileFlags, gateway *model.Gateway) (*trans
 			return nil, err
 		}
 	}
-	policy := slices.DeleteFunc(in.files[named:], func(f source.File) bool { return f.Path == settings.MeshFile })
+	policy := slices.DeleteFunc(in.files[named:], func(f source.File) bool { return slices.Contains(settings.Files(), f.Path) })
 	settings.Unread = in.unread.Sorted()
 	program := translate.Compile(slices.Concat(in.files[:named], policy), settings).At(time.Now(), nil)
 	if len(in.rules) > 0 {

@@ -18,8 +18,8 @@ import (
 
 // compileFlags are the flags of every verb that compiles.
 type compileFlags struct {
-	rootNamespace, meshConfig, keyFetch string
-	ignored, secretsDirs, excluded      []string
+	rootNamespace, meshConfig, gateways, keyFetch string
+	ignored, secretsDirs, excluded                []string
 	// notes, where it is there, takes a line of each file that is left out as no manifest.
 	notes io.Writer
 }
@@ -33,6 +33,7 @@ const (
 func (f *compileFlags) register(c *cobra.Command) {
 	c.Flags().StringVar(&f.rootNamespace, "root-namespace", "", "Namespace whose policies apply to the gateways of every namespace (default: the mesh configuration's rootNamespace, or istio-system).")
 	c.Flags().StringVar(&f.meshConfig, "mesh-config", "", "File with Istio's MeshConfig.")
+	c.Flags().StringVar(&f.gateways, "gateways", "", "File that alone holds GatewayIdentity objects: one anywhere else is an error then, so that who writes policy does not say who a gateway is.")
 	c.Flags().StringArrayVar(&f.secretsDirs, "secrets-dir", nil, "Directory with certificates as NAME/tls.crt, NAME/tls.key and NAME/ca.crt; may be given several times.")
 	c.Flags().StringVar(&f.keyFetch, "jwks-fetch", fetchByControlPlane, "Who fetches the keys behind a jwksUri: "+fetchByControlPlane+" or "+fetchByGateway+".")
 	c.Flags().StringArrayVar(&f.excluded, "exclude", nil, "Pattern, as in a "+ignore.File+", of files in the directories of policy that are left out; may be given several times.")
@@ -44,6 +45,12 @@ func (f *compileFlags) settings() (model.Settings, error) {
 	s.RootNamespace = f.rootNamespace
 	if f.meshConfig != "" {
 		s.MeshFile = filepath.Clean(f.meshConfig)
+	}
+	if f.gateways != "" {
+		s.GatewaysFile = filepath.Clean(f.gateways)
+	}
+	if s.GatewaysFile != "" && s.GatewaysFile == s.MeshFile {
+		return s, fmt.Errorf("--gateways and --mesh-config both name %s: they are two files", s.MeshFile)
 	}
 	for _, kind := range f.ignored {
 		if !slices.Contains(resource.Ignorable(), resource.Kind(kind)) {

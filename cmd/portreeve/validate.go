@@ -37,7 +37,7 @@ func validateCommand() *cobra.Command {
 		Short: "Check policy files",
 		Long: "Check policy files and directories as serve would. Findings are printed as file:line:col: severity CODE: message, errors first; on a terminal the line of the file follows. " +
 			"The exit code is 1 when one of them is an error. What the files become is held against the rules of Envoy's API for every gateway that they speak of, " +
-			"by the selectors of Gateways and policies and the namespaces of the files. With --namespace or --labels it is that gateway instead, which need not be in the files, " +
+			"by the selectors of Gateways and policies, the namespaces of the files, and GatewayIdentity objects. With --namespace or --labels it is that gateway instead, which need not be in the files, " +
 			"and policies are held against it too. --list-codes explains every code instead.",
 		Args: v.args,
 		RunE: v.run,
@@ -77,6 +77,9 @@ func (v *validation) run(c *cobra.Command, args []string) error {
 	}
 	program.Diags = slices.Concat(program.Diags, v.unservable(c, program)).Sorted()
 	findings := v.noted(c.ErrOrStderr(), program.Diags.ErrorsFirst())
+	if identities, known := program.Identities(); known && len(identities) > 0 {
+		fmt.Fprintf(c.ErrOrStderr(), "note: %d GatewayIdentity objects: serve gives nothing then to a connection that proves nothing, by a client certificate or as a mapped user on a Unix socket\n", len(identities))
+	}
 	return v.report(c.OutOrStdout(), findings)
 }
 

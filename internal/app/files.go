@@ -16,7 +16,7 @@ import (
 func (a *App) readFiles() *input.Reader {
 	o := a.options
 	return input.New(input.Options{
-		Dirs: o.Dirs, SecretsDirs: o.Settings.SecretsDirs, MeshFile: o.Settings.MeshFile, AllowEmpty: o.AllowEmpty, Exclude: o.Exclude, Limits: o.Limits,
+		Dirs: o.Dirs, SecretsDirs: o.Settings.SecretsDirs, Files: o.Settings.Files(), AllowEmpty: o.AllowEmpty, Exclude: o.Exclude, Limits: o.Limits,
 		Quiet: quiet, RemoteQuiet: remoteQuiet, Disk: a.disk, Logger: o.Logger, Now: time.Now,
 		Writing: func() []string { return a.watcher.Writing() }, Blind: func() bool { return a.watcher.Blind() },
 	})
@@ -26,10 +26,7 @@ func (a *App) readFiles() *input.Reader {
 // line, and an error; one from which an earlier process has served something is lost instead.
 func (a *App) watchFiles() (err error) {
 	o := a.options
-	var single []string
-	if o.Settings.MeshFile != "" {
-		single = append(single, o.Settings.MeshFile)
-	}
+	single := o.Settings.Files()
 	for _, dir := range o.Dirs {
 		single = append(single, filepath.Join(dir, ignore.File))
 	}

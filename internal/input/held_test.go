@@ -126,7 +126,7 @@ func TestADirectoryWithPoliciesInThePlaceOfAFile(t *testing.T) {
 func TestAMeshFileThatCannotBeRead(t *testing.T) {
 	mesh := filepath.Join(t.TempDir(), "mesh")
 	put(t, mesh, "m")
-	b := lie(t, func(o *Options) { o.MeshFile = mesh })
+	b := lie(t, func(o *Options) { o.Files = []string{mesh} })
 	b.Read(Change{})
 	must(t, os.Remove(mesh))
 	must(t, syscall.Mkfifo(mesh, 0o600))

@@ -1,5 +1,5 @@
 // Package input reads what the control plane is configured with: the directories of policy and
-// of secrets, and the mesh configuration. It knows which of the files that are there count, and
+// of secrets, and files that are named one by one. It knows which of the files that are there count, and
 // what those held that do not count at this moment.
 //
 // Missing input is a fault and not an edit. A file that is being written, or that cannot be read
@@ -24,8 +24,8 @@ import (
 type Options struct {
 	// Dirs are the policy directories, in the order given by the user, SecretsDirs those of secrets.
 	Dirs, SecretsDirs []string
-	// MeshFile is the mesh configuration; empty means that there is none.
-	MeshFile string
+	// Files are read beside the directories, each by its name: the mesh configuration and the like.
+	Files []string
 	// AllowEmpty are the directories, of those above or mounted below them, that may hold nothing
 	// and be no mounts any more.
 	AllowEmpty []string

@@ -173,7 +173,7 @@ func TestALostDirectoryOfSecrets(t *testing.T) {
 func TestAMeshFileAloneIsNoPolicy(t *testing.T) {
 	b := lie(t, nil)
 	b.write("mesh.yaml", "m")
-	b.Reader = b.again(func(o *Options) { o.MeshFile = filepath.Join(b.dir, "mesh.yaml") })
+	b.Reader = b.again(func(o *Options) { o.Files = []string{filepath.Join(b.dir, "mesh.yaml")} })
 	b.want("before", b.Read(Change{}), "c.yaml=c, a.yaml=a, b.yaml=b, mesh.yaml=m")
 	must(t, os.Remove(filepath.Join(b.dir, "a.yaml")))
 	must(t, os.Remove(filepath.Join(b.dir, "b.yaml")))

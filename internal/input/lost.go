@@ -76,11 +76,11 @@ func lost(dir, what string) Lost {
 		WithHint("bring back what was there; where it is meant to be empty, or no mount any more, start with --allow-empty %s", dir)}
 }
 
-// empty reports whether no file below a directory counts. The mesh configuration is none of a
+// empty reports whether no file below a directory counts. One that is named by itself is none of a
 // directory's.
 func (r *Reader) empty(dir string, files []source.File) bool {
 	return !slices.ContainsFunc(files, func(f source.File) bool {
-		return f.Path != r.options.MeshFile && under(f.Path, []string{dir})
+		return !slices.Contains(r.options.Files, f.Path) && under(f.Path, []string{dir})
 	})
 }
 

@@ -41,8 +41,8 @@ type pass struct {
 	left source.Limits
 }
 
-// look reads the files that are there: the policy directories', those of secrets, and the
-// mesh configuration. That one counts once, also where it stands in a policy directory.
+// look reads the files that are there: the policy directories', those of secrets, and those that are
+// named one by one. These count once, also where they stand in a policy directory.
 func (r *Reader) look(change Change) *pass {
 	change.Unsettled = append(slices.Clone(change.Unsettled), r.options.Writing()...)
 	p := &pass{
@@ -58,15 +58,8 @@ func (r *Reader) look(change Change) *pass {
 	for _, dir := range r.options.SecretsDirs {
 		r.walk(p, dir, source.ReadSecretsWith)
 	}
-	if mesh := r.options.MeshFile; mesh != "" {
-		content, err := r.options.Disk.Read(mesh, p.left.FileBytes)
-		switch {
-		case err == nil:
-			p.read[mesh] = content
-			p.files = append(p.files, source.File{Path: mesh, Content: content.Bytes})
-		case !errors.Is(err, fs.ErrNotExist): // that it is missing is for the compiler to say
-			r.failed(p, mesh, err)
-		}
+	for _, file := range r.options.Files {
+		r.named(p, file)
 	}
 	r.replaced(p)
 	// Asked again: what was written while it was read counts as being written.
@@ -74,12 +67,24 @@ func (r *Reader) look(change Change) *pass {
 	return p
 }
 
+// named reads a file that is named into the pass. That one is missing is for the compiler to say.
+func (r *Reader) named(p *pass, file string) {
+	content, err := r.options.Disk.Read(file, p.left.FileBytes)
+	switch {
+	case err == nil:
+		p.read[file] = content
+		p.files = append(p.files, source.File{Path: file, Content: content.Bytes})
+	case !errors.Is(err, fs.ErrNotExist):
+		r.failed(p, file, err)
+	}
+}
+
 // walk reads one directory into the pass.
 func (r *Reader) walk(p *pass, dir string, read func(fs.FS, source.Options) ([]source.File, error)) {
 	found, err := read(tree{dir: dir, disk: r.options.Disk, pass: p}, r.contents(p, dir))
 	for _, f := range found {
 		p.spend(len(f.Content))
-		if f.Path = filepath.Join(dir, f.Path); f.Path != r.options.MeshFile {
+		if f.Path = filepath.Join(dir, f.Path); !slices.Contains(r.options.Files, f.Path) {
 			p.files = append(p.files, f)
 		}
 	}

@@ -51,6 +51,9 @@ type Generation struct {
 	mounts []string
 	// flags are what it was read with.
 	flags flags
+	// mappings are what it allows identities, where mapped says that this is wholly known; see grants.
+	mappings []model.GatewayIdentity
+	mapped   bool
 	// changes are what it has in place of the generation before it.
 	changes translate.Changes
 }
@@ -64,6 +67,7 @@ func newGeneration(seq uint64, at time.Time, reading input.Reading, settings mod
 		Seq: seq, At: at, Hash: hashOf(reading, flagsOf(settings)), files: reading.Files, unreadable: reading.Unreadable, mounts: reading.Mounts, served: served,
 		Program: program, requests: program.KeyRequests(), flags: flagsOf(settings),
 	}
+	g.mappings, g.mapped = program.Identities()
 	for _, l := range reading.Lost {
 		g.lost = append(g.lost, l.Dir)
 		g.lossDiagnostics = append(g.lossDiagnostics, l.Diagnostic)

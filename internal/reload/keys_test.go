@@ -24,7 +24,7 @@ func settled(t *testing.T, settings model.Settings, ring reload.Keyring, dirs ..
 	t.Helper()
 	p := &publisher{sent: map[string][]map[string]string{}}
 	r, err := reload.New(reload.Options{
-		Publisher: p, Files: files(input.Options{Dirs: dirs, SecretsDirs: settings.SecretsDirs, MeshFile: settings.MeshFile}), Settings: settings, Keyring: ring, Logger: slog.New(slog.DiscardHandler),
+		Publisher: p, Files: files(input.Options{Dirs: dirs, SecretsDirs: settings.SecretsDirs, Files: settings.Files()}), Settings: settings, Keyring: ring, Logger: slog.New(slog.DiscardHandler),
 		Metrics: reload.NewMetrics(prometheus.NewRegistry()), Now: func() time.Time { return time.Now().Add(time.Hour) },
 	})
 	must(t, err)

@@ -45,6 +45,8 @@ type Options struct {
 	Publisher Publisher
 	Settings  model.Settings
 	Keyring   Keyring
+	// Access is told which mappings of identities are in force; nil is nobody.
+	Access Access
 	// State keeps the last good generations; nil keeps nothing.
 	State   *state.Dir
 	Logger  *slog.Logger
@@ -68,9 +70,10 @@ type Reloader struct {
 	// nodes has a lock of its own.
 	nodes nodes
 
-	// turn is held by who makes a generation or gives the generations other keys. It guards reader.
+	// turn is held by who makes a generation or gives the generations other keys. It guards reader and rights.
 	turn   sync.Mutex
 	reader *reader
+	rights rights
 
 	// mu guards history and fleet.
 	mu      sync.Mutex
@@ -83,6 +86,7 @@ type Reloader struct {
 func New(o Options) (*Reloader, error) {
 	r := &Reloader{
 		options: o, reporter: reporter{o.Logger, o.Metrics}, nodes: nodes{logger: o.Logger}, reader: newReader(o), history: &history{keyring: o.Keyring, state: o.State},
+		rights: rights{access: o.Access, logger: o.Logger},
 	}
 	r.fleet = newFleet(o, r.history)
 	r.turn.Lock() // what the disk tells later waits until the reloader is whole
@@ -93,6 +97,7 @@ func New(o Options) (*Reloader, error) {
 		r.history.kept = r.reader.recall(kept.Generations)
 		r.reader.begin(r.history.kept)
 		r.fleet.groups = recalled(kept.Groups, r.history.kept)
+		r.rights.recall(r.history.kept)
 		r.history.rotateKeys()
 	}
 	r.show()
@@ -111,6 +116,9 @@ func (r *Reloader) Reload(ctx context.Context, change input.Change) error {
 	r.turn.Lock()
 	defer r.turn.Unlock()
 	made, held := r.reader.read(change, r.shown.Load)
+	if made != nil {
+		r.rights.take(made) // before mu is taken: see Access
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if made == nil {

@@ -16,17 +16,18 @@ import (
 type flags struct {
 	RootNamespace string          `json:"rootNamespace,omitempty"`
 	MeshFile      string          `json:"meshFile,omitempty"`
+	GatewaysFile  string          `json:"gatewaysFile,omitempty"`
 	SecretsDirs   []string        `json:"secretsDirs,omitempty"`
 	Ignored       []resource.Kind `json:"ignored,omitempty"`
 }
 
 func flagsOf(s model.Settings) flags {
-	return flags{RootNamespace: s.RootNamespace, MeshFile: s.MeshFile, SecretsDirs: s.SecretsDirs, Ignored: s.Ignored}
+	return flags{RootNamespace: s.RootNamespace, MeshFile: s.MeshFile, GatewaysFile: s.GatewaysFile, SecretsDirs: s.SecretsDirs, Ignored: s.Ignored}
 }
 
 // stored returns the flags as they are kept on disk.
 func (f flags) stored() *state.Flags {
-	out := &state.Flags{RootNamespace: f.RootNamespace, MeshFile: f.MeshFile, SecretsDirs: f.SecretsDirs}
+	out := &state.Flags{RootNamespace: f.RootNamespace, MeshFile: f.MeshFile, GatewaysFile: f.GatewaysFile, SecretsDirs: f.SecretsDirs}
 	for _, kind := range f.Ignored {
 		out.Ignored = append(out.Ignored, string(kind))
 	}
@@ -39,7 +40,7 @@ func in(s model.Settings, f *state.Flags) model.Settings {
 	if f == nil {
 		return s
 	}
-	s.RootNamespace, s.MeshFile, s.SecretsDirs, s.Ignored = f.RootNamespace, f.MeshFile, f.SecretsDirs, nil
+	s.RootNamespace, s.MeshFile, s.GatewaysFile, s.SecretsDirs, s.Ignored = f.RootNamespace, f.MeshFile, f.GatewaysFile, f.SecretsDirs, nil
 	for _, kind := range f.Ignored {
 		s.Ignored = append(s.Ignored, resource.Kind(kind))
 	}

@@ -28,6 +28,8 @@ type Status struct {
 	Groups      []GroupStatus `json:"groups"`
 	// Moved are gateways that came back in a group on which nothing is enforced.
 	Moved []Moved `json:"moved,omitempty"`
+	// Identities says which mappings of identities are in force; nil where none are known.
+	Identities *IdentityStatus `json:"identities,omitempty"`
 	// Certificates are those of the Secrets that Gateways name.
 	Certificates []CertificateStatus `json:"certificates"`
 	// State is nil where nothing is kept on disk.
@@ -39,6 +41,13 @@ type Reading struct {
 	Seq  uint64    `json:"seq"`
 	At   time.Time `json:"at"`
 	Hash string    `json:"hash"`
+}
+
+// IdentityStatus says which mappings of identities are in force.
+type IdentityStatus struct {
+	// Generation is the one that they are of.
+	Generation Reading `json:"generation"`
+	Count      int     `json:"count"`
 }
 
 // GroupStatus says what a group of gateways is served.
@@ -91,6 +100,9 @@ func (s Status) RefusedAlone() []string {
 func (r *Reloader) Status() Status {
 	v := r.shown.Load()
 	out := Status{Ready: v.ready(), Latest: reading(v.latest), Diagnostics: diag.List{}, Groups: []GroupStatus{}, Certificates: v.certificates(r.options.Now()), State: r.keeper.status()}
+	if from := granting(v.kept); from != nil {
+		out.Identities = &IdentityStatus{*reading(from), len(from.mappings)}
+	}
 	if v.latest == nil {
 		return out
 	}

@@ -61,7 +61,7 @@ func (f *fixture) start() {
 	logger := slog.New(slog.NewTextHandler(f.log, nil))
 	f.publisher = &publisher{sent: map[string][]map[string]string{}}
 	r, err := reload.New(reload.Options{
-		Publisher: f.publisher, Files: files(input.Options{Dirs: []string{f.dir}, MeshFile: f.settings.MeshFile}), Settings: f.settings, Keyring: &keyring{}, State: f.state, Logger: logger,
+		Publisher: f.publisher, Files: files(input.Options{Dirs: []string{f.dir}, Files: f.settings.Files()}), Settings: f.settings, Keyring: &keyring{}, State: f.state, Logger: logger,
 		Metrics: reload.NewMetrics(f.metrics), Now: func() time.Time { return time.Now().Add(time.Hour) },
 	})
 	must(f.t, err)

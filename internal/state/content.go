@@ -38,8 +38,8 @@ type Generation struct {
 
 // Flags are the settings that decide what files mean.
 type Flags struct {
-	RootNamespace, MeshFile string
-	SecretsDirs, Ignored    []string
+	RootNamespace, MeshFile, GatewaysFile string
+	SecretsDirs, Ignored                  []string
 }
 
 // File is a file of a generation. Equal contents share their bytes.

@@ -56,6 +56,7 @@ type storedGeneration struct {
 type storedFlags struct {
 	RootNamespace string   `json:"rootNamespace,omitempty"`
 	MeshConfig    string   `json:"meshConfig,omitempty"`
+	Gateways      string   `json:"gateways,omitempty"`
 	SecretsDirs   []string `json:"secretsDirs,omitempty"`
 	Ignored       []string `json:"ignored,omitempty"`
 }
@@ -114,7 +115,7 @@ func enclosed(body []byte) []byte {
 func storedOf(g Generation, known map[string][]byte) (storedGeneration, map[string][]byte, int64) {
 	out := storedGeneration{Hash: g.Hash, Read: g.At, Files: []storedFile{}, ServedCertificates: g.Served, LostDirectories: g.Lost, MountedDirectories: g.Mounts}
 	if f := g.Flags; f != nil {
-		out.Flags = &storedFlags{f.RootNamespace, f.MeshFile, f.SecretsDirs, f.Ignored}
+		out.Flags = &storedFlags{f.RootNamespace, f.MeshFile, f.GatewaysFile, f.SecretsDirs, f.Ignored}
 	}
 	fresh, size := map[string][]byte{}, int64(0)
 	for _, f := range g.Files {
@@ -192,7 +193,7 @@ func decodeCurrent(text []byte) (Content, error) {
 	for _, g := range in.Generations {
 		generation := Generation{Hash: g.Hash, At: g.Read, Served: g.ServedCertificates, Lost: g.LostDirectories, Mounts: g.MountedDirectories}
 		if f := g.Flags; f != nil {
-			generation.Flags = &Flags{f.RootNamespace, f.MeshConfig, f.SecretsDirs, f.Ignored}
+			generation.Flags = &Flags{f.RootNamespace, f.MeshConfig, f.Gateways, f.SecretsDirs, f.Ignored}
 		}
 		for _, f := range g.Files {
 			content, ok := in.Contents[f.Content]
