@@ -76,3 +76,23 @@ func TestOfHalfAMappingNothingCounts(t *testing.T) {
 		})
 	}
 }
+
+// TestTheFileOfGatewaysCountsForWhatIsKnownAlready holds that compiling on top of a program that was compiled with
+// another such file, or without one, gives what compiling from nothing gives.
+func TestTheFileOfGatewaysCountsForWhatIsKnownAlready(t *testing.T) {
+	files := []source.File{{Path: "a.yaml", Content: []byte(identity)}, {Path: "b.yaml", Content: []byte("apiVersion: v1\nkind: Secret\nmetadata: {name: s}\n")}}
+	program := &translate.Program{}
+	for _, file := range []string{"", "a.yaml", "b.yaml", "a.yaml", ""} {
+		settings := model.DefaultSettings()
+		settings.GatewaysFile = file
+		program = program.Recompile(files, settings)
+		want := translate.Compile(files, settings)
+		if d := cmp.Diff(want.Diags.Lines(), program.Diags.Lines()); d != "" {
+			t.Errorf("with the file %q (-compiled +recompiled):\n%s", file, d)
+		}
+		got, known := program.Identities()
+		if right := file != "b.yaml"; known != right || right != (len(got) == 2) {
+			t.Errorf("with the file %q: known %v, %d mappings", file, known, len(got))
+		}
+	}
+}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -46,5 +47,25 @@ func TestGatewayIdentitiesAreChecked(t *testing.T) {
 				t.Errorf("exit %d, want %d and %q:\n%s", code, c.code, c.want, text)
 			}
 		})
+	}
+}
+
+// TestTheExamplesOfTheDocumentationAreRight holds for those of GatewayIdentity.
+func TestTheExamplesOfTheDocumentationAreRight(t *testing.T) {
+	page, err := os.ReadFile("../../docs/resources.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, _ := strings.Cut(string(page), "\n## GatewayIdentity\n")
+	section, _, _ = strings.Cut(section, "\n## ")
+	files := map[string]string{}
+	for _, paragraph := range strings.Split(section, "\n\n") {
+		if strings.HasPrefix(paragraph, "    ") {
+			files[string(rune('a'+len(files)))+".yaml"] = strings.ReplaceAll("\n"+paragraph, "\n    ", "\n") + "\n"
+		}
+	}
+	var out, errs bytes.Buffer
+	if code := run(t.Context(), []string{"validate", newPolicyDir(t, files)}, &out, &errs); code != exitClean || !strings.Contains(errs.String(), "note: 3 GatewayIdentity objects") {
+		t.Errorf("exit %d:\n%s%s", code, out.String(), errs.String())
 	}
 }
