@@ -4,6 +4,8 @@ package identity
 
 import (
 	"crypto/x509"
+	"fmt"
+	"time"
 
 	"google.golang.org/grpc/credentials"
 )
@@ -32,11 +34,35 @@ type Proof struct {
 	User *User
 }
 
+// String names who it is, in a bounded number of bytes: spiffe://…, dns:…, uid 101 (pid 42). It is empty where
+// nothing was proved.
+func (p Proof) String() string {
+	switch {
+	case p.Transport == TLS && len(p.Certificates) > 0:
+		return subjectOf(p.Certificates[0])
+	case p.Transport == Unix && p.User != nil:
+		return p.User.String()
+	default:
+		return ""
+	}
+}
+
+// Until returns when what was proved ends: with the peer's certificate. The zero time is never.
+func (p Proof) Until() time.Time {
+	if p.Transport != TLS || len(p.Certificates) == 0 {
+		return time.Time{}
+	}
+	return p.Certificates[0].NotAfter
+}
+
 // User is a process of this machine, as the kernel knows it.
 type User struct {
 	UID, GID uint32
 	PID      int32
 }
+
+// String returns the user as uid 101 (pid 42).
+func (u User) String() string { return fmt.Sprintf("uid %d (pid %d)", u.UID, u.PID) }
 
 // Info is what credentials hand to the server about a connection: it is the AuthInfo of every connection
 // that they made. A connection without one has proved nothing and counts as Plain.
