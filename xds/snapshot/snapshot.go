@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 
 	"github.com/envoyproxy/go-control-plane/pkg/cache/types"
 	cachev3 "github.com/envoyproxy/go-control-plane/pkg/cache/v3"
@@ -26,6 +27,8 @@ import (
 type Snapshot struct {
 	*cachev3.Snapshot
 	traces map[string]Trace
+	// keys reports whether anything in it holds a key.
+	keys func() bool
 }
 
 // Trace leads from the resources of a type, by the names that they are delivered with, to the places
@@ -34,6 +37,21 @@ type Trace = envoy.Trace
 
 // Trace returns where the resources of a type come from.
 func (s *Snapshot) Trace(url string) Trace { return s.traces[url] }
+
+// HoldsKeys reports whether what is delivered holds a private or symmetric key or a password. It is found
+// when it is asked first: only gateways that are served in plain text have to know.
+func (s *Snapshot) HoldsKeys() bool { return s.keys() }
+
+func (s *Snapshot) findKeys() bool {
+	for _, list := range s.Resources {
+		for _, item := range list.Items {
+			if envoy.HoldsKey(item.Resource) {
+				return true
+			}
+		}
+	}
+	return false
+}
 
 // New returns the snapshot of a gateway's resources. It is complete and is never written to again,
 // so any number of groups and goroutines may share it; it shares the resources, which are immutable.
@@ -84,6 +102,7 @@ func New(r envoy.Resources) (*Snapshot, error) {
 	if err := snap.Consistent(); err != nil {
 		return nil, fmt.Errorf("check snapshot: %w", err)
 	}
+	snap.keys = sync.OnceValue(snap.findKeys)
 	return snap, nil
 }
 
