@@ -209,7 +209,8 @@ func printKeys(w io.Writer, k jwks.SourceStatus) {
 }
 
 func printGateway(w io.Writer, g ack.Gateway) {
-	fmt.Fprintf(w, "gateway %s, Envoy %s, from %s (%s) since %s\n", g.Node, cmp.Or(g.Envoy, "unknown"), g.Address, g.Protocol, g.Since.Format(time.RFC3339))
+	fmt.Fprintf(w, "gateway %s, Envoy %s, from %s (%s), identity %s, since %s\n",
+		g.Node, cmp.Or(g.Envoy, "unknown"), g.Address, g.Protocol, cmp.Or(g.Identity, "not proved"), g.Since.Format(time.RFC3339))
 	for _, t := range g.Types {
 		fmt.Fprintf(w, "  %-5s %-9s sent %s accepted %s\n", t.Name, t.State, t.Sent.Version, t.Accepted)
 		if t.Count > len(t.Resources) {

@@ -26,6 +26,9 @@ type Peer struct {
 	Group string `json:"group"`
 	// Address is the remote address of the connection.
 	Address string `json:"address"`
+	// Identity is what the connection has proved of who it is: spiffe://…, dns:… or uid 101 (pid 42). It is
+	// empty where nothing was.
+	Identity string `json:"identity"`
 	// Envoy is the release that the node says it is; empty where it does not.
 	Envoy string `json:"envoy"`
 	// Protocol is what the stream speaks.

@@ -183,7 +183,7 @@ func TestDemandsInStateOfTheWorld(t *testing.T) {
 func TestAStreamThatSaysNothingEnds(t *testing.T) {
 	protocols(t, func(t *testing.T, p ack.Protocol) {
 		n, g := envoyNode(t, "edge")
-		r := startTLS(t, map[string]*snapshot.Snapshot{g.Key: config{}.snapshot(t)}, nil, nil, func(o *server.Options) { o.FirstRequest = time.Second })
+		r := startWith(t, map[string]*snapshot.Snapshot{g.Key: config{}.snapshot(t)}, func(o *server.Options) { o.FirstRequest = time.Second })
 		c := r.dial(p, n)
 		settle(c)
 		if err := r.dial(p, n).failure(); err == nil || errors.Is(err, context.DeadlineExceeded) {
@@ -201,7 +201,7 @@ func TestAStreamThatSaysNothingEnds(t *testing.T) {
 func TestAFloodOfMadeUpGroups(t *testing.T) {
 	protocols(t, func(t *testing.T, p ack.Protocol) {
 		n, g := envoyNode(t, "edge")
-		r := startTLS(t, map[string]*snapshot.Snapshot{g.Key: config{}.snapshot(t)}, nil, nil, func(o *server.Options) { o.NewGroups = 5 })
+		r := startWith(t, map[string]*snapshot.Snapshot{g.Key: config{}.snapshot(t)}, func(o *server.Options) { o.NewGroups = 5 })
 		c := r.dial(p, n)
 		settle(c)
 		c.end()

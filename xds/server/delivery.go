@@ -32,6 +32,8 @@ type delivery struct {
 	closed         bool
 	// redelivery is told of every edit.
 	redelivery *redelivery
+	// keyless is not nil where the gateway may have no keys. It is called when it would have got some, and gets nothing.
+	keyless func()
 }
 
 var _ rollout.Answers = (*delivery)(nil)
@@ -60,6 +62,18 @@ func (d *delivery) offer(g *rollout.Generation) error {
 	// Only now: what the edit has changed is sent anyway, and comes first.
 	d.redelivery.edited(func(url string) bool { return g.Part(url).Same(before.Part(url)) })
 	return err
+}
+
+// settled reports whether the gateway has answered all that it was sent, and is to be sent nothing now.
+func (d *delivery) settled() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, url := range rollout.Order() {
+		if !d.Answered(url) {
+			return false
+		}
+	}
+	return true
 }
 
 // answers notes whether the gateway took the last response of a type.

@@ -34,7 +34,7 @@ func TestAGatewaysEnvoy(t *testing.T) {
 					if c.release != nil {
 						n.UserAgentVersionType = c.release
 					}
-					r := startTLS(t, map[string]*snapshot.Snapshot{g.Key: config{}.snapshot(t)}, nil, nil, func(o *server.Options) { o.AllowUntestedEnvoy = allowed })
+					r := startWith(t, map[string]*snapshot.Snapshot{g.Key: config{}.snapshot(t)}, func(o *server.Options) { o.AllowUntestedEnvoy = allowed })
 					client := r.dial(p, n)
 					client.ask(lds)
 					if c.refused != "" && !allowed {

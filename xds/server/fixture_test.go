@@ -2,7 +2,6 @@ package server_test
 
 import (
 	"context"
-	"crypto/tls"
 	"fmt"
 	"net"
 	"sync"
@@ -21,7 +20,6 @@ import (
 	resourcev3 "github.com/envoyproxy/go-control-plane/pkg/resource/v3"
 	"go.uber.org/goleak"
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 
 	"github.com/portreeve/portreeve/translate/envoy"
@@ -59,6 +57,8 @@ type fleet struct {
 	joined map[string]bool
 	faults []string
 	calls  chan string
+	// asked is called when the fleet is asked for a group; nil does nothing.
+	asked func()
 }
 
 func (f *fleet) Join(g node.Group) {
@@ -93,7 +93,12 @@ func (f *fleet) Leave(g node.Group) {
 }
 
 // Known implements server.Fleet: every group is a new one.
-func (f *fleet) Known(string) bool { return false }
+func (f *fleet) Known(string) bool {
+	if f.asked != nil {
+		f.asked()
+	}
+	return false
+}
 
 // rig is a server that runs, and what looks on.
 type rig struct {
@@ -112,10 +117,11 @@ type rig struct {
 
 // start runs a server that serves each group its snapshot. The test is bounded in time.
 func start(t *testing.T, serve map[string]*snapshot.Snapshot) *rig {
-	return startTLS(t, serve, nil, nil)
+	return startWith(t, serve)
 }
 
-func startTLS(t *testing.T, serve map[string]*snapshot.Snapshot, serverTLS, clientTLS *tls.Config, more ...func(*server.Options)) *rig {
+// startWith is start with other options.
+func startWith(t *testing.T, serve map[string]*snapshot.Snapshot, more ...func(*server.Options)) *rig {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	t.Cleanup(cancel)
@@ -126,7 +132,7 @@ func startTLS(t *testing.T, serve map[string]*snapshot.Snapshot, serverTLS, clie
 		t.Fatal(err)
 	}
 	r.fleet = &fleet{serve: serve, joined: map[string]bool{}, calls: make(chan string, 1<<14)}
-	options := server.Options{Acks: r.acks, Logger: r.log.logger(), TLS: serverTLS}
+	options := server.Options{Acks: r.acks, Logger: r.log.logger()}
 	for _, change := range more {
 		change(&options)
 	}
@@ -143,11 +149,7 @@ func startTLS(t *testing.T, serve map[string]*snapshot.Snapshot, serverTLS, clie
 	served := make(chan error, 1)
 	go func() { served <- r.server.Serve(serving, l, r.fleet) }()
 	r.stop = sync.OnceValue(func() error { end(); return <-served })
-	creds := insecure.NewCredentials()
-	if clientTLS != nil {
-		creds = credentials.NewTLS(clientTLS)
-	}
-	r.conn, err = grpc.NewClient("passthrough:///"+l.Addr().String(), grpc.WithTransportCredentials(creds), grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(64<<20)))
+	r.conn, err = grpc.NewClient("passthrough:///"+l.Addr().String(), grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(64<<20)))
 	if err != nil {
 		t.Fatal(err)
 	}

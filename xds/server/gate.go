@@ -76,7 +76,7 @@ func (g *gate) admits(c *conn) bool {
 	}
 	if full && evicted == nil {
 		g.mu.Unlock()
-		g.refused.note("connections", c.peer.String(), "", "there are too many connections already")
+		c.note("connections", "there are too many connections already")
 		return false
 	}
 	if evicted != nil {
@@ -157,6 +157,9 @@ type conn struct {
 	// turn is closed when it is its turn to send much, gone when the connection is closed.
 	turn, gone chan struct{}
 	once       sync.Once
+	// parting says that it is about to be closed, and wrote when something was written last.
+	parting atomic.Bool
+	wrote   atomic.Int64
 	// deadline closes a stranger; it and forgotten are guarded by gate.mu.
 	deadline  *time.Timer
 	forgotten bool
@@ -222,10 +225,19 @@ func (c *conn) admit() {
 	c.gate.mu.Unlock()
 }
 
+// note notes what the connection is refused.
+func (c *conn) note(kind, reason string) {
+	from := c.peer.String()
+	if !c.peer.IsValid() {
+		from = c.RemoteAddr().String()
+	}
+	c.gate.refused.note(refusal{kind: kind, peer: from, reason: reason})
+}
+
 // expire closes a stranger.
 func (c *conn) expire(reason string) {
 	if !c.admitted.Load() {
-		c.gate.refused.note("strangers", c.peer.String(), "", reason)
+		c.note("strangers", reason)
 		_ = c.Close()
 	}
 }
@@ -236,7 +248,7 @@ func (c *conn) evict() {
 		c.expire("there are too many connections that have not said who they are")
 		return
 	}
-	c.gate.refused.note("connections", c.peer.String(), "", "its address has most of all connections, and another's has to have one, see --xds-max-connections")
+	c.note("connections", "its address has most of all connections, and another's has to have one, see --xds-max-connections")
 	_ = c.Close()
 }
 
@@ -251,12 +263,23 @@ func (c *conn) Close() error {
 	return c.Conn.Close()
 }
 
+// NetConn returns the connection that was accepted, of which the kernel can be asked who is at its other end.
+func (c *conn) NetConn() net.Conn { return c.Conn }
+
 // RemoteAddr is the peer's address, which leads a stream to its connection.
 func (c *conn) RemoteAddr() net.Addr { return address{c.Conn.RemoteAddr(), c} }
 
 type address struct {
 	net.Addr
 	conn *conn
+}
+
+// String returns the address. Who connects to a Unix socket has none, so that is the socket's.
+func (a address) String() string {
+	if a.Network() == "unix" {
+		return "unix:" + a.conn.LocalAddr().String()
+	}
+	return a.Addr.String()
 }
 
 // peerOf is whose connection it is, for fairness: the address, of IPv6 the network that one

@@ -398,7 +398,7 @@ func TestRefusalsDoNotFillTheLog(t *testing.T) {
 	now := time.Unix(0, 0)
 	r := newRefusals(slog.New(slog.NewTextHandler(&log, nil)), func() time.Time { return now })
 	for range 1000 {
-		r.note("node", "192.0.2.1", strings.Repeat("a", 1<<20), "a reason")
+		r.note(refusal{kind: "node", peer: "192.0.2.1", node: strings.Repeat("a", 1<<20), reason: "a reason"})
 	}
 	if lines := strings.Count(log.String(), "\n"); lines != logged || log.Len() > logged*1000 {
 		t.Errorf("%d lines of %d bytes", lines, log.Len())
@@ -407,7 +407,7 @@ func TestRefusalsDoNotFillTheLog(t *testing.T) {
 		t.Errorf("%v are counted", n)
 	}
 	now = now.Add(time.Minute)
-	r.note("node", "192.0.2.1", "a", "the next minute")
+	r.note(refusal{kind: "node", peer: "192.0.2.1", node: "a", reason: "the next minute"})
 	if !strings.Contains(log.String(), "the next minute") {
 		t.Error("the next minute is silent")
 	}

@@ -50,23 +50,42 @@ func (q *requests[R]) next() (R, error) {
 	}
 }
 
-// sotwStream is a stream with the plane's own requests.
+// sotwStream is a stream with the plane's own requests, on which nothing is sent any more once the gateway
+// has lost its rights.
 type sotwStream struct {
 	discoveryv3.AggregatedDiscoveryService_StreamAggregatedResourcesServer
+	rights   *rights
 	requests *requests[*discoveryv3.DiscoveryRequest]
 }
 
 // Recv returns the next request.
 func (s sotwStream) Recv() (*discoveryv3.DiscoveryRequest, error) { return s.requests.next() }
 
+// Send sends a response.
+func (s sotwStream) Send(r *discoveryv3.DiscoveryResponse) error {
+	if err := s.rights.ended(); err != nil {
+		return err
+	}
+	return s.AggregatedDiscoveryService_StreamAggregatedResourcesServer.Send(r)
+}
+
 // deltaStream is sotwStream for delta.
 type deltaStream struct {
 	discoveryv3.AggregatedDiscoveryService_DeltaAggregatedResourcesServer
+	rights   *rights
 	requests *requests[*discoveryv3.DeltaDiscoveryRequest]
 }
 
 // Recv returns the next request.
 func (s deltaStream) Recv() (*discoveryv3.DeltaDiscoveryRequest, error) { return s.requests.next() }
+
+// Send sends a response.
+func (s deltaStream) Send(r *discoveryv3.DeltaDiscoveryResponse) error {
+	if err := s.rights.ended(); err != nil {
+		return err
+	}
+	return s.AggregatedDiscoveryService_DeltaAggregatedResourcesServer.Send(r)
+}
 
 // redeliver returns the request, in state-of-the-world, by which the plane has a type sent again.
 func (s *session) redeliver(url string) *discoveryv3.DiscoveryRequest {

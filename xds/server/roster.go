@@ -39,7 +39,7 @@ func (r *roster) depart(group string, m *member) {
 	}
 	m.note(m.newest)
 	r.departed = append([]departure{{group, m.earlier}}, r.departed[:min(len(r.departed), maxDeparted-1)]...)
-	m.newest, m.earlier = nil, nil
+	m.newest, m.earlier, m.keys = nil, nil, nil
 }
 
 // returned takes what a group was served when it was left; mu is held.
@@ -63,7 +63,9 @@ type member struct {
 	deliveries map[*delivery]struct{}
 	newest     *rollout.Generation
 	earlier    []*rollout.Generation
-	memo       *rollout.Memo
+	// keys reports whether newest holds a private or symmetric key.
+	keys func() bool
+	memo *rollout.Memo
 }
 
 // maxEarlier bounds by how many earlier generations a gateway that comes back may be recognised.
@@ -74,24 +76,33 @@ func (m *member) note(g *rollout.Generation) {
 	m.earlier = append([]*rollout.Generation{g.Base()}, m.earlier[:min(len(m.earlier), maxEarlier-1)]...)
 }
 
-// offer makes a generation what the streams are served; roster.mu is held.
-func (m *member) offer(g *rollout.Generation) error {
+// offer makes a generation what the streams are served, and whether it holds keys; roster.mu is held.
+func (m *member) offer(g *rollout.Generation, keys func() bool) error {
 	clusters := resourcev3.ClusterType
 	if m.newest != nil && !g.Part(clusters).Same(m.newest.Part(clusters)) {
 		m.note(m.newest)
 	}
-	m.newest = g
+	m.newest, m.keys = g, keys
 	m.memo.Forget()
 	var failed *multierror.Error
 	for d := range m.deliveries {
-		failed = multierror.Append(failed, d.offer(g))
+		failed = multierror.Append(failed, m.hand(d))
 	}
 	return failed.ErrorOrNil()
 }
 
+// hand gives a stream what the group is served, or nothing where that holds keys and the stream may have none; roster.mu is held.
+func (m *member) hand(d *delivery) error {
+	if d.keyless != nil && m.keys() {
+		d.keyless()
+		return nil
+	}
+	return d.offer(m.newest)
+}
+
 // join counts a stream in and returns, when the fleet knows its group, what the stream is served and
 // the generations of which the gateway may have something.
-func (s *Server) join(fleet Fleet, g node.Group, again *redelivery) (*delivery, []*rollout.Generation, error) {
+func (s *Server) join(fleet Fleet, g node.Group, again *redelivery, keyless func()) (*delivery, []*rollout.Generation, error) {
 	r := &s.roster
 	r.mu.Lock()
 	m, ok := r.members[g.Key]
@@ -117,11 +128,16 @@ func (s *Server) join(fleet Fleet, g node.Group, again *redelivery) (*delivery, 
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	d := newDelivery(m.memo, again, s.options.Logger)
+	d.keyless = keyless
 	m.deliveries[d] = struct{}{}
 	if m.newest == nil {
 		return d, nil, nil
 	}
-	return d, append([]*rollout.Generation{m.newest}, m.earlier...), d.offer(m.newest)
+	before := append([]*rollout.Generation{m.newest}, m.earlier...)
+	if keyless != nil {
+		before = nil // an earlier one may hold keys
+	}
+	return d, before, m.hand(d)
 }
 
 // leave counts a stream out. With the last one the group and its snapshot are forgotten, so that

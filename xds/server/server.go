@@ -19,7 +19,6 @@ package server
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -63,8 +62,14 @@ type Options struct {
 	Acks *ack.Store
 	// Logger takes what an operator should know, and what the discovery library says at debug. Nil discards it.
 	Logger *slog.Logger
-	// TLS secures the connections; nil is plaintext.
-	TLS *tls.Config
+	// Credentials make the connections, each with an identity.Info. Nil makes them of plain text, as if they
+	// all came from this machine.
+	Credentials credentials.TransportCredentials
+	// Judge says what the gateways may be. Nil lets everybody be what it claims.
+	Judge Judge
+	// MaxConnectionAge is about how long a stream lives, then the gateway connects anew and
+	// proves again who it is. 0 is the default.
+	MaxConnectionAge time.Duration
 	// MaxConnections and NewGroups, the groups that a peer may bring a minute that were never
 	// here, bound what clients can take. 0 is the default.
 	MaxConnections, NewGroups int
@@ -100,6 +105,12 @@ func New(o Options) *Server {
 	if o.FirstRequest <= 0 {
 		o.FirstRequest = firstRequest
 	}
+	if o.MaxConnectionAge <= 0 {
+		o.MaxConnectionAge = DefaultMaxConnectionAge
+	}
+	if o.Judge == nil {
+		o.Judge = credulous{}
+	}
 	s := &Server{
 		unserved: unserved{peers: map[netip.Addr]int{}},
 		connects: newConnectionLog(time.Now), disconnects: newConnectionLog(time.Now),
@@ -131,7 +142,7 @@ func (s *Server) Set(ctx context.Context, group string, snap *snapshot.Snapshot)
 	if !ok || m.streams == 0 {
 		return nil
 	}
-	if err := m.offer(rollout.Of(snap)); err != nil {
+	if err := m.offer(rollout.Of(snap), snap.HoldsKeys); err != nil {
 		return fmt.Errorf("set snapshot of %s: %w", group, err)
 	}
 	return nil
@@ -199,8 +210,8 @@ func (s *Server) grpcOptions() []grpc.ServerOption {
 		// Stop returns when the streams have left their groups.
 		grpc.WaitForHandlers(true),
 	}
-	if s.options.TLS != nil {
-		out = append(out, grpc.Creds(credentials.NewTLS(s.options.TLS)))
+	if s.options.Credentials != nil {
+		out = append(out, grpc.Creds(newHandshakes(s.options.Credentials, s.refused, time.Now)))
 	}
 	return out
 }

@@ -9,9 +9,12 @@ import (
 	deltav3 "github.com/envoyproxy/go-control-plane/pkg/server/delta/v3"
 	sotwv3 "github.com/envoyproxy/go-control-plane/pkg/server/sotw/v3"
 	"google.golang.org/genproto/googleapis/rpc/status"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/peer"
+	grpcstatus "google.golang.org/grpc/status"
 
 	"github.com/portreeve/portreeve/xds/ack"
+	"github.com/portreeve/portreeve/xds/identity"
 )
 
 // service is the gRPC service during one Serve. Every stream gets a server of the discovery
@@ -32,7 +35,7 @@ func (s *service) StreamAggregatedResources(stream discoveryv3.AggregatedDiscove
 	ss := s.session(stream.Context(), ack.SotW)
 	defer ss.end()
 	lib := sotwv3.NewServer(ss.serving, ss, ss, sotwv3.WithOrderedADS(), sotwv3.WithLogger(bridge{ss.logger}), sotwv3.DeactivateLegacyWildcardForTypes(byName()))
-	return lib.StreamHandler(sotwStream{stream, newRequests(stream.Recv, ss.redelivery.due, ss.redeliver)}, resourcev3.AnyType)
+	return ss.result(lib.StreamHandler(sotwStream{stream, ss.rights, newRequests(stream.Recv, ss.redelivery.due, ss.redeliver)}, resourcev3.AnyType))
 }
 
 // DeltaAggregatedResources serves a delta stream until it ends.
@@ -40,7 +43,7 @@ func (s *service) DeltaAggregatedResources(stream discoveryv3.AggregatedDiscover
 	ss := s.session(stream.Context(), ack.Delta)
 	defer ss.end()
 	lib := deltav3.NewServer(ss.serving, ss, ss, deltav3.WithLogger(bridge{ss.logger}), deltav3.DeactivateLegacyWildcardForTypes(byName()))
-	return lib.DeltaStreamHandler(deltaStream{stream, newRequests(stream.Recv, ss.redelivery.due, ss.redeliverDelta)}, resourcev3.AnyType)
+	return ss.result(lib.DeltaStreamHandler(deltaStream{stream, ss.rights, newRequests(stream.Recv, ss.redelivery.due, ss.redeliverDelta)}, resourcev3.AnyType))
 }
 
 // byName are the types that Envoy asks for by name only. A request that names nothing then
@@ -65,6 +68,23 @@ func (s *service) session(ctx context.Context, p ack.Protocol) *session {
 		out.conn = a.conn
 	}
 	out.serving, out.end = context.WithCancel(s.serving)
+	out.rights = &rights{judge: s.server.options.Judge, proof: s.proof(from), age: s.server.options.MaxConnectionAge, tell: out.ending, end: out.cut}
+	if out.conn != nil && out.conn.parting.Load() {
+		out.rights.over = grpcstatus.Error(codes.Unavailable, "connect again: the connection is about to be closed")
+		out.end()
+	}
 	out.hurry()
 	return out
+}
+
+// proof returns what a connection has proved. One that did not come by our credentials has proved nothing,
+// and nobody knows who listens: it fails closed.
+func (s *service) proof(from *peer.Peer) identity.Proof {
+	if s.server.options.Credentials == nil {
+		return identity.Proof{Transport: identity.Loopback}
+	}
+	if info, ok := from.AuthInfo.(identity.Info); ok {
+		return info.Proof
+	}
+	return identity.Proof{Transport: identity.Plain}
 }

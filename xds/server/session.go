@@ -43,8 +43,11 @@ type session struct {
 	// strange is what it holds that is not served, by type.
 	strange map[string]*strange
 
-	// node is what the first request said; identity and record are set with it.
+	// rights are what the gateway may be.
+	rights *rights
+	// node is what the first request said, and claimed whom it said to be. identity is as whom it is served. record is set with them.
 	node     *corev3.Node
+	claimed  node.Identity
 	identity node.Identity
 	record   *ack.Stream
 	delivery *delivery
@@ -89,36 +92,64 @@ func (s *session) admit(n *corev3.Node) error {
 		return nil
 	}
 	id, err := node.Parse(n)
-	if err != nil {
+	switch {
+	case err != nil:
 		return s.refuse("node", codes.InvalidArgument, n, err.Error())
+	case s.record == nil:
+		return s.enter(n, id)
+	case id.ID != s.claimed.ID || id.Group.Key != s.claimed.Group.Key || id.Envoy != s.claimed.Envoy:
+		return s.refuse("node", codes.InvalidArgument, n, "the node changed during the stream, want that of the first request")
+	default:
+		return nil
+	}
+}
+
+// enter lets a gateway in, as what its identity allows. It is refused before anything is looked up for it:
+// who is not who it says must learn nothing, and an Envoy that drops what it does not know fails open.
+func (s *session) enter(n *corev3.Node, claimed node.Identity) error {
+	id, err := s.rights.claim(claimed)
+	if err != nil {
+		s.denied()
+		return err
 	}
 	unfit := id.Envoy.Unfit()
 	switch {
-	case s.record == nil && unfit != "" && !s.server.options.AllowUntestedEnvoy:
-		// Before anything is looked up for it: an Envoy that drops what it does not know fails open.
+	case unfit != "" && !s.server.options.AllowUntestedEnvoy:
 		return s.refuse("envoy", codes.FailedPrecondition, n, unfit)
-	case s.record == nil && !s.server.newcomers.admits(s.peer, id.Group.Key, s.fleet.Known):
+	case !s.server.newcomers.admits(s.peer, id.Group.Key, s.fleet.Known):
 		return s.refuse("groups", codes.ResourceExhausted, n, "too many groups that were never here before come from this address: it may bring more in a minute, see --new-groups-per-minute")
-	case s.record == nil:
-		s.accept()
-		// What the binary can do is most of a node, and nobody asks for it.
-		n.Extensions = nil
-		s.node, s.identity = n, id
-		var before []*rollout.Generation
-		if s.delivery, before, err = s.server.join(s.fleet, id.Group, s.redelivery); err != nil {
-			// The stream was counted in, and close counts it out.
-			s.logger.Error("cannot serve gateway", "node", id.ID, "error", err)
-		}
-		s.mayHave(before)
-		s.record = s.server.options.Acks.Open(ack.Peer{Node: id.ID, Group: id.Group.Key, Address: s.address, Protocol: s.protocol, Envoy: id.Envoy.String()})
-		if line, ok := s.server.connects.line(id); ok {
-			s.logger.Info("gateway connected", line...)
-		}
-		s.warnOfEnvoy(unfit)
-	case id.ID != s.identity.ID || id.Group.Key != s.identity.Group.Key || id.Envoy != s.identity.Envoy:
-		return s.refuse("node", codes.InvalidArgument, n, "the node changed during the stream, want that of the first request")
 	}
+	s.accept()
+	// What the binary can do is most of a node, and nobody asks for it.
+	n.Extensions = nil
+	s.node, s.claimed, s.identity = n, claimed, id
+	d, before, err := s.server.join(s.fleet, id.Group, s.redelivery, s.keyless())
+	if err != nil {
+		// The stream was counted in, and close counts it out.
+		s.logger.Error("cannot serve gateway", "node", id.ID, "error", err)
+	}
+	if err := s.rights.ended(); err != nil {
+		// It lost its rights meanwhile, or may not have the keys: it was never here.
+		s.server.leave(s.fleet, id.Group, d)
+		return err
+	}
+	s.delivery = d
+	s.mayHave(before)
+	s.opens()
+	s.rights.lives(d.settled)
+	s.warnOfEnvoy(unfit)
 	return nil
+}
+
+// opens puts on record that the gateway is there.
+func (s *session) opens() {
+	id, proved := s.identity, s.rights.proof.String()
+	s.record = s.server.options.Acks.Open(ack.Peer{
+		Node: id.ID, Group: id.Group.Key, Address: s.address, Identity: proved, Protocol: s.protocol, Envoy: id.Envoy.String(),
+	})
+	if line, ok := s.server.connects.line(id); ok {
+		s.logger.Info("gateway connected", append(line, "identity", proved)...)
+	}
 }
 
 // mayHave notes the generations of which the gateway may have something. In delta it says so itself.
@@ -164,18 +195,23 @@ func (s *session) hurry() {
 		case s.conn != nil && !s.conn.admitted.Load():
 			s.hurry()
 		default:
-			s.server.refused.note("strangers", s.address, "", "no node came in time")
+			s.server.refused.note(refusal{kind: "strangers", peer: s.address, identity: s.rights.proof.String(), reason: "no node came in time"})
 			s.end()
 		}
 	})
 }
 
 func (s *session) refuse(kind string, code codes.Code, n *corev3.Node, reason string) error {
-	s.server.refused.note(kind, s.address, n.GetId(), reason)
+	s.server.refused.note(refusal{kind: kind, peer: s.address, node: n.GetId(), identity: s.rights.proof.String(), reason: reason})
+	s.denied()
+	return grpcstatus.Error(code, reason)
+}
+
+// denied gives on the turn of a stranger that is refused.
+func (s *session) denied() {
 	if s.record == nil && s.conn != nil {
 		s.conn.refused()
 	}
-	return grpcstatus.Error(code, reason)
 }
 
 // asks refuses a request that asks for more than a gateway can mean.

@@ -2,12 +2,9 @@ package server_test
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"io"
 	"net"
-	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -96,18 +93,6 @@ func TestServeWithAContextThatHasEnded(t *testing.T) {
 	if _, err := l.Accept(); !errors.Is(err, net.ErrClosed) {
 		t.Errorf("the listener is left open: %v", err)
 	}
-}
-
-func TestTLS(t *testing.T) {
-	web := httptest.NewTLSServer(nil)
-	defer web.Close()
-	pool := x509.NewCertPool()
-	pool.AddCert(web.Certificate())
-	serverTLS := &tls.Config{Certificates: web.TLS.Certificates, MinVersion: tls.VersionTLS12}
-	clientTLS := &tls.Config{RootCAs: pool, ServerName: "example.com", MinVersion: tls.VersionTLS12}
-	n, g := envoyNode(t, "edge")
-	r := startTLS(t, map[string]*snapshot.Snapshot{g.Key: config{}.snapshot(t)}, serverTLS, clientTLS)
-	settle(r.dial(ack.Delta, n))
 }
 
 // A snapshot that is larger than gRPC's default for a message arrives.

@@ -86,7 +86,7 @@ func TestNamesThatWereServedAreNotCounted(t *testing.T) {
 		n, g := envoyNode(t, "edge")
 		names := made(8000)
 		quiet := func(o *server.Options) { o.Logger = nil } // it would write every name
-		r := startTLS(t, map[string]*snapshot.Snapshot{g.Key: to(names...).snapshot(t)}, nil, nil, quiet)
+		r := startWith(t, map[string]*snapshot.Snapshot{g.Key: to(names...).snapshot(t)}, quiet)
 		for i := range 4 {
 			c := r.dial(p, n)
 			c.ask(cds, append([]string{"other"}, names...)...)

@@ -1,0 +1,85 @@
+package server
+
+import (
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"strings"
+	"time"
+
+	"google.golang.org/grpc/credentials"
+
+	"github.com/portreeve/portreeve/xds/identity"
+	"github.com/portreeve/portreeve/xds/pace"
+)
+
+// The bounds of what failed handshakes write to the log: lines a minute, and those of one address. They have
+// their own, so that who cannot even connect hides no refusal of a gateway.
+const handshakeLines, handshakeLinesOfOne = 30, 6
+
+// handshakes are credentials that count the handshakes that fail and log them: gRPC is silent about them, and the
+// gateway does not know that it was refused for its certificate.
+type handshakes struct {
+	credentials.TransportCredentials
+	refused *refusals
+	limit   *pace.Limit
+}
+
+func newHandshakes(c credentials.TransportCredentials, r *refusals, now func() time.Time) *handshakes {
+	return &handshakes{c, r, pace.New(handshakeLines, handshakeLinesOfOne, now)}
+}
+
+// Clone implements credentials.TransportCredentials.
+func (h *handshakes) Clone() credentials.TransportCredentials {
+	return &handshakes{h.TransportCredentials.Clone(), h.refused, h.limit}
+}
+
+// ServerHandshake implements credentials.TransportCredentials.
+func (h *handshakes) ServerHandshake(raw net.Conn) (net.Conn, credentials.AuthInfo, error) {
+	c, info, err := h.TransportCredentials.ServerHandshake(raw)
+	// Who connects and says nothing looks whether the port is open.
+	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, credentials.ErrConnDispatched) {
+		h.fails(raw.RemoteAddr(), err)
+	}
+	return c, info, err
+}
+
+// fails counts a handshake that failed, and logs it unless enough was logged in this minute.
+func (h *handshakes) fails(from net.Addr, err error) {
+	kind, reason := "handshake", "the TLS handshake failed: "+shortened(err.Error())
+	if refusal := (*identity.Refusal)(nil); errors.As(err, &refusal) {
+		kind, reason = refusal.Kind, refusal.Reason
+	}
+	h.refused.count.WithLabelValues(kind).Inc()
+	host, _, splitErr := net.SplitHostPort(from.String())
+	if splitErr != nil {
+		host = from.String()
+	}
+	more, ok := h.limit.Take(host)
+	if !ok {
+		return
+	}
+	if way := wayOut(err); way != "" {
+		reason += ": " + way
+	}
+	h.refused.logger.Warn("gateway refused", append([]any{"peer", from.String(), "reason", reason}, more...)...)
+}
+
+// wayOut says what can be done about a handshake that failed, as far as the error tells.
+func wayOut(err error) string {
+	var plain tls.RecordHeaderError
+	var alert *net.OpError
+	switch {
+	case errors.As(err, &plain):
+		return "the peer does not speak TLS: write the gateway's bootstrap with --tls-dir"
+	case errors.As(err, &alert) && alert.Op == "remote error":
+		return "the gateway does not take the certificate of the control plane: compare the authority and the name in its bootstrap with --xds-tls-cert, and both clocks"
+	case strings.Contains(err.Error(), "didn't provide a certificate"):
+		return "the gateway shows no certificate: write its bootstrap with --tls-dir"
+	case strings.Contains(err.Error(), "unsupported versions"):
+		return "want TLS 1.3: Envoy offers it with tls_maximum_protocol_version TLSv1_3"
+	default:
+		return ""
+	}
+}
