@@ -14,6 +14,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/structpb"
 
 	"github.com/portreeve/portreeve/translate/envoy"
 	"github.com/portreeve/portreeve/xds/ack"
@@ -54,13 +55,15 @@ func TestAGatewayIsServedWhatItIsGiven(t *testing.T) {
 			t.Errorf("log: %s", log)
 		}
 		same, _ := envoyNode(t, "edge")
+		same.Metadata.Fields["MORE"] = structpb.NewStringValue("of the same node")
 		c.present(same)
 		c.ask(cds)
 		if resp := c.next(); resp.short != "CDS" {
 			t.Errorf("got %s", resp.short)
 		}
 		// Not even as what it is given may it come now.
-		other, _ := envoyNode(t, "given")
+		other, _ := envoyNode(t, "edge")
+		other.Metadata.Fields["NAMESPACE"] = structpb.NewStringValue("given")
 		c.present(other)
 		c.ask(eds, "cluster")
 		ends(t, c, codes.InvalidArgument, "node changed")
@@ -324,8 +327,8 @@ func TestNoKeyGoesOverPlainText(t *testing.T) {
 		c.ask(cds)
 		ends(t, c, codes.PermissionDenied, "holds a private or symmetric key, which is not sent in plain text")
 		r.closes(<-dialled)
-		if got := r.sent(); len(got) != 0 {
-			t.Errorf("sent: %+v", got)
+		if got := r.sent(); len(got) != 0 || strings.Contains(r.log.String(), "gateway connected") {
+			t.Errorf("sent: %+v, log: %s", got, r.log)
 		}
 		for _, call := range []string{"join edge", "leave edge"} {
 			if got := r.call(); got != call {
@@ -361,6 +364,25 @@ func TestNoKeyGoesOverPlainText(t *testing.T) {
 	})
 }
 
+// TestWhoComesAnotherWayHasProvedNothing holds that a connection that is not of our credentials counts as plain text.
+func TestWhoComesAnotherWayHasProvedNothing(t *testing.T) {
+	n, _ := envoyNode(t, "edge")
+	j, creds := newFakeJudge(), newProofs()
+	judged := make(chan identity.Proof, 10)
+	j.verdict = func(p identity.Proof, _ node.Identity) (node.Identity, error) {
+		judged <- p
+		return node.Identity{}, &identity.Refusal{Kind: "identity", Reason: "no"}
+	}
+	r := startWith(t, nil, creds.judged(j))
+	conn, _ := r.as(creds, identity.Proof{Transport: another})
+	c := dial(r.ctx, t, conn, ack.Delta, n)
+	c.ask(lds)
+	ends(t, c, codes.PermissionDenied, "no")
+	if p := <-judged; p.Transport != identity.Plain {
+		t.Errorf("it counts as %q", p.Transport)
+	}
+}
+
 // TestAStrangersCallIsUnknown holds that there is no other way to a resource than a stream that says who it is.
 func TestAStrangersCallIsUnknown(t *testing.T) {
 	n, g := envoyNode(t, "edge")
@@ -387,8 +409,11 @@ func TestAGatewayThatDoesNotReadCannotStay(t *testing.T) {
 	r := startWith(t, map[string]*snapshot.Snapshot{g.Key: unread(t)}, creds.judged(j))
 	conn, dialled := r.as(creds, certified(t, edgeID, time.Hour))
 	c := dial(r.ctx, t, conn, ack.Delta, n)
+	// The first response is more than may wait to be sent, so the stream cannot go on with the second.
 	c.ask(lds)
+	c.ask(cds)
 	r.await(ack.ResponseSent, lds)
+	r.await(ack.ResponseSent, cds)
 	j.change(refuses("identity", "not any more"))
 	r.closes(<-dialled)
 	r.await(ack.Disconnected, "")
@@ -434,7 +459,9 @@ func TestUnixSocketsHaveAName(t *testing.T) {
 // unread returns a snapshot that is larger than what a gateway takes unread.
 func unread(t *testing.T) *snapshot.Snapshot {
 	t.Helper()
-	s, err := snapshot.New(envoy.Resources{Listeners: []*listenerv3.Listener{{Name: "big", StatPrefix: strings.Repeat("x", 3<<20)}}})
+	s, err := snapshot.New(envoy.Resources{
+		Listeners: []*listenerv3.Listener{{Name: "big", StatPrefix: strings.Repeat("x", 3<<20)}}, Clusters: []*clusterv3.Cluster{{Name: "cluster"}},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
