@@ -1,7 +1,6 @@
 package identity
 
 import (
-	"reflect"
 	"slices"
 	"strings"
 
@@ -46,7 +45,7 @@ func newTable(mappings []model.GatewayIdentity) *table {
 func (t *table) same(other *table) bool {
 	return slices.EqualFunc(t.all, other.all, func(a, b model.GatewayIdentity) bool {
 		a.Origin = b.Origin
-		return reflect.DeepEqual(a, b)
+		return a.Same(b)
 	})
 }
 

@@ -3,12 +3,15 @@ package server_test
 import (
 	"context"
 	"net"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
+	tlsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/tls/v3"
 	discoveryv3 "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -17,6 +20,7 @@ import (
 	"google.golang.org/protobuf/types/known/structpb"
 
 	"github.com/portreeve/portreeve/translate/envoy"
+	"github.com/portreeve/portreeve/translate/envoy/match"
 	"github.com/portreeve/portreeve/xds/ack"
 	"github.com/portreeve/portreeve/xds/identity"
 	"github.com/portreeve/portreeve/xds/node"
@@ -362,6 +366,41 @@ func TestNoKeyGoesOverPlainText(t *testing.T) {
 			t.Errorf("log: %s", log)
 		}
 	})
+}
+
+// TestNoEarlierKeyGoesOverPlainText holds that who says, in state-of-the-world, that it has what the group was served earlier
+// is not sent the keys of that.
+func TestNoEarlierKeyGoesOverPlainText(t *testing.T) {
+	n, g := envoyNode(t, "edge")
+	pair := &tlsv3.TlsCertificate{CertificateChain: inline(1), PrivateKey: inline(2)}
+	secret, err := snapshot.New(envoy.Resources{Clusters: []*clusterv3.Cluster{{Name: "secret", TransportSocket: &corev3.TransportSocket{
+		Name: "tls", ConfigType: &corev3.TransportSocket_TypedConfig{TypedConfig: match.Any(&tlsv3.UpstreamTlsContext{
+			CommonTlsContext: &tlsv3.CommonTlsContext{TlsCertificates: []*tlsv3.TlsCertificate{pair}},
+		})},
+	}}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	without, err := snapshot.New(keyless())
+	if err != nil {
+		t.Fatal(err)
+	}
+	creds := newProofs()
+	r := startWith(t, map[string]*snapshot.Snapshot{g.Key: secret}, creds.options)
+	proved, _ := r.as(creds, certified(t, edgeID, time.Hour))
+	beside := dial(r.ctx, t, proved, ack.SotW, n)
+	beside.ask(lds)
+	beside.accept(beside.next())
+	r.set(g.Key, without)
+
+	conn, _ := r.as(creds, identity.Proof{Transport: identity.Plain})
+	n, _ = envoyNode(t, "edge")
+	c := dial(r.ctx, t, conn, ack.SotW, n).(*sotwClient)
+	c.version[cds] = secret.GetVersion(cds)
+	c.ask(cds)
+	if resp := c.next(); !slices.Equal(resp.names, []string{"cluster"}) {
+		t.Errorf("sent: %v", resp.names)
+	}
 }
 
 // TestWhoComesAnotherWayHasProvedNothing holds that a connection that is not of our credentials counts as plain text.
