@@ -36,7 +36,7 @@ func serveCommand() *cobra.Command {
 	s.register(c)
 	f, limits := c.Flags(), source.DefaultLimits()
 	f.StringArrayVar(&s.options.Dirs, "config", nil, "Directory of policy files; may be given several times.")
-	f.StringVar(&s.options.XDSAddress, "xds-address", "127.0.0.1:18000", "Address that gateways connect to.")
+	s.registerXDS(c)
 	f.StringVar(&s.options.AdminAddress, "admin-address", "127.0.0.1:18001", "Address of /metrics, /healthz, /readyz and /debug.")
 	f.StringArrayVar(&s.options.AdminHosts, "admin-host", nil, "Name by which clients may call /debug, beside loopback names and the address that is called; may be given several times.")
 	f.IntVar(&s.options.MaxConnections, "xds-max-connections", app.DefaultMaxConnections, "Connections of gateways that may be open at one time.")
@@ -54,6 +54,24 @@ func serveCommand() *cobra.Command {
 		panic(err) // the flag is defined above
 	}
 	return c
+}
+
+// registerXDS registers how gateways come in.
+func (s *serve) registerXDS(c *cobra.Command) {
+	f, x := c.Flags(), &s.options.XDS
+	f.StringVar(&x.Address, "xds-address", "127.0.0.1:18000", "Address that gateways connect to: HOST:PORT, or unix:///PATH of a socket. One that other machines reach needs TLS.")
+	f.StringVar(&x.SocketMode, "xds-socket-mode", "", "Mode of the Unix socket, in octal. (default 0600)")
+	f.StringVar(&x.SocketOwner, "xds-socket-owner", "", "User, by name or number, who owns the Unix socket. (default the user of the process)")
+	f.StringVar(&x.SocketGroup, "xds-socket-group", "", "Group, by name or number, of the Unix socket. (default the group of the process)")
+	f.StringVar(&x.TLS.Certificate, "xds-tls-cert", "", "PEM file with the certificate that gateways are shown, and what is between it and its authority. This and the other files of TLS are read again when they change.")
+	f.StringVar(&x.TLS.Key, "xds-tls-key", "", "PEM file with the key of --xds-tls-cert.")
+	f.StringVar(&x.TLS.Authorities, "xds-client-ca", "", "PEM file with the certificate authorities of gateways: with TLS each has to show a certificate.")
+	f.StringVar(&x.TLS.Revoked, "xds-client-crl", "", "File with lists of revoked certificates (CRL, PEM or DER), each signed by one of --xds-client-ca.")
+	f.StringVar(&x.TLS.Serials, "xds-revoked-serials", "", "File with serial numbers of revoked certificates, in hexadecimal, a line each.")
+	f.StringArrayVar(&x.TrustDomains, "xds-trust-domain", []string{app.DefaultTrustDomain}, "Trust domain whose SPIFFE IDs count; may be given several times.")
+	f.BoolVar(&x.Plaintext, "xds-plaintext", false, "Serve in plain text on an address that other machines reach. Gateways whose configuration holds keys are refused.")
+	f.BoolVar(&x.Require, "require-identity", false, "Refuse gateways that prove nothing, also on loopback and Unix sockets and where no GatewayIdentity is defined.")
+	f.DurationVar(&x.MaxConnectionAge, "xds-max-connection-age", app.DefaultMaxConnectionAge, "How long a stream of a gateway lives: it is asked to connect again then, and when its certificate ends.")
 }
 
 func (s *serve) run(c *cobra.Command, _ []string) error {

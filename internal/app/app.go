@@ -50,9 +50,11 @@ type Options struct {
 	// AllowEmpty are the directories that may hold nothing; Limits bound what is read.
 	AllowEmpty []string
 	// Exclude takes files of the policy directories away.
-	Exclude                  *ignore.Rules
-	Limits                   source.Limits
-	XDSAddress, AdminAddress string
+	Exclude *ignore.Rules
+	Limits  source.Limits
+	// XDS says how gateways come in.
+	XDS          XDS
+	AdminAddress string
 	// AdminHosts are further names by which the admin interface may be called.
 	AdminHosts []string
 	// MaxConnections of gateways may be open, and NewGroups may one address bring a minute that
@@ -88,7 +90,7 @@ type App struct {
 	watcher      *watch.Watcher
 	keys         *jwks.Fetcher
 	registry     *prometheus.Registry
-	xdsListen    net.Listener
+	access       access
 	adminServe   net.Listener
 }
 
@@ -101,15 +103,18 @@ func New(o Options) (_ *App, err error) {
 			"hint", "gateways trust their own authorities, and their network decides where they can connect")
 	}
 	a.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), buildMetric(o.Build))
+	if err := a.openAccess(); err != nil {
+		return nil, err
+	}
+	defer func() { // a process that tries again finds the address and the directory free
+		if err != nil {
+			err = errors.Join(err, a.abandon())
+		}
+	}()
 	keysDir, err := a.openState()
 	if err != nil {
 		return nil, err
 	}
-	defer func() { // a process that tries again finds the directory free
-		if err != nil && a.state != nil {
-			err = errors.Join(err, a.state.Close())
-		}
-	}()
 	a.keys, err = jwks.New(jwks.Options{
 		StateDir: keysDir, CAFile: o.KeyCAFile, BlockCIDRs: o.KeyBlockCIDRs, Logger: o.Logger, Registerer: a.registry, Now: time.Now,
 	})
@@ -121,10 +126,11 @@ func New(o Options) (_ *App, err error) {
 	}
 	a.xds = server.New(server.Options{
 		Acks: a.acks, Logger: o.Logger, Registerer: a.registry, MaxConnections: a.connections(openFiles()), NewGroups: o.NewGroups, AllowUntestedEnvoy: o.AllowUntestedEnvoy,
+		Credentials: a.access.credentials, Judge: a.access.judge, MaxConnectionAge: o.XDS.MaxConnectionAge,
 	})
 	a.files = a.readFiles()
 	a.reloader, err = reload.New(reload.Options{
-		Files: a.files, Publisher: a.xds, Settings: o.Settings, Keyring: a.keys, State: a.state, Logger: o.Logger, Metrics: reload.NewMetrics(a.registry), Now: time.Now,
+		Files: a.files, Publisher: a.xds, Access: a.access.judge, Settings: o.Settings, Keyring: a.keys, State: a.state, Logger: o.Logger, Metrics: reload.NewMetrics(a.registry), Now: time.Now,
 	})
 	if err != nil {
 		return nil, err
@@ -158,17 +164,29 @@ func buildMetric(b build.Info) prometheus.Collector {
 }
 
 func (a *App) listen() (err error) {
-	if a.xdsListen, err = net.Listen("tcp", a.options.XDSAddress); err != nil {
-		return fmt.Errorf("listen for gateways: %w", err)
-	}
 	if a.adminServe, err = net.Listen("tcp", a.options.AdminAddress); err != nil {
-		return errors.Join(fmt.Errorf("listen for admin: %w", err), a.xdsListen.Close())
+		return fmt.Errorf("listen for admin: %w", err)
 	}
 	return nil
 }
 
-// XDSAddress and AdminAddress return where the app listens.
-func (a *App) XDSAddress() string { return a.xdsListen.Addr().String() }
+// abandon closes what a start has opened that has failed.
+func (a *App) abandon() error {
+	err := a.access.listener.Close()
+	if a.state != nil {
+		err = errors.Join(err, a.state.Close())
+	}
+	return err
+}
+
+// XDSAddress returns where gateways are listened to, as --xds-address says it.
+func (a *App) XDSAddress() string {
+	at := a.access.listener.Addr()
+	if at.Network() == "unix" {
+		return "unix://" + at.String()
+	}
+	return at.String()
+}
 
 // AdminAddress returns the address of the admin interface.
 func (a *App) AdminAddress() string { return a.adminServe.Addr().String() }

@@ -20,12 +20,15 @@ const leave = 4 * time.Second
 // the first gateway is answered.
 func (a *App) Run(ctx context.Context) error {
 	defer a.closeState()
-	a.warnOfPlainText()
+	a.warnOfAccess()
 	g, running := errgroup.WithContext(ctx)
 	read := make(chan struct{})
 	g.Go(func() error { return a.serveAdmin(running) })
 	g.Go(func() error { return a.watcher.Run(running) })
 	g.Go(func() error { return a.keys.Run(running) })
+	if a.access.tls != nil {
+		g.Go(func() error { return a.access.tls.Run(running) })
+	}
 	g.Go(func() error { return a.follow(running, read) })
 	g.Go(func() error { return a.serveGateways(running, read) })
 	ended := make(chan error, 1)
@@ -56,10 +59,10 @@ func (a *App) serveGateways(ctx context.Context, read <-chan struct{}) error {
 	select {
 	case <-read:
 	case <-ctx.Done():
-		return a.xdsListen.Close()
+		return a.access.listener.Close()
 	}
-	a.options.Logger.Info("serving", "xds", a.XDSAddress(), "admin", a.AdminAddress())
-	return a.xds.Serve(ctx, a.xdsListen, a.reloader)
+	a.options.Logger.Info("serving", "xds", a.XDSAddress(), "transport", string(a.access.transport), "admin", a.AdminAddress())
+	return a.xds.Serve(ctx, a.access.listener, a.reloader)
 }
 
 // awaitQuiet waits, for a bounded time, until nobody writes to the files, so that a start in

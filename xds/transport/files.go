@@ -1,0 +1,123 @@
+package transport
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/portreeve/portreeve/xds/identity"
+)
+
+// MaxFile is how large each file may be.
+const MaxFile = 1 << 20
+
+// Files are the names of the files of TLS. Those of what is revoked may be empty.
+type Files struct {
+	// Certificate is that of the control plane, with what is between it and its authority; Key is its key.
+	Certificate, Key string
+	// Authorities are those of the certificates of gateways.
+	Authorities string
+	// Revoked is a list of revoked certificates (CRL), and Serials holds revoked serial numbers.
+	Revoked, Serials string
+}
+
+// pair is the certificate and the key of the control plane.
+func (t *TLS) pair() *part {
+	files := t.options.Files
+	return &part{names: []string{files.Certificate, files.Key}, take: func(contents [][]byte) error {
+		certificate, err := tls.X509KeyPair(contents[0], contents[1])
+		if err != nil {
+			return err
+		}
+		if !forServers(certificate.Leaf) {
+			return errors.New("the certificate is not one for servers (extended key usage serverAuth), gateways would refuse it")
+		}
+		t.certificate.Store(&certificate)
+		t.metrics.ends(files.Certificate, certificate.Leaf.NotAfter)
+		return nil
+	}}
+}
+
+func forServers(c *x509.Certificate) bool {
+	return len(c.ExtKeyUsage)+len(c.UnknownExtKeyUsage) == 0 ||
+		slices.Contains(c.ExtKeyUsage, x509.ExtKeyUsageServerAuth) || slices.Contains(c.ExtKeyUsage, x509.ExtKeyUsageAny)
+}
+
+// trust is what certificates of gateways are verified with.
+func (t *TLS) trust() *part {
+	files := t.options.Files
+	return &part{names: []string{files.Authorities, files.Revoked, files.Serials}, take: func(contents [][]byte) error {
+		// A list is emptied by who writes it in place: taken for none, it would let everybody in again.
+		if files.Revoked != "" && len(contents[1]) == 0 {
+			return fmt.Errorf("%s is empty: want a list of revoked certificates, also where none is revoked", files.Revoked)
+		}
+		trust, err := identity.NewTrust(contents[0], contents[1], contents[2])
+		if err != nil {
+			return err
+		}
+		pool := trust.Pool()
+		if pool == nil { // the library would take the authorities of the system
+			return errors.New("there are no authorities")
+		}
+		// The judge first: a handshake in between is verified by both.
+		t.options.Judge.SetTrust(trust)
+		t.authorities.Store(pool)
+		t.metrics.ends(files.Authorities, firstEnd(contents[0]))
+		return nil
+	}}
+}
+
+// firstEnd returns when the first of some authorities ends. They have been read before.
+func firstEnd(authorities []byte) (first time.Time) {
+	for block, rest := pem.Decode(authorities); block != nil; block, rest = pem.Decode(rest) {
+		if c, err := x509.ParseCertificate(block.Bytes); err == nil && (first.IsZero() || c.NotAfter.Before(first)) {
+			first = c.NotAfter
+		}
+	}
+	return first
+}
+
+// warnBefore is how long before its end the log speaks of the certificate of the control plane, once a day.
+const (
+	day        = 24 * time.Hour
+	warnBefore = 7 * day
+)
+
+// warned is of which certificate the log spoke last, and when.
+type warned struct {
+	of *tls.Certificate
+	at time.Time
+}
+
+// warn tells of a certificate that soon ends: gateways would not connect any more.
+func (t *TLS) warn(now time.Time) {
+	certificate := t.certificate.Load()
+	end := certificate.Leaf.NotAfter
+	if end.Sub(now) > warnBefore || certificate == t.warned.of && now.Sub(t.warned.at) < day {
+		return
+	}
+	t.warned = warned{certificate, now}
+	what := "the certificate of the control plane soon ends: gateways that connect after that refuse it"
+	if now.After(end) {
+		what = "the certificate of the control plane has ended: gateways refuse it"
+	}
+	t.options.Logger.Warn(what, "file", t.options.Files.Certificate, "until", end.UTC().Format(time.RFC3339), "hint", "put a new pair in its place (portreeve ca renew); it is read without a restart")
+}
+
+// report tells of files that were looked at.
+func (t *TLS) report(p *part, l look) {
+	switch {
+	case l.err != nil:
+		t.metrics.failures.Inc()
+		if l.news {
+			t.options.Logger.Error("cannot take what the files of TLS for gateways hold: what they held before stays in force", "error", l.err,
+				"hint", "put files in their place that fit each other, all of them by one rename; they are read again as soon as they change")
+		}
+	case l.news:
+		t.options.Logger.Info("the files of TLS for gateways have changed, and what they hold is in force", "files", fmt.Sprint(p.files()))
+	}
+}
