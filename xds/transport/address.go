@@ -6,13 +6,20 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"path/filepath"
 	"strings"
 
 	"github.com/portreeve/portreeve/xds/identity"
 )
 
-// maxSocketPath is how long the path of a Unix socket may be: the kernel has 108 bytes for it and its end.
-const maxSocketPath = 107
+const (
+	// maxSocketPath is how long the path of a Unix socket may be: the kernel has 108 bytes for it and its end.
+	maxSocketPath = 107
+	// privateName is how long the name of the folder is in which a socket is made, beside its place.
+	privateName = 5
+	// maxSocketFolder is how long the path of the folder may be, for that name and a last one of a byte.
+	maxSocketFolder = maxSocketPath - privateName - 3
+)
 
 // accepted says what an address may be.
 const accepted = "want HOST:PORT, or unix:///PATH of a socket"
@@ -48,6 +55,8 @@ func socketAddress(path string) (Address, error) {
 		return Address{}, fmt.Errorf("the path %q of the socket is that of a folder", path)
 	case len(path) > maxSocketPath:
 		return Address{}, fmt.Errorf("the path of the socket has %d bytes, and the system takes at most %d: want a shorter one, such as unix:///run/portreeve/xds.sock", len(path), maxSocketPath)
+	case len(filepath.Dir(path)) > maxSocketFolder:
+		return Address{}, fmt.Errorf("the path of the socket's folder has %d bytes, want at most %d: such as /run/portreeve", len(filepath.Dir(path)), maxSocketFolder)
 	default:
 		return Address{path: path}, nil
 	}

@@ -101,11 +101,8 @@ func (t *TLS) warn(now time.Time) {
 		return
 	}
 	t.warned = warned{certificate, now}
-	what := "the certificate of the control plane soon ends: gateways that connect after that refuse it"
-	if now.After(end) {
-		what = "the certificate of the control plane has ended: gateways refuse it"
-	}
-	t.options.Logger.Warn(what, "file", t.options.Files.Certificate, "until", end.UTC().Format(time.RFC3339), "hint", "put a new pair in its place (portreeve ca renew); it is read without a restart")
+	t.options.Logger.Warn("the certificate of the control plane ends soon, or has ended: gateways that connect after its end refuse it", "file", t.options.Files.Certificate,
+		"until", end.UTC().Format(time.RFC3339), "left", end.Sub(now).Round(time.Hour).String(), "hint", "put a new pair in its place (portreeve ca renew); it is read without a restart")
 }
 
 // report tells of files that were looked at.

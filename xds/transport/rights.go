@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"os/user"
 	"strconv"
 )
@@ -13,15 +14,14 @@ const defaultMode fs.FileMode = 0o600
 
 // Rights are who may connect to a Unix socket.
 type Rights struct {
-	mode fs.FileMode
-	// uid and gid are -1 where they stay those of the process.
+	mode     fs.FileMode
 	uid, gid int
 }
 
 // ParseRights reads a mode in octal, an owner and a group, by name or number. Empty ones are 0600, and
 // the user and the group of the process.
 func ParseRights(mode, owner, group string) (Rights, error) {
-	r := Rights{mode: defaultMode, uid: -1, gid: -1}
+	r := Rights{mode: defaultMode, uid: os.Geteuid(), gid: os.Getegid()}
 	var errs [3]error
 	if mode != "" {
 		r.mode, errs[0] = parseMode(mode)

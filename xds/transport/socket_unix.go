@@ -3,6 +3,7 @@
 package transport
 
 import (
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -21,13 +22,11 @@ const (
 	turn = 5 * time.Second
 	// answer is how long a process that listens on a socket may take to answer.
 	answer = 2 * time.Second
-	// backlog is how many connections wait to be accepted, as for every listener of this program.
-	backlog = 4096
 )
 
 // socket is a Unix socket that is listened on.
 type socket struct {
-	net.Listener
+	*net.UnixListener
 	path string
 	// made is the file of the socket, which tells it from one that another process has put there.
 	made  fs.FileInfo
@@ -50,43 +49,54 @@ func listenUnix(path string, r Rights) (_ net.Listener, err error) {
 	if err := clear(path); err != nil {
 		return nil, err
 	}
-	file, err := open(path)
+	return create(path, r)
+}
+
+// create makes a socket in a folder that nobody else can enter, and puts it in its place with its rights.
+// Made in its place it could be connected to before it has them, also where it is listened on only after:
+// the kernel looks at the rights first, and then whether somebody listens.
+func create(path string, r Rights) (net.Listener, error) {
+	private := filepath.Join(filepath.Dir(path), "."+rand.Text()[:privateName-1])
+	if err := os.Mkdir(private, 0o700); err != nil {
+		return nil, err
+	}
+	defer func() { _ = os.Remove(private) }() // it is empty
+	beside := filepath.Join(private, "s")
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: beside, Net: "unix"})
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = file.Close() }() // what listens is a copy
-	s := &socket{path: path}
+	l.SetUnlinkOnClose(false)
+	s := &socket{UnixListener: l, path: path}
 	s.close = sync.OnceValue(s.end)
-	if s.made, err = os.Lstat(path); err != nil {
-		return nil, err
-	}
-	if err := s.open(file, r); err != nil {
-		return nil, errors.Join(err, s.remove())
+	if err := s.place(beside, r); err != nil {
+		return nil, errors.Join(err, os.Remove(beside), l.Close())
 	}
 	return s, nil
 }
 
-// open gives the socket its rights, and only then lets anybody connect: until listen every connection is
-// refused, whatever the rights.
-func (s *socket) open(file *os.File, r Rights) (err error) {
-	if err := os.Chmod(s.path, r.mode); err != nil {
-		return err
-	}
-	if err := os.Lchown(s.path, r.uid, r.gid); err != nil {
+// place gives a socket its rights, and then its place.
+func (s *socket) place(beside string, r Rights) (err error) {
+	if err := os.Lchown(beside, r.uid, r.gid); err != nil {
 		return fmt.Errorf("%w (only root can give a socket away; a user can give it to a group of his own)", err)
 	}
-	if err := unix.Listen(int(file.Fd()), backlog); err != nil {
-		return os.NewSyscallError("listen", err)
+	if err := os.Chmod(beside, r.mode); err != nil {
+		return err
 	}
-	s.Listener, err = net.FileListener(file)
-	return err
+	if s.made, err = os.Lstat(beside); err != nil {
+		return err
+	}
+	return os.Rename(beside, s.path)
 }
+
+// Addr returns the path of the socket.
+func (s *socket) Addr() net.Addr { return &net.UnixAddr{Name: s.path, Net: "unix"} }
 
 // Close ends listening and removes the socket, where it is still this one.
 func (s *socket) Close() error { return s.close() }
 
 // end removes the file first: as long as it is listened on nobody else takes its place.
-func (s *socket) end() error { return errors.Join(s.remove(), s.Listener.Close()) }
+func (s *socket) end() error { return errors.Join(s.remove(), s.UnixListener.Close()) }
 
 func (s *socket) remove() error {
 	there, err := os.Lstat(s.path)
@@ -117,24 +127,6 @@ func clear(path string) error {
 	default:
 		return fmt.Errorf("whether another process listens there cannot be told: %w", err)
 	}
-}
-
-// open makes a socket with a file that nobody can connect to yet.
-func open(path string) (*os.File, error) {
-	syscall.ForkLock.RLock() // no program that is started now gets the socket
-	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM, 0)
-	if err == nil {
-		unix.CloseOnExec(fd)
-	}
-	syscall.ForkLock.RUnlock()
-	if err != nil {
-		return nil, os.NewSyscallError("socket", err)
-	}
-	file := os.NewFile(uintptr(fd), path)
-	if err := unix.Bind(fd, &unix.SockaddrUnix{Name: path}); err != nil {
-		return nil, errors.Join(os.NewSyscallError("bind", err), file.Close())
-	}
-	return file, nil
 }
 
 // lockFolder waits until no other control plane makes a socket in a folder: of two that start at one time
