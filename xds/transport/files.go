@@ -81,7 +81,8 @@ func firstEnd(authorities []byte) (first time.Time) {
 	return first
 }
 
-// warnBefore is how long before its end the log speaks of the certificate of the control plane, once a day.
+// warnBefore is how long before its end the log speaks of the certificate of the control plane, once a day;
+// of one that lives for a few days or hours, in the last third of its life.
 const (
 	day        = 24 * time.Hour
 	warnBefore = 7 * day
@@ -97,7 +98,8 @@ type warned struct {
 func (t *TLS) warn(now time.Time) {
 	certificate := t.certificate.Load()
 	end := certificate.Leaf.NotAfter
-	if end.Sub(now) > warnBefore || certificate == t.warned.of && now.Sub(t.warned.at) < day {
+	before := min(warnBefore, end.Sub(certificate.Leaf.NotBefore)/3)
+	if end.Sub(now) > before || certificate == t.warned.of && now.Sub(t.warned.at) < day {
 		return
 	}
 	t.warned = warned{certificate, now}
@@ -115,6 +117,6 @@ func (t *TLS) report(p *part, l look) {
 				"hint", "put files in their place that fit each other, all of them by one rename; they are read again as soon as they change")
 		}
 	case l.news:
-		t.options.Logger.Info("the files of TLS for gateways have changed, and what they hold is in force", "files", fmt.Sprint(p.files()))
+		t.options.Logger.Info("the files of TLS for gateways have changed, and what they hold is in force", "files", p.files())
 	}
 }

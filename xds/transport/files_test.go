@@ -216,20 +216,24 @@ func TestHalfAFileDoesNotCount(t *testing.T) {
 	}
 }
 
+const day = 24 * time.Hour
+
 // TestTheEndOfACertificateIsToldOf holds that the log speaks of it from seven days before, once, and the metric always.
 func TestTheEndOfACertificateIsToldOf(t *testing.T) {
 	for name, c := range map[string]struct {
-		left time.Duration
-		want string
+		lived, left time.Duration
+		want        string
 	}{
-		"in a month":    {30 * 24 * time.Hour, ""},
-		"in six days":   {6 * 24 * time.Hour, "ends soon"},
-		"it has ended":  {-40 * time.Minute, "left=-"},
-		"in eight days": {8 * 24 * time.Hour, ""},
+		"in a month":               {60 * day, 30 * day, ""},
+		"in eight days":            {60 * day, 8 * day, ""},
+		"in six days":              {60 * day, 6 * day, "ends soon"},
+		"it has ended":             {60 * day, -40 * time.Minute, "left=-"},
+		"of an hour, new":          {time.Minute, 59 * time.Minute, ""},
+		"of an hour, nearly ended": {50 * time.Minute, 10 * time.Minute, "ends soon"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := newTLSPlane(t)
-			own := p.authority.issue(t, 5, x509.ExtKeyUsageServerAuth, time.Now().Add(c.left))
+			own := p.authority.issue(t, 5, x509.ExtKeyUsageServerAuth, time.Now().Add(-c.lived), time.Now().Add(c.left))
 			byRename(t, p, 0, own, p.authority.pem)
 			var reads atomic.Int64
 			p.options.Read = func(name string) ([]byte, error) { reads.Add(1); return os.ReadFile(name) }

@@ -86,13 +86,13 @@ func (i issued) pair(t testing.TB) tls.Certificate {
 	return out
 }
 
-// issue makes a certificate for a use, with an end.
-func (a authority) issue(t testing.TB, serial int64, use x509.ExtKeyUsage, until time.Time) issued {
+// issue makes a certificate for a use and a time.
+func (a authority) issue(t testing.TB, serial int64, use x509.ExtKeyUsage, from, until time.Time) issued {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	must(t, err)
 	template := &x509.Certificate{
-		SerialNumber: big.NewInt(serial), NotBefore: time.Now().Add(-time.Hour), NotAfter: until, KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{use},
+		SerialNumber: big.NewInt(serial), NotBefore: from, NotAfter: until, KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{use},
 		URIs: []*url.URL{{Scheme: "spiffe", Host: "cluster.local", Path: "/ns/edge/gateway/edge-1"}}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, a.certificate, &key.PublicKey, a.key)
@@ -104,12 +104,12 @@ func (a authority) issue(t testing.TB, serial int64, use x509.ExtKeyUsage, until
 
 func (a authority) forServer(t testing.TB, serial int64) issued {
 	t.Helper()
-	return a.issue(t, serial, x509.ExtKeyUsageServerAuth, time.Now().Add(30*24*time.Hour))
+	return a.issue(t, serial, x509.ExtKeyUsageServerAuth, time.Now().Add(-time.Hour), time.Now().Add(30*24*time.Hour))
 }
 
 func (a authority) forClient(t testing.TB, serial int64) issued {
 	t.Helper()
-	return a.issue(t, serial, x509.ExtKeyUsageClientAuth, time.Now().Add(30*24*time.Hour))
+	return a.issue(t, serial, x509.ExtKeyUsageClientAuth, time.Now().Add(-time.Hour), time.Now().Add(30*24*time.Hour))
 }
 
 // revoke is a list of revoked serial numbers, as PEM.

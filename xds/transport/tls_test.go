@@ -31,7 +31,7 @@ func TestOnlyWhoIsVerifiedComesIn(t *testing.T) {
 		"none":                     {p.client(t), "tls: client didn't provide a certificate"},
 		"of another authority":     {p.client(t, other.forClient(t, 2)), "certificate signed by unknown authority"},
 		"of a server":              {p.client(t, p.authority.forServer(t, 2)), "incompatible key usage"},
-		"expired":                  {p.client(t, p.authority.issue(t, 2, x509.ExtKeyUsageClientAuth, time.Now().Add(-time.Minute))), "expired"},
+		"expired":                  {p.client(t, p.authority.issue(t, 2, x509.ExtKeyUsageClientAuth, time.Now().Add(-time.Hour), time.Now().Add(-time.Minute))), "expired"},
 		"revoked by a list":        {p.client(t, p.authority.forClient(t, 7)), "revoked"},
 		"revoked by its number":    {p.client(t, p.authority.forClient(t, 8)), "revoked"},
 		"with TLS 1.2":             {old, "unsupported versions"},
