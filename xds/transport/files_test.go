@@ -216,6 +216,27 @@ func TestHalfAFileDoesNotCount(t *testing.T) {
 	}
 }
 
+// TestADiskThatHangsHoldsUpNobody holds that gateways come in while a file is read without an end.
+func TestADiskThatHangsHoldsUpNobody(t *testing.T) {
+	p := newTLSPlane(t)
+	var hangs atomic.Bool
+	hung, release := make(chan struct{}), make(chan struct{})
+	defer close(release)
+	p.options.Read = func(name string) ([]byte, error) {
+		if hangs.CompareAndSwap(true, false) {
+			close(hung)
+			<-release
+		}
+		return os.ReadFile(name)
+	}
+	p.start(t)
+	hangs.Store(true)
+	<-hung
+	if client := p.client(t, p.authority.forClient(t, 2)); !p.comes(t, client) {
+		t.Error("nobody comes in")
+	}
+}
+
 const day = 24 * time.Hour
 
 // TestTheEndOfACertificateIsToldOf holds that the log speaks of it from seven days before, once, and the metric always.

@@ -137,20 +137,13 @@ func (s secure) ServerHandshake(raw net.Conn) (net.Conn, credentials.AuthInfo, e
 		err = errors.New("the peer has not asked for HTTP/2 (ALPN h2), which gRPC is spoken over")
 	}
 	if err != nil {
-		return nil, nil, errors.Join(err, ignoreClosed(raw.Close()))
+		_ = raw.Close() // what took too long has been closed already
+		return nil, nil, err
 	}
 	return c, identity.Info{
 		CommonAuthInfo: credentials.CommonAuthInfo{SecurityLevel: credentials.PrivacyAndIntegrity},
 		Proof:          identity.Proof{Transport: identity.TLS, Certificates: state.PeerCertificates},
 	}, nil
-}
-
-// ignoreClosed is nil for a connection that had been closed before, as a handshake that took too long closes it.
-func ignoreClosed(err error) error {
-	if errors.Is(err, net.ErrClosed) {
-		return nil
-	}
-	return err
 }
 
 // Clone implements credentials.TransportCredentials.
