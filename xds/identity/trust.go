@@ -30,8 +30,8 @@ type Trust struct {
 	revoked, serials map[string]struct{}
 }
 
-// NewTrust reads authorities (PEM), lists of revoked certificates (PEM or DER, each signed by one of
-// the authorities) and revoked serial numbers (hexadecimal, a line each, # begins a comment). Lists and numbers
+// NewTrust reads authorities (PEM), lists of revoked certificates (PEM or DER; one of an
+// authority of these has its signature) and revoked serial numbers (hexadecimal, a line each, # begins a comment). Lists and numbers
 // may be empty. A list stays in force when its time is over: it fails closed.
 // An error says which of them is wrong and why; nothing is taken of any then.
 func NewTrust(authorities, revoked, serials []byte) (*Trust, error) {
@@ -121,8 +121,8 @@ func (t *Trust) readList(der []byte) error {
 	if err != nil {
 		return err
 	}
-	if !t.signed(l) {
-		return fmt.Errorf("it is of %s and signed by none of the authorities: add that one, or take the list out", node.Cut(l.Issuer.String()))
+	if !t.maySay(l) {
+		return fmt.Errorf("it says that it is of %s, whose signature it does not have", node.Cut(l.Issuer.String()))
 	}
 	// Where the list covers only some certificates it is still right about those that it names.
 	distributionPoint := asn1.ObjectIdentifier{2, 5, 29, 28}
@@ -142,14 +142,21 @@ func (t *Trust) readList(der []byte) error {
 	return nil
 }
 
-// signed reports whether a list is signed by the authority that it names.
-func (t *Trust) signed(l *x509.RevocationList) bool {
+// maySay reports whether a list counts. One of an authority that is here has its signature. Any other one cannot be
+// checked and counts all the same, as it can only take away: of an intermediate that clients bring it revokes
+// what that issued, and an authority that is taken out goes at once, whether or not its list goes with it.
+func (t *Trust) maySay(l *x509.RevocationList) bool {
+	here := false
 	for _, a := range t.authorities {
-		if bytes.Equal(a.RawSubject, l.RawIssuer) && l.CheckSignatureFrom(a) == nil {
+		if !bytes.Equal(a.RawSubject, l.RawIssuer) {
+			continue
+		}
+		if l.CheckSignatureFrom(a) == nil {
 			return true
 		}
+		here = true
 	}
-	return false
+	return !here
 }
 
 func (t *Trust) readSerials(text []byte) error {

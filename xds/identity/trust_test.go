@@ -17,7 +17,7 @@ import (
 func TestWhoseCertificatePasses(t *testing.T) {
 	ca, other := newAuthority(t, "one"), newAuthority(t, "one")
 	between := ca.under("between")
-	good, revoked := ca.issue(edge1), ca.issue(edge1)
+	good, revoked, under := ca.issue(edge1), ca.issue(edge1), between.issue(edge1)
 	all := trust(t, bundle(ca, newAuthority(t, "beside")), ca.list(revoked), nil)
 	numbered := trust(t, bundle(ca), nil, fmt.Appendf(nil, "# taken back\n\n0%X # edge-1\n", revoked.SerialNumber))
 	many := func(c *x509.Certificate) {
@@ -50,6 +50,8 @@ func TestWhoseCertificatePasses(t *testing.T) {
 		"revoked by a list":      {all, []*x509.Certificate{revoked}, "revoked", fmt.Sprintf("the certificate of %s is revoked (serial %x)", edge1, revoked.SerialNumber)},
 		"revoked by its number":  {numbered, []*x509.Certificate{revoked}, "revoked", "revoked"},
 		"of a revoked authority": {trust(t, bundle(ca), ca.list(between.cert), nil), []*x509.Certificate{between.issue(edge1), between.cert}, "revoked", "revoked"},
+		"by an intermediate":     {trust(t, bundle(ca), between.list(under), nil), []*x509.Certificate{under, between.cert}, "revoked", "revoked"},
+		"with a list of one out": {trust(t, bundle(ca), newAuthority(t, "out").list(good), nil), []*x509.Certificate{good}, "", ""},
 		"another's number":       {trust(t, bundle(ca, other), other.list(), nil), []*x509.Certificate{revoked}, "", ""},
 		"too many names":         {all, []*x509.Certificate{ca.issue(edge1, many)}, "certificate", "102 alternative names"},
 		"too many certificates":  {all, append([]*x509.Certificate{good}, make([]*x509.Certificate, 10)...), "certificate", "shows 11 certificates"},
@@ -77,8 +79,7 @@ func TestWhoseCertificatePasses(t *testing.T) {
 
 // TestWrongTrustIsNotTaken holds that of what cannot be read whole nothing is taken, and that the error says which it is.
 func TestWrongTrustIsNotTaken(t *testing.T) {
-	ca, other := newAuthority(t, "one"), newAuthority(t, "two")
-	same := newAuthority(t, "one")
+	ca, same := newAuthority(t, "one"), newAuthority(t, "one")
 	good := bundle(ca)
 	key := pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: []byte("secret-key-bytes")})
 	leaf := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: ca.issue(edge1).Raw})
@@ -97,9 +98,8 @@ func TestWrongTrustIsNotTaken(t *testing.T) {
 		"not a certificate":   {pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: []byte("x")}), nil, nil, "certificate 1"},
 		"too large":           {make([]byte, 2<<20), nil, nil, "want at most"},
 		"too many":            {[]byte(strings.Repeat(string(good), 257)), nil, nil, "257 certificates, want at most 256"},
-		"another's list":      {good, other.list(), nil, "read lists of revoked certificates: list 1: it is of CN=two and signed by none"},
-		"a forged list":       {good, same.list(), nil, "list 1: it is of CN=one and signed by none"},
-		"the second is wrong": {good, append(ca.list(), other.list()...), nil, "list 2"},
+		"a forged list":       {good, same.list(), nil, "read lists of revoked certificates: list 1: it says that it is of CN=one, whose signature it does not have"},
+		"the second is wrong": {good, append(ca.list(), same.list()...), nil, "list 2"},
 		"a list that is cut":  {good, append(ca.list(), ca.list()[:60]...), nil, "1 of 2 blocks"},
 		"no list":             {good, []byte("hello"), nil, "list 1"},
 		"a part of a list":    {good, ca.listWith(func(l *x509.RevocationList) { l.ExtraExtensions = []pkix.Extension{critical} }), nil, "critical extension 2.5.29.27"},

@@ -55,6 +55,9 @@ func (t *TLS) trust() *part {
 		if files.Revoked != "" && len(contents[1]) == 0 {
 			return fmt.Errorf("%s is empty: want a list of revoked certificates, also where none is revoked", files.Revoked)
 		}
+		if files.Serials != "" && len(contents[2]) == 0 {
+			return fmt.Errorf("%s is empty: want a serial number, or a line that begins with # where none is revoked", files.Serials)
+		}
 		trust, err := identity.NewTrust(contents[0], contents[1], contents[2])
 		if err != nil {
 			return err

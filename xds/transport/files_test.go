@@ -103,8 +103,9 @@ func TestWhatCannotBeTakenChangesNothing(t *testing.T) {
 		"an empty bundle":           {func(t testing.TB, p *tlsPlane) { replace(t, p.files.Authorities, nil) }, []string{"ca.crt"}},
 		"no bundle":                 {func(t testing.TB, p *tlsPlane) { must(t, os.Remove(p.files.Authorities)) }, []string{"ca.crt", "no such file"}},
 		"a bundle without an end":   {func(t testing.TB, p *tlsPlane) { replace(t, p.files.Authorities, p.authority.pem[:100]) }, []string{"ca.crt"}},
-		"another authority's list":  {func(t testing.TB, p *tlsPlane) { replace(t, p.files.Revoked, newAuthority(t, "others").revoke(t)) }, []string{"crl.pem", "signed"}},
+		"a forged list":             {func(t testing.TB, p *tlsPlane) { replace(t, p.files.Revoked, newAuthority(t, "gateways").revoke(t)) }, []string{"crl.pem", "signature"}},
 		"an empty list":             {func(t testing.TB, p *tlsPlane) { replace(t, p.files.Revoked, nil) }, []string{"crl.pem", "empty"}},
+		"no serial numbers":         {func(t testing.TB, p *tlsPlane) { replace(t, p.files.Serials, nil) }, []string{"serials", "empty"}},
 		"a serial number that none": {func(t testing.TB, p *tlsPlane) { replace(t, p.files.Serials, []byte("no number\n")) }, []string{"serials"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -127,7 +128,7 @@ func TestWhatCannotBeTakenChangesNothing(t *testing.T) {
 			}
 			byRename(t, p, 0, p.authority.forServer(t, 300), p.authority.pem)
 			replace(t, p.files.Revoked, p.authority.revoke(t, 2))
-			replace(t, p.files.Serials, nil)
+			replace(t, p.files.Serials, []byte("# none\n"))
 			eventually(t, "good files count again", func() bool {
 				c, err := p.dial(t, revoked)
 				return err == nil && c.ConnectionState().PeerCertificates[0].SerialNumber.Int64() == 300 && answered(c) && !p.comes(t, client)
@@ -167,7 +168,7 @@ func TestARevocationCountsAtOnce(t *testing.T) {
 	replace(t, p.files.Serials, []byte("2\n"))
 	eventually(t, "the number counts", func() bool { return !p.comes(t, client) })
 	other := newAuthority(t, "others")
-	replace(t, p.files.Serials, nil)
+	replace(t, p.files.Serials, []byte("# none\n"))
 	replace(t, p.files.Authorities, append(bytes.Clone(p.authority.pem), other.pem...))
 	eventually(t, "the other authority counts", func() bool { return p.comes(t, client) && p.comes(t, p.client(t, other.forClient(t, 2))) })
 	replace(t, p.files.Revoked, other.revoke(t))

@@ -169,7 +169,7 @@ func newTLSPlane(t testing.TB) *tlsPlane {
 		files: transport.Files{Certificate: filepath.Join(dir, "tls.crt"), Key: filepath.Join(dir, "tls.key"), Authorities: filepath.Join(dir, "ca.crt"), Revoked: filepath.Join(dir, "crl.pem"), Serials: filepath.Join(dir, "serials")},
 	}
 	own := p.authority.forServer(t, 100)
-	for name, content := range map[string][]byte{p.files.Certificate: own.certificate, p.files.Key: own.key, p.files.Authorities: p.authority.pem, p.files.Revoked: p.authority.revoke(t), p.files.Serials: nil} {
+	for name, content := range map[string][]byte{p.files.Certificate: own.certificate, p.files.Key: own.key, p.files.Authorities: p.authority.pem, p.files.Revoked: p.authority.revoke(t), p.files.Serials: []byte("# none\n")} {
 		must(t, os.WriteFile(name, content, 0o600))
 	}
 	p.options = transport.Options{
