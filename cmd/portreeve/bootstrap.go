@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"io"
 
 	"github.com/spf13/cobra"
@@ -9,27 +10,63 @@ import (
 	"github.com/portreeve/portreeve/xds/bootstrap"
 )
 
+// bootstrapping is the verb that prints a bootstrap.
+type bootstrapping struct {
+	gatewayFlags
+	formatFlag
+	options            bootstrap.Options
+	tlsDir, serverName string
+}
+
 func bootstrapCommand() *cobra.Command {
-	var who gatewayFlags
-	var format formatFlag
-	options := bootstrap.Options{}
+	var b bootstrapping
 	c := &cobra.Command{
 		Use:   "bootstrap",
 		Short: "Print an Envoy bootstrap for a gateway of this control plane",
-		Args:  cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
-			options.Gateway = who.gateway()
-			b, err := bootstrap.New(options)
-			if err != nil {
-				return err
-			}
-			return format.print(c.OutOrStdout(), output.Proto{Message: b}, func(io.Writer) error { return nil })
-		},
+		Long: "Print an Envoy bootstrap for a gateway of this control plane. With --tls-dir gateway and control plane prove who they are by certificates, " +
+			"and two files are written beside them by which Envoy takes up renewed ones without a restart; `portreeve ca issue gateway` makes such a directory.",
+		Args: cobra.NoArgs,
+		RunE: b.run,
 	}
-	who.register(c)
-	format.register(c, "yaml", "yaml", "json")
-	c.Flags().StringVar(&options.Name, "name", "gateway", "Name of the gateway.")
-	c.Flags().StringVar(&options.XDSAddress, "xds-address", "127.0.0.1:18000", "Address of the control plane.")
-	c.Flags().StringVar(&options.AdminAddress, "envoy-admin-address", "127.0.0.1:19000", "Address of Envoy's admin interface.")
+	b.gatewayFlags.register(c)
+	b.formatFlag.register(c, "yaml", "yaml", "json")
+	f := c.Flags()
+	f.StringVar(&b.options.Name, "name", "gateway", "Name of the gateway.")
+	f.StringVar(&b.options.XDSAddress, "xds-address", "127.0.0.1:18000", "Address of the control plane: host:port, or unix:///path for a Unix socket of this machine.")
+	f.StringVar(&b.options.AdminAddress, "envoy-admin-address", "127.0.0.1:19000", "Address of Envoy's admin interface.")
+	f.StringVar(&b.tlsDir, "tls-dir", "", "Directory with the gateway's tls.crt and tls.key, and with ca.crt, for mutual TLS with the control plane.")
+	f.StringVar(&b.serverName, "xds-server-name", "", "DNS name or IP address that the control plane's certificate must have; by default the host of --xds-address.")
 	return c
+}
+
+func (b *bootstrapping) run(c *cobra.Command, _ []string) error {
+	b.options.Gateway = b.gateway()
+	if err := b.tls(); err != nil {
+		return err
+	}
+	made, err := bootstrap.New(b.options)
+	if err != nil {
+		return err
+	}
+	if err := b.prepare(c.ErrOrStderr()); err != nil {
+		return err
+	}
+	return b.print(c.OutOrStdout(), output.Proto{Message: made}, func(io.Writer) error { return nil })
+}
+
+// prepare writes what Envoy reads beside the bootstrap, and says what the control plane will not like.
+func (b *bootstrapping) prepare(notes io.Writer) error {
+	if b.options.TLS != nil {
+		return b.writeSecretFiles(notes)
+	}
+	if at, err := bootstrap.ParseAddress(b.options.XDSAddress); err == nil && !at.Local() {
+		fmt.Fprintf(notes, "note: %s is not on this machine, where the control plane wants mutual TLS: make a certificate with `%s` and give its directory as --tls-dir\n",
+			b.options.XDSAddress, b.issueCommand())
+	}
+	return nil
+}
+
+// issueCommand is what makes a certificate for this gateway.
+func (b *bootstrapping) issueCommand() string {
+	return commandLine("portreeve", "ca", "issue", "gateway", b.options.Name, "--namespace", b.namespace, "--labels", labelsText(b.labels))
 }

@@ -3,23 +3,15 @@ package bootstrap
 
 import (
 	"fmt"
-	"net"
-	"net/netip"
-	"strconv"
 	"time"
 
 	bootstrapv3 "github.com/envoyproxy/go-control-plane/envoy/config/bootstrap/v3"
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
-	endpointv3 "github.com/envoyproxy/go-control-plane/envoy/config/endpoint/v3"
-	httpv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/upstreams/http/v3"
-	"google.golang.org/protobuf/types/known/anypb"
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/structpb"
-	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"github.com/portreeve/portreeve/translate/envoy"
-	"github.com/portreeve/portreeve/translate/envoy/match"
 	"github.com/portreeve/portreeve/translate/model"
 )
 
@@ -34,16 +26,18 @@ const maxProgramSize = 32768
 type Options struct {
 	Name    string
 	Gateway model.Gateway
-	// XDSAddress is the control plane's host:port; AdminAddress is where Envoy's own admin
+	// XDSAddress is the control plane's host:port, or unix:///path; AdminAddress is where Envoy's own admin
 	// interface listens.
 	XDSAddress, AdminAddress string
+	// TLS is how the control plane and the gateway prove who they are; nil is plain text.
+	TLS *TLS
 }
 
 // New returns the bootstrap of a gateway that is fed by delta ADS.
 func New(o Options) (*bootstrapv3.Bootstrap, error) {
-	host, port, err := splitAddress(o.XDSAddress)
+	plane, err := controlPlane(o)
 	if err != nil {
-		return nil, fmt.Errorf("xds address: %w", err)
+		return nil, err
 	}
 	out, err := base(o)
 	if err != nil {
@@ -56,11 +50,11 @@ func New(o Options) (*bootstrapv3.Bootstrap, error) {
 			TransportApiVersion:       corev3.ApiVersion_V3,
 			SetNodeOnFirstMessageOnly: true,
 			GrpcServices: []*corev3.GrpcService{{TargetSpecifier: &corev3.GrpcService_EnvoyGrpc_{
-				EnvoyGrpc: &corev3.GrpcService_EnvoyGrpc{ClusterName: xdsCluster},
+				EnvoyGrpc: &corev3.GrpcService_EnvoyGrpc{ClusterName: xdsCluster, RetryPolicy: retries()},
 			}}},
 		},
 	}
-	out.StaticResources = &bootstrapv3.Bootstrap_StaticResources{Clusters: []*clusterv3.Cluster{controlPlane(host, port)}}
+	out.StaticResources = &bootstrapv3.Bootstrap_StaticResources{Clusters: []*clusterv3.Cluster{plane}}
 	return out, nil
 }
 
@@ -75,7 +69,7 @@ func Static(o Options, r envoy.Resources) (*bootstrapv3.Bootstrap, error) {
 }
 
 func base(o Options) (*bootstrapv3.Bootstrap, error) {
-	host, port, err := splitAddress(o.AdminAddress)
+	host, port, err := hostPort(o.AdminAddress)
 	if err != nil {
 		return nil, fmt.Errorf("envoy admin address: %w", err)
 	}
@@ -108,31 +102,12 @@ func base(o Options) (*bootstrapv3.Bootstrap, error) {
 	}, nil
 }
 
-func controlPlane(host string, port uint32) *clusterv3.Cluster {
-	kind := clusterv3.Cluster_STRICT_DNS
-	if _, err := netip.ParseAddr(host); err == nil {
-		kind = clusterv3.Cluster_STATIC
-	}
-	http2 := &httpv3.HttpProtocolOptions{UpstreamProtocolOptions: &httpv3.HttpProtocolOptions_ExplicitHttpConfig_{
-		ExplicitHttpConfig: &httpv3.HttpProtocolOptions_ExplicitHttpConfig{
-			ProtocolConfig: &httpv3.HttpProtocolOptions_ExplicitHttpConfig_Http2ProtocolOptions{Http2ProtocolOptions: &corev3.Http2ProtocolOptions{
-				// A control plane that has gone without a word is noticed, and connected to again.
-				ConnectionKeepalive: &corev3.KeepaliveSettings{Interval: durationpb.New(30 * time.Second), Timeout: durationpb.New(10 * time.Second)},
-			}},
-		},
+// retries has Envoy ask again soon: by its own back-off it would take half a minute to warn that it
+// cannot connect, and as long to come back. The longest wait keeps a fleet from knocking in step.
+func retries() *corev3.RetryPolicy {
+	return &corev3.RetryPolicy{RetryBackOff: &corev3.BackoffStrategy{
+		BaseInterval: durationpb.New(500 * time.Millisecond), MaxInterval: durationpb.New(5 * time.Second),
 	}}
-	return &clusterv3.Cluster{
-		Name:                 xdsCluster,
-		ClusterDiscoveryType: &clusterv3.Cluster_Type{Type: kind},
-		ConnectTimeout:       durationpb.New(time.Second),
-		LoadAssignment: &endpointv3.ClusterLoadAssignment{ClusterName: xdsCluster, Endpoints: []*endpointv3.LocalityLbEndpoints{{
-			LbEndpoints: []*endpointv3.LbEndpoint{{HostIdentifier: &endpointv3.LbEndpoint_Endpoint{
-				Endpoint: &endpointv3.Endpoint{Address: socketAddress(host, port)},
-			}}},
-		}}},
-		TypedExtensionProtocolOptions: map[string]*anypb.Any{"envoy.extensions.upstreams.http.v3.HttpProtocolOptions": match.Any(http2)},
-		UpstreamConnectionOptions:     &clusterv3.UpstreamConnectionOptions{TcpKeepalive: &corev3.TcpKeepalive{KeepaliveTime: wrapperspb.UInt32(60)}},
-	}
 }
 
 func adsSource() *corev3.ConfigSource {
@@ -141,18 +116,6 @@ func adsSource() *corev3.ConfigSource {
 		InitialFetchTimeout:   durationpb.New(0),
 		ResourceApiVersion:    corev3.ApiVersion_V3,
 	}
-}
-
-func splitAddress(address string) (string, uint32, error) {
-	host, port, err := net.SplitHostPort(address)
-	if err != nil {
-		return "", 0, err
-	}
-	n, err := strconv.ParseUint(port, 10, 16)
-	if err != nil || host == "" {
-		return "", 0, fmt.Errorf("%q is not host:port", address)
-	}
-	return host, uint32(n), nil
 }
 
 func socketAddress(host string, port uint32) *corev3.Address {
