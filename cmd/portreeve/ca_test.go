@@ -48,6 +48,21 @@ func TestFourCommandsLeadToEachOther(t *testing.T) {
 	}
 }
 
+// TestTheMappingIsInOrderAtEveryMoment holds for the file that the control plane reads: an error in it would hold up
+// every edit of policy.
+func TestTheMappingIsInOrderAtEveryMoment(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "ca")
+	policy := newPolicyDir(t, map[string]string{"good.yaml": denial})
+	for _, line := range []string{"ca init", "ca issue gateway edge-1", "ca issue gateway edge-1 --namespace edge --labels a=yes,b=1", "ca revoke edge-1", "ca revoke edge-1 --namespace edge"} {
+		if code, out, errs := verb(t, append(strings.Fields(line), "--dir", dir)...); code != exitClean {
+			t.Fatalf("%s: exit %d: %s%s", line, code, out, errs)
+		}
+		if code, out, errs := verb(t, "validate", "--gateways", filepath.Join(dir, "gateways.yaml"), policy); code != exitClean {
+			t.Errorf("after %s: exit %d: %s%s", line, code, out, errs)
+		}
+	}
+}
+
 // TestBootstrapSaysWhatIsMissing holds for whoever has no certificate yet, or another's.
 func TestBootstrapSaysWhatIsMissing(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "ca")

@@ -97,7 +97,7 @@ func (a *Authority) initialize(domain spiffeid.TrustDomain, wanted []string, i I
 		return made, fmt.Errorf("the authority in %s is of the trust domain %s and cannot become one of %s: make another in another folder", a.options.Dir, a.domain.Name(), domain.Name())
 	}
 	if !exists(a.path(mappingName)) {
-		if err := a.files.replace(a.path(mappingName), []byte(mappingHead), a.access()); err != nil {
+		if err := a.files.replace(a.path(mappingName), mappingHead(a.domain), a.access()); err != nil {
 			return made, err
 		}
 	}

@@ -6,12 +6,28 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/spiffe/go-spiffe/v2/spiffeid"
 	"go.yaml.in/yaml/v3"
 )
 
-const mappingHead = `# What gateways may be, by their certificates; for serve --gateways. "portreeve ca issue gateway" and
+// mappingHead begins the file of mappings. Its object is for an ID that is never issued: a control plane takes a
+// file without any object for one whose content was lost, and where a mapping is known, nobody is served who
+// proves nothing.
+func mappingHead(domain spiffeid.TrustDomain) []byte {
+	return fmt.Appendf(nil, `# What gateways may be, by their certificates; for serve --gateways. "portreeve ca issue gateway" and
 # "portreeve ca revoke" keep their own objects here; others, and comments, stay as they are.
-`
+# The first is for nobody: leave it, so that the file is never without an object.
+apiVersion: portreeve.dev/v1alpha1
+kind: GatewayIdentity
+metadata:
+  name: nobody
+spec:
+  principals:
+    - %s/nobody
+  namespace: nobody
+  grant: EXACTLY
+`, domain.IDString())
+}
 
 // mapped is an object of the mapping, as far as it is read and written here.
 type mapped struct {
@@ -48,7 +64,7 @@ func (a *Authority) readMapping() (*mapping, error) {
 		return nil, err
 	}
 	if content == nil {
-		content = []byte(mappingHead)
+		content = mappingHead(a.domain)
 	}
 	var document strings.Builder
 	for line := range strings.Lines(string(content)) {
