@@ -93,6 +93,14 @@ func (a authority) clientTLS(own ...tls.Certificate) credentials.TransportCreden
 	return credentials.NewTLS(config)
 }
 
+// tested is the node of a gateway without labels, of a release that is served.
+func tested(name, namespace string) *corev3.Node {
+	return &corev3.Node{
+		Id:                   "router~127.0.0.1~" + name + "." + namespace + "~local",
+		UserAgentVersionType: &corev3.Node_UserAgentBuildVersion{UserAgentBuildVersion: &corev3.BuildVersion{Version: &typev3.SemanticVersion{MajorNumber: 1, MinorNumber: 40}}},
+	}
+}
+
 // connects connects as a gateway without labels, asks for clusters and returns the error, or nil where it was answered.
 func connects(t testing.TB, target string, c credentials.TransportCredentials, name, namespace string) error {
 	t.Helper()
@@ -105,10 +113,7 @@ func connects(t testing.TB, target string, c credentials.TransportCredentials, n
 	if err != nil {
 		return err
 	}
-	_ = stream.Send(&discoveryv3.DeltaDiscoveryRequest{TypeUrl: resourcev3.ClusterType, Node: &corev3.Node{ // what is wrong comes with the answer
-		Id:                   "router~127.0.0.1~" + name + "." + namespace + "~local",
-		UserAgentVersionType: &corev3.Node_UserAgentBuildVersion{UserAgentBuildVersion: &corev3.BuildVersion{Version: &typev3.SemanticVersion{MajorNumber: 1, MinorNumber: 40}}},
-	}})
+	_ = stream.Send(&discoveryv3.DeltaDiscoveryRequest{TypeUrl: resourcev3.ClusterType, Node: tested(name, namespace)}) // what is wrong comes with the answer
 	_, err = stream.Recv()
 	if err == nil && ctx.Err() != nil {
 		err = errors.New("too late")
@@ -190,3 +195,38 @@ kind: AuthorizationPolicy
 metadata: {name: guard, namespace: edge}
 spec: {action: DENY, rules: [{to: [{operation: {paths: [/guarded]}}]}]}
 `
+
+// TestARotationEndsNoStream replaces the certificate of the plane, its key and the authorities of gateways 20 times, and holds that each new one counts and
+// a stream that was open before gets an edit after.
+func TestARotationEndsNoStream(t *testing.T) {
+	t.Parallel()
+	f := newTLSFiles(t)
+	const edge = "spiffe://cluster.local/ns/edge/gateway/edge-1"
+	p := startPlane(t, newPolicyDir(t, map[string]string{"guard.yaml": guardPolicy}), f.flags()...)
+	conn, err := grpc.NewClient(p.xds, grpc.WithTransportCredentials(f.clientTLS(f.identify(t, 7, edge))))
+	must(t, err)
+	defer func() { _ = conn.Close() }()
+	ctx, cancel := context.WithTimeout(t.Context(), 4*bound)
+	defer cancel()
+	stream, err := discoveryv3.NewAggregatedDiscoveryServiceClient(conn).DeltaAggregatedResources(ctx)
+	must(t, err)
+	must(t, stream.Send(&discoveryv3.DeltaDiscoveryRequest{TypeUrl: resourcev3.ListenerType, Node: tested("edge-1", "edge")}))
+	first, err := stream.Recv()
+	must(t, err)
+	must(t, stream.Send(&discoveryv3.DeltaDiscoveryRequest{TypeUrl: resourcev3.ListenerType, ResponseNonce: first.GetNonce()}))
+	own := readFile(t, f.file)
+	for range 20 {
+		more := newAuthority(t)
+		f.renew(t)
+		replace(t, f.file, own+readFile(t, more.file))
+		eventually(t, "the new authority counts", func() bool {
+			config := more.identify(t, 8, edge)
+			return connects(t, p.xds, f.clientTLS(config), "edge-1", "edge") == nil
+		})
+	}
+	write(t, filepath.Join(p.dir, "gateway.yaml"), "apiVersion: networking.istio.io/v1\nkind: Gateway\nmetadata: {name: front, namespace: edge}\nspec: {servers: [{port: {number: 8080, name: http, protocol: HTTP}, hosts: ['*']}]}\n")
+	edit, err := stream.Recv()
+	if err != nil || len(edit.GetResources()) != 1 {
+		t.Errorf("the open stream is told %v, %v", edit, err)
+	}
+}
