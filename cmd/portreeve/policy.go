@@ -88,7 +88,7 @@ type gatewayFlags struct {
 
 func (f *gatewayFlags) register(c *cobra.Command) {
 	c.Flags().StringVar(&f.namespace, "namespace", "istio-system", "Namespace of the gateway.")
-	c.Flags().StringToStringVar(&f.labels, "labels", map[string]string{"istio": "ingressgateway"}, "Labels of the gateway.")
+	registerLabels(c.Flags(), &f.labels)
 }
 
 func (f *gatewayFlags) gateway() model.Gateway {
