@@ -266,6 +266,7 @@ func TestTheControlPlaneIsKnownByItsName(t *testing.T) {
 		came    *peers
 	}{
 		"an address":             {plane.address, nil, plane},
+		"a name of two families": {strings.Replace(plane.address, "127.0.0.1", "localhost", 1), nil, plane},
 		"a name that is told":    {plane.address, []string{"--xds-server-name", "LOCALHOST."}, plane},
 		"an address told anew":   {plane.address, []string{"--xds-server-name", "0:0:0:0:0:0:0:1"}, plane},
 		"a Unix socket's, or so": {"unix://" + socket, nil, beside},

@@ -32,6 +32,10 @@ func controlPlane(o Options) (*clusterv3.Cluster, error) {
 		}}},
 		TypedExtensionProtocolOptions: map[string]*anypb.Any{"envoy.extensions.upstreams.http.v3.HttpProtocolOptions": match.Any(http2())},
 	}
+	if at.discovery() == clusterv3.Cluster_STRICT_DNS {
+		// A name with addresses of both families is tried by both: localhost, where ::1 has no listener.
+		out.DnsLookupFamily = clusterv3.Cluster_ALL
+	}
 	if at.socket == "" {
 		out.UpstreamConnectionOptions = &clusterv3.UpstreamConnectionOptions{TcpKeepalive: &corev3.TcpKeepalive{KeepaliveTime: wrapperspb.UInt32(60)}}
 	}
