@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"syscall"
 	"time"
 
@@ -16,7 +17,7 @@ import (
 const (
 	program = "bin/portreeve"
 	backend = "bin/backend"
-	folder  = "examples/jwt-gateway"
+	example = "examples/jwt-gateway"
 	gateway = "127.0.0.1:8080"
 	// stopBound is how long a process may take to end when told to.
 	stopBound = 5 * time.Second
@@ -26,7 +27,7 @@ const (
 func portsAreFree() error {
 	var taken error
 	for _, p := range []struct{ address, user string }{
-		{gateway, "the gateway"}, {"127.0.0.1:9080", "the backend"}, {"127.0.0.1:18000", "the control plane"},
+		{gateway, "the gateway"}, {"127.0.0.1:9080", "the backend"},
 		{"127.0.0.1:18001", "the control plane's admin interface"}, {"127.0.0.1:19000", "Envoy's admin interface"},
 	} {
 		l, err := net.Listen("tcp", p.address)
@@ -44,6 +45,8 @@ type stage struct {
 	failed    chan error
 	envoy     *envoytest.Envoy
 	processes []*process
+	// folder holds the socket that the gateway finds the control plane by.
+	folder string
 }
 
 type process struct {
@@ -62,10 +65,15 @@ func start(ctx context.Context) (s *stage, err error) {
 	if err := s.run(backend); err != nil {
 		return nil, err
 	}
-	if err := s.run(program, "serve", "--config", folder+"/policy", "--config", folder+"/local"); err != nil {
+	// Short, as the path of a socket has at most 107 bytes, and for this user only.
+	if s.folder, err = os.MkdirTemp("/tmp", "portreeve-"); err != nil {
+		return nil, fmt.Errorf("make a folder for the socket: %w", err)
+	}
+	socket := "unix://" + filepath.Join(s.folder, "xds.sock")
+	if err := s.run(program, "serve", "--config", example+"/policy", "--config", example+"/local", "--xds-address", socket); err != nil {
 		return nil, err
 	}
-	bootstrap, err := exec.CommandContext(ctx, program, "bootstrap").Output()
+	bootstrap, err := exec.CommandContext(ctx, program, "bootstrap", "--xds-address", socket).Output()
 	if err != nil {
 		return nil, fmt.Errorf("make a bootstrap: %w", err)
 	}
@@ -132,5 +140,8 @@ func (s *stage) stop() {
 			_ = p.command.Process.Kill()
 			<-p.done
 		}
+	}
+	if s.folder != "" {
+		_ = os.RemoveAll(s.folder) // it is empty, unless the control plane was killed
 	}
 }

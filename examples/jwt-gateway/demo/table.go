@@ -20,7 +20,7 @@ type row struct {
 }
 
 func rows() ([]row, error) {
-	b, err := os.ReadFile(folder + "/token.txt")
+	b, err := os.ReadFile(example + "/token.txt")
 	if err != nil {
 		return nil, err
 	}
