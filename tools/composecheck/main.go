@@ -1,7 +1,7 @@
 // Command composecheck checks a docker-compose file without a container engine: it is loaded as
 // docker compose loads it (schema, references between services), what it mounts and builds must
-// exist, with every stage of the Dockerfile that is named, mounts must be of directories, every image must have a tag, and ports may be published on
-// loopback only.
+// exist, with every stage of the Dockerfile that is named, mounts must be of directories, every image must have a tag, ports may be published on
+// loopback only, and what is waited for until it ends must end.
 //
 //	composecheck FILE
 //
@@ -12,6 +12,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"os"
 	"path/filepath"
@@ -41,11 +42,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 
 // check returns what is wrong with a file, ordered by service.
 func check(ctx context.Context, file string) []string {
-	options, err := cli.NewProjectOptions([]string{file}, cli.WithName("check"), cli.WithInterpolation(true))
-	if err != nil {
-		return []string{err.Error()}
-	}
-	project, err := options.LoadProject(ctx)
+	project, err := load(ctx, file)
 	if err != nil {
 		return []string{err.Error()}
 	}
@@ -56,6 +53,30 @@ func check(ctx context.Context, file string) []string {
 	for _, name := range project.ServiceNames() {
 		for _, finding := range checkService(project.Services[name]) {
 			findings = append(findings, "service "+name+": "+finding)
+		}
+	}
+	return append(findings, checkWaits(project)...)
+}
+
+// load reads a file as docker compose does.
+func load(ctx context.Context, file string) (*types.Project, error) {
+	options, err := cli.NewProjectOptions([]string{file}, cli.WithName("check"), cli.WithInterpolation(true))
+	if err != nil {
+		return nil, err
+	}
+	return options.LoadProject(ctx)
+}
+
+// checkWaits finds services that wait for the end of one that is started again whenever it ends.
+func checkWaits(project *types.Project) []string {
+	var findings []string
+	for _, name := range project.ServiceNames() {
+		for _, before := range slices.Sorted(maps.Keys(project.Services[name].DependsOn)) {
+			restart := project.Services[before].Restart
+			forever := restart == types.RestartPolicyAlways || restart == types.RestartPolicyUnlessStopped
+			if project.Services[name].DependsOn[before].Condition == types.ServiceConditionCompletedSuccessfully && forever {
+				findings = append(findings, fmt.Sprintf("service %s: it waits for the end of %s, which has restart: %s", name, before, restart))
+			}
 		}
 	}
 	return findings

@@ -24,6 +24,8 @@ func TestRun(t *testing.T) {
 		"mount of a file":         {file: "services: {a: {image: 'a:1', volumes: ['./policy/a.yaml:/x']}}", want: "mount its directory"},
 		"port on all addresses":   {file: "services: {a: {image: 'a:1', ports: ['8080:8080']}}", want: "port 8080 is published"},
 		"port on another address": {file: "services: {a: {image: 'a:1', ports: ['0.0.0.0:80:8080']}}", want: "port 8080 is published"},
+		"end of a service":        {file: `services: {a: {image: "a:1", depends_on: {b: {condition: service_completed_successfully}}}, b: {image: "b:1", restart: on-failure}}`},
+		"end that never comes":    {file: `services: {a: {image: "a:1", depends_on: {b: {condition: service_completed_successfully}}}, b: {image: "b:1", restart: always}}`, want: "waits for the end of b"},
 		"missing Dockerfile":      {file: "services: {a: {build: ./policy}}", want: "Dockerfile"},
 	}
 	for name, tc := range tests {
