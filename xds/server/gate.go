@@ -41,6 +41,8 @@ type gate struct {
 	refused             *refusals
 
 	mu sync.Mutex
+	// closed says that none is let in any more.
+	closed bool
 	// open are all of them, in the order of their coming.
 	open []*conn
 	// strangers are in the order of their coming; large are those of them that have a turn,
@@ -63,9 +65,27 @@ func (g *gate) Accept() (net.Conn, error) {
 	}
 }
 
+// Close ends listening, and closes the strangers: gRPC ends no stream before the last handshake is over, and
+// who connects and says nothing would hold up the end of all.
+func (g *gate) Close() error {
+	err := g.Listener.Close()
+	g.mu.Lock()
+	g.closed = true
+	strangers := slices.Clone(g.strangers)
+	g.mu.Unlock()
+	for _, c := range strangers {
+		_ = c.Close()
+	}
+	return err
+}
+
 // admits takes a connection in, where there is room or another makes it.
 func (g *gate) admits(c *conn) bool {
 	g.mu.Lock()
+	if g.closed {
+		g.mu.Unlock()
+		return false
+	}
 	var evicted *conn
 	full := len(g.open) >= g.most
 	switch {

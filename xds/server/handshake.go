@@ -38,8 +38,9 @@ func (h *handshakes) Clone() credentials.TransportCredentials {
 // ServerHandshake implements credentials.TransportCredentials.
 func (h *handshakes) ServerHandshake(raw net.Conn) (net.Conn, credentials.AuthInfo, error) {
 	c, info, err := h.TransportCredentials.ServerHandshake(raw)
-	// Who connects and says nothing looks whether the port is open.
-	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, credentials.ErrConnDispatched) {
+	// Who connects and says nothing looks whether the port is open. What was closed here has been counted as a
+	// stranger, or the server ends.
+	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, net.ErrClosed) && !errors.Is(err, credentials.ErrConnDispatched) {
 		h.fails(raw.RemoteAddr(), err)
 	}
 	return c, info, err

@@ -63,7 +63,7 @@ func TestAFailedHandshakeIsToldOf(t *testing.T) {
 }
 
 // TestFailedHandshakesDoNotFillTheLog holds that all are counted and few logged, of one address and of all, and that who
-// only looks whether the port is open is passed by.
+// only looks whether the port is open is passed by, and who was cut off here.
 func TestFailedHandshakesDoNotFillTheLog(t *testing.T) {
 	var log bytes.Buffer
 	r := newRefusals(slog.New(slog.NewTextHandler(&log, nil)), time.Now)
@@ -82,6 +82,8 @@ func TestFailedHandshakesDoNotFillTheLog(t *testing.T) {
 		t.Errorf("%d lines of all", lines())
 	}
 	_, _, _ = newHandshakes(failing{err: io.EOF}, r, time.Now).ServerHandshake(from{ip: 1})
+	// The gate has counted it already.
+	_, _, _ = newHandshakes(failing{err: &net.OpError{Op: "read", Err: net.ErrClosed}}, r, time.Now).ServerHandshake(from{ip: 1})
 	if n := counted(t, r, "handshake"); n != 1250 || lines() != handshakeLines {
 		t.Errorf("%v are counted, %d lines", n, lines())
 	}

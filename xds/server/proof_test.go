@@ -22,8 +22,9 @@ import (
 	"github.com/portreeve/portreeve/xds/server"
 )
 
-// another is what a connection came by whose credentials say nothing that is known.
-const another = identity.Transport("another")
+// another is what a connection came by whose credentials say nothing that is known, and silent one of whom the
+// handshake waits.
+const another, silent = identity.Transport("another"), identity.Transport("silent")
 
 // errHandshake is why a handshake fails of whom nothing is proved.
 var errHandshake = errors.New("no proof")
@@ -54,6 +55,10 @@ func (p *proofs) ServerHandshake(c net.Conn) (net.Conn, credentials.AuthInfo, er
 	case proof := <-p.at(c.RemoteAddr().String()):
 		if proof.Transport == "" {
 			return nil, nil, errHandshake
+		}
+		if proof.Transport == silent {
+			_, err := c.Read(make([]byte, 1))
+			return nil, nil, err
 		}
 		if proof.Transport == another {
 			return c, credentials.TLSInfo{CommonAuthInfo: credentials.CommonAuthInfo{SecurityLevel: credentials.PrivacyAndIntegrity}}, nil

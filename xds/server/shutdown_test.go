@@ -13,6 +13,7 @@ import (
 
 	"github.com/portreeve/portreeve/translate/envoy"
 	"github.com/portreeve/portreeve/xds/ack"
+	"github.com/portreeve/portreeve/xds/identity"
 	"github.com/portreeve/portreeve/xds/server"
 	"github.com/portreeve/portreeve/xds/snapshot"
 )
@@ -63,6 +64,38 @@ func TestStopWithAGatewayThatDoesNotRead(t *testing.T) {
 			t.Errorf("stopping took %v", d)
 		}
 	})
+}
+
+// TestStopWithStrangers holds that who connects and says nothing holds up neither the end nor the good order of the streams.
+func TestStopWithStrangers(t *testing.T) {
+	n, g := envoyNode(t, "edge")
+	creds := newProofs()
+	for name, more := range map[string]func(*server.Options){"plain": func(*server.Options) {}, "in a handshake": creds.options} {
+		t.Run(name, func(t *testing.T) {
+			r := startWith(t, map[string]*snapshot.Snapshot{g.Key: config{}.snapshot(t)}, more)
+			conn, _ := r.as(creds, identity.Proof{Transport: identity.Loopback})
+			c := dial(r.ctx, t, conn, ack.Delta, n)
+			for range 3 {
+				stranger, err := net.Dial("tcp", strings.TrimPrefix(r.conn.Target(), "passthrough:///"))
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer stranger.Close()
+				creds.at(stranger.LocalAddr().String()) <- identity.Proof{Transport: silent}
+			}
+			settle(c) // they were accepted before
+			before := time.Now()
+			if err := r.stop(); err != nil {
+				t.Errorf("serve: %v", err)
+			}
+			if d := time.Since(before); d > 2*time.Second {
+				t.Errorf("stopping took %v", d)
+			}
+			if err := c.failure(); !errors.Is(err, io.EOF) {
+				t.Errorf("the stream ended with %v, want its clean end", err)
+			}
+		})
+	}
 }
 
 func TestServeReportsABrokenListener(t *testing.T) {
