@@ -44,8 +44,8 @@ func TestServeRefusesHowGatewaysMustNotComeIn(t *testing.T) {
 		"files that are not there":   {[]string{"--xds-tls-cert", "none.crt", "--xds-tls-key", file, "--xds-client-ca", file}, "none.crt: no such file"},
 		"no trust domain":            {[]string{"--xds-trust-domain", "Example.COM"}, `"Example.COM"`},
 		"an identity as one":         {[]string{"--xds-trust-domain", "spiffe://example.com/ns/a"}, "want its trust domain alone, example.com"},
-		"no age":                     {[]string{"--xds-max-connection-age", "0s"}, "positive duration"},
-		"an age before":              {[]string{"--xds-max-connection-age", "-1h"}, "positive duration"},
+		"no age":                     {[]string{"--xds-max-connection-age", "0s"}, "want 1s at least"},
+		"an age before":              {[]string{"--xds-max-connection-age", "-1h"}, "want 1s at least"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var out, errs bytes.Buffer

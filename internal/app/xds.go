@@ -7,14 +7,19 @@ import (
 
 	"github.com/spiffe/go-spiffe/v2/spiffeid"
 
+	"github.com/portreeve/portreeve/xds/server"
 	"github.com/portreeve/portreeve/xds/transport"
 )
 
 // DefaultTrustDomain is the trust domain of Istio's meshes, where none is named.
 const DefaultTrustDomain = "cluster.local"
 
-// DefaultMaxConnectionAge is how long a stream of a gateway lives before it is asked to connect again.
-const DefaultMaxConnectionAge = time.Hour
+// DefaultMaxConnectionAge is how long a stream of a gateway lives before it is asked to connect again, and
+// minConnectionAge the least: until then a gateway has to get what it is served.
+const (
+	DefaultMaxConnectionAge = server.DefaultMaxConnectionAge
+	minConnectionAge        = time.Second
+)
 
 // XDS says how gateways reach the control plane, and what they have to prove.
 type XDS struct {
@@ -29,7 +34,7 @@ type XDS struct {
 	TrustDomains []string
 	// Plaintext serves in plain text where other machines may listen in, and Require refuses who proves nothing.
 	Plaintext, Require bool
-	// MaxConnectionAge is how long a stream lives. It is positive.
+	// MaxConnectionAge is how long a stream lives. It is a second at least.
 	MaxConnectionAge time.Duration
 }
 
@@ -53,8 +58,8 @@ func (x XDS) check(a transport.Address) error {
 		return errors.New("--xds-plaintext and --xds-tls-cert contradict each other: gateways are spoken to in plain text, or over TLS")
 	case !a.Unix() && x.SocketMode+x.SocketOwner+x.SocketGroup != "":
 		return errors.New("--xds-socket-mode, --xds-socket-owner and --xds-socket-group are of a Unix socket: they need --xds-address unix:///PATH")
-	case x.MaxConnectionAge <= 0:
-		return fmt.Errorf("--xds-max-connection-age %v: want a positive duration, such as 1h", x.MaxConnectionAge)
+	case x.MaxConnectionAge < minConnectionAge:
+		return fmt.Errorf("--xds-max-connection-age %v: want %v at least, such as 1h", x.MaxConnectionAge, minConnectionAge)
 	default:
 		return nil
 	}

@@ -140,14 +140,19 @@ func (r *rights) ended() error {
 // as soon as the gateway has answered all that it was sent, so that nothing is sent to it
 // twice, and in bounded time.
 func (r *rights) lives(settled func() bool) {
-	const tenth = 10
-	age := r.age + time.Duration((rand.Float64()*2-1)*float64(r.age)/tenth)
+	age := ageWithin(r.age)
 	last := age + farewell
 	if until := r.proof.Until(); !until.IsZero() {
 		age, last = min(age, time.Until(until)), min(last, time.Until(until))
 	}
 	end := time.Now().Add(last)
 	r.after(age, func() { r.part(settled, end) })
+}
+
+// ageWithin returns how long one stream lives: no longer than was asked for, and not as long as all others of a fleet.
+func ageWithin(most time.Duration) time.Duration {
+	const fifth = 5
+	return most - rand.N(most/fifth+1)
 }
 
 // part ends the stream when it is settled, at the latest at the end.
