@@ -13,12 +13,13 @@ import (
 	"github.com/portreeve/portreeve/xds/node"
 )
 
-// The bounds of what trust is read from, in bytes and in certificates.
+// MaxBytes is how long what trust is read from may be: lists of revoked certificates, and serial numbers.
+const MaxBytes = 8 << 20
+
+// The further bounds of that.
 const (
 	maxAuthorityBytes = 1 << 20
 	maxAuthorities    = 256
-	maxRevokedBytes   = 32 << 20
-	maxSerialBytes    = 8 << 20
 	maxSerialDigits   = 64
 )
 
@@ -95,8 +96,8 @@ func (t *Trust) readAuthorities(text []byte) error {
 }
 
 func (t *Trust) readLists(text []byte) error {
-	if len(text) > maxRevokedBytes {
-		return fmt.Errorf("there are %d bytes, want at most %d", len(text), maxRevokedBytes)
+	if len(text) > MaxBytes {
+		return fmt.Errorf("there are %d bytes, want at most %d", len(text), MaxBytes)
 	}
 	if len(text) == 0 {
 		return nil
@@ -160,8 +161,8 @@ func (t *Trust) maySay(l *x509.RevocationList) bool {
 }
 
 func (t *Trust) readSerials(text []byte) error {
-	if len(text) > maxSerialBytes {
-		return fmt.Errorf("there are %d bytes, want at most %d", len(text), maxSerialBytes)
+	if len(text) > MaxBytes {
+		return fmt.Errorf("there are %d bytes, want at most %d", len(text), MaxBytes)
 	}
 	n := 0
 	for line := range strings.Lines(string(text)) {

@@ -106,12 +106,12 @@ func TestWrongTrustIsNotTaken(t *testing.T) {
 		"others' certificates": {good, ca.listWith(func(l *x509.RevocationList) {
 			l.RevokedCertificateEntries[0].ExtraExtensions = []pkix.Extension{issuer}
 		}, ca.issue(edge1)), nil, "critical extension 2.5.29.29"},
-		"lists too large":   {good, make([]byte, 33<<20), nil, "want at most"},
+		"lists too large":   {good, make([]byte, identity.MaxBytes+1), nil, "want at most"},
 		"no number":         {good, nil, []byte("12\n# x\nhello\n"), `read revoked serial numbers: line 3: "hello" is not a serial number`},
 		"a sign":            {good, nil, []byte("-12"), "line 1"},
 		"a long number":     {good, nil, []byte(strings.Repeat("a", 65)), "line 1"},
 		"colons only":       {good, nil, []byte("::"), "line 1"},
-		"numbers too large": {good, nil, make([]byte, 9<<20), "want at most"},
+		"numbers too large": {good, nil, make([]byte, identity.MaxBytes+1), "want at most"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := identity.NewTrust(tc.authorities, tc.revoked, tc.serials)

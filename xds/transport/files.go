@@ -12,8 +12,8 @@ import (
 	"github.com/portreeve/portreeve/xds/identity"
 )
 
-// MaxFile is how large each file may be.
-const MaxFile = 1 << 20
+// MaxFile is how large each file may be: no list that is good is too long to be read.
+const MaxFile = identity.MaxBytes
 
 // Files are the names of the files of TLS. Those of what is revoked may be empty.
 type Files struct {
