@@ -100,11 +100,11 @@ func reading(d *disk.Disk) func(string) ([]byte, error) {
 // warnOfAccess logs, once, what an operator should know of how gateways come in.
 func (a *App) warnOfAccess() {
 	switch log := a.options.Logger; {
+	case a.options.XDS.Require && (a.access.transport == identity.Loopback || a.access.transport == identity.Plain):
+		log.Warn("no gateway can be served: --require-identity asks for a proof, and a connection of this kind can give none",
+			"xds", a.XDSAddress(), "hint", "give --xds-tls-cert, --xds-tls-key and --xds-client-ca, or --xds-address unix:///PATH")
 	case a.access.transport == identity.Plain:
 		log.Warn("the stream to the gateways is plain text and asks for no proof: whoever reaches this address can have the policy, and whoever is on the way can change it; gateways whose configuration holds keys are refused",
 			"xds", a.XDSAddress(), "hint", "take --xds-tls-cert, --xds-tls-key and --xds-client-ca in place of --xds-plaintext, or keep the address within a private network or a tunnel")
-	case a.access.transport == identity.Loopback && a.options.XDS.Require:
-		log.Warn("no gateway can be served: --require-identity asks for a proof, and a connection of this kind can give none",
-			"xds", a.XDSAddress(), "hint", "give --xds-tls-cert, --xds-tls-key and --xds-client-ca, or --xds-address unix:///PATH")
 	}
 }

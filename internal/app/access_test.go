@@ -14,6 +14,7 @@ import (
 	"github.com/portreeve/portreeve/internal/disk"
 	"github.com/portreeve/portreeve/translate/model"
 	"github.com/portreeve/portreeve/xds/identity"
+	"github.com/portreeve/portreeve/xds/transport"
 )
 
 // started runs a control plane that is told to end at once, and returns what it logged.
@@ -70,8 +71,8 @@ func (l listener) Addr() net.Addr { return l.address }
 
 // TestWhoCanServeNobodyIsWarned holds that a demand which no connection can meet is told of.
 func TestWhoCanServeNobodyIsWarned(t *testing.T) {
-	for address, want := range map[string]bool{"127.0.0.1:0": true, "unix://" + filepath.Join(t.TempDir(), "s"): false} {
-		log, err := started(t, XDS{Address: address, Require: true})
+	for address, want := range map[string]bool{"127.0.0.1:0": true, "0.0.0.0:0": true, "unix://" + filepath.Join(t.TempDir(), "s"): false} {
+		log, err := started(t, XDS{Address: address, Require: true, Plaintext: true})
 		if err != nil || strings.Contains(log, "no gateway can be served") != want {
 			t.Errorf("%s: %v, the log says\n%s", address, err, log)
 		}
@@ -103,7 +104,7 @@ func TestAFileInMotionIsNotRead(t *testing.T) {
 	if content, err := read(name); err != nil || string(content) != "whole" {
 		t.Fatalf("it holds %q, %v", content, err)
 	}
-	if err := os.WriteFile(name, make([]byte, 1<<20+1), 0o600); err != nil {
+	if err := os.WriteFile(name, make([]byte, transport.MaxFile+1), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := read(name); err == nil || !strings.Contains(err.Error(), "too large") {
