@@ -3,6 +3,7 @@ package authority
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -115,7 +116,7 @@ func (a *Authority) grant(g Gateway, principal string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	if at >= 0 && old.Spec.Namespace == g.Namespace && sameLabels(old.Spec.Labels, g.Labels) {
+	if at >= 0 && old.Spec.Namespace == g.Namespace && maps.Equal(old.Spec.Labels, g.Labels) {
 		return false, nil
 	}
 	text, err := document(g, principal)
@@ -165,16 +166,4 @@ func (a *Authority) withdraw(principal string) (bool, error) {
 	}
 	m.documents = slices.Delete(m.documents, at, at+1)
 	return true, a.writeMapping(m)
-}
-
-func sameLabels(a, b map[string]string) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	for k, v := range a {
-		if w, ok := b[k]; !ok || w != v {
-			return false
-		}
-	}
-	return true
 }
