@@ -119,6 +119,7 @@ func printStatus(w io.Writer, s admin.Status) error {
 	for _, m := range s.Moved {
 		fmt.Fprintf(w, "gateway %s was in the group %s and is in %s, where nothing is enforced\n", m.Node, m.From, m.To)
 	}
+	printIdentities(w, s.Identities)
 	printState(w, s.Status.State)
 	for _, k := range s.Keys {
 		printKeys(w, k)
@@ -149,6 +150,16 @@ func printChanges(w io.Writer, c translate.Changes) {
 			}
 			fmt.Fprintf(w, "    %s: %s%s\n", object.Pos, object.Object, by)
 		}
+	}
+}
+
+// printIdentities says which mappings of identities are in force, where there are any, or that none is known.
+func printIdentities(w io.Writer, i *admin.Identities) {
+	switch {
+	case i == nil:
+		fmt.Fprintln(w, "identities: no mapping is known yet, so gateways that prove who they are are refused")
+	case i.Count > 0:
+		fmt.Fprintf(w, "identities: %d GatewayIdentity objects, of generation %d (%s)\n", i.Count, i.Generation.Seq, i.Generation.Hash)
 	}
 }
 

@@ -25,6 +25,24 @@ func TestStatusSaysWhatIsNotOnDisk(t *testing.T) {
 	}
 }
 
+// TestStatusSaysWhatIsMapped holds that an operator sees which generation says what identities may be, that none does,
+// and nothing where nothing is mapped.
+func TestStatusSaysWhatIsMapped(t *testing.T) {
+	of3 := &admin.Identities{Count: 2}
+	of3.Generation.Seq, of3.Generation.Hash = 3, "ab"
+	for want, i := range map[string]*admin.Identities{
+		"": {},
+		"identities: 2 GatewayIdentity objects, of generation 3 (ab)\n":                          of3,
+		"identities: no mapping is known yet, so gateways that prove who they are are refused\n": nil,
+	} {
+		var out bytes.Buffer
+		printIdentities(&out, i)
+		if out.String() != want {
+			t.Errorf("%q, want %q", &out, want)
+		}
+	}
+}
+
 // TestStatusCountsWhatIsNotListed holds that the verb says how many resources there are where the
 // answer does not list them all, and nothing where it does.
 func TestStatusCountsWhatIsNotListed(t *testing.T) {

@@ -46,6 +46,9 @@ type Certificate = reload.CertificateStatus
 // Group is what Status says of a group of gateways.
 type Group = reload.GroupStatus
 
+// Identities is what Status says of the mappings of identities.
+type Identities = reload.IdentityStatus
+
 // State is what Status says of the state directory.
 type State = state.Status
 
