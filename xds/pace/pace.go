@@ -47,7 +47,7 @@ func (l *Limit) Take(peer string) ([]any, bool) {
 	case l.written == l.most:
 		more = append(more, "hint", fmt.Sprintf("further ones of this minute are left out, %d lines are written", l.most))
 	case l.lines[peer] == l.ofOne:
-		more = append(more, "hint", fmt.Sprintf("further ones of this address and this minute are left out, %d lines are written", l.ofOne))
+		more = append(more, "hint", fmt.Sprintf("further ones of this peer and this minute are left out, %d lines are written", l.ofOne))
 	}
 	return more, true
 }

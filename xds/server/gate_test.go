@@ -2,6 +2,7 @@ package server
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -392,7 +393,7 @@ type named string
 func (named) Network() string  { return "tcp" }
 func (n named) String() string { return string(n) }
 
-// TestRefusalsDoNotFillTheLog holds how many lines a minute there are, and that all are counted.
+// TestRefusalsDoNotFillTheLog holds how many lines a minute there are, of one gateway and of all, and that all are counted.
 func TestRefusalsDoNotFillTheLog(t *testing.T) {
 	var log bytes.Buffer
 	now := time.Unix(0, 0)
@@ -400,10 +401,16 @@ func TestRefusalsDoNotFillTheLog(t *testing.T) {
 	for range 1000 {
 		r.note(refusal{kind: "node", peer: "192.0.2.1", node: strings.Repeat("a", 1<<20), reason: "a reason"})
 	}
-	if lines := strings.Count(log.String(), "\n"); lines != logged || log.Len() > logged*1000 {
+	if lines := strings.Count(log.String(), "\n"); lines != refusalLinesOfOne {
+		t.Errorf("%d lines of one", lines)
+	}
+	for i := range 1000 {
+		r.note(refusal{kind: "node", peer: fmt.Sprintf("192.0.2.1:%d", i), node: fmt.Sprint("edge-", i), reason: "a reason"})
+	}
+	if lines := strings.Count(log.String(), "\n"); lines != refusalLines || log.Len() > refusalLines*1000 {
 		t.Errorf("%d lines of %d bytes", lines, log.Len())
 	}
-	if n := counted(t, r, "node"); n != 1000 {
+	if n := counted(t, r, "node"); n != 2000 {
 		t.Errorf("%v are counted", n)
 	}
 	now = now.Add(time.Minute)

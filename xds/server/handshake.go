@@ -53,11 +53,7 @@ func (h *handshakes) fails(from net.Addr, err error) {
 		kind, reason = refusal.Kind, refusal.Reason
 	}
 	h.refused.count.WithLabelValues(kind).Inc()
-	host, _, splitErr := net.SplitHostPort(from.String())
-	if splitErr != nil {
-		host = from.String()
-	}
-	more, ok := h.limit.Take(host)
+	more, ok := h.limit.Take(hostOf(from.String()))
 	if !ok {
 		return
 	}

@@ -3,7 +3,6 @@ package server
 import (
 	"fmt"
 	"log/slog"
-	"net"
 	"time"
 	"unicode/utf8"
 
@@ -70,11 +69,7 @@ func (n nackLog) mended(id, address, url string, names []string) {
 
 // room takes a line of an address, unless it or all have had enough of this minute.
 func (n nackLog) room(address string) (more []any, ok bool) {
-	host, _, err := net.SplitHostPort(address)
-	if err != nil {
-		host = address
-	}
-	return n.limit.Take(host)
+	return n.limit.Take(hostOf(address))
 }
 
 // few returns the first of a list, each cut, and how many more there are.

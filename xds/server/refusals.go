@@ -1,19 +1,19 @@
 package server
 
 import (
-	"fmt"
 	"log/slog"
-	"sync"
+	"net"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/portreeve/portreeve/xds/node"
+	"github.com/portreeve/portreeve/xds/pace"
 )
 
-// logged is how many refusals a minute are logged: whoever is refused comes again, and must
-// not fill the disk. The metric counts all.
-const logged = 60
+// The bounds of what is logged of refusals: lines a minute, and those of one gateway, who comes again every few
+// seconds and must not hide the others. The metric counts all.
+const refusalLines, refusalLinesOfOne = 60, 10
 
 // refusal is one thing that a peer is refused. Of who the peer is there is what was known by then.
 type refusal struct{ kind, peer, node, identity, reason string }
@@ -22,15 +22,11 @@ type refusal struct{ kind, peer, node, identity, reason string }
 type refusals struct {
 	logger *slog.Logger
 	count  *prometheus.CounterVec
-	now    func() time.Time
-
-	mu     sync.Mutex
-	minute time.Time
-	lines  int
+	limit  *pace.Limit
 }
 
 func newRefusals(logger *slog.Logger, now func() time.Time) *refusals {
-	r := &refusals{logger: logger, now: now, count: prometheus.NewCounterVec(prometheus.CounterOpts{
+	r := &refusals{logger: logger, limit: pace.New(refusalLines, refusalLinesOfOne, now), count: prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "portreeve_xds_refused_total",
 		Help: "What peers of the xDS port were refused: a node, its Envoy, new groups, what they asked for, connections, connections that did not say who they are, TLS handshakes, certificates, what their identity does not allow, and keys over plain text.",
 	}, []string{"reason"})}
@@ -52,19 +48,17 @@ func reasons() []string {
 // says of itself is cut.
 func (r *refusals) note(what refusal) {
 	r.count.WithLabelValues(what.kind).Inc()
-	r.mu.Lock()
-	if now := r.now(); now.Sub(r.minute) >= time.Minute {
-		r.minute, r.lines = now, 0
+	name := node.Cut(what.node)
+	if more, ok := r.limit.Take(hostOf(what.peer) + " " + name); ok {
+		r.logger.Warn("gateway refused", append([]any{"peer", what.peer, "node", name, "identity", what.identity, "reason", what.reason}, more...)...)
 	}
-	r.lines++
-	lines := r.lines
-	r.mu.Unlock()
-	line := []any{"peer", what.peer, "node", node.Cut(what.node), "identity", what.identity, "reason", what.reason}
-	switch {
-	case lines < logged:
-		r.logger.Warn("gateway refused", line...)
-	case lines == logged:
-		r.logger.Warn("gateway refused", append(line,
-			"hint", fmt.Sprintf("further ones of this minute are not logged; portreeve_xds_refused_total counts them all, %d lines a minute are written", logged))...)
+}
+
+// hostOf returns an address without its port.
+func hostOf(address string) string {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return address
 	}
+	return host
 }
