@@ -40,7 +40,7 @@ func serveCommand() *cobra.Command {
 	f.StringVar(&s.options.AdminAddress, "admin-address", "127.0.0.1:18001", "Address of /metrics, /healthz, /readyz and /debug.")
 	f.StringArrayVar(&s.options.AdminHosts, "admin-host", nil, "Name by which clients may call /debug, beside loopback names and the address that is called; may be given several times.")
 	f.IntVar(&s.options.MaxConnections, "xds-max-connections", app.DefaultMaxConnections, "Connections of gateways that may be open at one time.")
-	f.IntVar(&s.options.NewGroups, "new-groups-per-minute", app.DefaultNewGroups, "Groups of gateways (namespace, labels and locality) that one address may bring a minute and that were never here.")
+	f.IntVar(&s.options.NewGroups, "new-groups-per-minute", app.DefaultNewGroups, "Groups of gateways (namespace, labels and locality) that one address, or the owner of one certificate, may bring a minute and that were never here.")
 	f.BoolVar(&s.options.AllowUntestedEnvoy, "allow-untested-envoy", false, "Serve gateways whose Envoy is older than those that were tested (see portreeve version), or that do not say which they are: such ones may ignore parts of the policy.")
 	f.StringVar(&s.options.StateDir, "state-dir", "", "Directory that keeps the last good policy and keys across restarts; one control plane uses it at a time.")
 	f.StringVar(&s.options.KeyCAFile, "jwks-ca-file", "", "PEM file with certificate authorities to trust, beside the system's, when fetching keys.")

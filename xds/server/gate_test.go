@@ -442,7 +442,7 @@ func TestNewcomers(t *testing.T) {
 		if c.peer == 2 {
 			peer = two
 		}
-		if got := n.admits(peer, c.group, known); got != c.want {
+		if got := n.admits(peer.String(), c.group, known); got != c.want {
 			t.Errorf("%d: group %s of peer %d is let in: %v", i, c.group, c.peer, got)
 		}
 	}
@@ -455,14 +455,14 @@ func TestNewcomersAreForgotten(t *testing.T) {
 	none := func(string) bool { return false }
 	for i := range maxPeers + 10 {
 		ip := net.IPv4(10, byte(i>>16), byte(i>>8), byte(i))
-		if got := n.admits(peerOf(&net.TCPAddr{IP: ip}), "group "+ip.String(), none); got != (i < maxPeers) {
+		if got := n.admits(peerOf(&net.TCPAddr{IP: ip}).String(), "group "+ip.String(), none); got != (i < maxPeers) {
 			t.Fatalf("peer %d is let in: %v", i, got)
 		}
 	}
 	now = now.Add(time.Minute)
 	for i := range 10 {
 		ip := net.IPv4(11, 0, 0, byte(i))
-		if !n.admits(peerOf(&net.TCPAddr{IP: ip}), "group "+ip.String(), none) {
+		if !n.admits(peerOf(&net.TCPAddr{IP: ip}).String(), "group "+ip.String(), none) {
 			t.Error("a minute later nobody is let in")
 		}
 	}

@@ -3,14 +3,13 @@ package server
 import (
 	"crypto/sha256"
 	"maps"
-	"net/netip"
 	"sync"
 	"time"
 )
 
 const (
-	// DefaultNewGroups is how many groups that are not known one peer may bring a minute. A
-	// fleet has a group for each set of labels, and comes from one address behind NAT.
+	// DefaultNewGroups is how many groups that are not known one peer may bring a minute: a certificate, or an
+	// address where none is shown. A fleet has a group for each set of labels, and comes from one address behind NAT.
 	DefaultNewGroups = 60
 	// maxPeers and maxSeen bound what is remembered.
 	maxPeers = 8192
@@ -24,7 +23,7 @@ type newcomers struct {
 	now       func() time.Time
 
 	mu    sync.Mutex
-	peers map[netip.Addr]budget
+	peers map[string]budget
 	// seen are groups that were let in, and order the order in which they came.
 	seen  map[[sha256.Size]byte]struct{}
 	order [][sha256.Size]byte
@@ -40,12 +39,12 @@ func newNewcomers(perMinute int, now func() time.Time) *newcomers {
 	if perMinute <= 0 {
 		perMinute = DefaultNewGroups
 	}
-	return &newcomers{perMinute: perMinute, now: now, peers: map[netip.Addr]budget{}, seen: map[[sha256.Size]byte]struct{}{}}
+	return &newcomers{perMinute: perMinute, now: now, peers: map[string]budget{}, seen: map[[sha256.Size]byte]struct{}{}}
 }
 
 // admits reports whether a peer may be of a group. One that was there before never counts, here or,
 // as known reports it, in another run: a gateway that comes back is let in whatever others do.
-func (n *newcomers) admits(peer netip.Addr, group string, known func(string) bool) bool {
+func (n *newcomers) admits(peer string, group string, known func(string) bool) bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	hash := sha256.Sum256([]byte(group))
@@ -64,13 +63,13 @@ func (n *newcomers) admits(peer netip.Addr, group string, known func(string) boo
 }
 
 // spend takes one group out of the budget of a peer, which is full again after a minute.
-func (n *newcomers) spend(peer netip.Addr) bool {
+func (n *newcomers) spend(peer string) bool {
 	now, full := n.now(), float64(n.perMinute)
 	refilled := func(b budget) float64 { return min(full, b.left+full*now.Sub(b.at).Minutes()) }
 	b, ok := n.peers[peer]
 	if !ok {
 		if len(n.peers) >= maxPeers {
-			maps.DeleteFunc(n.peers, func(_ netip.Addr, b budget) bool { return refilled(b) >= full })
+			maps.DeleteFunc(n.peers, func(_ string, b budget) bool { return refilled(b) >= full })
 		}
 		if len(n.peers) >= maxPeers {
 			return false // so many peers at once are no fleet

@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"slices"
 	"strings"
@@ -121,6 +122,45 @@ func TestWhoIsNotAllowedGetsNothing(t *testing.T) {
 			})
 		}
 	})
+}
+
+// TestAFleetBehindOneAddressComesWithNewGroups holds that gateways with certificates do not count for one, that one of them
+// does not bring as many groups as it likes, and that those without are one.
+func TestAFleetBehindOneAddressComesWithNewGroups(t *testing.T) {
+	certificates := func(i int) identity.Proof {
+		return certified(t, fmt.Sprintf("spiffe://cluster.local/ns/edge%d/gateway/edge", i), time.Hour)
+	}
+	for name, tc := range map[string]struct {
+		proof func(int) identity.Proof
+		want  int
+	}{
+		"each has its own": {certificates, 5},
+		"all have one":     {func(int) identity.Proof { return certificates(0) }, 2},
+		"on this machine":  {func(int) identity.Proof { return identity.Proof{Transport: identity.Loopback} }, 2},
+		"users of it": {func(i int) identity.Proof {
+			return identity.Proof{Transport: identity.Unix, User: &identity.User{UID: uint32(i)}}
+		}, 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			creds, serve := newProofs(), map[string]*snapshot.Snapshot{}
+			for i := range 5 {
+				_, g := envoyNode(t, fmt.Sprint("edge", i))
+				serve[g.Key] = config{}.snapshot(t)
+			}
+			r := startWith(t, serve, creds.options, func(o *server.Options) { o.NewGroups = 2 })
+			for i := range 5 {
+				n, _ := envoyNode(t, fmt.Sprint("edge", i))
+				conn, _ := r.as(creds, tc.proof(i))
+				c := dial(r.ctx, t, conn, ack.Delta, n)
+				c.ask(lds)
+				if i >= tc.want {
+					ends(t, c, codes.ResourceExhausted, "too many groups")
+				} else if resp := c.next(); resp.short != "LDS" {
+					t.Errorf("gateway %d got %s", i, resp.short)
+				}
+			}
+		})
+	}
 }
 
 // closes waits until the server has closed a connection.

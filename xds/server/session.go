@@ -20,6 +20,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/portreeve/portreeve/xds/ack"
+	"github.com/portreeve/portreeve/xds/identity"
 	"github.com/portreeve/portreeve/xds/node"
 	"github.com/portreeve/portreeve/xds/rollout"
 	"github.com/portreeve/portreeve/xds/snapshot"
@@ -116,8 +117,8 @@ func (s *session) enter(n *corev3.Node, claimed node.Identity) error {
 	switch {
 	case unfit != "" && !s.server.options.AllowUntestedEnvoy:
 		return s.refuse("envoy", codes.FailedPrecondition, n, unfit)
-	case !s.server.newcomers.admits(s.peer, id.Group.Key, s.fleet.Known):
-		return s.refuse("groups", codes.ResourceExhausted, n, "too many groups that were never here before come from this address: it may bring more in a minute, see --new-groups-per-minute")
+	case !s.server.newcomers.admits(s.brings(), id.Group.Key, s.fleet.Known):
+		return s.refuse("groups", codes.ResourceExhausted, n, "too many groups that were never here before come with this certificate, or from this address: more may come in a minute, see --new-groups-per-minute")
 	}
 	s.accept()
 	// What the binary can do is most of a node, and nobody asks for it.
@@ -139,6 +140,15 @@ func (s *session) enter(n *corev3.Node, claimed node.Identity) error {
 	s.rights.lives(d.settled)
 	s.warnOfEnvoy(unfit)
 	return nil
+}
+
+// brings is who is held to a number of new groups: the owner of the certificate, which was verified, else the
+// address. A fleet behind one address that is given other groups at one time is let in so.
+func (s *session) brings() string {
+	if proof := s.rights.proof; proof.Transport == identity.TLS {
+		return proof.String()
+	}
+	return s.peer.String()
 }
 
 // opens puts on record that the gateway is there.
