@@ -42,7 +42,9 @@ func (a *App) openAccess() (err error) {
 	if err != nil {
 		return err
 	}
-	a.access.judge = identity.NewJudge(identity.Options{TrustDomains: domains, Require: x.Require, Now: time.Now})
+	// A file of mappings is never without one: as long as it is not known, nobody is what he claims.
+	require := x.Require || a.options.Settings.GatewaysFile != ""
+	a.access.judge = identity.NewJudge(identity.Options{TrustDomains: domains, Require: require, Now: time.Now})
 	if x.secure() {
 		if err := a.readTLS(); err != nil {
 			return err

@@ -14,6 +14,7 @@ import (
 	"github.com/portreeve/portreeve/internal/disk"
 	"github.com/portreeve/portreeve/translate/model"
 	"github.com/portreeve/portreeve/xds/identity"
+	"github.com/portreeve/portreeve/xds/node"
 	"github.com/portreeve/portreeve/xds/transport"
 )
 
@@ -120,5 +121,22 @@ func TestAFileInMotionIsNotRead(t *testing.T) {
 	}
 	if _, err := read(name); err == nil || !strings.Contains(err.Error(), "is writing to it") {
 		t.Errorf("one that is being written gives %v", err)
+	}
+}
+
+// TestAFileOfGatewaysAsksForProof holds that with one a connection that proves nothing is refused from the start, whatever
+// is known of the file.
+func TestAFileOfGatewaysAsksForProof(t *testing.T) {
+	for file, want := range map[string]bool{"": true, filepath.Join(t.TempDir(), "gateways.yaml"): false} {
+		settings := model.DefaultSettings()
+		settings.GatewaysFile = file
+		a := &App{options: Options{XDS: XDS{Address: "127.0.0.1:0", MaxConnectionAge: time.Hour}, Settings: settings, Logger: slog.New(slog.DiscardHandler)}}
+		if err := a.openAccess(); err != nil {
+			t.Fatal(err)
+		}
+		defer a.access.listener.Close()
+		if _, err := a.access.judge.Allow(identity.Proof{Transport: identity.Loopback}, node.Identity{}); (err == nil) != want {
+			t.Errorf("--gateways %q: %v", file, err)
+		}
 	}
 }

@@ -113,5 +113,9 @@ func (r *reader) recompiled(stored state.Generation, before *translate.Program) 
 		// What was found of the directories is part of it, and kept by their names only.
 		g.Hash = stored.Hash
 	}
+	if r.settings.GatewaysFile != "" && g.flags.GatewaysFile == "" {
+		// Who wrote policy said who a gateway is, or nobody did. It fails closed.
+		g.mappings, g.mapped = nil, false
+	}
 	return g
 }

@@ -294,3 +294,29 @@ func TestWhatALateDiskTellsIsOlder(t *testing.T) {
 	h.Close() // writes, which comes after what the disk told is taken up
 	h.want(t, "once it has told", "[2]", "[3]")
 }
+
+// TestAFileOfGatewaysOverridesWhatWasKeptWithoutIt holds that a start with a broken such file does not go by what was in
+// force when there was none: with or without a mapping in the files of policy.
+func TestAFileOfGatewaysOverridesWhatWasKeptWithoutIt(t *testing.T) {
+	for name, content := range map[string]string{"a mapping": identity("a", 1), "no mapping": policy("p", "/p")} {
+		t.Run(name, func(t *testing.T) {
+			dir, apart, location := t.TempDir(), t.TempDir(), t.TempDir()
+			write(t, dir, "gateway.yaml", listener)
+			write(t, dir, "a.yaml", content)
+			kept := openState(t, location)
+			g := newGuarded(t, kept, model.DefaultSettings(), dir)
+			must(t, g.Reload(t.Context(), input.Change{}))
+			g.Close()
+			must(t, kept.Close())
+			settings := model.DefaultSettings()
+			settings.GatewaysFile = filepath.Join(apart, "gateways.yaml")
+			write(t, apart, "gateways.yaml", "kind: [")
+			h := newGuarded(t, openState(t, location), settings, dir)
+			must(t, h.Reload(t.Context(), input.Change{}))
+			h.want(t, "with a broken file")
+			h.edit(t, dir, "a.yaml", "")
+			h.edit(t, apart, "gateways.yaml", identity("a", 2))
+			h.want(t, "put right", "[2]")
+		})
+	}
+}

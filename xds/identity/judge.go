@@ -150,10 +150,10 @@ func (j *Judge) uncertified(r *rules, p Proof, claimed node.Identity) (node.Iden
 	case r.mappings == nil && (j.options.Require || p.Transport == Plain):
 		// Who comes from elsewhere waits until it is known that no mapping forbids it.
 		return node.Identity{}, notKnown()
-	case j.options.Require:
-		return node.Identity{}, unproved(p, "--require-identity asks for that")
 	case r.mappings != nil && len(r.mappings.all) > 0:
 		return node.Identity{}, unproved(p, "there are GatewayIdentity objects, so that counts")
+	case j.options.Require:
+		return node.Identity{}, unproved(p, "--require-identity asks for that")
 	default:
 		return claimed, nil
 	}
