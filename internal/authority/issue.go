@@ -82,8 +82,8 @@ func (a *Authority) ensure(r Record, template *x509.Certificate, t Target) (Issu
 	if has && a.good(old, names(template), dir) && owned(dir, t.Owner) {
 		return Issued{Record: old, Dir: dir}, nil
 	}
-	if err := a.files.directory(dir, t.Owner.directory()); err != nil {
-		return Issued{}, err
+	if err := a.files.makePlace(dir, t.Owner.directory()); err != nil {
+		return Issued{}, fmt.Errorf("make %s: %w", dir, err)
 	}
 	return a.issue(r, template, dir, t.Owner)
 }

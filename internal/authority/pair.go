@@ -62,7 +62,7 @@ func (a *Authority) hasAuthority(dir string) bool {
 //
 // Everything goes through the opened directory: it may be somebody else's who could lead other ways out of it.
 func (f files) put(dir string, p pair, owner Owner, now time.Time) error {
-	root, err := os.OpenRoot(dir)
+	root, err := openPlace(dir)
 	if err != nil {
 		return err
 	}
@@ -90,24 +90,22 @@ func (w pairWriter) version(name string, p pair) error {
 	if err := w.do("make a version", func() error { return w.root.Mkdir(name, 0o700) }); err != nil {
 		return err
 	}
+	version, err := w.root.OpenRoot(name)
+	if err != nil {
+		return err
+	}
+	defer version.Close()
 	for i, content := range [][]byte{p.certificate, p.key, p.authority} {
-		if err := w.file(filepath.Join(name, pairNames()[i]), content); err != nil {
+		if err := w.file(version, pairNames()[i], content); err != nil {
 			return err
 		}
 	}
-	return w.do("open a version", func() error {
-		as := w.owner.directory()
-		var err error
-		if w.owner.named {
-			err = w.root.Chown(name, w.owner.uid, w.owner.gid)
-		}
-		return errors.Join(err, w.root.Chmod(name, as.mode), w.syncAt(name))
-	})
+	return w.do("open a version", func() error { return errors.Join(own(version, w.owner.directory()), syncRoot(version)) })
 }
 
-func (w pairWriter) file(path string, content []byte) error {
-	return w.do("write "+filepath.Base(path), func() error {
-		file, err := w.root.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+func (w pairWriter) file(version *os.Root, name string, content []byte) error {
+	return w.do("write "+name, func() error {
+		file, err := version.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 		if err != nil {
 			return err
 		}
@@ -116,8 +114,8 @@ func (w pairWriter) file(path string, content []byte) error {
 	})
 }
 
-func (w pairWriter) syncAt(name string) error {
-	d, err := w.root.Open(name)
+func syncRoot(root *os.Root) error {
+	d, err := root.Open(".")
 	if err != nil {
 		return err
 	}
@@ -141,7 +139,7 @@ func (w pairWriter) swap(version string) error {
 	if err := w.do("swap", func() error { return w.root.Rename(link, data) }); err != nil {
 		return err
 	}
-	return w.do("sync", func() error { return w.syncAt(".") })
+	return w.do("sync", func() error { return syncRoot(w.root) })
 }
 
 // clean removes the versions of before, and what was left of ones that never came to be.
