@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
+	"slices"
 	"strings"
 
 	"github.com/portreeve/portreeve/xds/node"
@@ -29,6 +30,8 @@ type Trust struct {
 	pool        *x509.CertPool
 	// revoked are the certificates of the lists, and serials those that are revoked whoever issued them.
 	revoked, serials map[string]struct{}
+	// strange are the issuers of lists that are of none of the authorities.
+	strange []string
 }
 
 // NewTrust reads authorities (PEM), lists of revoked certificates (PEM or DER; one of an
@@ -51,6 +54,10 @@ func NewTrust(authorities, revoked, serials []byte) (*Trust, error) {
 
 // Pool returns the authorities, for a TLS configuration to name to clients.
 func (t *Trust) Pool() *x509.CertPool { return t.pool.Clone() }
+
+// Strange returns the issuers of lists that are of none of the authorities. Such a list revokes what its issuer has
+// issued below one of them; of one that has issued nothing there it was mistaken.
+func (t *Trust) Strange() []string { return slices.Clone(t.strange) }
 
 // blocks splits PEM, of which nothing may be of another type: a file that holds a private key is another
 // one than was meant.
@@ -109,22 +116,43 @@ func (t *Trust) readLists(text []byte) error {
 			return err
 		}
 	}
-	for i, der := range list {
-		if err := t.readList(der); err != nil {
+	return t.readAll(list)
+}
+
+// readAll takes lists. One of an authority that is here has its signature, else there is another one that has it: so
+// an authority that is taken out goes at once, whether or not its list goes with it and its successor has its name.
+// Any other list cannot be checked and counts all the same, as it can only take away: of an intermediate that clients
+// bring it revokes what that issued.
+func (t *Trust) readAll(lists [][]byte) error {
+	signed, unsigned := map[string]bool{}, map[string]int{}
+	for i, der := range lists {
+		l, err := x509.ParseRevocationList(der)
+		if err != nil {
 			return fmt.Errorf("list %d: %w", i+1, err)
+		}
+		issuers := [][]byte{l.RawIssuer}
+		for _, a := range t.signers(l) {
+			signed[string(a.RawSubject)] = true
+			issuers = append(issuers, a.RawSubject)
+		}
+		if len(issuers) == 1 {
+			t.strange = append(t.strange, node.Cut(l.Issuer.String()))
+			unsigned[string(l.RawIssuer)] = i
+		}
+		if err := t.readList(l, issuers); err != nil {
+			return fmt.Errorf("list %d: %w", i+1, err)
+		}
+	}
+	for issuer, i := range unsigned {
+		if t.named([]byte(issuer)) && !signed[issuer] {
+			return fmt.Errorf("list %d: it says that it is of one of the authorities, whose signature it does not have, and no other list is of that one", i+1)
 		}
 	}
 	return nil
 }
 
-func (t *Trust) readList(der []byte) error {
-	l, err := x509.ParseRevocationList(der)
-	if err != nil {
-		return err
-	}
-	if !t.maySay(l) {
-		return fmt.Errorf("it says that it is of %s, whose signature it does not have", node.Cut(l.Issuer.String()))
-	}
+// readList takes what a list revokes.
+func (t *Trust) readList(l *x509.RevocationList, issuers [][]byte) error {
 	// Where the list covers only some certificates it is still right about those that it names.
 	distributionPoint := asn1.ObjectIdentifier{2, 5, 29, 28}
 	for _, e := range l.Extensions {
@@ -138,26 +166,28 @@ func (t *Trust) readList(der []byte) error {
 				return fmt.Errorf("serial %x has the critical extension %s, which is not known: want a list of the authority's own certificates", entry.SerialNumber, e.Id)
 			}
 		}
-		t.revoked[issued(l.RawIssuer, entry.SerialNumber)] = struct{}{}
+		for _, issuer := range issuers {
+			t.revoked[issued(issuer, entry.SerialNumber)] = struct{}{}
+		}
 	}
 	return nil
 }
 
-// maySay reports whether a list counts. One of an authority that is here has its signature. Any other one cannot be
-// checked and counts all the same, as it can only take away: of an intermediate that clients bring it revokes
-// what that issued, and an authority that is taken out goes at once, whether or not its list goes with it.
-func (t *Trust) maySay(l *x509.RevocationList) bool {
-	here := false
+// signers returns the authorities whose list it is, also where it has their name in another encoding.
+func (t *Trust) signers(l *x509.RevocationList) []*x509.Certificate {
+	var out []*x509.Certificate
 	for _, a := range t.authorities {
-		if !bytes.Equal(a.RawSubject, l.RawIssuer) {
-			continue
+		of := len(a.SubjectKeyId) > 0 && bytes.Equal(a.SubjectKeyId, l.AuthorityKeyId)
+		if (of || bytes.Equal(a.RawSubject, l.RawIssuer)) && l.CheckSignatureFrom(a) == nil {
+			out = append(out, a)
 		}
-		if l.CheckSignatureFrom(a) == nil {
-			return true
-		}
-		here = true
 	}
-	return !here
+	return out
+}
+
+// named reports whether an authority has a name.
+func (t *Trust) named(rawSubject []byte) bool {
+	return slices.ContainsFunc(t.authorities, func(a *x509.Certificate) bool { return bytes.Equal(a.RawSubject, rawSubject) })
 }
 
 func (t *Trust) readSerials(text []byte) error {

@@ -1,6 +1,7 @@
 package identity_test
 
 import (
+	"bytes"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
@@ -82,6 +83,7 @@ func TestWrongTrustIsNotTaken(t *testing.T) {
 	ca, same := newAuthority(t, "one"), newAuthority(t, "one")
 	good := bundle(ca)
 	key := pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: []byte("secret-key-bytes")})
+	between := ca.under("between")
 	leaf := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: ca.issue(edge1).Raw})
 	critical := pkix.Extension{Id: asn1.ObjectIdentifier{2, 5, 29, 27}, Critical: true, Value: []byte{2, 1, 1}}
 	issuer := pkix.Extension{Id: asn1.ObjectIdentifier{2, 5, 29, 29}, Critical: true, Value: []byte{48, 0}}
@@ -98,8 +100,8 @@ func TestWrongTrustIsNotTaken(t *testing.T) {
 		"not a certificate":   {pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: []byte("x")}), nil, nil, "certificate 1"},
 		"too large":           {make([]byte, 2<<20), nil, nil, "want at most"},
 		"too many":            {[]byte(strings.Repeat(string(good), 257)), nil, nil, "257 certificates, want at most 256"},
-		"a forged list":       {good, same.list(), nil, "read lists of revoked certificates: list 1: it says that it is of CN=one, whose signature it does not have"},
-		"the second is wrong": {good, append(ca.list(), same.list()...), nil, "list 2"},
+		"a forged list":       {good, same.list(), nil, "read lists of revoked certificates: list 1: it says that it is of one of the authorities, whose signature it does not have"},
+		"the second is wrong": {good, append(between.list(), same.list()...), nil, "list 2"},
 		"a list that is cut":  {good, append(ca.list(), ca.list()[:60]...), nil, "1 of 2 blocks"},
 		"no list":             {good, []byte("hello"), nil, "list 1"},
 		"a part of a list":    {good, ca.listWith(func(l *x509.RevocationList) { l.ExtraExtensions = []pkix.Extension{critical} }), nil, "critical extension 2.5.29.27"},
@@ -145,6 +147,48 @@ func TestTrustIsReadAsToolsWriteIt(t *testing.T) {
 	}
 	if !trust(t, bundle(ca), nil, nil).Pool().Equal(trust(t, bundle(ca), list, nil).Pool()) {
 		t.Error("the authorities are others with a list")
+	}
+}
+
+// TestAListRevokesByWhoseKeyItIs holds that a list revokes what its authority has issued where it writes its name in another
+// encoding; that one of an authority that was taken out keeps nothing from being taken up where its successor has its
+// name; and that lists of nobody here are told of.
+func TestAListRevokesByWhoseKeyItIs(t *testing.T) {
+	ca, before, between := newAuthority(t, "one"), newAuthority(t, "one"), newAuthority(t, "root").under("between")
+	before.issue(edge1)
+	c, old := ca.issue(edge1), before.issue(edge1)
+	encoded := *ca.cert
+	encoded.RawSubject = bytes.Replace(ca.cert.RawSubject, []byte{asn1.TagPrintableString, 3}, []byte{asn1.TagUTF8String, 3}, 1)
+	if bytes.Equal(encoded.RawSubject, ca.cert.RawSubject) {
+		t.Fatal("the name is not in another encoding")
+	}
+	again := &authority{t: t, key: ca.key, cert: &encoded}
+	j := identity.NewJudge(options())
+	for name, tc := range map[string]struct {
+		list    []byte
+		kind    string
+		strange int
+	}{
+		"another encoding":  {again.list(c), "revoked", 0},
+		"a predecessor's":   {append(before.list(old), ca.list(c)...), "revoked", 1},
+		"an intermediate's": {append(between.list(c), between.list()...), "", 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			of := trust(t, bundle(ca), tc.list, nil)
+			j.SetTrust(of)
+			if got := of.Strange(); len(got) != tc.strange {
+				t.Errorf("strange are the lists of %q", got)
+			}
+			err := j.Verify([]*x509.Certificate{c})
+			if tc.kind == "" {
+				if err != nil {
+					t.Error(err)
+				}
+				return
+			}
+			refused(t, err, tc.kind, "revoked")
+			refused(t, j.Verify([]*x509.Certificate{old}), "certificate", "none of the authorities")
+		})
 	}
 }
 

@@ -62,6 +62,10 @@ func (t *TLS) trust() *part {
 		if err != nil {
 			return err
 		}
+		if strange := trust.Strange(); len(strange) > 0 {
+			t.options.Logger.Warn("lists of revoked certificates are of no authority of gateways: they count for what their issuers have issued, and cannot be checked",
+				"file", files.Revoked, "lists", len(strange), "first", strange[0], "hint", "that is right of intermediates that gateways show; of others give the list of an authority in "+files.Authorities)
+		}
 		pool := trust.Pool()
 		if pool == nil { // the library would take the authorities of the system
 			return errors.New("there are no authorities")

@@ -280,3 +280,14 @@ func TestTheEndOfACertificateIsToldOf(t *testing.T) {
 		})
 	}
 }
+
+// TestAListOfNobodyIsToldOf holds that a list of revoked certificates which is of none of the authorities counts, and
+// that the log says so: it may be the wrong file.
+func TestAListOfNobodyIsToldOf(t *testing.T) {
+	p := newTLSPlane(t)
+	must(t, os.WriteFile(p.files.Revoked, newAuthority(t, "another").revoke(t, 7), 0o600))
+	p.start(t)
+	if got := p.log.String(); strings.Count(got, "level=WARN") != 1 || !strings.Contains(got, "of no authority of gateways") || !strings.Contains(got, `first="CN=another"`) {
+		t.Errorf("the log says\n%s", got)
+	}
+}
