@@ -1,6 +1,8 @@
 package envoy
 
 import (
+	"net/url"
+
 	"github.com/cncf/xds/go/udpa/annotations"
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	tlsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/tls/v3"
@@ -15,7 +17,7 @@ import (
 // depth and through Anys. One that the gateway reads from a file of its own is not held.
 //
 // It fails closed: what Envoy calls sensitive is one, so is a key set that cannot be read, an Any that
-// cannot be looked into, and a kind of secret that is not known.
+// cannot be looked into, a kind of secret that is not known, and a user in the URI of a server.
 func HoldsKey(m proto.Message) bool { return holdsKey(m.ProtoReflect()) }
 
 func holdsKey(m protoreflect.Message) bool {
@@ -25,6 +27,10 @@ func holdsKey(m protoreflect.Message) bool {
 		return err != nil || HoldsKey(inner)
 	case *tlsv3.Secret:
 		if s := m.GetGenericSecret(); s != nil && inlined(s.GetSecret()) != "" {
+			return true
+		}
+	case *corev3.HttpUri:
+		if at, err := url.Parse(m.GetUri()); err != nil || at.User != nil {
 			return true
 		}
 	}

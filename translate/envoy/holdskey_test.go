@@ -30,6 +30,9 @@ func TestWhatHoldsAKey(t *testing.T) {
 			"p": {JwksSourceSpecifier: &jwtauthnv3.JwtProvider_LocalJwks{LocalJwks: text(keys)}},
 		}})}
 	}
+	fetched := func(uri string) proto.Message {
+		return &jwtauthnv3.JwtProvider{JwksSourceSpecifier: &jwtauthnv3.JwtProvider_RemoteJwks{RemoteJwks: &jwtauthnv3.RemoteJwks{HttpUri: &corev3.HttpUri{Uri: uri}}}}
+	}
 	pair := func(key *corev3.DataSource) *tlsv3.TlsCertificate {
 		return &tlsv3.TlsCertificate{CertificateChain: text("chain"), PrivateKey: key}
 	}
@@ -51,13 +54,16 @@ func TestWhatHoldsAKey(t *testing.T) {
 		"a key in a listener": {&listenerv3.Listener{FilterChains: []*listenerv3.FilterChain{{TransportSocket: &corev3.TransportSocket{ConfigType: &corev3.TransportSocket_TypedConfig{
 			TypedConfig: match.Any(&tlsv3.DownstreamTlsContext{CommonTlsContext: &tlsv3.CommonTlsContext{TlsCertificates: []*tlsv3.TlsCertificate{pair(text("key"))}}}),
 		}}}}}, true},
-		"a symmetric key":           {jwks(`{"keys":[{"kty":"oct","k":"c2VjcmV0"}]}`), true},
-		"a public key":              {jwks(`{"keys":[{"kty":"EC","crv":"P-256","x":"eA","y":"eQ","kid":"a"}]}`), false},
-		"a private one":             {jwks(`{"keys":[{"kty":"EC","crv":"P-256","x":"eA","y":"eQ","d":"ZA"}]}`), true},
-		"no keys":                   {jwks(resource.ClosedKeys), false},
-		"keys that nobody can read": {jwks("hello"), true},
-		"what is not known":         {&corev3.TypedExtensionConfig{TypedConfig: &anypb.Any{TypeUrl: "type.googleapis.com/not.Known"}}, true},
-		"nothing":                   {&listenerv3.Listener{Name: "l"}, false},
+		"a symmetric key":            {jwks(`{"keys":[{"kty":"oct","k":"c2VjcmV0"}]}`), true},
+		"a public key":               {jwks(`{"keys":[{"kty":"EC","crv":"P-256","x":"eA","y":"eQ","kid":"a"}]}`), false},
+		"a private one":              {jwks(`{"keys":[{"kty":"EC","crv":"P-256","x":"eA","y":"eQ","d":"ZA"}]}`), true},
+		"no keys":                    {jwks(resource.ClosedKeys), false},
+		"keys that nobody can read":  {jwks("hello"), true},
+		"a password in a URI":        {fetched("https://user:pass@keys.example.com/jwks"), true},
+		"a URI":                      {fetched("https://keys.example.com/jwks?p=policy"), false},
+		"a URI that nobody can read": {fetched("https://keys.example.com/%zz"), true},
+		"what is not known":          {&corev3.TypedExtensionConfig{TypedConfig: &anypb.Any{TypeUrl: "type.googleapis.com/not.Known"}}, true},
+		"nothing":                    {&listenerv3.Listener{Name: "l"}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := envoy.HoldsKey(tc.of); got != tc.want {
