@@ -54,7 +54,7 @@ func initialize(ctx context.Context, o Options, i InitOptions, f files) (*Author
 	if o := i.Owner; o.named && !o.group && o.uid >= 0 && o.uid != os.Getuid() {
 		return nil, Made{}, errors.New("the owner of the control plane's pair reads ca.crt, crl.pem and gateways.yaml by its group: give USER:GROUP")
 	}
-	if err := f.directory(o.Dir, access{i.Owner.directory().mode, i.Owner.onlyGroup()}); err != nil {
+	if err := f.directory(o.Dir, access{i.Owner.directory().mode, i.Owner.onlyGroup().ofWhoRuns()}); err != nil {
 		return nil, Made{}, fmt.Errorf("make %s: %w", o.Dir, err)
 	}
 	if _, err := (&Authority{options: o}).unbegun(); err != nil {

@@ -110,3 +110,16 @@ func (o Owner) onlyGroup() Owner {
 	}
 	return Owner{named: true, uid: -1, gid: o.gid, group: true}
 }
+
+// ofWhoRuns is the owner with the user who runs this, where he may give files away: who owns a folder can put others in
+// the place of its files, whoever owns these. Who is not root cannot take a folder over that is not his.
+func (o Owner) ofWhoRuns() Owner {
+	if os.Geteuid() != 0 {
+		return o
+	}
+	if !o.named {
+		o = Owner{named: true, gid: -1}
+	}
+	o.uid = 0
+	return o
+}

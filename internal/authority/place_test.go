@@ -1,10 +1,14 @@
+//go:build unix
+
 package authority_test
 
 import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/portreeve/portreeve/internal/authority"
 )
@@ -120,5 +124,22 @@ func TestLinksOfOnesOwnAreFollowed(t *testing.T) {
 	must(t, os.Symlink("round", filepath.Join(own, "round")))
 	if _, err := authority.OpenPlace(filepath.Join(own, "round", "pair")); err == nil || !strings.Contains(err.Error(), "too many links") {
 		t.Errorf("links without an end give %v", err)
+	}
+}
+
+// TestAFolderThatIsTakenOverIsNobodyElses holds that the owner of an empty folder does not stay the one of an authority
+// in it: he could put another authority in its place.
+func TestAFolderThatIsTakenOverIsNobodyElses(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root gives folders away")
+	}
+	s := &scene{filepath.Join(t.TempDir(), "ca"), time.Now().Truncate(time.Second)}
+	must(t, os.Mkdir(s.dir, 0o700))
+	must(t, os.Chown(s.dir, 12345, 12345))
+	s.init(t)
+	info, err := os.Stat(s.dir)
+	must(t, err)
+	if stat, ok := info.Sys().(*syscall.Stat_t); ok && stat.Uid != 0 {
+		t.Errorf("the folder is still of the user %d", stat.Uid)
 	}
 }
