@@ -203,3 +203,26 @@ func TestASocketTellsWhoConnects(t *testing.T) {
 		}
 	}
 }
+
+// TestAFolderThatOthersCanChangeIsNotUsed holds that a socket is given away only from a folder that nobody else has put there.
+func TestAFolderThatOthersCanChangeIsNotUsed(t *testing.T) {
+	folder := t.TempDir()
+	for mode, own := range map[os.FileMode]bool{0o700: true, 0o500: true, 0o770: false, 0o701: false} {
+		must(t, os.Chmod(folder, mode))
+		room, err := transport.OpenOwn(folder)
+		if (err == nil) != own {
+			t.Errorf("%v: %v", mode, err)
+		}
+		if err == nil {
+			must(t, room.Close())
+		}
+	}
+	if os.Geteuid() != 0 {
+		return
+	}
+	must(t, os.Chmod(folder, 0o700))
+	must(t, os.Chown(folder, 12345, 12345))
+	if _, err := transport.OpenOwn(folder); err == nil {
+		t.Error("one of another user is used")
+	}
+}

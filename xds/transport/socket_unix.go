@@ -61,6 +61,11 @@ func create(path string, r Rights) (net.Listener, error) {
 		return nil, err
 	}
 	defer func() { _ = os.Remove(private) }() // it is empty
+	room, err := openOwn(private)
+	if err != nil {
+		return nil, err
+	}
+	defer room.Close()
 	beside := filepath.Join(private, "s")
 	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: beside, Net: "unix"})
 	if err != nil {
@@ -69,21 +74,44 @@ func create(path string, r Rights) (net.Listener, error) {
 	l.SetUnlinkOnClose(false)
 	s := &socket{UnixListener: l, path: path}
 	s.close = sync.OnceValue(s.end)
-	if err := s.place(beside, r); err != nil {
+	if err := s.place(room, beside, r); err != nil {
 		return nil, errors.Join(err, os.Remove(beside), l.Close())
 	}
 	return s, nil
 }
 
+// openOwn opens a folder that was just made. Who may change the folder around it may have put another in its place,
+// so that root would give away what stands there: it has to be one that nobody else can change.
+func openOwn(folder string) (*os.Root, error) {
+	room, err := os.OpenRoot(folder)
+	if err != nil {
+		return nil, err
+	}
+	info, err := room.Stat(".")
+	if err == nil && !isOwn(info) {
+		err = fmt.Errorf("%s was exchanged by another user", folder)
+	}
+	if err != nil {
+		return nil, errors.Join(err, room.Close())
+	}
+	return room, nil
+}
+
+func isOwn(info fs.FileInfo) bool {
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	return ok && int(stat.Uid) == os.Geteuid() && info.Mode().Perm()&^0o700 == 0
+}
+
 // place gives a socket its rights, and then its place.
-func (s *socket) place(beside string, r Rights) (err error) {
-	if err := os.Lchown(beside, r.uid, r.gid); err != nil {
+func (s *socket) place(room *os.Root, beside string, r Rights) (err error) {
+	name := filepath.Base(beside)
+	if err := room.Lchown(name, r.uid, r.gid); err != nil {
 		return fmt.Errorf("%w (only root can give a socket away; a user can give it to a group of his own)", err)
 	}
-	if err := os.Chmod(beside, r.mode); err != nil {
+	if err := room.Chmod(name, r.mode); err != nil {
 		return err
 	}
-	if s.made, err = os.Lstat(beside); err != nil {
+	if s.made, err = room.Lstat(name); err != nil {
 		return err
 	}
 	return os.Rename(beside, s.path)
