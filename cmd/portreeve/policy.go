@@ -33,7 +33,7 @@ const (
 func (f *compileFlags) register(c *cobra.Command) {
 	c.Flags().StringVar(&f.rootNamespace, "root-namespace", "", "Namespace whose policies apply to the gateways of every namespace (default: the mesh configuration's rootNamespace, or istio-system).")
 	c.Flags().StringVar(&f.meshConfig, "mesh-config", "", "File with Istio's MeshConfig.")
-	c.Flags().StringVar(&f.gateways, "gateways", "", "File that alone holds GatewayIdentity objects: one anywhere else is an error then, so that who writes policy does not say who a gateway is.")
+	c.Flags().StringVar(&f.gateways, "gateways", "", "File that alone holds GatewayIdentity objects: one anywhere else is an error then, so that who writes policy does not say who a gateway is. Gateways have to prove who they are then.")
 	c.Flags().StringArrayVar(&f.secretsDirs, "secrets-dir", nil, "Directory with certificates as NAME/tls.crt, NAME/tls.key and NAME/ca.crt; may be given several times.")
 	c.Flags().StringVar(&f.keyFetch, "jwks-fetch", fetchByControlPlane, "Who fetches the keys behind a jwksUri: "+fetchByControlPlane+" or "+fetchByGateway+".")
 	c.Flags().StringArrayVar(&f.excluded, "exclude", nil, "Pattern, as in a "+ignore.File+", of files in the directories of policy that are left out; may be given several times.")
