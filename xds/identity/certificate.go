@@ -35,7 +35,7 @@ func (t *Trust) verify(shown []*x509.Certificate, now time.Time) error {
 	}
 	chains, err := leaf.Verify(x509.VerifyOptions{Roots: t.pool, Intermediates: between, CurrentTime: now, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}})
 	if err != nil {
-		return unverified(leaf, err)
+		return Unverified(leaf, err)
 	}
 	for _, chain := range chains {
 		for _, c := range chain {
@@ -69,8 +69,9 @@ func bounded(shown []*x509.Certificate) error {
 	}
 }
 
-// unverified says why a certificate does not pass.
-func unverified(leaf *x509.Certificate, err error) *Refusal {
+// Unverified says why a certificate has not passed a verification, ours or that of the TLS library, which comes
+// first. What it says of the owner is not proved.
+func Unverified(leaf *x509.Certificate, err error) *Refusal {
 	whose := "the certificate of " + subjectOf(leaf)
 	var invalid x509.CertificateInvalidError
 	switch unknown := (x509.UnknownAuthorityError{}); {

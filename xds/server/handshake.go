@@ -49,7 +49,7 @@ func (h *handshakes) ServerHandshake(raw net.Conn) (net.Conn, credentials.AuthIn
 // fails counts a handshake that failed, and logs it unless enough was logged in this minute.
 func (h *handshakes) fails(from net.Addr, err error) {
 	kind, reason := "handshake", "the TLS handshake failed: "+shortened(err.Error())
-	if refusal := (*identity.Refusal)(nil); errors.As(err, &refusal) {
+	if refusal := refusalOf(err); refusal != nil {
 		kind, reason = refusal.Kind, refusal.Reason
 	}
 	h.refused.count.WithLabelValues(kind).Inc()
@@ -61,6 +61,20 @@ func (h *handshakes) fails(from net.Addr, err error) {
 		reason += ": " + way
 	}
 	h.refused.logger.Warn("gateway refused", append([]any{"peer", from.String(), "reason", reason}, more...)...)
+}
+
+// refusalOf returns what is wrong with the certificate of a peer, or nil where it is something else.
+func refusalOf(err error) *identity.Refusal {
+	var refusal *identity.Refusal
+	var unverified *tls.CertificateVerificationError
+	switch {
+	case errors.As(err, &refusal):
+		return refusal
+	case errors.As(err, &unverified) && len(unverified.UnverifiedCertificates) > 0:
+		return identity.Unverified(unverified.UnverifiedCertificates[0], unverified.Err)
+	default:
+		return nil
+	}
 }
 
 // wayOut says what can be done about a handshake that failed, as far as the error tells.

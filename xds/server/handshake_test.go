@@ -3,6 +3,7 @@ package server
 import (
 	"bytes"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -46,7 +47,9 @@ func TestAFailedHandshakeIsToldOf(t *testing.T) {
 		"an old TLS":      {errors.New("tls: client offered only unsupported versions: [303]"), "handshake", "tls_maximum_protocol_version TLSv1_3"},
 		"ours is refused": {&net.OpError{Op: "remote error", Err: errors.New("tls: unknown certificate authority")}, "handshake", "does not take the certificate of the control plane"},
 		"revoked":         {fmt.Errorf("verify: %w", &identity.Refusal{Kind: "revoked", Reason: "it was taken back"}), "revoked", "reason=\"it was taken back\""},
-		"long":            {errors.New(strings.Repeat("x", 1<<20)), "handshake", "…"},
+		"not verified": {&tls.CertificateVerificationError{UnverifiedCertificates: []*x509.Certificate{{DNSNames: []string{"edge.test"}}}, Err: x509.UnknownAuthorityError{}},
+			"certificate", "the certificate of dns:edge.test is signed by none of the authorities in --xds-client-ca"},
+		"long": {errors.New(strings.Repeat("x", 1<<20)), "handshake", "…"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var log bytes.Buffer
