@@ -466,7 +466,7 @@ func TestWhoComesAnotherWayHasProvedNothing(t *testing.T) {
 func TestAStrangersCallIsUnknown(t *testing.T) {
 	n, g := envoyNode(t, "edge")
 	r := start(t, map[string]*snapshot.Snapshot{g.Key: config{}.snapshot(t)})
-	for _, method := range []string{
+	for i, method := range []string{
 		"/envoy.service.discovery.v3.AggregatedDiscoveryService/FetchAggregatedResources",
 		"/envoy.service.secret.v3.SecretDiscoveryService/FetchSecrets",
 		"/envoy.service.secret.v3.SecretDiscoveryService/StreamSecrets",
@@ -476,6 +476,9 @@ func TestAStrangersCallIsUnknown(t *testing.T) {
 		err := r.conn.Invoke(r.ctx, method, &discoveryv3.DiscoveryRequest{Node: n, TypeUrl: sds, ResourceNames: []string{"cert"}}, &out)
 		if status.Code(err) != codes.Unimplemented || len(out.GetResources()) != 0 {
 			t.Errorf("%s: %v", method, err)
+		}
+		if log := r.log.String(); strings.Count(log, "gateway refused") != i+1 || !strings.Contains(log, "the method "+method+" is not served") {
+			t.Errorf("%s: the log says\n%s", method, log)
 		}
 	}
 }

@@ -165,8 +165,9 @@ func (s *Server) Resume(group string, snap *snapshot.Snapshot) {
 func (s *Server) Serve(ctx context.Context, l net.Listener, fleet Fleet) error {
 	streams, end := context.WithCancel(context.WithoutCancel(ctx))
 	defer end()
-	g := grpc.NewServer(s.grpcOptions()...)
-	discoveryv3.RegisterAggregatedDiscoveryServiceServer(g, &service{server: s, fleet: fleet, serving: streams})
+	streaming := &service{server: s, fleet: fleet, serving: streams}
+	g := grpc.NewServer(append(s.grpcOptions(), grpc.UnknownServiceHandler(streaming.unknown))...)
+	discoveryv3.RegisterAggregatedDiscoveryServiceServer(g, streaming)
 	failed := make(chan error, 1)
 	go func() {
 		failed <- g.Serve(&gate{Listener: l, most: s.options.MaxConnections, strangersMost: maxStrangers, firstRequestTimeout: s.options.FirstRequest, refused: s.refused})

@@ -9,12 +9,14 @@ import (
 	deltav3 "github.com/envoyproxy/go-control-plane/pkg/server/delta/v3"
 	sotwv3 "github.com/envoyproxy/go-control-plane/pkg/server/sotw/v3"
 	"google.golang.org/genproto/googleapis/rpc/status"
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/peer"
 	grpcstatus "google.golang.org/grpc/status"
 
 	"github.com/portreeve/portreeve/xds/ack"
 	"github.com/portreeve/portreeve/xds/identity"
+	"github.com/portreeve/portreeve/xds/node"
 )
 
 // service is the gRPC service during one Serve. Every stream gets a server of the discovery
@@ -44,6 +46,18 @@ func (s *service) DeltaAggregatedResources(stream discoveryv3.AggregatedDiscover
 	defer ss.end()
 	lib := deltav3.NewServer(ss.serving, ss, ss, deltav3.WithLogger(bridge{ss.logger}), deltav3.DeactivateLegacyWildcardForTypes(byName()))
 	return ss.result(lib.DeltaStreamHandler(deltaStream{stream, ss.rights, newRequests(stream.Recv, ss.redelivery.due, ss.redeliverDelta)}, resourcev3.AnyType))
+}
+
+// unknown refuses every method but the two streams of ADS, and puts on record who asked for it: there is no other
+// way to resources, and no gateway of ours looks for one.
+func (s *service) unknown(_ any, stream grpc.ServerStream) error {
+	from, _ := peer.FromContext(stream.Context())
+	method, _ := grpc.MethodFromServerStream(stream)
+	reason := "the method " + node.Cut(method) + " is not served, only the streams of ADS are"
+	if from != nil {
+		s.server.refused.note(refusal{kind: "demand", peer: from.Addr.String(), identity: s.proof(from).String(), reason: reason})
+	}
+	return grpcstatus.Error(codes.Unimplemented, reason)
 }
 
 // byName are the types that Envoy asks for by name only. A request that names nothing then
