@@ -3,10 +3,8 @@ package test
 import (
 	"bytes"
 	"context"
-	"crypto/ecdsa"
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/pem"
 	"net"
 	"path/filepath"
 	"strings"
@@ -148,13 +146,7 @@ func (f fleet) load(t *testing.T, dir string) tls.Certificate {
 // misused makes a certificate for localhost that the authority has signed for clients only.
 func (f fleet) misused(t *testing.T) tls.Certificate {
 	t.Helper()
-	crt, _ := pem.Decode([]byte(readFile(t, filepath.Join(f.ca, "ca.crt"))))
-	certificate, err := x509.ParseCertificate(crt.Bytes)
-	must(t, err)
-	block, _ := pem.Decode([]byte(readFile(t, filepath.Join(f.ca, "ca.key"))))
-	key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
-	must(t, err)
-	return authority{key: key.(*ecdsa.PrivateKey), certificate: certificate}.make(t, &x509.Certificate{
+	return f.signer(t).make(t, &x509.Certificate{
 		DNSNames: []string{"localhost"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
 	})
 }
