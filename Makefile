@@ -10,7 +10,7 @@ ONCE ?=
 FUZZTIME ?= 30s
 BENCH ?= .
 HOSTILE ?= 2
-SOAK ?= LosesNo|IsNotLost|BringsItsAuthorizer|AmongManyServices|Kill
+SOAK ?= LosesNo|CostsNothing|IsNotLost|BringsItsAuthorizer|AmongManyServices|Kill
 TESTFLAGS ?=
 
 GOLANGCI_LINT := .tools/golangci-lint-$(GOLANGCI_LINT_VERSION)/golangci-lint
