@@ -207,4 +207,3 @@ func (r *rotating) trust(t *testing.T, server authority, authorities ...authorit
 		r.takes(t, server, a, true)
 	}
 }
-

@@ -13,12 +13,12 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// opens connects with a certificate and opens a stream, which lives as long as the test.
-func (g *guarded) opens(t *testing.T, source byte, certificate tls.Certificate, open form) (*caller, *asker) {
+// opens connects, without TLS where there is no configuration of it, and opens a stream that lives as long as the test.
+func (p *plane) opens(t *testing.T, source byte, config *tls.Config, open form) (*caller, *asker) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*bound)
 	t.Cleanup(cancel)
-	c := newCaller(t, g.xds, source, g.shows(t, certificate))
+	c := newCaller(t, p.xds, source, config)
 	a, err := open(ctx, c)
 	must(t, err)
 	return c, a
@@ -27,7 +27,7 @@ func (g *guarded) opens(t *testing.T, source byte, certificate tls.Certificate, 
 // hears opens a stream as a gateway of the group, and reads until all secrets are heard.
 func (g *guarded) hears(t *testing.T, source byte, certificate tls.Certificate, n *corev3.Node, open form) *asker {
 	t.Helper()
-	c, a := g.opens(t, source, certificate, open)
+	c, a := g.opens(t, source, g.shows(t, certificate), open)
 	a.everything(n)
 	must(t, a.until(func() bool { all, _ := c.heard(g.secrets...); return all }))
 	return a
@@ -89,7 +89,7 @@ func TestAStreamKeepsItsNode(t *testing.T) {
 	for name, form := range forms() {
 		t.Run(name, func(t *testing.T) {
 			source++
-			c, a := g.opens(t, source, g.of(t, "edge", "edge-1"), form)
+			c, a := g.opens(t, source, g.shows(t, g.of(t, "edge", "edge-1")), form)
 			a.node = edge
 			a.ask(resourcev3.ListenerType)
 			a.ask(resourcev3.SecretType, "kubernetes://one")
