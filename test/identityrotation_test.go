@@ -2,6 +2,7 @@ package test
 
 import (
 	"os"
+	"strings"
 	"testing"
 	"time"
 )
@@ -48,5 +49,8 @@ func TestConnectingAgainCostsNothing(t *testing.T) {
 		t.Errorf("%d streams ended in %v", ends, took)
 	}
 	r.unnoticed(t, before)
+	if log := r.gateway.Log(); strings.Contains(log, "stream to xds-grpc closed") {
+		t.Errorf("Envoy warns of it: %s", lastLine(log, "stream to xds-grpc closed"))
+	}
 	t.Logf("%d ends in %v, %d requests, 0 failed", ends, time.Since(began).Round(time.Millisecond), r.traffic.requests)
 }
