@@ -84,13 +84,17 @@ func (g *guarded) refuses(t *testing.T, i intruder, source byte, open form) {
 	c := newCaller(t, g.xds, source, i.config)
 	ctx, cancel := context.WithTimeout(t.Context(), bound)
 	defer cancel()
+	heard := func() bool {
+		_, some := c.heard(append(g.secrets, "type.googleapis.com/")...)
+		return some
+	}
 	a, err := open(ctx, c)
 	if err == nil {
 		a.everything(i.node)
-		err = a.until(func() bool { return false })
+		err = a.until(heard)
 	}
-	if _, some := c.heard(append(g.secrets, "type.googleapis.com/")...); some || ctx.Err() != nil {
-		t.Errorf("it heard something, or waits for ever: %v", err)
+	if heard() || ctx.Err() != nil {
+		t.Fatalf("it heard something, or waits for ever: %v", err)
 	}
 	g.counts(t, counted, lines, 1, i.kind, i.reason)
 	t.Logf("it is told %v", err)
