@@ -72,7 +72,7 @@ func rest(t *testing.T, address string, config *tls.Config) string {
 	must(t, err)
 	_ = r.Write(c) // it may be closed already
 	answer, err := io.ReadAll(bufio.NewReader(c))
-	if timeout, ok := err.(interface{ Timeout() bool }); ok && timeout.Timeout() { //nolint:errorlint // of the connection itself
+	if timeout, ok := err.(interface{ Timeout() bool }); ok && timeout.Timeout() {
 		t.Error("neither an answer nor the end of the connection")
 	}
 	return string(answer)

@@ -66,7 +66,7 @@ func (s *serve) registerXDS(c *cobra.Command) {
 	f.StringVar(&x.TLS.Certificate, "xds-tls-cert", "", "PEM file with the certificate that gateways are shown, and what is between it and its authority. This and the other files of TLS are read again when they change.")
 	f.StringVar(&x.TLS.Key, "xds-tls-key", "", "PEM file with the key of --xds-tls-cert.")
 	f.StringVar(&x.TLS.Authorities, "xds-client-ca", "", "PEM file with the certificate authorities of gateways: with TLS each has to show a certificate.")
-	f.StringVar(&x.TLS.Revoked, "xds-client-crl", "", "File with lists of revoked certificates (CRL, PEM or DER), each signed by one of --xds-client-ca.")
+	f.StringVar(&x.TLS.Revoked, "xds-client-crl", "", "File with lists of revoked certificates (CRL, PEM or DER). One of an authority in --xds-client-ca must have its signature.")
 	f.StringVar(&x.TLS.Serials, "xds-revoked-serials", "", "File with serial numbers of revoked certificates, in hexadecimal, a line each; # begins a comment, and one line there must be.")
 	f.StringArrayVar(&x.TrustDomains, "xds-trust-domain", []string{app.DefaultTrustDomain}, "Trust domain whose SPIFFE IDs count; may be given several times.")
 	f.BoolVar(&x.Plaintext, "xds-plaintext", false, "Serve in plain text on an address that other machines reach. Gateways whose configuration holds keys are refused.")
