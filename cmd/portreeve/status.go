@@ -219,9 +219,17 @@ func printKeys(w io.Writer, k jwks.SourceStatus) {
 	}
 }
 
+// identityText says what a gateway has proved, and for how long that holds.
+func identityText(g ack.Gateway) string {
+	if g.CertificateEnds.IsZero() {
+		return cmp.Or(g.Identity, "not proved")
+	}
+	return g.Identity + " until " + g.CertificateEnds.UTC().Format(time.RFC3339)
+}
+
 func printGateway(w io.Writer, g ack.Gateway) {
 	fmt.Fprintf(w, "gateway %s, Envoy %s, from %s (%s), identity %s, since %s\n",
-		g.Node, cmp.Or(g.Envoy, "unknown"), g.Address, g.Protocol, cmp.Or(g.Identity, "not proved"), g.Since.Format(time.RFC3339))
+		g.Node, cmp.Or(g.Envoy, "unknown"), g.Address, g.Protocol, identityText(g), g.Since.Format(time.RFC3339))
 	for _, t := range g.Types {
 		fmt.Fprintf(w, "  %-5s %-9s sent %s accepted %s\n", t.Name, t.State, t.Sent.Version, t.Accepted)
 		if t.Count > len(t.Resources) {

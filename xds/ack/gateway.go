@@ -29,6 +29,8 @@ type Peer struct {
 	// Identity is what the connection has proved of who it is: spiffe://…, dns:… or uid 101 (pid 42). It is
 	// empty where nothing was.
 	Identity string `json:"identity"`
+	// CertificateEnds is when the certificate of the connection ends, and the stream with it; the zero time where it has none.
+	CertificateEnds time.Time `json:"certificateEnds,omitzero"`
 	// Envoy is the release that the node says it is; empty where it does not.
 	Envoy string `json:"envoy"`
 	// Protocol is what the stream speaks.

@@ -155,7 +155,7 @@ func (s *session) brings() string {
 func (s *session) opens() {
 	id, proved := s.identity, s.rights.proof.String()
 	s.record = s.server.options.Acks.Open(ack.Peer{
-		Node: id.ID, Group: id.Group.Key, Address: s.address, Identity: proved, Protocol: s.protocol, Envoy: id.Envoy.String(),
+		Node: id.ID, Group: id.Group.Key, Address: s.address, Identity: proved, CertificateEnds: s.rights.proof.Until(), Protocol: s.protocol, Envoy: id.Envoy.String(),
 	})
 	if line, ok := s.server.connects.line(id); ok {
 		s.logger.Info("gateway connected", append(line, "identity", proved)...)
