@@ -16,7 +16,7 @@ import (
 // opens connects, without TLS where there is no configuration of it, and opens a stream that lives as long as the test.
 func (p *plane) opens(t *testing.T, source byte, config *tls.Config, open form) (*caller, *asker) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 2*bound)
+	ctx, cancel := context.WithTimeout(t.Context(), bound)
 	t.Cleanup(cancel)
 	c := newCaller(t, p.xds, source, config)
 	a, err := open(ctx, c)
