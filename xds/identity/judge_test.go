@@ -74,7 +74,7 @@ func TestACertificateAloneIsExactlyItsGateway(t *testing.T) {
 		kind, says  string
 	}{
 		"too many labels": {ca.issue(edge1), claim("edge", "edge-1", labels{"istio": "ingressgateway"}), "identity",
-			"the certificate is of " + edge1 + ", which may be edge-1 in namespace edge with no labels; the node claims labels istio=ingressgateway: add a GatewayIdentity, or change what the bootstrap says"},
+			"the certificate is of " + edge1 + ", which may be edge-1 in namespace edge with no labels; the node claims labels istio=ingressgateway: add a GatewayIdentity (serve --gateways FILE), or change what the bootstrap says"},
 		"another namespace":      {ca.issue(edge1), claim("other", "edge-1", nil), "identity", "claims namespace other"},
 		"another name":           {ca.issue(edge1), claim("edge", "edge-2", nil), "identity", `claims the name "edge-2"`},
 		"another trust domain":   {ca.issue("spiffe://other/ns/edge/gateway/edge-1"), claim("edge", "edge-1", nil), "certificate", "--xds-trust-domain"},

@@ -67,7 +67,7 @@ func (r right) refuse(claims string) *Refusal {
 	if r.name != "" {
 		what = node.Cut(r.name) + " " + what
 	}
-	degree, out, at := "", "add a GatewayIdentity, or change what the bootstrap says", ""
+	degree, out, at := "", "add a GatewayIdentity (serve --gateways FILE), or change what the bootstrap says", ""
 	if r.grant == model.AtMost {
 		degree = "at most "
 	}
