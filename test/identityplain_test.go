@@ -16,6 +16,9 @@ import (
 // TestPlainTextIsRefusedWhereOthersReachIt holds that the program does not start so, and says what would do.
 func TestPlainTextIsRefusedWhereOthersReachIt(t *testing.T) {
 	t.Parallel()
+	if apart(t) {
+		return
+	}
 	dir := newPolicyDir(t, map[string]string{"guard.yaml": guardPolicy})
 	var out, errs bytes.Buffer
 	code := run(t.Context(), []string{"serve", "--config", dir, "--xds-address", "0.0.0.0:0", "--admin-address", "127.0.0.1:0"}, &out, &errs)
@@ -26,7 +29,8 @@ func TestPlainTextIsRefusedWhereOthersReachIt(t *testing.T) {
 	}
 }
 
-// newPlain starts a control plane that serves in plain text where other machines reach it. It has only keys of this test, when any.
+// newPlain starts a control plane that serves in plain text where other machines would reach it, if there were any in
+// its namespace.
 func newPlain(t *testing.T, dir string, flags ...string) *plane {
 	t.Helper()
 	p := newPlane(t, dir)
@@ -42,6 +46,9 @@ func newPlain(t *testing.T, dir string, flags ...string) *plane {
 // what it has; and it is served again when the key is gone.
 func TestPlainTextBearsNoKey(t *testing.T) {
 	t.Parallel()
+	if apart(t) {
+		return
+	}
 	envoytest.Require(t)
 	port := envoytest.FreePort(t)
 	dir := newPolicyDir(t, map[string]string{"routing.yaml": routing(port, envoytest.RunBackend(t).Port()), "policy.yaml": denial("guard", "ingressgateway", "/guarded")})

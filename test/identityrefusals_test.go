@@ -106,6 +106,9 @@ func (r *refusals) cases(t *testing.T) map[string]refusalCase {
 // both sides in their logs.
 func TestRefusalsReadAsTheyAreQuoted(t *testing.T) {
 	t.Parallel()
+	if apart(t) {
+		return
+	}
 	envoytest.Require(t)
 	r := &refusals{fleet: newFleet(t), strangers: tlsFiles{authority: newAuthority(t), crl: filepath.Join(t.TempDir(), "crl.pem")}}
 	r.policies = newPolicyDir(t, map[string]string{"guard.yaml": guardPolicy})

@@ -22,6 +22,12 @@ const (
 	exitUsage    = 2
 )
 
+// inNamespace is set where a test runs in a network namespace of its own, and builtProgram to the program that is built already.
+const (
+	inNamespace  = "PORTREEVE_TEST_NAMESPACE"
+	builtProgram = "PORTREEVE_TEST_PROGRAM"
+)
+
 // workshop is the folder of the program that is tested and of what it reports of itself.
 var workshop string
 
@@ -50,6 +56,9 @@ func inWorkshop(tests func() int) (code int, err error) {
 
 // program builds the program, once, as the tests are built: with the race detector where they have it.
 var program = sync.OnceValues(func() (path string, err error) {
+	if path := os.Getenv(builtProgram); path != "" {
+		return path, nil
+	}
 	if err := lookAtSources(); err != nil {
 		return "", err
 	}
