@@ -24,14 +24,22 @@ func caIssueGateway(flags *caFlags) *cobra.Command {
 		Use:   "gateway NAME",
 		Short: "Make a gateway's certificate, and map it to its namespace and labels",
 		Long: "Make a certificate for a gateway, with the SPIFFE ID spiffe://TRUST-DOMAIN/ns/NAMESPACE/gateway/NAME, and write into gateways.yaml that it may be exactly " +
-			"what the flags say. Where it has one with more than a third of its time left nothing is changed.",
-		Args: cobra.ExactArgs(1),
+			"what the flags say; without --labels what stands there already stays. Where it has one with more than a third of its time left nothing is changed.",
+		Args: theGateway,
 		RunE: v.run,
 	}
 	v.validFlags.register(c)
 	v.targetFlags.register(c, "gateways/NAMESPACE/NAME")
 	v.gatewayFlags.register(c)
 	return c
+}
+
+// theGateway is what the verb is told.
+func theGateway(_ *cobra.Command, args []string) error {
+	if len(args) != 1 {
+		return errors.New("name the gateway, such as edge-1: portreeve ca issue gateway edge-1")
+	}
+	return nil
 }
 
 func (v *caGateway) run(c *cobra.Command, args []string) error {
@@ -44,7 +52,18 @@ func (v *caGateway) run(c *cobra.Command, args []string) error {
 		return err
 	}
 	return v.with(c, options, func(a *authority.Authority) error {
-		i, err := a.IssueGateway(authority.Gateway{Namespace: v.namespace, Name: args[0], Labels: v.labels}, target)
+		g := authority.Gateway{Namespace: v.namespace, Name: args[0], Labels: v.labels}
+		if !c.Flags().Changed("labels") {
+			// A certificate that is made anew must not give the gateway other labels, and so other keys.
+			mapped, err := a.Maps(g)
+			if err != nil {
+				return err
+			}
+			if mapped {
+				g.Labels = nil
+			}
+		}
+		i, err := a.IssueGateway(g, target)
 		if err != nil {
 			return err
 		}
@@ -54,9 +73,9 @@ func (v *caGateway) run(c *cobra.Command, args []string) error {
 		if i.Mapped {
 			verb = "mapped"
 		}
-		fmt.Fprintf(w, "%s %s to namespace %s with labels %s in %s\n", verb, i.Names[0], v.namespace, labelsText(v.labels), v.path("gateways.yaml"))
+		fmt.Fprintf(w, "%s %s to namespace %s with labels %s in %s\n", verb, i.Names[0], i.MappedTo.Namespace, labelsText(i.MappedTo.Labels), v.path("gateways.yaml"))
 		fmt.Fprintf(w, "next, where the gateway runs (--xds-address where the control plane is on another machine):\n  %s > envoy.yaml\n",
-			commandLine("portreeve", "bootstrap", "--tls-dir", i.Dir, "--name", args[0], "--namespace", v.namespace, "--labels", labelsText(v.labels)))
+			commandLine("portreeve", "bootstrap", "--tls-dir", i.Dir, "--name", args[0], "--namespace", i.MappedTo.Namespace, "--labels", labelsText(i.MappedTo.Labels)))
 		return nil
 	})
 }

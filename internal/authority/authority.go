@@ -165,8 +165,24 @@ func (a *Authority) loadOwn() error {
 	if a.key, err = parseKey(key); err != nil {
 		return fmt.Errorf("%s: %w", a.path(keyName), err)
 	}
+	if err := secret(a.path(keyName)); err != nil {
+		return err
+	}
 	if !a.key.PublicKey.Equal(a.certificate.PublicKey) {
 		return fmt.Errorf("%s is not the key of %s: bring back the one that is", a.path(keyName), a.path(certificateName))
+	}
+	return nil
+}
+
+// secret says why the key of the authority is not its own any more: who has it can be every gateway.
+func secret(path string) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	const others = 0o077
+	if mode := info.Mode().Perm(); mode&others != 0 {
+		return fmt.Errorf("%s has the mode %04o, so others may have read it: `chmod 600` it, and make a new authority where they may not be every gateway", path, mode)
 	}
 	return nil
 }

@@ -27,9 +27,12 @@ type Issued struct {
 	New bool
 	// Mapped says that the mapping was changed.
 	Mapped bool
+	// MappedTo is the namespace and the labels that a gateway has by the mapping.
+	MappedTo Gateway
 }
 
 // IssueGateway gives a gateway a certificate and maps it. Where it has a good one, and is mapped so, nothing is changed.
+// Without labels (nil) a mapping that is there stays, whatever it says.
 func (a *Authority) IssueGateway(g Gateway, t Target) (Issued, error) {
 	id, err := g.id(a.domain)
 	if err != nil {
@@ -45,8 +48,22 @@ func (a *Authority) IssueGateway(g Gateway, t Target) (Issued, error) {
 	if err != nil {
 		return out, err
 	}
-	out.Mapped, err = a.grant(g, id.String())
+	out.MappedTo, out.Mapped, err = a.grant(g, id.String())
 	return out, err
+}
+
+// Maps reports whether the mapping has a gateway already.
+func (a *Authority) Maps(g Gateway) (bool, error) {
+	id, err := g.id(a.domain)
+	if err != nil {
+		return false, err
+	}
+	m, err := a.readMapping()
+	if err != nil {
+		return false, err
+	}
+	at, _, err := m.find(id.String())
+	return at >= 0, err
 }
 
 // IssueServer gives a control plane a certificate for names: DNS names and addresses. Where it has a good one for

@@ -105,23 +105,24 @@ func (m *mapping) shared(object mapped, principal string) error {
 	return nil
 }
 
-// grant has the mapping let a gateway claim exactly its namespace and labels. It reports whether it had to be
+// grant has the mapping let a gateway claim exactly its namespace and labels. It returns what the mapping gives then and whether it had to be
 // changed; what grants another way to the same was meant by somebody, and stays.
-func (a *Authority) grant(g Gateway, principal string) (bool, error) {
+func (a *Authority) grant(g Gateway, principal string) (Gateway, bool, error) {
 	m, err := a.readMapping()
 	if err != nil {
-		return false, err
+		return g, false, err
 	}
 	at, old, err := m.find(principal)
 	if err != nil {
-		return false, err
+		return g, false, err
 	}
-	if at >= 0 && old.Spec.Namespace == g.Namespace && maps.Equal(old.Spec.Labels, g.Labels) {
-		return false, nil
+	has := Gateway{Namespace: old.Spec.Namespace, Name: g.Name, Labels: old.Spec.Labels}
+	if at >= 0 && (g.Labels == nil || has.Namespace == g.Namespace && maps.Equal(has.Labels, g.Labels)) {
+		return has, false, nil
 	}
 	text, err := document(g, principal)
 	if err != nil {
-		return false, err
+		return g, false, err
 	}
 	if at < 0 {
 		if last := len(m.documents) - 1; !strings.HasSuffix(m.documents[last], "\n") && m.documents[last] != "" {
@@ -129,11 +130,11 @@ func (a *Authority) grant(g Gateway, principal string) (bool, error) {
 		}
 		m.documents = append(m.documents, text)
 	} else if err := m.shared(old, principal); err != nil {
-		return false, err
+		return has, false, err
 	} else {
 		m.documents[at] = text
 	}
-	return true, a.writeMapping(m)
+	return g, true, a.writeMapping(m)
 }
 
 // document is the object of a gateway.
