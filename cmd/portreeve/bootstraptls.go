@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
@@ -9,6 +10,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/portreeve/portreeve/internal/output"
@@ -48,7 +50,7 @@ func (b *bootstrapping) writeSecretFiles(notes io.Writer) error {
 		if err := output.YAML(&content, output.Proto{Message: f.Content}); err != nil {
 			return err
 		}
-		if old, err := os.ReadFile(f.Path); err == nil && bytes.Equal(old, content.Bytes()) {
+		if holds(f.Path, content.Bytes()) {
 			continue
 		}
 		if err := replaceFile(f.Path, content.Bytes()); err != nil {
@@ -74,6 +76,7 @@ func (b *bootstrapping) noteCertificate(notes io.Writer) {
 		fmt.Fprintf(notes, "note: %s: %v\n", path, err)
 		return
 	}
+	b.notePair(notes, certificate)
 	if end := certificate.NotAfter; time.Now().After(end) {
 		fmt.Fprintf(notes, "note: %s has expired on %s; `portreeve ca renew` makes a new one\n", path, end.Format(time.RFC3339))
 	}
@@ -82,6 +85,28 @@ func (b *bootstrapping) noteCertificate(notes io.Writer) {
 		fmt.Fprintf(notes, "note: %s is of %s, and this gateway is %s in namespace %s: without a mapping that allows it the control plane refuses it\n",
 			path, certificate.URIs[0], b.options.Name, b.namespace)
 	}
+}
+
+// notePair says where certificate and key are a pair that no control plane takes.
+func (b *bootstrapping) notePair(notes io.Writer, certificate *x509.Certificate) {
+	dir := b.options.TLS.Dir
+	if _, err := tls.LoadX509KeyPair(filepath.Join(dir, "tls.crt"), filepath.Join(dir, "tls.key")); err != nil {
+		fmt.Fprintf(notes, "note: tls.crt and tls.key in %s are no pair: %v\n", dir, err)
+	}
+	usage := certificate.ExtKeyUsage
+	if len(usage) > 0 && !slices.Contains(usage, x509.ExtKeyUsageClientAuth) && !slices.Contains(usage, x509.ExtKeyUsageAny) {
+		fmt.Fprintf(notes, "note: tls.crt in %s is not for clients (extended key usage clientAuth), so the control plane refuses it; make one with `%s`\n", dir, b.issueCommand())
+	}
+}
+
+// holds reports whether a file has this content. It waits for nothing that stands in its place.
+func holds(path string, content []byte) bool {
+	info, err := os.Lstat(path)
+	if err != nil || !info.Mode().IsRegular() || info.Size() != int64(len(content)) {
+		return false
+	}
+	has, err := os.ReadFile(path)
+	return err == nil && bytes.Equal(has, content)
 }
 
 // replaceFile writes a file that all may read whom its directory lets in; it names files and holds no

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/portreeve/portreeve/internal/authority"
@@ -69,6 +70,14 @@ func TestBootstrapSaysWhatIsMissing(t *testing.T) {
 	verb(t, "ca", "init", "--dir", dir)
 	verb(t, "ca", "issue", "gateway", "edge-1", "--dir", dir)
 	pair := filepath.Join(dir, "gateways", "istio-system", "edge-1")
+	server, mixed, piped := filepath.Join(dir, "server"), t.TempDir(), t.TempDir()
+	for _, folder := range []string{mixed, piped} {
+		for _, name := range []string{"tls.crt", "tls.key", "ca.crt"} {
+			copyFile(t, filepath.Join(pair, name), filepath.Join(folder, name))
+		}
+	}
+	copyFile(t, filepath.Join(server, "tls.key"), filepath.Join(mixed, "tls.key"))
+	must(t, syscall.Mkfifo(filepath.Join(piped, "xds-certificate.yaml"), 0o600))
 	for name, c := range map[string]struct {
 		args []string
 		code int
@@ -77,6 +86,9 @@ func TestBootstrapSaysWhatIsMissing(t *testing.T) {
 		"no directory":       {[]string{"--tls-dir", dir + "/none", "--name", "edge-2"}, exitUsage, "portreeve ca issue gateway edge-2 --namespace istio-system --labels istio=ingressgateway"},
 		"no certificate":     {[]string{"--tls-dir", dir}, exitUsage, "has no tls.crt to read"},
 		"another's":          {[]string{"--tls-dir", pair, "--name", "edge-2"}, exitClean, "note: " + pair + "/tls.crt is of spiffe://cluster.local/ns/istio-system/gateway/edge-1"},
+		"a server's":         {[]string{"--tls-dir", server, "--name", "edge-1"}, exitClean, "is not for clients (extended key usage clientAuth)"},
+		"another's key":      {[]string{"--tls-dir", mixed, "--name", "edge-1"}, exitClean, "tls.crt and tls.key in " + mixed + " are no pair"},
+		"a pipe in its way":  {[]string{"--tls-dir", piped, "--name", "edge-1"}, exitClean, "wrote " + piped + "/xds-certificate.yaml"},
 		"no name":            {[]string{"--tls-dir", pair, "--name", "edge-1", "--xds-server-name", "a b"}, exitUsage, "neither a DNS name nor an IP address"},
 		"a name for nothing": {[]string{"--xds-server-name", "plane"}, exitUsage, "needs --tls-dir"},
 		"plain, elsewhere":   {[]string{"--xds-address", "plane:18000"}, exitClean, "note: plane:18000 is not on this machine"},
@@ -139,4 +151,11 @@ func TestNoCommandShowsAKey(t *testing.T) {
 	if err := json.Unmarshal([]byte(out), &l); err != nil || code != exitClean || l.TrustDomain != "cluster.local" || len(l.Certificates) < 4 {
 		t.Errorf("list: exit %d, %v: %s", code, err, out)
 	}
+}
+
+func copyFile(t *testing.T, from, to string) {
+	t.Helper()
+	content, err := os.ReadFile(from)
+	must(t, err)
+	must(t, os.WriteFile(to, content, 0o600))
 }
