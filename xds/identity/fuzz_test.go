@@ -257,40 +257,63 @@ func (b *bench) proof(t testing.TB, s shown) identity.Proof {
 	return p
 }
 
+// newBench returns a bench whose authority is trusted.
+func newBench(t testing.TB) *bench {
+	ca := newAuthority(t, "one")
+	return &bench{ca: ca, trust: trust(t, bundle(ca), nil, nil), made: map[string]*x509.Certificate{}}
+}
+
+// cases are bytes to draw from, always the same.
+func cases(n int) [][]byte {
+	out, state := make([][]byte, n), uint32(1)
+	for i := range out {
+		out[i] = make([]byte, 40)
+		for j := range out[i] {
+			state = state*1664525 + 1013904223
+			out[i][j] = byte(state >> 24)
+		}
+	}
+	return out
+}
+
+// TestAllowIsWhatTheIdentityPermits tries many worlds in every run of the tests.
+func TestAllowIsWhatTheIdentityPermits(t *testing.T) {
+	b := newBench(t)
+	for _, bytes := range cases(4000) {
+		b.judges(t, bytes)
+	}
+}
+
 // FuzzAllow holds that no node is ever served as a gateway that its identity does not allow, and that what
 // is allowed is not refused, whatever is claimed, proved and mapped.
 func FuzzAllow(f *testing.F) {
-	ca := newAuthority(f, "one")
-	b := &bench{ca: ca, trust: trust(f, bundle(ca), nil, nil), made: map[string]*x509.Certificate{}}
-	state := uint32(1)
-	for range 4000 {
-		seed := make([]byte, 40)
-		for i := range seed {
-			state = state*1664525 + 1013904223
-			seed[i] = byte(state >> 24)
-		}
-		f.Add(seed)
+	b := newBench(f)
+	for _, bytes := range cases(50) {
+		f.Add(bytes)
 	}
-	f.Fuzz(func(t *testing.T, bytes []byte) {
-		w := (&draw{bytes}).world()
-		o := options()
-		o.Require, o.TrustDomains = w.require, domains("cluster.local", "two.example")
-		j := identity.NewJudge(o)
-		j.SetTrust(b.trust)
-		if w.known {
-			j.SetMappings(w.mappings)
-		}
-		got, err := j.Allow(b.proof(t, w.peer), w.claimed)
-		switch {
-		case err == nil && !w.permits(got.Group.Gateway):
-			t.Fatalf("%+v is served as %s", w, got.Group.Key)
-		case err == nil && got.Group.Key != node.Of(got.Group.Gateway).Key:
-			t.Fatalf("the group %s is not its own", got.Group.Key)
-		case err == nil:
-		case got.Group.Key != "":
-			t.Fatalf("it is refused and given %s", got.Group.Key)
-		case w.permits(w.claimed.Group.Gateway):
-			t.Fatalf("%+v is refused: %v", w, err)
-		}
-	})
+	f.Fuzz(b.judges)
+}
+
+// judges holds one world against the oracle.
+func (b *bench) judges(t *testing.T, bytes []byte) {
+	w := (&draw{bytes}).world()
+	o := options()
+	o.Require, o.TrustDomains = w.require, domains("cluster.local", "two.example")
+	j := identity.NewJudge(o)
+	j.SetTrust(b.trust)
+	if w.known {
+		j.SetMappings(w.mappings)
+	}
+	got, err := j.Allow(b.proof(t, w.peer), w.claimed)
+	switch {
+	case err == nil && !w.permits(got.Group.Gateway):
+		t.Fatalf("%+v is served as %s", w, got.Group.Key)
+	case err == nil && got.Group.Key != node.Of(got.Group.Gateway).Key:
+		t.Fatalf("the group %s is not its own", got.Group.Key)
+	case err == nil:
+	case got.Group.Key != "":
+		t.Fatalf("it is refused and given %s", got.Group.Key)
+	case w.permits(w.claimed.Group.Gateway):
+		t.Fatalf("%+v is refused: %v", w, err)
+	}
 }
