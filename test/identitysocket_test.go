@@ -41,7 +41,7 @@ func TestAUserOfASocketIsHeldToItsMapping(t *testing.T) {
 		t.Error("the user is not on record")
 	}
 	var out, errs bytes.Buffer
-	if code := run(t.Context(), []string{"status", "--admin-address", p.admin}, &out, &errs); code != exitClean || !strings.Contains(out.String(), fmt.Sprintf("uid %d (pid ", os.Getuid())) {
+	if code := run(t.Context(), []string{"status", "--admin-address", p.admin}, &out, &errs); code != exitClean || !strings.Contains(out.String(), fmt.Sprintf("from unix:%s (delta), identity uid %d (pid ", socket, os.Getuid())) {
 		t.Errorf("status: exit %d: %s%s", code, out.String(), errs.String())
 	}
 	replace(t, file, user(os.Getuid()+1))

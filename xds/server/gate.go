@@ -294,10 +294,10 @@ type address struct {
 	conn *conn
 }
 
-// String returns the address. Who connects to a Unix socket has none, so that is the socket's.
+// String returns the address. Who connects to a Unix socket has none, so that is the socket's, by the name of its listener.
 func (a address) String() string {
 	if a.Network() == "unix" {
-		return "unix:" + a.conn.LocalAddr().String()
+		return "unix:" + a.conn.gate.Addr().String()
 	}
 	return a.Addr.String()
 }
