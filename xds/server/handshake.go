@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/net/http2"
 	"google.golang.org/grpc/credentials"
 
 	"github.com/portreeve/portreeve/xds/identity"
@@ -43,7 +44,52 @@ func (h *handshakes) ServerHandshake(raw net.Conn) (net.Conn, credentials.AuthIn
 	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, net.ErrClosed) && !errors.Is(err, credentials.ErrConnDispatched) {
 		h.fails(raw.RemoteAddr(), err)
 	}
-	return c, info, err
+	if err != nil {
+		return c, info, err
+	}
+	return &greeting{Conn: c, left: http2.ClientPreface, wrong: func(why error) { h.fails(raw.RemoteAddr(), why) }}, info, nil
+}
+
+// greetingError is why gRPC closes, without a word, a connection that begins as none of HTTP/2 does.
+type greetingError string
+
+// Error implements error.
+func (e greetingError) Error() string { return string(e) }
+
+// The greetings of who takes the port for another.
+const (
+	errSpeaksTLS greetingError = "the peer speaks TLS, and gateways are served in plain text here: start with --xds-tls-cert, --xds-tls-key and --xds-client-ca, or write its bootstrap without --tls-dir"
+	errNoHTTP2   greetingError = "the peer does not speak HTTP/2: resources are served by ADS over gRPC alone, and not by REST"
+	// tlsRecord is the first byte of a handshake of TLS.
+	tlsRecord = 0x16
+)
+
+// greeting is a connection of which it is told when it does not begin as every one of HTTP/2 does.
+type greeting struct {
+	net.Conn
+	// left is what is still to come of the beginning. Only the reader uses it.
+	left  string
+	wrong func(why error)
+}
+
+// Read reads, and looks at the beginning.
+func (g *greeting) Read(p []byte) (int, error) {
+	n, err := g.Conn.Read(p)
+	if g.left == "" {
+		return n, err
+	}
+	seen := min(n, len(g.left))
+	if string(p[:seen]) == g.left[:seen] {
+		g.left = g.left[seen:]
+		return n, err
+	}
+	why := errNoHTTP2
+	if g.left == http2.ClientPreface && p[0] == tlsRecord {
+		why = errSpeaksTLS
+	}
+	g.left = ""
+	g.wrong(why)
+	return n, err
 }
 
 // fails counts a handshake that failed, and logs it unless enough was logged in this minute.
@@ -51,6 +97,8 @@ func (h *handshakes) fails(from net.Addr, err error) {
 	kind, reason := "handshake", "the TLS handshake failed: "+shortened(err.Error())
 	if refusal := refusalOf(err); refusal != nil {
 		kind, reason = refusal.Kind, refusal.Reason
+	} else if strange := greetingError(""); errors.As(err, &strange) {
+		reason = strange.Error()
 	}
 	h.refused.count.WithLabelValues(kind).Inc()
 	more, ok := h.limit.Take(hostOf(from.String()))
