@@ -1,0 +1,27 @@
+// Package explain says what becomes of a request at a gateway, and why, from the configuration that the
+// gateway is sent: listener and chain, filters in their order, route, destination. It answers as Envoy 1.40
+// does and knows nothing of the policies that the configuration comes from but where they are written.
+//
+//	resources of a gateway ─ New ─▶ Gateway ─ Ask(request) ─▶ Answer
+//
+// It is pure, and it never stops at the first reason: every rule that matches is named, and of a rule that
+// does not its first condition that fails.
+package explain
+
+import (
+	"errors"
+
+	"github.com/portreeve/portreeve/translate/envoy"
+)
+
+// Gateway is the configuration of one gateway, made ready to be asked. It is immutable and safe for
+// concurrent use.
+type Gateway struct{}
+
+// New makes ready what a gateway is served, in any of its shapes (Program.For, Static, Istio). An error
+// says that something in it is not understood: a fault of this program, never of whoever wrote the policy.
+func New(envoy.Resources) (*Gateway, error) { return nil, errors.New("not built yet") }
+
+// Ask says what becomes of a request. It fails closed: a part that cannot be decided makes the answer
+// depend on it.
+func (g *Gateway) Ask(Request) Answer { return Answer{Verdict: Depends, Decisive: -1} }

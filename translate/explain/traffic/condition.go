@@ -1,0 +1,135 @@
+package traffic
+
+import (
+	"slices"
+	"strings"
+)
+
+// Condition is what is known of a condition: that it holds, that it does not, or on what it depends.
+// The zero value does not hold. It is immutable.
+type Condition struct {
+	holds bool
+	// open is nil where the condition is known.
+	open *expression
+}
+
+// expression is what an unknown condition depends on, in a form that is the same for equal conditions.
+type expression struct {
+	// word is "and", "or" or "not"; it is empty for a fact.
+	word string
+	// fact is what the request does not say: `header x-user`, `claim groups`.
+	fact string
+	of   []*expression
+}
+
+// Known returns a condition that holds or does not.
+func Known(holds bool) Condition { return Condition{holds: holds} }
+
+// DependsOn returns a condition that a fact decides which the request does not say. The fact says all
+// by which the condition is decided, so that equal facts decide equally: `claim groups is "admin"`.
+func DependsOn(fact string) Condition { return Condition{open: &expression{fact: fact}} }
+
+// Holds reports whether it is known to hold.
+func (c Condition) Holds() bool { return c.open == nil && c.holds }
+
+// Fails reports whether it is known not to hold.
+func (c Condition) Fails() bool { return c.open == nil && !c.holds }
+
+// Open reports whether it is not known.
+func (c Condition) Open() bool { return c.open != nil }
+
+// Not returns the opposite.
+func (c Condition) Not() Condition {
+	switch {
+	case c.open == nil:
+		return Condition{holds: !c.holds}
+	case c.open.word == "not":
+		return Condition{open: c.open.of[0]}
+	default:
+		return Condition{open: &expression{word: "not", of: []*expression{c.open}}}
+	}
+}
+
+// And returns whether both hold. One that fails decides, whatever the other depends on.
+func (c Condition) And(o Condition) Condition {
+	switch {
+	case c.Fails() || o.Holds():
+		return c
+	case o.Fails() || c.Holds():
+		return o
+	default:
+		return joined("and", c, o)
+	}
+}
+
+// Or returns whether either holds. One that holds decides, whatever the other depends on.
+func (c Condition) Or(o Condition) Condition {
+	switch {
+	case c.Holds() || o.Fails():
+		return c
+	case o.Holds() || c.Fails():
+		return o
+	default:
+		return joined("or", c, o)
+	}
+}
+
+func joined(word string, a, b Condition) Condition {
+	out := &expression{word: word}
+	for _, e := range []*expression{a.open, b.open} {
+		if e.word == word {
+			out.of = append(out.of, e.of...)
+			continue
+		}
+		out.of = append(out.of, e)
+	}
+	return Condition{open: out}
+}
+
+// Facts returns the facts that it depends on, each once, in order of their names; none where it is known.
+func (c Condition) Facts() []string {
+	var out []string
+	c.open.each(func(fact string) { out = append(out, fact) })
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// String returns `holds`, `fails`, or the expression: equal texts are decided equally.
+func (c Condition) String() string {
+	switch {
+	case c.open != nil:
+		return c.open.String()
+	case c.holds:
+		return "holds"
+	default:
+		return "fails"
+	}
+}
+
+func (e *expression) each(visit func(fact string)) {
+	if e == nil {
+		return
+	}
+	if e.word == "" {
+		visit(e.fact)
+	}
+	for _, of := range e.of {
+		of.each(visit)
+	}
+}
+
+func (e *expression) String() string {
+	switch e.word {
+	case "":
+		return e.fact
+	case "not":
+		return "not (" + e.of[0].String() + ")"
+	default:
+		parts := make([]string, 0, len(e.of))
+		for _, of := range e.of {
+			parts = append(parts, of.String())
+		}
+		slices.Sort(parts)
+		return "(" + strings.Join(slices.Compact(parts), " "+e.word+" ") + ")"
+	}
+}

@@ -1,0 +1,40 @@
+package traffic
+
+// Finding is what one rule, one provider of tokens, one route or one authorizer made of a request. All that
+// were looked at leave one, those that decide and those that do not.
+type Finding struct {
+	// Filter is the name of the filter (envoy.filters.http.rbac.deny), Rule that of the rule in it: the key
+	// of an RBAC policy, of a provider, the name of a route.
+	Filter string `json:"filter"`
+	Rule   string `json:"rule,omitempty"`
+	Kind   Kind   `json:"kind"`
+	// Matched says whether the rule matched; of a provider, whether it verified a token.
+	Matched Condition `json:"-"`
+	// Clause leads to the first condition of the rule that is not known to hold, as a path in its message:
+	// Permissions[0].AndRules.Rules[1], Principals[0].AndIds.Ids[0].OrIds.Ids[2]. It is empty where the rule matched.
+	Clause string `json:"clause,omitempty"`
+	// Wants says what that condition asks, as a person reads it: `path is one of /a, /b*`.
+	Wants string `json:"wants,omitempty"`
+	// Saw says what was there instead: `/c`, `claim groups is a boolean; only text and lists of text match`.
+	Saw string `json:"saw,omitempty"`
+}
+
+// Kind says what a rule does where it matches.
+type Kind string
+
+const (
+	// Denies and Allows are the rules of filters that enforce.
+	Denies Kind = "denies"
+	Allows Kind = "allows"
+	// WouldDeny, WouldAllow: dry run. Audits: action AUDIT.
+	WouldDeny  Kind = "would deny"
+	WouldAllow Kind = "would allow"
+	Audits     Kind = "audits"
+	// Asks are the rules by which an authorizer is asked; Answers is what it is taken to answer.
+	Asks    Kind = "asks"
+	Answers Kind = "answers"
+	// Verifies are providers of tokens.
+	Verifies Kind = "verifies"
+	// Routes are routes that were looked at.
+	Routes Kind = "routes"
+)

@@ -1,0 +1,92 @@
+package traffic
+
+import (
+	"slices"
+	"strings"
+)
+
+// Header is one line of a request or of an answer.
+type Header struct {
+	// Name is in lower case; those of Envoy's that begin with a colon are headers like any other.
+	Name  string `json:"name"`
+	Value string `json:"value"`
+}
+
+// Headers are the headers of a request as Envoy holds them, `:method`, `:path`, `:authority` and
+// `:scheme` among them, in the order in which they came. The zero value has none.
+type Headers struct {
+	lines []Header
+	// open says that there may be others, which the request does not say.
+	open bool
+}
+
+// NewHeaders returns the headers that are given; names are put into lower case. Where others is
+// OthersUnknown, whether there is one that is not given is not known.
+func NewHeaders(lines []Header, others Others) Headers {
+	out := Headers{lines: make([]Header, 0, len(lines)+8), open: others == OthersUnknown}
+	for _, l := range lines {
+		out.lines = append(out.lines, Header{Name: strings.ToLower(l.Name), Value: l.Value})
+	}
+	return out
+}
+
+// Others says whether what is not given is known not to be there.
+type Others bool
+
+const (
+	NoOthers      Others = false
+	OthersUnknown Others = true
+)
+
+// Values returns the values of a header, whose name is in lower case, in order. It is false where
+// whether the header is there is not known.
+func (h *Headers) Values(name string) ([]string, bool) {
+	var out []string
+	for _, l := range h.lines {
+		if l.Name == name {
+			out = append(out, l.Value)
+		}
+	}
+	return out, len(out) > 0 || !h.open
+}
+
+// First returns the first value of a header, and whether there is one that is known.
+func (h *Headers) First(name string) (string, bool) {
+	for _, l := range h.lines {
+		if l.Name == name {
+			return l.Value, true
+		}
+	}
+	return "", false
+}
+
+// Set has one value stand for a header, in the place of the first of its lines.
+func (h *Headers) Set(name, value string) {
+	for i := range h.lines {
+		if h.lines[i].Name != name {
+			continue
+		}
+		h.lines[i].Value = value
+		rest := slices.DeleteFunc(h.lines[i+1:], func(l Header) bool { return l.Name == name })
+		h.lines = h.lines[:i+1+len(rest)]
+		return
+	}
+	h.Add(name, value)
+}
+
+// Add adds a line behind all others.
+func (h *Headers) Add(name, value string) {
+	h.lines = append(h.lines, Header{Name: name, Value: value})
+}
+
+// Remove takes away the headers whose name is taken. Of those that are not given it takes none: ask
+// Open where that matters.
+func (h *Headers) Remove(taken func(name string) bool) {
+	h.lines = slices.DeleteFunc(h.lines, func(l Header) bool { return taken(l.Name) })
+}
+
+// Open reports whether there may be headers that are not given.
+func (h *Headers) Open() bool { return h.open }
+
+// Lines returns a copy of all that are given, in order.
+func (h *Headers) Lines() []Header { return slices.Clone(h.lines) }
