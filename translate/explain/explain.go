@@ -9,19 +9,36 @@
 package explain
 
 import (
-	"errors"
-
 	"github.com/portreeve/portreeve/translate/envoy"
 )
 
 // Gateway is the configuration of one gateway, made ready to be asked. It is immutable and safe for
 // concurrent use.
-type Gateway struct{}
+type Gateway struct {
+	listeners []*listener
+	backends  map[string]backend
+	origins   origins
+}
 
 // New makes ready what a gateway is served, in any of its shapes (Program.For, Static, Istio). An error
 // says that something in it is not understood: a fault of this program, never of whoever wrote the policy.
-func New(envoy.Resources) (*Gateway, error) { return nil, errors.New("not built yet") }
+func New(r envoy.Resources) (*Gateway, error) {
+	b := newBuilder(r)
+	out := &Gateway{origins: newOrigins(r.Trace), backends: b.backends(r)}
+	for _, l := range r.Listeners {
+		ready, err := b.listener(l)
+		if err != nil {
+			return nil, err
+		}
+		out.listeners = append(out.listeners, ready)
+	}
+	return out, nil
+}
 
 // Ask says what becomes of a request. It fails closed: a part that cannot be decided makes the answer
 // depend on it.
-func (g *Gateway) Ask(Request) Answer { return Answer{Verdict: Depends, Decisive: -1} }
+func (g *Gateway) Ask(r Request) Answer {
+	a := asking{gateway: g, request: &r}
+	a.run()
+	return a.answer()
+}

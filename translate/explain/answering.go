@@ -1,0 +1,86 @@
+package explain
+
+import (
+	"slices"
+
+	"github.com/portreeve/portreeve/translate/explain/traffic"
+)
+
+// answer puts together what was found on all ways.
+func (a *asking) answer() Answer {
+	out := Answer{Decisive: noReason}
+	var facts []string
+	for _, w := range a.walks {
+		offset := len(out.Reasons)
+		for _, f := range w.stream.Findings {
+			rule, clause := a.gateway.origins.of(f)
+			out.Reasons = append(out.Reasons, Reason{Finding: f, If: f.Matched.String(), At: rule, ClauseAt: clause})
+		}
+		for _, e := range w.ends {
+			e.when = w.when.And(e.when)
+			facts = append(facts, e.when.Facts()...)
+			out.Ends = append(out.Ends, e.end(offset))
+		}
+		out.Destination = w.destination
+		out.NotLookedAt = append(out.NotLookedAt, w.stream.NotLookedAt...)
+	}
+	for _, e := range a.ends {
+		facts = append(facts, e.when.Facts()...)
+		out.Ends = append(out.Ends, e.end(0))
+	}
+	if len(a.walks) > 1 {
+		out.Destination = nil
+	}
+	out.conclude()
+	if out.Verdict == Depends {
+		slices.Sort(facts)
+		out.DependsOn = slices.Compact(facts)
+	}
+	return out
+}
+
+func (e end) end(offset int) End {
+	out := End{Verdict: e.verdict, Reply: e.reply, Reason: noReason}
+	if e.when.Open() {
+		out.If = e.when.String()
+	}
+	if e.reason != noReason {
+		out.Reason = e.reason + offset
+	}
+	return out
+}
+
+// conclude says of the whole what all ends have in common.
+func (a *Answer) conclude() {
+	first := a.Ends[0]
+	a.Verdict, a.Reply, a.Decisive = first.Verdict, first.Reply, first.Reason
+	for _, e := range a.Ends[1:] {
+		if e.Verdict != a.Verdict {
+			a.Verdict = Depends
+		}
+		if e.Reason != a.Decisive {
+			a.Decisive = noReason
+		}
+		a.Reply = common(a.Reply, e.Reply)
+	}
+}
+
+// common is an answer with those fields that two have in common.
+func common(a, b traffic.Reply) traffic.Reply {
+	if a.Status != b.Status {
+		a.Status = 0
+	}
+	if a.Body != b.Body {
+		a.Body = ""
+	}
+	if !slices.Equal(a.Headers, b.Headers) {
+		a.Headers = nil
+	}
+	if a.Details != b.Details {
+		a.Details = ""
+	}
+	if a.Flags != b.Flags {
+		a.Flags = ""
+	}
+	return a
+}

@@ -1,0 +1,138 @@
+package explain
+
+import (
+	"net/netip"
+	"strings"
+
+	"github.com/portreeve/portreeve/translate/explain/traffic"
+)
+
+// listener is a listener, made ready.
+type listener struct {
+	name string
+	// address is where it takes connections in; of a Unix socket only the port is valid.
+	address netip.Addr
+	port    uint32
+	// inspects says that it reads the name that a TLS client asks for; proxied that each connection
+	// has to begin with the header of the PROXY protocol.
+	inspects, proxied bool
+	chains            []*chain
+}
+
+// chain is a filter chain, made ready.
+type chain struct {
+	name        string
+	index       int
+	serverNames []string
+	// tlsOnly says that it takes TLS alone.
+	tlsOnly bool
+	tls     *termination
+	// filters are those of connections; the manager of requests is the last where there is one.
+	filters []connectionFilter
+	manager *manager
+}
+
+// termination is how TLS ends at a chain.
+type termination struct {
+	// verifies says that clients are asked for a certificate, demands that they have to have one.
+	verifies, demands bool
+}
+
+// way is a chain that a connection may take; without one it is closed.
+type way struct {
+	when  traffic.Condition
+	chain *chain
+}
+
+// listenerOf returns the listener that takes the connection, or nil: that of its very address before
+// the one of all addresses.
+func (g *Gateway) listenerOf(r *Request) *listener {
+	var out *listener
+	for _, l := range g.listeners {
+		if l.port != r.Port {
+			continue
+		}
+		switch {
+		case r.Address.IsValid() && l.address == r.Address.Unmap():
+			return l
+		case l.address.IsValid() && l.address.IsUnspecified():
+			out = l
+		case out == nil && !r.Address.IsValid():
+			out = l
+		}
+	}
+	return out
+}
+
+// ways returns the chains that the connection may take, one where all that decides is known.
+func (l *listener) ways(r *Request) []way {
+	if !r.Unknown.ServerName || !l.inspects || !r.TLS {
+		return []way{{when: traffic.Known(true), chain: l.chainOf(r.TLS, r.ServerName)}}
+	}
+	var out []way
+	for _, c := range l.chains {
+		for _, name := range c.serverNames {
+			out = append(out, way{when: traffic.DependsOn("server name is " + name), chain: c})
+		}
+	}
+	return append(out, way{when: traffic.Known(true), chain: l.chainOf(true, "")})
+}
+
+// chainOf chooses as Envoy does: by the name first, the longest that fits, and then by what the
+// connection speaks. It does not turn back: a name that fits keeps the connection from chains of
+// fewer names, also where what it speaks does not fit.
+func (l *listener) chainOf(tls bool, serverName string) *chain {
+	if !tls || !l.inspects {
+		tls, serverName = false, ""
+	}
+	for _, name := range namesOf(strings.ToLower(serverName)) {
+		if c, found := l.named(name, tls); found {
+			return c
+		}
+	}
+	return nil
+}
+
+// namesOf are the names under which a chain for a server name may stand, in the order in which they
+// are tried; that of chains for all names is the last.
+func namesOf(serverName string) []string {
+	if serverName == "" {
+		return []string{""}
+	}
+	out := []string{serverName}
+	for i := 1; i < len(serverName)-1; i++ {
+		if serverName[i] == '.' {
+			out = append(out, "*"+serverName[i:])
+		}
+	}
+	return append(out, "")
+}
+
+// named returns the chain of a name that takes what the connection speaks, and whether there is any
+// chain of that name.
+func (l *listener) named(name string, tls bool) (*chain, bool) {
+	var forAll *chain
+	found := false
+	for _, c := range l.chains {
+		if !c.hasName(name) {
+			continue
+		}
+		found = true
+		if c.tlsOnly && tls {
+			return c, true
+		}
+		if !c.tlsOnly {
+			forAll = c
+		}
+	}
+	return forAll, found
+}
+
+func (c *chain) hasName(name string) bool {
+	for _, n := range c.serverNames {
+		if n == name {
+			return true
+		}
+	}
+	return name == "" && len(c.serverNames) == 0
+}

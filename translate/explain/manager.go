@@ -1,0 +1,57 @@
+package explain
+
+import (
+	"fmt"
+
+	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
+
+	"github.com/portreeve/portreeve/translate/explain/route"
+)
+
+// manager is a connection manager, made ready.
+type manager struct {
+	config  *hcmv3.HttpConnectionManager
+	routes  *route.Table
+	named   string
+	filters []filter
+}
+
+func (b *builder) manager(c *hcmv3.HttpConnectionManager) (*manager, error) {
+	config := c.GetRouteConfig()
+	if config == nil {
+		config = b.routes[c.GetRds().GetRouteConfigName()]
+	}
+	if config == nil {
+		return nil, fmt.Errorf("there are no routes %s", c.GetRds().GetRouteConfigName())
+	}
+	table, err := b.table(config)
+	if err != nil {
+		return nil, err
+	}
+	out := &manager{config: c, routes: table, named: config.GetName()}
+	for _, f := range c.GetHttpFilters() {
+		typed := f.GetTypedConfig()
+		if f.GetConfigDiscovery() != nil {
+			typed = b.extensions[f.GetName()].GetTypedConfig()
+		}
+		filters, err := b.httpFilters(f.GetName(), typed)
+		if err != nil {
+			return nil, err
+		}
+		out.filters = append(out.filters, filters...)
+	}
+	return out, nil
+}
+
+func (b *builder) table(c *routev3.RouteConfiguration) (*route.Table, error) {
+	if t, ok := b.tables[c]; ok {
+		return t, nil
+	}
+	t, err := route.New(c)
+	if err != nil {
+		return nil, fmt.Errorf("routes %s: %w", c.GetName(), err)
+	}
+	b.tables[c] = t
+	return t, nil
+}
