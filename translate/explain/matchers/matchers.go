@@ -1,39 +1,64 @@
 // Package matchers decides Envoy's matchers of strings, headers, paths, addresses and metadata, for the
-// filters and the routes that use them.
+// filters and the routes that use them. What it does not know it refuses with an error, when it is made
+// ready: no condition is taken for one that holds or fails because nobody understood it.
 package matchers
 
 import (
 	"errors"
-	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
-	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
-	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
+	"fmt"
+
+	"google.golang.org/protobuf/proto"
 
 	"github.com/portreeve/portreeve/translate/explain/traffic"
 )
 
-var errNotBuilt = errors.New("not built yet")
+// errNotUnderstood is the cause of all errors of this package.
+var errNotUnderstood = errors.New("not understood")
+
+func notUnderstood(m proto.Message) error {
+	return fmt.Errorf("%s of %.200v: %w", m.ProtoReflect().Descriptor().Name(), m, errNotUnderstood)
+}
 
 // Matcher is a condition of a request, made ready. It is immutable.
 type Matcher struct {
 	// Wants says what it asks, as a person reads it: `path is /a`, `header x-user is "alice"`.
 	Wants string
-	// Match decides; saw says what was there, where it does not hold.
-	Match func(s *traffic.Stream) (matched traffic.Condition, saw string)
+	// Subject and Object are the halves of Wants around ` is `, by which matchers of one subject are
+	// told together: `path is one of /a, /b*`.
+	Subject, Object string
+	// Decide decides. It does not say why, and so costs less than Match.
+	Decide func(s *traffic.Stream) traffic.Condition
+	// Saw says what is there, as a person reads it.
+	Saw func(s *traffic.Stream) string
 }
 
-// Header is a header matcher, of RBAC and of routes.
-func Header(m *routev3.HeaderMatcher) (Matcher, error) { return Matcher{}, errNotBuilt }
+// Match decides; saw says what was there, where it does not hold.
+func (m Matcher) Match(s *traffic.Stream) (matched traffic.Condition, saw string) {
+	matched = m.Decide(s)
+	if matched.Holds() {
+		return matched, ""
+	}
+	return matched, m.Saw(s)
+}
 
-// Metadata is a matcher of dynamic metadata: claims.
-func Metadata(m *matcherv3.MetadataMatcher) (Matcher, error) { return Matcher{}, errNotBuilt }
+// about makes a matcher of a subject, whose name is put into words.
+func about(subject, object string, decide func(*traffic.Stream) traffic.Condition, saw func(*traffic.Stream) string) Matcher {
+	return Matcher{Wants: subject + " is " + object, Subject: subject, Object: object, Decide: decide, Saw: saw}
+}
 
-// String is a matcher of a string; invalid UTF-8 is as RE2 takes it.
-func String(m *matcherv3.StringMatcher) (func(string) bool, error) { return nil, errNotBuilt }
+// inversion says that a matcher asks for the opposite.
+type inversion bool
 
-// Regex is a regular expression that has to match all of a string.
-func Regex(m *matcherv3.RegexMatcher) (func(string) bool, error) { return nil, errNotBuilt }
+func (i inversion) of(c traffic.Condition) traffic.Condition {
+	if i {
+		return c.Not()
+	}
+	return c
+}
 
-// Template is a URI template, which Envoy turns into a regular expression over the path without its query.
-func Template(m *corev3.TypedExtensionConfig) (func(path string) bool, error) {
-	return nil, errNotBuilt
+func (i inversion) said(object string) string {
+	if i {
+		return "not " + object
+	}
+	return object
 }

@@ -60,6 +60,22 @@ func (h *Headers) First(name string) (string, bool) {
 	return "", false
 }
 
+// Joined returns the value of a header as Envoy's matchers see it, and whether there is one that is known:
+// the values of all its lines, with a comma in between.
+func (h *Headers) Joined(name string) (string, bool) {
+	out, found := "", false
+	for _, l := range h.lines {
+		switch {
+		case l.Name != name:
+		case found:
+			out += "," + l.Value
+		default:
+			out, found = l.Value, true
+		}
+	}
+	return out, found
+}
+
 // Set has one value stand for a header, in the place of the first of its lines.
 func (h *Headers) Set(name, value string) {
 	for i := range h.lines {
