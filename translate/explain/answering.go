@@ -2,8 +2,6 @@ package explain
 
 import (
 	"slices"
-
-	"github.com/portreeve/portreeve/translate/explain/traffic"
 )
 
 // answer puts together what was found on all ways.
@@ -15,6 +13,9 @@ func (a *asking) answer() Answer {
 		for _, f := range w.stream.Findings {
 			rule, clause := a.gateway.origins.of(f)
 			out.Reasons = append(out.Reasons, Reason{Finding: f, If: f.Matched.String(), At: rule, ClauseAt: clause})
+		}
+		for _, p := range w.places {
+			out.Reasons[offset+p.finding].At = a.gateway.origins.route(w.chain.manager.named, p.route)
 		}
 		for _, e := range w.ends {
 			e.when = w.when.And(e.when)
@@ -63,24 +64,4 @@ func (a *Answer) conclude() {
 		}
 		a.Reply = common(a.Reply, e.Reply)
 	}
-}
-
-// common is an answer with those fields that two have in common.
-func common(a, b traffic.Reply) traffic.Reply {
-	if a.Status != b.Status {
-		a.Status = 0
-	}
-	if a.Body != b.Body {
-		a.Body = ""
-	}
-	if !slices.Equal(a.Headers, b.Headers) {
-		a.Headers = nil
-	}
-	if a.Details != b.Details {
-		a.Details = ""
-	}
-	if a.Flags != b.Flags {
-		a.Flags = ""
-	}
-	return a
 }

@@ -1,8 +1,10 @@
 package explain
 
 import (
+	"cmp"
 	"strings"
 
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	extauthzv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/ext_authz/v3"
 	extauthznetworkv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/ext_authz/v3"
 	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
@@ -11,29 +13,52 @@ import (
 	"github.com/portreeve/portreeve/translate/explain/traffic"
 )
 
-// authority is an authorizer, and who is asked about.
-type authority struct {
+// authorizer is an authorizer, and which requests it is asked about.
+type authorizer struct {
 	filter, provider string
 	asked            matchers.Matcher
-	denial           traffic.Reply
-	clearsRoute      bool
+	// unreachable says that nobody answers, ever; opens that requests pass then.
+	unreachable, opens bool
+	// denial is what a client gets where it denies, failure where it does not answer.
+	denial, failure traffic.Reply
+	clearsRoute     bool
+	// changes says that it may change headers of what it allows.
+	changes bool
 }
 
-func authorizer(name string, c *extauthzv3.ExtAuthz) (filter, error) {
-	out := &authority{filter: name, provider: provider(name, c.GetFilterEnabledMetadata()), clearsRoute: c.GetClearRouteCache()}
-	out.denial = traffic.Reply{Status: 403, Details: "ext_authz_denied", Flags: "UAEX"}
+const flagAuthorizer = "UAEX"
+
+func (b *builder) authorizer(name string, c *extauthzv3.ExtAuthz) (filter, error) {
+	cluster := cmp.Or(c.GetHttpService().GetServerUri().GetCluster(), clusterOf(c.GetGrpcService()))
+	out := &authorizer{
+		filter: name, provider: provider(name, c.GetFilterEnabledMetadata()), opens: c.GetFailureModeAllow(),
+		denial:      traffic.Reply{Status: 403, Details: "ext_authz_denied", Flags: flagAuthorizer},
+		failure:     traffic.Reply{Status: 403, Details: "ext_authz_error", Flags: flagAuthorizer},
+		clearsRoute: c.GetClearRouteCache(),
+		changes:     c.GetGrpcService() != nil || c.GetHttpService().GetAuthorizationResponse().GetAllowedUpstreamHeaders() != nil,
+	}
+	if status := c.GetStatusOnError().GetCode(); status != 0 {
+		out.failure.Status = uint32(status) //nolint:gosec // a status of HTTP
+	}
+	_, out.unreachable = b.backends.broken(cluster)
 	var err error
 	out.asked, err = matchers.Metadata(c.GetFilterEnabledMetadata())
 	return out.ask, err
 }
 
-func networkAuthorizer(name string, c *extauthznetworkv3.ExtAuthz) (connectionFilter, error) {
-	out := &authority{filter: name, provider: provider(name, c.GetFilterEnabledMetadata())}
-	out.denial = traffic.Reply{Details: "ext_authz_close", Flags: "UAEX"}
+func (b *builder) networkAuthorizer(name string, c *extauthznetworkv3.ExtAuthz) (filter, error) {
+	out := &authorizer{
+		filter: name, provider: provider(name, c.GetFilterEnabledMetadata()), opens: c.GetFailureModeAllow(),
+		denial:  traffic.Reply{Details: "ext_authz_close", Flags: flagAuthorizer},
+		failure: traffic.Reply{Details: "ext_authz_close", Flags: flagAuthorizer},
+	}
+	_, out.unreachable = b.backends.broken(clusterOf(c.GetGrpcService()))
 	var err error
 	out.asked, err = matchers.Metadata(c.GetFilterEnabledMetadata())
 	return out.ask, err
 }
+
+func clusterOf(s *corev3.GrpcService) string { return s.GetEnvoyGrpc().GetClusterName() }
 
 // provider is the name of an authorizer as people gave it: where Istio names the filter, the rules by
 // which it is asked tell it.
@@ -48,22 +73,45 @@ func provider(filter string, asked *matcherv3.MetadataMatcher) string {
 }
 
 // ask asks about the request where a rule says so. An authorizer of which nothing is assumed may deny.
-func (a *authority) ask(w *walk) {
+func (a *authorizer) ask(w *walk) {
 	asked, _ := a.asked.Match(w.stream)
 	if asked.Fails() {
 		return
 	}
-	denies := traffic.DependsOn("authorizer " + a.provider + " denies")
-	saw := ""
-	switch assumed := w.asking.request.Assume[a.provider]; assumed {
-	case AssumeAllow:
-		denies, saw = traffic.Known(false), "assumed to allow"
-	case AssumeDeny:
-		denies, saw = traffic.Known(true), "assumed to deny"
+	denies, saw := a.answer(w.asking.request.Assume[a.provider])
+	denies = asked.And(denies)
+	i := w.found(traffic.Finding{Filter: a.filter, Rule: a.provider, Kind: traffic.Answers, Matched: denies, Saw: saw})
+	reply := a.denial
+	switch {
+	case a.unreachable:
+		reply = a.failure
+	case denies.Open():
+		// The status is what the authorizer says.
+		reply.Status = 0
 	}
-	w.stream.Findings = append(w.stream.Findings, traffic.Finding{
-		Filter: a.filter, Rule: a.provider, Kind: traffic.Answers, Matched: asked.And(denies), Saw: saw,
-	})
-	w.stop(asked.And(denies), end{verdict: Denied, reply: a.denial, reason: len(w.stream.Findings) - 1})
+	w.stop(denies, end{verdict: Denied, reply: reply, reason: i})
+	if denies.Holds() || a.unreachable {
+		return
+	}
 	w.stream.RouteCleared = w.stream.RouteCleared || a.clearsRoute
+	if a.changes {
+		w.notLookedAt("headers that authorizer " + a.provider + " changes where it allows")
+	}
+}
+
+// answer is whether the authorizer denies what it is asked about, and what is known of that.
+func (a *authorizer) answer(assumed Decision) (traffic.Condition, string) {
+	switch {
+	case a.unreachable && a.opens:
+		return traffic.Known(false), "nobody answers for it; requests pass then"
+	case a.unreachable:
+		// It fails closed whatever is assumed: nobody is there who could allow.
+		return traffic.Known(true), "nobody answers for it"
+	case assumed == AssumeAllow:
+		return traffic.Known(false), "assumed to allow"
+	case assumed == AssumeDeny:
+		return traffic.Known(true), "assumed to deny"
+	default:
+		return traffic.DependsOn("authorizer " + a.provider + " denies"), "what it answers is not known"
+	}
 }

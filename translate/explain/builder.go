@@ -24,13 +24,13 @@ type builder struct {
 	extensions map[string]*corev3.TypedExtensionConfig
 	routes     map[string]*routev3.RouteConfiguration
 	tables     map[*routev3.RouteConfiguration]*route.Table
-	filters    map[string][]filter
+	backends   backends
 }
 
 func newBuilder(r envoy.Resources) *builder {
 	out := &builder{
 		extensions: map[string]*corev3.TypedExtensionConfig{}, routes: map[string]*routev3.RouteConfiguration{},
-		tables: map[*routev3.RouteConfiguration]*route.Table{}, filters: map[string][]filter{},
+		tables: map[*routev3.RouteConfiguration]*route.Table{}, backends: newBackends(r),
 	}
 	for _, c := range r.ExtensionConfigs {
 		out.extensions[c.GetName()] = c
@@ -141,19 +141,4 @@ func (b *builder) chain(c *listenerv3.FilterChain) (*chain, error) {
 		}
 	}
 	return out, nil
-}
-
-func (b *builder) backends(r envoy.Resources) map[string]backend {
-	out := map[string]backend{}
-	for _, c := range r.Clusters {
-		out[c.GetName()] = backend{there: true}
-	}
-	return out
-}
-
-// backend is what is known of a cluster.
-type backend struct {
-	there bool
-	// empty says that it has no endpoint.
-	empty bool
 }

@@ -16,7 +16,7 @@ import (
 // concurrent use.
 type Gateway struct {
 	listeners []*listener
-	backends  map[string]backend
+	backends  backends
 	origins   origins
 }
 
@@ -24,7 +24,7 @@ type Gateway struct {
 // says that something in it is not understood: a fault of this program, never of whoever wrote the policy.
 func New(r envoy.Resources) (*Gateway, error) {
 	b := newBuilder(r)
-	out := &Gateway{origins: newOrigins(r.Trace), backends: b.backends(r)}
+	out := &Gateway{origins: newOrigins(r.Trace), backends: b.backends}
 	for _, l := range r.Listeners {
 		ready, err := b.listener(l)
 		if err != nil {

@@ -23,31 +23,32 @@ import (
 	"google.golang.org/protobuf/types/known/anypb"
 
 	"github.com/portreeve/portreeve/translate/explain/rbac"
+	"github.com/portreeve/portreeve/translate/explain/route"
 	"github.com/portreeve/portreeve/translate/explain/token"
 	"github.com/portreeve/portreeve/translate/explain/traffic"
 )
 
-// filter is a filter of requests, made ready: it takes a request through.
+// filter is a filter of requests or of connections, made ready: it takes one through.
 type filter func(*walk)
-
-// connectionFilter is a filter of connections, made ready.
-type connectionFilter func(*walk)
 
 // httpFilters makes what stands behind a name in a connection manager ready: one filter, or all that
 // are packed in one.
-func (b *builder) httpFilters(name string, config *anypb.Any) ([]filter, error) {
+func (b *builder) httpFilters(name string, config *anypb.Any, table *route.Table) ([]filter, error) {
 	m, err := unpack(name, config)
 	if err != nil {
 		return nil, err
 	}
 	packed, ok := m.(*filterchainv3.FilterChainConfig)
 	if !ok {
-		f, err := b.httpFilter(name, m)
-		return []filter{f}, err
+		f, err := b.httpFilter(name, m, table)
+		if err != nil {
+			return nil, fmt.Errorf("filter %s: %w", name, err)
+		}
+		return []filter{f}, nil
 	}
 	var out []filter
 	for _, inner := range packed.GetDefaultFilterChain().GetFilters() {
-		filters, err := b.httpFilters(inner.GetName(), inner.GetTypedConfig())
+		filters, err := b.httpFilters(inner.GetName(), inner.GetTypedConfig(), table)
 		if err != nil {
 			return nil, err
 		}
@@ -56,28 +57,32 @@ func (b *builder) httpFilters(name string, config *anypb.Any) ([]filter, error) 
 	return out, nil
 }
 
-func (b *builder) httpFilter(name string, config any) (filter, error) {
+func (b *builder) httpFilter(name string, config any, table *route.Table) (filter, error) {
 	switch c := config.(type) {
 	case *rbachttpv3.RBAC:
-		return rbacFilter(rbac.HTTP(name, c))
+		f, err := rbac.HTTP(name, c)
+		return func(w *walk) { w.decide(f.Decide) }, err
 	case *jwtauthnv3.JwtAuthentication:
-		return tokenFilter(token.New(name, c))
+		f, err := token.New(name, c)
+		return func(w *walk) { w.decide(f.Decide) }, err
 	case *headermutationv3.HeaderMutation:
 		return mutation(c)
 	case *setfilterstatev3.Config:
 		return filterState(c)
 	case *extauthzv3.ExtAuthz:
-		return authorizer(name, c)
+		return b.authorizer(name, c)
 	case *faultv3.HTTPFault:
-		return faults(), nil
+		return faults(name, table)
 	case *corsv3.Cors:
-		return crossOrigin(), nil
-	case *grpcwebv3.GrpcWeb, *dfphttpv3.FilterConfig:
+		return crossOrigin(name, table)
+	case *grpcwebv3.GrpcWeb:
 		return func(*walk) {}, nil
+	case *dfphttpv3.FilterConfig:
+		return resolvesHost(name), nil
 	case *routerv3.Router:
-		return router(), nil
+		return router, nil
 	default:
-		return nil, fmt.Errorf("filter %s: %T is not understood", name, c)
+		return nil, fmt.Errorf("%T is not understood", c)
 	}
 }
 
@@ -91,57 +96,59 @@ func (b *builder) connectionFilter(to *chain, f *listenerv3.Filter) error {
 	if err != nil {
 		return err
 	}
-	var ready connectionFilter
-	switch c := m.(type) {
-	case *hcmv3.HttpConnectionManager:
-		to.manager, err = b.manager(c)
+	if manager, ok := m.(*hcmv3.HttpConnectionManager); ok {
+		to.manager, err = b.manager(manager)
 		return err
-	case *rbacnetworkv3.RBAC:
-		ready, err = networkRBACFilter(rbac.Network(f.GetName(), c))
-	case *extauthznetworkv3.ExtAuthz:
-		ready, err = networkAuthorizer(f.GetName(), c)
-	case *tcpproxyv3.TcpProxy:
-		ready = tcpProxy(c)
-	case *dfpsniv3.FilterConfig:
-		ready = resolvesName
-	default:
-		return notUnderstood("network filter "+f.GetName(), m)
 	}
+	ready, err := b.networkFilter(f.GetName(), m)
 	to.filters = append(to.filters, ready)
 	return err
 }
 
-func rbacFilter(f *rbac.Filter, err error) (filter, error) {
-	return func(w *walk) { w.decide(f.Decide) }, err
-}
-
-func networkRBACFilter(f *rbac.Filter, err error) (connectionFilter, error) {
-	return func(w *walk) { w.decide(f.Decide) }, err
-}
-
-func tokenFilter(f *token.Filter, err error) (filter, error) {
-	return func(w *walk) { w.decide(f.Decide) }, err
+func (b *builder) networkFilter(name string, config any) (filter, error) {
+	switch c := config.(type) {
+	case *rbacnetworkv3.RBAC:
+		f, err := rbac.Network(name, c)
+		return func(w *walk) { w.decide(f.Decide) }, err
+	case *extauthznetworkv3.ExtAuthz:
+		return b.networkAuthorizer(name, c)
+	case *tcpproxyv3.TcpProxy:
+		return tcpProxy(c), nil
+	case *dfpsniv3.FilterConfig:
+		return resolvesName, nil
+	default:
+		return nil, fmt.Errorf("%T is not understood", c)
+	}
 }
 
 // decide takes a request through a filter that lets pass or denies.
 func (w *walk) decide(by func(*traffic.Stream) traffic.Effect) {
 	before := len(w.stream.Findings)
 	effect := by(w.stream)
-	w.stops(effect, Denied, decisive(w.stream.Findings, before))
+	found := w.stream.Findings[before:]
+	if i := decisive(found, traffic.Allows); i >= 0 && w.allowedBy < 0 {
+		w.allowedBy = before + i
+	}
+	reason := noReason
+	if i := decisive(found, traffic.Denies); i >= 0 {
+		reason = before + i
+	}
+	w.stop(effect.Stops, end{verdict: Denied, reply: effect.Reply, reason: reason})
 }
 
-// decisive is the one finding of a filter that denied, or -1 where several may have.
-func decisive(all []traffic.Finding, from int) int {
+// decisive is the one finding of a kind that matched, or -1 where several may have. Where one surely did,
+// those behind it do not count.
+func decisive(found []traffic.Finding, kind traffic.Kind) int {
 	out := noReason
-	for i, f := range all[from:] {
+	for i, f := range found {
 		switch {
-		case f.Kind != traffic.Denies || f.Matched.Fails():
-		case f.Matched.Holds():
-			return from + i
-		case out == noReason:
-			out = from + i
-		default:
+		case f.Kind != kind || f.Matched.Fails():
+		case out != noReason:
 			return noReason
+		case f.Matched.Holds():
+			return i
+		default:
+			out = i
 		}
 	}
 	return out

@@ -28,7 +28,7 @@ type chain struct {
 	tlsOnly bool
 	tls     *termination
 	// filters are those of connections; the manager of requests is the last where there is one.
-	filters []connectionFilter
+	filters []filter
 	manager *manager
 }
 

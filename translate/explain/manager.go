@@ -11,8 +11,12 @@ import (
 
 // manager is a connection manager, made ready.
 type manager struct {
-	config  *hcmv3.HttpConnectionManager
-	routes  *route.Table
+	config *hcmv3.HttpConnectionManager
+	paths  pathForm
+	// upgrades are the protocols that requests may change to.
+	upgrades []string
+	routes   *route.Table
+	// named is the name of the routes.
 	named   string
 	filters []filter
 }
@@ -29,19 +33,29 @@ func (b *builder) manager(c *hcmv3.HttpConnectionManager) (*manager, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := &manager{config: c, routes: table, named: config.GetName()}
+	out := &manager{config: c, routes: table, named: config.GetName(), paths: pathForm{
+		normalizes: c.GetNormalizePath().GetValue(), mergesSlashes: c.GetMergeSlashes(), escaped: c.GetPathWithEscapedSlashesAction(),
+	}}
+	for _, u := range c.GetUpgradeConfigs() {
+		out.upgrades = append(out.upgrades, u.GetUpgradeType())
+	}
 	for _, f := range c.GetHttpFilters() {
-		typed := f.GetTypedConfig()
-		if f.GetConfigDiscovery() != nil {
-			typed = b.extensions[f.GetName()].GetTypedConfig()
-		}
-		filters, err := b.httpFilters(f.GetName(), typed)
+		filters, err := b.filtersOf(f, table)
 		if err != nil {
 			return nil, err
 		}
 		out.filters = append(out.filters, filters...)
 	}
 	return out, nil
+}
+
+// filtersOf makes an entry of a connection manager ready.
+func (b *builder) filtersOf(f *hcmv3.HttpFilter, table *route.Table) ([]filter, error) {
+	typed := f.GetTypedConfig()
+	if f.GetConfigDiscovery() != nil {
+		typed = b.extensions[f.GetName()].GetTypedConfig()
+	}
+	return b.httpFilters(f.GetName(), typed, table)
 }
 
 func (b *builder) table(c *routev3.RouteConfiguration) (*route.Table, error) {

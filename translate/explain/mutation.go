@@ -34,8 +34,16 @@ func mutation(c *headermutationv3.HeaderMutation) (filter, error) {
 	}, nil
 }
 
+// dynamicPort is the state that says to which port of a resolved name a request is sent: no rule sees it.
+const dynamicPort = "envoy.upstream.dynamic_port"
+
 // filterState is the filter that has the route chosen again.
 func filterState(c *setfilterstatev3.Config) (filter, error) {
+	for _, v := range c.GetOnRequestHeaders() {
+		if v.GetObjectKey() != dynamicPort {
+			return nil, fmt.Errorf("filter state %s is not understood", v.GetObjectKey())
+		}
+	}
 	return func(w *walk) {
 		w.stream.RouteCleared = w.stream.RouteCleared || c.GetClearRouteCache()
 	}, nil

@@ -1,10 +1,12 @@
 package explain
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/portreeve/portreeve/translate/diag"
 	"github.com/portreeve/portreeve/translate/envoy"
+	"github.com/portreeve/portreeve/translate/explain/route"
 	"github.com/portreeve/portreeve/translate/explain/traffic"
 )
 
@@ -34,10 +36,7 @@ func newOrigins(t envoy.Trace) origins {
 
 // of returns where the rule of a finding is written, and where the condition that failed.
 func (o origins) of(f traffic.Finding) (rule, clause *diag.Position) {
-	if f.Rule == "" {
-		return nil, nil
-	}
-	if f.Kind == traffic.Routes {
+	if f.Rule == "" || f.Kind == traffic.Routes {
 		return nil, nil
 	}
 	at, ok := o.rules.At(anyFilter, []string{f.Rule})
@@ -52,4 +51,22 @@ func (o origins) of(f traffic.Finding) (rule, clause *diag.Position) {
 		return &at, nil
 	}
 	return &at, &deepest
+}
+
+// route returns where a route is written, or nil where nobody wrote it.
+func (o origins) route(config string, c route.Candidate) *diag.Position {
+	path := []string{fmt.Sprintf("VirtualHosts[%d]", c.HostIndex), fmt.Sprintf("Routes[%d]", c.RouteIndex)}
+	return o.at(config, path)
+}
+
+// chain returns where the way of a connection is written.
+func (o origins) chain(listener string, index int) *diag.Position {
+	return o.at(listener, []string{fmt.Sprintf("FilterChains[%d]", index)})
+}
+
+func (o origins) at(name string, path []string) *diag.Position {
+	if pos, ok := o.trace.At(name, path); ok {
+		return &pos
+	}
+	return nil
 }

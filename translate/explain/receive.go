@@ -1,24 +1,104 @@
 package explain
 
 import (
-	"cmp"
+	"slices"
+	"strings"
 
 	"github.com/portreeve/portreeve/translate/explain/traffic"
 )
 
-// receive does with a request what a connection manager does before its filters see it.
+// receive does with a request what Envoy does before its filters see it: the codec reads it, and the
+// connection manager brings it into its form. What it refuses ends the walk; the filters are asked all
+// the same, about what there is of the request then.
 func (m *manager) receive(w *walk) {
-	r := w.asking.request
-	lines := []traffic.Header{
-		{Name: ":authority", Value: r.Authority}, {Name: ":path", Value: r.Path},
-		{Name: ":method", Value: cmp.Or(r.Method, "GET")}, {Name: ":scheme", Value: scheme(w.stream.TLS)},
+	read := readMessage(w.asking.request, w.stream.TLS)
+	w.stream.Headers = traffic.NewHeaders(read.lines(), traffic.Others(w.asking.request.Unknown.Headers))
+	w.upgrade = read.upgrade
+	if read.refusal != "" {
+		w.refuse(read.status, read.refusal)
+		return
 	}
-	w.stream.Headers = traffic.NewHeaders(append(lines, r.Headers...), traffic.Others(r.Unknown.Headers))
+	if !read.hasHost {
+		w.answered(traffic.Reply{Status: 400, Details: "missing_host_header"})
+	}
+	if read.hasPath && !strings.HasPrefix(read.path, "/") {
+		w.answered(traffic.Reply{Status: 404, Details: "absolute_path_rejected"})
+	}
+	m.setPath(w, read)
+	m.setHost(w, read)
+	m.tellClient(w)
 }
 
-func scheme(tls bool) string {
-	if tls {
-		return "https"
+// phrases are the bodies of what the codec answers.
+func phrase(status uint32) string {
+	switch status {
+	case 403:
+		return "Forbidden"
+	case 426:
+		return "Upgrade Required"
+	case 431:
+		return "Request Header Fields Too Large"
+	default:
+		return "Bad Request"
 	}
-	return "http"
+}
+
+// refuse ends a request that the codec does not take.
+func (w *walk) refuse(status uint32, details string) {
+	w.answered(traffic.Reply{Status: status, Body: phrase(status), Details: details, Flags: "DPE"})
+}
+
+// answered ends a request that the gateway answers itself.
+func (w *walk) answered(r traffic.Reply) {
+	w.stop(traffic.Known(true), end{verdict: Answered, reply: r, reason: noReason})
+}
+
+func (m *manager) setPath(w *walk, read message) {
+	if !read.hasPath {
+		return
+	}
+	path, fate := m.paths.of(read.path)
+	switch {
+	case fate == refused || fate == redirected && w.grpc():
+		w.answered(traffic.Reply{Status: 400, Details: "path_normalization_failed"})
+	case fate == redirected:
+		w.answered(traffic.Reply{
+			Status: 307, Details: "path_normalization_failed", Headers: []traffic.Header{{Name: "location", Value: path}},
+		})
+	}
+	w.stream.Headers.Set(":path", path)
+}
+
+// setHost takes the dot at the end of the host off.
+func (m *manager) setHost(w *walk, read message) {
+	if !m.config.GetStripTrailingHostDot() || !read.hasHost {
+		return
+	}
+	host, port := read.host, ""
+	if i := strings.LastIndexByte(host, ':'); i >= 0 && !strings.HasSuffix(host, "]") {
+		host, port = host[:i], host[i:]
+	}
+	w.stream.Headers.Set(":authority", strings.TrimSuffix(host, ".")+port)
+}
+
+// grpc reports whether the request is one of gRPC's, which is answered in its way.
+func (w *walk) grpc() bool {
+	const grpc = "application/grpc"
+	kind, _ := w.stream.Headers.First("content-type")
+	return kind == grpc || strings.HasPrefix(kind, grpc+"+")
+}
+
+// rejectedUpgrade ends a request for a protocol that the gateway does not change to; Envoy does so where a route
+// is there, and before any filter.
+func (m *manager) rejectedUpgrade(w *walk) {
+	if w.upgrade == "" || slices.ContainsFunc(m.upgrades, func(u string) bool { return strings.EqualFold(u, w.upgrade) }) {
+		return
+	}
+	routed := traffic.Known(false)
+	for when, c := range w.choices() {
+		if c.VirtualHost != nil {
+			routed = routed.Or(when)
+		}
+	}
+	w.stop(routed, end{verdict: Answered, reply: traffic.Reply{Status: 403, Details: "upgrade_failed"}, reason: noReason})
 }

@@ -1,69 +1,125 @@
 package explain
 
 import (
+	"slices"
 	"strconv"
-
-	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 
 	"github.com/portreeve/portreeve/translate/explain/route"
 	"github.com/portreeve/portreeve/translate/explain/traffic"
 )
 
-func faults() filter { return func(*walk) {} }
-
-func crossOrigin() filter { return func(*walk) {} }
-
 // router is the filter that sends a request on, or answers as its route says.
-func router() filter {
-	return func(w *walk) {
-		for _, c := range w.chosen {
-			w.routed(c)
-		}
+func router(w *walk) {
+	for _, c := range w.chosen {
+		w.routed(c)
 	}
 }
 
-// routed ends the request at one of the routes that it may take.
+// routed ends the request at one of the routes that it may take, where it takes none before.
 func (w *walk) routed(c route.Candidate) {
+	outcome := c.Outcome(w.stream)
+	w.notLookedAt(outcome.NotKnown...)
 	reason := noReason
-	if c.Route == nil {
-		w.stop(c.If, end{verdict: Answered, reply: traffic.Reply{Status: 404, Details: "route_not_found", Flags: "NR"}, reason: reason})
+	if c.VirtualHost != nil {
+		reason = w.routeFinding(c.If, c)
+	}
+	if outcome.Reply != nil {
+		w.stop(c.If, end{verdict: Answered, reply: *outcome.Reply, reason: reason})
 		return
 	}
-	w.stream.Findings = append(w.stream.Findings, traffic.Finding{Filter: w.chain.manager.named, Rule: routePart(c), Kind: traffic.Routes, Matched: c.If})
-	reason = len(w.stream.Findings) - 1
-	switch a := c.Route.GetAction().(type) {
-	case *routev3.Route_DirectResponse:
-		body := a.DirectResponse.GetBody().GetInlineString()
-		w.stop(c.If, end{verdict: Answered, reply: traffic.Reply{Status: a.DirectResponse.GetStatus(), Body: body, Details: "direct_response"}, reason: reason})
-	case *routev3.Route_Redirect:
-		w.stop(c.If, end{verdict: Answered, reply: traffic.Reply{Status: 301, Details: "direct_response"}, reason: reason})
-	case *routev3.Route_Route:
-		w.sent(c, a.Route, reason)
-	}
-}
-
-func (w *walk) sent(c route.Candidate, a *routev3.RouteAction, reason int) {
-	d := &Destination{Listener: w.asking.listener.name, Chain: w.chain.name, VirtualHost: c.VirtualHost.GetName(), Route: c.Route.GetName()}
-	for _, t := range a.GetWeightedClusters().GetClusters() {
-		d.Clusters = append(d.Clusters, WeightedCluster{Name: t.GetName(), Weight: t.GetWeight().GetValue()})
-	}
-	if a.GetCluster() != "" {
-		d.Clusters = []WeightedCluster{{Name: a.GetCluster()}}
-	}
-	d.Authority, _ = w.stream.Headers.First(":authority")
-	d.Path, _ = w.stream.Headers.First(":path")
-	d.Headers = w.stream.Headers.Lines()
-	if c.If.Holds() {
+	d := w.goal(c, outcome)
+	if c.If.Holds() && len(w.chosen) == 1 {
 		w.destination = d
 	}
-	if len(d.Clusters) == 1 && !w.asking.gateway.backends[d.Clusters[0].Name].there {
-		w.stop(c.If, end{verdict: Answered, reply: traffic.Reply{Status: 503, Details: "cluster_not_found", Flags: "NC"}, reason: reason})
-		return
-	}
-	w.stop(c.If, end{verdict: Allowed, reason: reason})
+	w.sent(c.If, d.Clusters, reason)
 }
 
-// routePart names a route as Trace does.
-func routePart(c route.Candidate) string {
-	return "VirtualHosts[" + strconv.Itoa(c.HostIndex) + "].Routes[" + strconv.Itoa(c.RouteIndex) + "]"
+// sent ends the request at clusters of which Envoy chooses one. Those that cannot answer are ends of their own.
+func (w *walk) sent(when traffic.Condition, clusters []WeightedCluster, reason int) {
+	for _, c := range clusters {
+		reply, broken := w.asking.gateway.backends.broken(c.Name)
+		if !broken {
+			continue
+		}
+		chosen := when
+		if len(clusters) > 1 {
+			chosen = when.And(traffic.DependsOn("the choice of cluster " + c.Name))
+		}
+		w.stop(chosen, end{verdict: Answered, reply: reply, reason: reason})
+	}
+	if w.allowedBy >= 0 {
+		reason = w.allowedBy
+	}
+	w.stop(when, end{verdict: Allowed, reason: reason})
+}
+
+// goal is where a route leads. What its clusters see alike is what is said of them.
+func (w *walk) goal(c route.Candidate, o route.Outcome) *Destination {
+	out := &Destination{
+		Listener: w.asking.listener.name, Chain: w.chain.name, VirtualHost: c.VirtualHost.GetName(), Route: c.Route.GetName(),
+		At: w.asking.gateway.origins.route(w.chain.manager.named, c),
+	}
+	for i, b := range o.Backends {
+		out.Clusters = append(out.Clusters, WeightedCluster{Name: b.Cluster, Weight: b.Weight})
+		headers := ofClient(b.Headers.Lines())
+		if i == 0 {
+			out.Authority, out.Path, out.Headers = b.Authority, b.Path, headers
+			continue
+		}
+		if out.Authority != b.Authority {
+			out.Authority = ""
+		}
+		if !slices.Equal(out.Headers, headers) {
+			out.Headers = nil
+			w.notLookedAt("headers that differ by the cluster that is chosen")
+		}
+	}
+	return out
+}
+
+// ofClient leaves out what Envoy adds for itself.
+func ofClient(lines []traffic.Header) []traffic.Header {
+	out := lines[:0]
+	for _, l := range lines {
+		if !addedByEnvoy(l) {
+			out = append(out, l)
+		}
+	}
+	return out
+}
+
+// routeFinding notes that a route may be taken, once, and returns the index of the finding.
+func (w *walk) routeFinding(when traffic.Condition, c route.Candidate) int {
+	for _, p := range w.places {
+		if p.route.HostIndex == c.HostIndex && p.route.RouteIndex == c.RouteIndex {
+			return p.finding
+		}
+	}
+	i := w.found(traffic.Finding{Filter: w.chain.manager.named, Rule: routeName(c), Kind: traffic.Routes, Matched: when})
+	w.places = append(w.places, place{finding: i, route: c})
+	return i
+}
+
+// routeName is the name of a route; where nobody gave it one, its place among the others.
+func routeName(c route.Candidate) string {
+	switch {
+	case c.Route.GetName() != "":
+		return c.Route.GetName()
+	case c.Route == nil:
+		return c.VirtualHost.GetName()
+	default:
+		return c.VirtualHost.GetName() + " route " + strconv.Itoa(c.RouteIndex)
+	}
+}
+
+// resolvesHost is the filter that looks the host of a request up before it is sent on.
+func resolvesHost(name string) filter {
+	return func(w *walk) {
+		for _, c := range w.chosen {
+			if told, ok := c.Filter(name); ok && !told.Disabled {
+				w.notLookedAt("whether the name of the destination resolves, and to an address that may be reached")
+				return
+			}
+		}
+	}
 }

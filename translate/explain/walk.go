@@ -1,7 +1,7 @@
 package explain
 
 import (
-	"net/netip"
+	"iter"
 
 	"github.com/portreeve/portreeve/translate/explain/route"
 	"github.com/portreeve/portreeve/translate/explain/traffic"
@@ -16,36 +16,29 @@ type walk struct {
 	when   traffic.Condition
 	stream *traffic.Stream
 	ends   []end
-	// over says that no request gets here: one of the ends is certain.
+	// over says that no request gets further: one of the ends is certain.
 	over bool
-	// chosen are the routes as Envoy holds them, nil where it has to choose.
-	chosen      []route.Candidate
+	// allowedBy is the index of the finding by which the request may pass, or -1.
+	allowedBy int
+	// upgrade is the protocol that the client asks to change to.
+	upgrade string
+	// chosen are the routes as Envoy holds them.
+	chosen []route.Candidate
+	// added are headers that filters add to answers of those behind them.
+	added []traffic.Header
+	// places are the routes of findings.
+	places      []place
 	destination *Destination
 }
 
-func newWalk(a *asking, from way) *walk {
-	return &walk{asking: a, chain: from.chain, when: from.when, stream: newStream(a, from.chain)}
+// place is the route that a finding is about.
+type place struct {
+	finding int
+	route   route.Candidate
 }
 
-func newStream(a *asking, c *chain) *traffic.Stream {
-	r := a.request
-	out := &traffic.Stream{
-		At: r.At, Trusted: r.Trusted, QueryUnknown: r.Unknown.Query,
-		Metadata: map[string]traffic.Object{}, State: map[string]string{},
-	}
-	out.Destination = netip.AddrPortFrom(r.Address, uint16(r.Port)) //nolint:gosec // a port
-	out.Direct, out.Remote = r.Client, r.Client
-	out.TLS = c.tls != nil
-	if r.TLS && a.listener.inspects {
-		out.ServerName, out.ServerNameUnknown = r.ServerName, r.Unknown.ServerName
-	}
-	if c.tls != nil && c.tls.verifies {
-		out.CertificateUnknown = r.Unknown.Certificate
-		if r.Certificate != nil {
-			out.Mutual, out.URIs, out.DNSNames, out.Subject = true, r.Certificate.URIs, r.Certificate.DNSNames, r.Certificate.Subject
-		}
-	}
-	return out
+func newWalk(a *asking, from way) *walk {
+	return &walk{asking: a, chain: from.chain, when: from.when, stream: newStream(a, from.chain), allowedBy: noReason}
 }
 
 // run takes the connection, and the request in it, through the chain.
@@ -55,7 +48,7 @@ func (w *walk) run() {
 		f(w)
 	}
 	if w.chain.manager != nil {
-		w.requests(w.chain.manager)
+		w.chain.manager.run(w)
 	}
 	// A chain without a filter closes its connections.
 	w.stop(traffic.Known(true), end{verdict: Closed, reason: noReason})
@@ -70,11 +63,21 @@ func (w *walk) handshake() {
 	if w.asking.request.Unknown.Certificate {
 		missing = traffic.DependsOn("client certificate").Not()
 	}
-	w.stream.Findings = append(w.stream.Findings, traffic.Finding{
-		Filter: "transport socket", Kind: traffic.Denies, Matched: missing,
-		Wants: "a client certificate", Saw: "none",
+	i := w.found(traffic.Finding{
+		Filter: "transport socket", Kind: traffic.Denies, Matched: missing, Wants: "a client certificate", Saw: "none",
 	})
-	w.stop(missing, end{verdict: Closed, reason: len(w.stream.Findings) - 1})
+	w.stop(missing, end{verdict: Closed, reason: i})
+}
+
+// found notes a finding, and returns its index.
+func (w *walk) found(f traffic.Finding) int {
+	w.stream.Findings = append(w.stream.Findings, f)
+	return len(w.stream.Findings) - 1
+}
+
+// notLookedAt notes what the answer does not take into account.
+func (w *walk) notLookedAt(what ...string) {
+	w.stream.NotLookedAt = append(w.stream.NotLookedAt, what...)
 }
 
 // stop ends the request under a condition, as far as it gets here.
@@ -83,21 +86,20 @@ func (w *walk) stop(when traffic.Condition, with end) {
 		return
 	}
 	with.when = when
+	with.reply = w.finished(with.reply)
 	w.over = when.Holds()
 	w.ends = append(w.ends, with)
 }
 
-func (w *walk) stops(e traffic.Effect, verdict Verdict, reason int) {
-	w.stop(e.Stops, end{verdict: verdict, reply: e.Reply, reason: reason})
-}
-
-// requests takes the request through a connection manager.
-func (w *walk) requests(m *manager) {
+// run takes the request through a connection manager.
+func (m *manager) run(w *walk) {
 	if w.asking.request.Connection {
-		w.stop(traffic.DependsOn("the requests of the connection"), end{verdict: Answered, reason: noReason})
+		w.stop(traffic.Known(true), end{verdict: Depends, reason: noReason})
+		return
 	}
 	m.receive(w)
 	w.chosen = m.routes.Choose(w.stream)
+	m.rejectedUpgrade(w)
 	for _, f := range m.filters {
 		w.rechoose()
 		f(w)
@@ -110,5 +112,18 @@ func (w *walk) rechoose() {
 	if w.stream.RouteCleared {
 		w.stream.RouteCleared = false
 		w.chosen = w.chain.manager.routes.Choose(w.stream)
+	}
+}
+
+// choices are the routes that the request may take, each with the whole condition under which it does.
+func (w *walk) choices() iter.Seq2[traffic.Condition, route.Candidate] {
+	return func(yield func(traffic.Condition, route.Candidate) bool) {
+		rest := traffic.Known(true)
+		for _, c := range w.chosen {
+			if !yield(rest.And(c.If), c) {
+				return
+			}
+			rest = rest.And(c.If.Not())
+		}
 	}
 }

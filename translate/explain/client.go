@@ -1,0 +1,112 @@
+package explain
+
+import (
+	"net/netip"
+	"strconv"
+	"strings"
+
+	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
+
+	"github.com/portreeve/portreeve/translate/explain/traffic"
+)
+
+// requestID stands for the identifier that Envoy makes up: rules see that there is one.
+const requestID = "00000000-0000-4000-8000-000000000000"
+
+// tellClient works out whose request it is, and sets the headers that tell of the client. What a client
+// says of itself there is taken away.
+func (m *manager) tellClient(w *walk) {
+	h := &w.stream.Headers
+	h.Remove(fromInside)
+	told, _ := h.First("x-forwarded-for")
+	if a, ok := forwardedFor(told, m.config.GetXffNumTrustedHops()); ok {
+		w.stream.Remote = netip.AddrPortFrom(a, 0)
+	}
+	if w.stream.Direct.IsValid() {
+		if told != "" {
+			told += ","
+		}
+		h.Set("x-forwarded-for", told+w.stream.Direct.Addr().Unmap().String())
+	}
+	m.setScheme(w)
+	if w.stream.Remote.IsValid() {
+		h.Set("x-envoy-external-address", w.stream.Remote.Addr().Unmap().String())
+	}
+	if g := m.config.GetGenerateRequestId(); g == nil || g.GetValue() {
+		h.Set("x-request-id", requestID)
+	}
+	m.setCertificate(w)
+}
+
+// setScheme tells the scheme that the client speaks: that of the connection, or what trusted proxies say.
+func (m *manager) setScheme(w *walk) {
+	h, trusted := &w.stream.Headers, m.config.GetXffNumTrustedHops() > 0
+	told, said := h.First("x-forwarded-proto")
+	if !said || !trusted {
+		told = scheme(w.stream.TLS)
+		h.Set("x-forwarded-proto", told)
+	}
+	if told == "http" || told == "https" {
+		h.Set(":scheme", told)
+	}
+	if _, said := h.First("x-forwarded-port"); m.config.GetAppendXForwardedPort() && (!said || !trusted) {
+		h.Set("x-forwarded-port", strconv.FormatUint(uint64(w.asking.request.Port), 10))
+	}
+}
+
+// forwardedFor is the address that the farthest trusted proxy saw. It is false where nobody is trusted, and
+// where the header has no address in that place: the connection's counts then.
+func forwardedFor(told string, hops uint32) (netip.Addr, bool) {
+	if hops == 0 {
+		return netip.Addr{}, false
+	}
+	entries := strings.Split(told, ",")
+	if uint64(hops) > uint64(len(entries)) {
+		return netip.Addr{}, false
+	}
+	out, err := netip.ParseAddr(strings.TrimSpace(entries[len(entries)-int(hops)]))
+	return out, err == nil && out.Zone() == ""
+}
+
+// setCertificate tells of the client's certificate. Its value is known to Envoy alone.
+func (m *manager) setCertificate(w *walk) {
+	const header = "x-forwarded-client-cert"
+	h, how := &w.stream.Headers, m.config.GetForwardClientCertDetails()
+	switch {
+	case how == hcmv3.HttpConnectionManager_ALWAYS_FORWARD_ONLY:
+	case how == hcmv3.HttpConnectionManager_SANITIZE || !w.stream.Mutual && !w.stream.CertificateUnknown:
+		h.Remove(func(name string) bool { return name == header })
+	case how == hcmv3.HttpConnectionManager_FORWARD_ONLY:
+	default:
+		h.Set(header, "Subject=\""+w.stream.Subject+"\";URI="+strings.Join(w.stream.URIs, ";URI="))
+	}
+}
+
+// fromInside reports the headers that only a proxy inside may send. All clients are outside: no connection manager
+// is told which addresses are not.
+func fromInside(name string) bool {
+	switch name {
+	case "x-envoy-decorator-operation", "x-envoy-downstream-service-cluster", "x-envoy-downstream-service-node",
+		"x-envoy-retry-on", "x-envoy-retry-grpc-on", "x-envoy-max-retries", "x-envoy-upstream-alt-stat-name",
+		"x-envoy-upstream-rq-timeout-ms", "x-envoy-upstream-rq-per-try-timeout-ms", "x-envoy-force-trace",
+		"x-envoy-upstream-rq-timeout-alt-response", "x-envoy-expected-rq-timeout-ms", "x-envoy-ip-tags",
+		"x-envoy-internal", "x-envoy-original-path", "x-envoy-original-url", "x-envoy-original-host",
+		"x-envoy-hedge-on-per-try-timeout", "x-envoy-retriable-status-codes", "x-envoy-retriable-header-names",
+		"x-envoy-upstream-stream-duration-ms":
+		return true
+	default:
+		return false
+	}
+}
+
+// addedByEnvoy reports the headers that a backend sees and that neither client nor configuration decides.
+func addedByEnvoy(h traffic.Header) bool {
+	switch h.Name {
+	case "x-envoy-external-address":
+		return true
+	case "x-request-id":
+		return h.Value == requestID
+	default:
+		return strings.HasPrefix(h.Name, ":")
+	}
+}

@@ -1,0 +1,38 @@
+package explain
+
+import (
+	"net/netip"
+	"strings"
+
+	"github.com/portreeve/portreeve/translate/explain/traffic"
+)
+
+// newStream is a connection, before any filter.
+func newStream(a *asking, c *chain) *traffic.Stream {
+	r := a.request
+	out := &traffic.Stream{
+		At: r.At, Trusted: r.Trusted, QueryUnknown: r.Unknown.Query,
+		Metadata: map[string]traffic.Object{}, State: map[string]string{},
+	}
+	out.Destination = netip.AddrPortFrom(r.Address, uint16(r.Port)) //nolint:gosec // a port
+	if !r.Address.IsValid() && a.listener.address.IsValid() && !a.listener.address.IsUnspecified() {
+		out.Destination = netip.AddrPortFrom(a.listener.address, uint16(r.Port)) //nolint:gosec // a port
+	}
+	out.Remote = r.Client
+	if !a.listener.proxied {
+		// In front of a listener that reads the PROXY protocol stands a proxy, whose own address
+		// nobody says.
+		out.Direct = r.Client
+	}
+	out.TLS = c.tls != nil
+	if r.TLS && a.listener.inspects {
+		out.ServerName, out.ServerNameUnknown = strings.ToLower(r.ServerName), r.Unknown.ServerName
+	}
+	if c.tls != nil && c.tls.verifies {
+		out.CertificateUnknown = r.Unknown.Certificate
+		if r.Certificate != nil {
+			out.Mutual, out.URIs, out.DNSNames, out.Subject = true, r.Certificate.URIs, r.Certificate.DNSNames, r.Certificate.Subject
+		}
+	}
+	return out
+}
