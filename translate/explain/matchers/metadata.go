@@ -1,6 +1,7 @@
 package matchers
 
 import (
+	"slices"
 	"strings"
 
 	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
@@ -26,7 +27,7 @@ func Metadata(m *matcherv3.MetadataMatcher) (Matcher, error) {
 		return Matcher{}, err
 	}
 	inverted := inversion(m.GetInvert())
-	decide := func(s *traffic.Stream) traffic.Condition { return inverted.of(value.decide(place.in(s))) }
+	decide := func(s *traffic.Stream) traffic.Condition { return inverted.of(place.decide(s, value.decide)) }
 	saw := func(s *traffic.Stream) string { return place.saw(s, value.kinds) }
 	return about(place.subject, inverted.said(Objects(value.objects)), decide, saw), nil
 }
@@ -61,6 +62,20 @@ type metadataPlace struct {
 // absent stands for a value that is not there.
 type absent struct{}
 
+// decide decides by the value at the place, whichever it is.
+func (p *metadataPlace) decide(s *traffic.Stream, decide func(any) traffic.Condition) traffic.Condition {
+	value := p.in(s)
+	choice, ok := value.(traffic.Choice)
+	if !ok {
+		return decide(value)
+	}
+	c := decide(absent{})
+	for _, one := range slices.Backward(choice) {
+		c = one.If.And(decide(one.Value)).Or(one.If.Not().And(c))
+	}
+	return c
+}
+
 // in returns the value at a place: absent where there is none, traffic.Unknown where that is not known.
 func (p *metadataPlace) in(s *traffic.Stream) any {
 	at, there := s.Metadata[p.namespace]
@@ -92,7 +107,7 @@ func (p *metadataPlace) saw(s *traffic.Stream, kinds string) string {
 	switch v := p.in(s).(type) {
 	case absent:
 		return p.missing(s)
-	case traffic.Unknown:
+	case traffic.Unknown, traffic.Choice:
 		return p.subject + " is not known"
 	case string:
 		return spoken(v)

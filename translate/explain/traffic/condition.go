@@ -133,3 +133,38 @@ func (e *expression) String() string {
 		return "(" + strings.Join(slices.Compact(parts), " "+e.word+" ") + ")"
 	}
 }
+
+// Any returns whether any of them holds.
+func Any(of []Condition) Condition {
+	out := &expression{word: "or"}
+	seen := map[string]bool{}
+	for _, c := range of {
+		switch {
+		case c.Holds():
+			return c
+		case c.Fails():
+			continue
+		}
+		for _, e := range c.open.alternatives() {
+			if text := e.String(); !seen[text] {
+				seen[text] = true
+				out.of = append(out.of, e)
+			}
+		}
+	}
+	switch len(out.of) {
+	case 0:
+		return Condition{}
+	case 1:
+		return Condition{open: out.of[0]}
+	default:
+		return Condition{open: out}
+	}
+}
+
+func (e *expression) alternatives() []*expression {
+	if e.word == "or" {
+		return e.of
+	}
+	return []*expression{e}
+}

@@ -10,8 +10,10 @@ type Finding struct {
 	Kind   Kind   `json:"kind"`
 	// Matched says whether the rule matched; of a provider, whether it verified a token.
 	Matched Condition `json:"-"`
-	// Clause leads to the first condition of the rule that is not known to hold, as a path in its message:
-	// Permissions[0].AndRules.Rules[1], Principals[0].AndIds.Ids[0].OrIds.Ids[2]. It is empty where the rule matched.
+	// Clause leads to the first condition of the rule that fails, or of one that may match to the first that
+	// is not known to hold, as a path in its message: Permissions[0].AndRules.Rules[1],
+	// Principals[0].AndIds.Ids[0].OrIds.Ids[2]. Of alternatives it follows the one of which most held; where
+	// all ask for one thing, it leads to them together. It is empty where the rule matched.
 	Clause string `json:"clause,omitempty"`
 	// Wants says what that condition asks, as a person reads it: `path is one of /a, /b*`.
 	Wants string `json:"wants,omitempty"`

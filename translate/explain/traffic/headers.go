@@ -20,14 +20,30 @@ type Headers struct {
 	open bool
 }
 
-// NewHeaders returns the headers that are given; names are put into lower case. Where others is
-// OthersUnknown, whether there is one that is not given is not known.
+// NewHeaders returns the headers that are given; names are put into lower case, and lines are joined of
+// which Envoy has only one. Where others is OthersUnknown, whether there is one that is not given is not known.
 func NewHeaders(lines []Header, others Others) Headers {
 	out := Headers{lines: make([]Header, 0, len(lines)+8), open: others == OthersUnknown}
 	for _, l := range lines {
-		out.lines = append(out.lines, Header{Name: strings.ToLower(l.Name), Value: l.Value})
+		out.add(Header{Name: strings.ToLower(l.Name), Value: l.Value})
 	}
 	return out
+}
+
+// add adds a line, to the one that is there where Envoy has only one. An empty one adds nothing to that.
+func (h *Headers) add(l Header) {
+	i := -1
+	if single(l.Name) {
+		i = slices.IndexFunc(h.lines, func(o Header) bool { return o.Name == l.Name })
+	}
+	switch {
+	case i < 0:
+		h.lines = append(h.lines, l)
+	case h.lines[i].Value == "":
+		h.lines[i].Value = l.Value
+	case l.Value != "":
+		h.lines[i].Value += "," + l.Value
+	}
 }
 
 // Others says whether what is not given is known not to be there.
@@ -76,6 +92,17 @@ func (h *Headers) Joined(name string) (string, bool) {
 	return out, found
 }
 
+// Some reports whether any line of a header matches, and whether there is one that is known.
+func (h *Headers) Some(name string, matches func(value string) bool) (matched, there bool) {
+	for _, l := range h.lines {
+		if l.Name == name {
+			there = true
+			matched = matched || matches(l.Value)
+		}
+	}
+	return matched, there
+}
+
 // Set has one value stand for a header, in the place of the first of its lines.
 func (h *Headers) Set(name, value string) {
 	for i := range h.lines {
@@ -90,10 +117,8 @@ func (h *Headers) Set(name, value string) {
 	h.Add(name, value)
 }
 
-// Add adds a line behind all others.
-func (h *Headers) Add(name, value string) {
-	h.lines = append(h.lines, Header{Name: name, Value: value})
-}
+// Add adds a line behind all others, or to the one that is there where Envoy has only one.
+func (h *Headers) Add(name, value string) { h.add(Header{Name: name, Value: value}) }
 
 // Remove takes away the headers whose name is taken. Of those that are not given it takes none: ask
 // Open where that matters.

@@ -55,7 +55,7 @@ type Stream struct {
 }
 
 // Object is a JSON object of which fields may be unknown. Values are what encoding/json makes (nil,
-// bool, float64 or json.Number, string, []any), Object for an object, or Unknown.
+// bool, float64 or json.Number, string, []any), Object for an object, Choice, or Unknown.
 type Object struct {
 	Fields map[string]any
 	// Open says that other fields than these may be there.
@@ -64,6 +64,16 @@ type Object struct {
 
 // Unknown stands for a value that is not known.
 type Unknown struct{}
+
+// Choice stands for a value that is not known but for what decides it: that of the first case which holds.
+// Where none does there is no value. No case holds a Choice.
+type Choice []Case
+
+// Case is a value that may be.
+type Case struct {
+	If    Condition
+	Value any
+}
 
 // Effect is what a filter does with a request.
 type Effect struct {
