@@ -13,50 +13,73 @@ import (
 // origins leads from findings to what people wrote.
 type origins struct {
 	trace envoy.Trace
-	// rules are the rules of all filters by their name alone, for filters that Istio names alike.
-	rules envoy.Trace
+	// rules are those of all filters by their name alone, since Istio names filters alike. A rule
+	// has one name wherever it stands, and one origin.
+	rules map[string]origin
 }
 
-// anyFilter is the name under which origins holds the rules of all filters.
-const anyFilter = "any filter"
+// origin is where a rule is written, and its conditions by their paths; see traffic.Finding.Clause.
+type origin struct {
+	at      *diag.Position
+	clauses map[string]*diag.Position
+}
 
 func newOrigins(t envoy.Trace) origins {
-	all := map[string]diag.Position{}
-	for name, rules := range t {
-		if !strings.HasPrefix(name, "envoy.filters.") {
+	out := origins{trace: t, rules: map[string]origin{}}
+	for filter, rules := range t {
+		if !strings.HasPrefix(filter, "envoy.filters.") {
 			continue
 		}
-		for rule, pos := range rules {
-			all[rule] = pos
+		for name, pos := range rules {
+			rule, clause := cutClause(name)
+			o := out.rules[rule]
+			if clause == "" {
+				o.at = &pos
+			} else {
+				if o.clauses == nil {
+					o.clauses = map[string]*diag.Position{}
+				}
+				o.clauses[clause] = &pos
+			}
+			out.rules[rule] = o
 		}
 	}
-	delete(all, "")
-	return origins{trace: t, rules: envoy.Trace{anyFilter: all}}
+	return out
 }
 
-// of returns where the rule of a finding is written, and where the condition that failed.
+// cutClause cuts the name of a rule from the path of a condition in it. No name has such a path in it:
+// names of objects have no brackets.
+func cutClause(name string) (rule, clause string) {
+	for _, part := range []string{".Permissions[", ".Principals["} {
+		if i := strings.Index(name, part); i >= 0 {
+			return name[:i], name[i+1:]
+		}
+	}
+	return name, ""
+}
+
+// of returns where the rule of a finding is written, and where the condition that failed is: the deepest
+// part of it of which that is known.
 func (o origins) of(f traffic.Finding) (rule, clause *diag.Position) {
 	if f.Rule == "" || f.Kind == traffic.Routes {
 		return nil, nil
 	}
-	at, ok := o.rules.At(anyFilter, []string{f.Rule})
-	if !ok {
-		return nil, nil
+	found := o.rules[f.Rule]
+	for path := f.Clause; path != "" && len(found.clauses) > 0; {
+		if at, ok := found.clauses[path]; ok {
+			return found.at, at
+		}
+		path = path[:max(strings.LastIndexByte(path, '.'), 0)]
 	}
-	if f.Clause == "" {
-		return &at, nil
-	}
-	deepest, ok := o.rules.At(anyFilter, append([]string{f.Rule}, strings.Split(f.Clause, ".")...))
-	if !ok || deepest == at {
-		return &at, nil
-	}
-	return &at, &deepest
+	return found.at, nil
 }
 
 // route returns where a route is written, or nil where nobody wrote it.
 func (o origins) route(config string, c route.Candidate) *diag.Position {
-	path := []string{fmt.Sprintf("VirtualHosts[%d]", c.HostIndex), fmt.Sprintf("Routes[%d]", c.RouteIndex)}
-	return o.at(config, path)
+	if len(o.trace[config]) == 0 {
+		return nil
+	}
+	return o.at(config, []string{fmt.Sprintf("VirtualHosts[%d]", c.HostIndex), fmt.Sprintf("Routes[%d]", c.RouteIndex)})
 }
 
 // chain returns where the way of a connection is written.
