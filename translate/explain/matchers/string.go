@@ -7,7 +7,7 @@ import (
 	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
 )
 
-// String is a matcher of a string; invalid UTF-8 is as RE2 takes it.
+// String is a matcher of a string.
 func String(m *matcherv3.StringMatcher) (func(string) bool, error) {
 	same := func(a, b string) bool { return a == b }
 	if m.GetIgnoreCase() {
@@ -62,6 +62,9 @@ func lower(v string) string {
 	}
 	return string(out)
 }
+
+// Asks says what a matcher of strings asks, as a person reads it: `"a"*`. Equal texts ask the same.
+func Asks(m *matcherv3.StringMatcher) string { return pattern(m, strconv.Quote) }
 
 // pattern puts what a matcher of strings asks into words; literal writes a literal.
 func pattern(m *matcherv3.StringMatcher, literal func(string) string) string {

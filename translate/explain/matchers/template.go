@@ -10,7 +10,7 @@ import (
 )
 
 // pathCharacter is what a template takes for a character of a path.
-const pathCharacter = `a-zA-Z0-9\-._~%!$&'()+,;:@=`
+const pathCharacter = `a-zA-Z0-9\-._~%!$&'()*+,;:@=`
 
 // Template is a URI template, which Envoy turns into a regular expression over the path without its query.
 func Template(m *corev3.TypedExtensionConfig) (func(path string) bool, error) {

@@ -33,7 +33,66 @@ func header(matcher string) string { return allows(`{"header":` + matcher + `}`)
 
 func trials() map[string]trial {
 	users := []string{"/", "/\nX: a", "/\nX: b", "/\nX: a\nX: b", "/\nX: b\nX: a", "/\nX: a,b", "/\nX:", "/\nX: a\nX: a"}
+	paths := []string{"/", "/a", "/a/", "/a/b", "/a?b", "/a?x=/b", "/a%20b", "/a;b", "/a/b/c.html", "/a=b", "/a*b", "/a//b", "/A", "/ab/c", "/a|b", "/a/.html", "/x/[y]"}
+	bytes := []string{"/\nX: \xff", "/\nX: a", "/\nX: \xc3\xa9", "/\nX: \xed\xa0\x80", "/\nX: \xe0\x80\x80", "/\nX: \xf4\x90\x80\x80", "/\nX: \xf0\x80\x80\x80", "/\nX: \xc0\x80", "/\nX: \xf5\x80\x80\x80", "/\nX: a\xc3", "/\nX: \xef\xbf\xbd", "/\nX: \xf4\x8f\xbf\xbf"}
 	return map[string]trial{
+		"bytes and a dot":                    {header(`{"name":"x","stringMatch":{"safeRegex":{"regex":".+"}}}`), bytes},
+		"bytes and a class":                  {header(`{"name":"x","stringMatch":{"safeRegex":{"regex":"[^b]+"}}}`), bytes},
+		"bytes and a class without a letter": {header(`{"name":"x","stringMatch":{"safeRegex":{"regex":"[^\u00e9]+"}}}`), bytes},
+		"bytes one by one":                   {header(`{"name":"x","stringMatch":{"safeRegex":{"regex":".."}}}`), bytes},
+		"a letter of two bytes":              {header(`{"name":"x","stringMatch":{"safeRegex":{"regex":"\u00e9?"}}}`), append(bytes, "/\nX: \xc3")},
+		"a letter in any case":               {header(`{"name":"x","stringMatch":{"safeRegex":{"regex":"(?i)\u00e9"}}}`), append(bytes, "/\nX: \xc3\x89")},
+		"a class of letters":                 {header(`{"name":"x","stringMatch":{"safeRegex":{"regex":"\\pL+"}}}`), append(bytes, "/\nX: \xe9\xe8")},
+		"template by character":              {allows(`{"uriTemplate":` + templateOf("/*") + `}`), characters()},
+		"template of all by character":       {allows(`{"uriTemplate":` + templateOf("/**") + `}`), characters()},
+		"bytes and any":                      {header(`{"name":"x","stringMatch":{"safeRegex":{"regex":"(?s).*"}}}`), bytes},
+		"path":                               {allows(`{"urlPath":{"path":{"exact":"/a"}}}`), paths},
+		"path prefix":                        {allows(`{"urlPath":{"path":{"prefix":"/a"}}}`), paths},
+		"path regex":                         {allows(`{"urlPath":{"path":{"safeRegex":{"regex":"/.*b"}}}}`), paths},
+		"path header":                        {header(`{"name":":path","stringMatch":{"exact":"/a?b"}}`), paths},
+		"template":                           {allows(`{"uriTemplate":` + templateOf("/*") + `}`), paths},
+		"template in between":                {allows(`{"uriTemplate":` + templateOf("/a/*/c.html") + `}`), paths},
+		"template of all":                    {allows(`{"uriTemplate":` + templateOf("/**") + `}`), paths},
+		"template below":                     {allows(`{"uriTemplate":` + templateOf("/a/**") + `}`), paths},
+		"template with a suffix":             {allows(`{"uriTemplate":` + templateOf("/a/**.html") + `}`), paths},
+		"method":                             {header(`{"name":":method","stringMatch":{"exact":"GET"}}`), paths[:1]},
+		"host":                               {header(`{"name":":authority","stringMatch":{"suffix":".EXAMPLE","ignoreCase":true}}`), paths[:1]},
+		"scheme":                             {header(`{"name":":scheme","stringMatch":{"exact":"http"}}`), paths[:1]},
+		"source IP":                          {`{"rules":{"policies":{"a":{"permissions":[{"any":true}],"principals":[{"directRemoteIp":{"addressPrefix":"127.0.0.0","prefixLen":8}}]}}}}`, paths[:1]},
+		"source IP of the other version":     {`{"rules":{"policies":{"a":{"permissions":[{"any":true}],"principals":[{"directRemoteIp":{"addressPrefix":"::","prefixLen":0}}]}}}}`, paths[:1]},
+		"source IP, bits too many":           {`{"rules":{"policies":{"a":{"permissions":[{"any":true}],"principals":[{"directRemoteIp":{"addressPrefix":"127.0.0.9"}}]}}}}`, paths[:1]},
+		"remote IP":                          {`{"rules":{"action":"DENY","policies":{"a":{"permissions":[{"any":true}],"principals":[{"remoteIp":{"addressPrefix":"127.0.0.1","prefixLen":32}}]}}}}`, paths[:1]},
+		"destination IP":                     {allows(`{"destinationIp":{"addressPrefix":"127.0.0.1","prefixLen":32}}`), paths[:1]},
+		"destination port":                   {allows(`{"destinationPort":1}`), paths[:1]},
+		"destination ports":                  {allows(`{"destinationPortRange":{"start":1,"end":65536}}`), paths[:1]},
+		"server name":                        {allows(`{"requestedServerName":{"exact":"a"}}`), paths[:1]},
+		"no server name":                     {allows(`{"requestedServerName":{"exact":""}}`), paths[:1]},
+		"any is not read":                    {allows(`{"any":true}`), paths[:1]},
+		"not any":                            {allows(`{"notRule":{"any":true}}`), paths[:1]},
+		"authenticated":                      {`{"rules":{"policies":{"a":{"permissions":[{"any":true}],"principals":[{"authenticated":{}}]}}}}`, paths[:1]},
+		"authenticated by nothing":           {`{"rules":{"policies":{"a":{"permissions":[{"any":true}],"principals":[{"authenticated":{"principalName":{"exact":""}}}]}}}}`, paths[:1]},
+		"filter state":                       {`{"rules":{"policies":{"a":{"permissions":[{"any":true}],"principals":[{"filterState":{"key":"x","stringMatch":{"exact":"a"}}}]}}}}`, paths[:1]},
+		"no metadata":                        {allows(`{"sourcedMetadata":{"metadataMatcher":{"filter":"x","path":[{"key":"y"}],"value":{"stringMatch":{"exact":"a"}}}}}`), paths[:1]},
+		"no metadata, inverted":              {allows(`{"sourcedMetadata":{"metadataMatcher":{"filter":"x","path":[{"key":"y"}],"value":{"stringMatch":{"exact":"a"}},"invert":true}}}`), paths[:1]},
+		"no metadata, present":               {allows(`{"metadata":{"filter":"x","path":[{"key":"y"}],"value":{"presentMatch":true}}}`), paths[:1]},
+		"no metadata, null":                  {allows(`{"metadata":{"filter":"x","path":[{"key":"y"}],"value":{"nullMatch":{}}}}`), paths[:1]},
+		"no metadata, absent":                {allows(`{"metadata":{"filter":"x","path":[{"key":"y"}],"value":{"presentMatch":false}}}`), paths[:1]},
+		"empty rules":                        {`{"rules":{}}`, paths[:1]},
+		"empty rules that deny":              {`{"rules":{"action":"DENY"}}`, paths[:1]},
+		"rules that log":                     {`{"rules":{"action":"LOG"}}`, paths[:1]},
+		"order and spaces":                   {`{"rules":{"action":"DENY","policies":{"b":` + everything + `,"B  b\t\u00e9\u00a0":` + everything + `,"a":` + everything + `}}}`, paths[:1]},
+		"order of bytes":                     {`{"rules":{"action":"DENY","policies":{"\u00e9":` + everything + `,"z":` + everything + `}}}`, paths[:1]},
+		"shadow":                             {`{"shadowRules":{"action":"ALLOW"}}`, paths[:1]},
+		"rules beside a tree":                {`{"rules":{},"matcher":{"onNoMatch":` + act("ALLOW") + `}}`, paths[:1]},
+		"an empty tree":                      {`{"matcher":{}}`, paths[:1]},
+		"exact map":                          {`{"matcher":{"matcherTree":{"input":` + headerIn("x") + `,"exactMatchMap":{"map":{"a":` + act("ALLOW") + `,"a,b":` + act("DENY") + `,"":` + act("ALLOW") + `}}},"onNoMatch":` + act("DENY") + `}}`, users},
+		"prefix map":                         {`{"matcher":{"matcherTree":{"input":` + headerIn(":path") + `,"prefixMatchMap":{"map":{"/":` + act("ALLOW") + `,"/a":` + act("DENY") + `,"/a/":{"matcher":{"matcherTree":{"input":` + headerIn(":path") + `,"exactMatchMap":{"map":{"/a/b":` + act("ALLOW") + `}}}}}}}}}}`, paths},
+		"list": {`{"matcher":{"matcherList":{"matchers":[{"predicate":{"andMatcher":{"predicate":[` + single("x", `{"exact":"a"}`) + `,{"notMatcher":` + single(":path", `{"prefix":"/a"}`) + `}]}},"onMatch":{"matcher":{"matcherTree":{"input":` + headerIn("y") + `,"exactMatchMap":{"map":{"1":` + act("DENY") + `}}}}}},` +
+			`{"predicate":{"orMatcher":{"predicate":[` + single("x", `{"prefix":"A","ignoreCase":true}`) + `,` + single("x", `{"safeRegex":{"regex":"b","googleRe2":{}}}`) + `]}},"onMatch":` + act("ALLOW") + `}]}}}`, append(users, "/\nX: a\nY: 1", "/a\nX: a\nY: 1")},
+		"addresses": {`{"matcher":{"matcherTree":{"input":` + networkIn("DirectSourceIPInput") + `,"customMatch":{"name":"ip","typedConfig":{"@type":"type.googleapis.com/xds.type.matcher.v3.IPMatcher","rangeMatchers":[` +
+			`{"ranges":[{"addressPrefix":"127.0.0.0","prefixLen":8},{"addressPrefix":"::","prefixLen":0}],"onMatch":` + act("ALLOW") + `},{"ranges":[{"addressPrefix":"127.0.0.1","prefixLen":32}],"onMatch":{"matcher":{"matcherTree":{"input":` + headerIn("x") + `,"exactMatchMap":{"map":{"a":` + act("DENY") + `}}}}}}]}}}}}`, users},
+		"no server name in a tree":  {`{"matcher":{"matcherTree":{"input":` + networkIn("ServerNameInput") + `,"prefixMatchMap":{"map":{"a":` + act("ALLOW") + `}}},"onNoMatch":` + act("DENY") + `}}`, paths[:1]},
+		"filter state in a tree":    {`{"matcher":{"matcherTree":{"input":{"name":"in","typedConfig":{"@type":"type.googleapis.com/envoy.extensions.matching.common_inputs.network.v3.FilterStateInput","key":"x"}},"exactMatchMap":{"map":{"a":` + act("ALLOW") + `}}},"onNoMatch":` + act("DENY") + `}}`, paths[:1]},
 		"header":                    {header(`{"name":"x","stringMatch":{"exact":"a"}}`), users},
 		"header joined":             {header(`{"name":"x","stringMatch":{"exact":"a,b"}}`), users},
 		"header inverted":           {header(`{"name":"x","stringMatch":{"exact":"a"},"invertMatch":true}`), users},
@@ -55,6 +114,39 @@ func trials() map[string]trial {
 		"range":                     {header(`{"name":"x","rangeMatch":{"start":"-1","end":"5"}}`), []string{"/\nX: -1", "/\nX: 5", "/\nX: +4", "/\nX:  4 ", "/\nX: 4.0", "/\nX:", "/", "/\nX: 0x1", "/\nX: 1_0", "/\nX: 9\nX: 4"}},
 		"no specifier":              {header(`{"name":"x"}`), users},
 	}
+}
+
+// characters are paths with each of the characters that can be printed.
+func characters() []string {
+	var out []string
+	for c := byte('!'); c <= '~'; c++ {
+		if c != '#' { // no path has one
+			out = append(out, "/"+string(c)+"x")
+		}
+	}
+	return out
+}
+
+const everything = `{"permissions":[{"any":true}],"principals":[{"any":true}]}`
+
+func act(action string) string {
+	return `{"action":{"name":"action","typedConfig":{"@type":"type.googleapis.com/envoy.config.rbac.v3.Action","name":"an action","action":"` + action + `"}}}`
+}
+
+func headerIn(name string) string {
+	return `{"name":"in","typedConfig":{"@type":"type.googleapis.com/envoy.type.matcher.v3.HttpRequestHeaderMatchInput","headerName":"` + name + `"}}`
+}
+
+func networkIn(name string) string {
+	return `{"name":"in","typedConfig":{"@type":"type.googleapis.com/envoy.extensions.matching.common_inputs.network.v3.` + name + `"}}`
+}
+
+func single(header, matcher string) string {
+	return `{"singlePredicate":{"input":` + headerIn(header) + `,"valueMatch":` + matcher + `}}`
+}
+
+func templateOf(path string) string {
+	return `{"name":"template","typedConfig":{"@type":"type.googleapis.com/envoy.extensions.path.match.uri_template.v3.UriTemplateMatchConfig","pathTemplate":"` + path + `"}}`
 }
 
 // TestRulesDecideAsEnvoyDoes asks Envoy and the filter the same.

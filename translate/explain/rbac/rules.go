@@ -40,6 +40,9 @@ func (r reader) rules(filter string, config *rbacv3.RBAC, told kinds) (engine, e
 }
 
 func (r reader) rule(name string, p *rbacv3.Policy) (rule, error) {
+	if name == "" {
+		return rule{}, fmt.Errorf("a rule without a name: %w", errNotUnderstood)
+	}
 	if p.GetCondition() != nil || p.GetCheckedCondition() != nil || p.GetCelConfig() != nil {
 		return rule{}, fmt.Errorf("a condition in CEL: %w", errNotUnderstood)
 	}
