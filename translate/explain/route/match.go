@@ -6,6 +6,7 @@ import (
 
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 	typev3 "github.com/envoyproxy/go-control-plane/envoy/type/v3"
+	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"github.com/portreeve/portreeve/translate/explain/matchers"
 	"github.com/portreeve/portreeve/translate/explain/traffic"
@@ -137,17 +138,17 @@ func grpcCondition() condition {
 func certificateConditions(c *routev3.RouteMatch_TlsContextMatchOptions) []condition {
 	var out []condition
 	if p := c.GetPresented(); p != nil {
-		out = append(out, certificateCondition("Presented", p.GetValue()))
+		out = append(out, certificateCondition("Presented", p))
 	}
 	if v := c.GetValidated(); v != nil {
-		out = append(out, certificateCondition("Validated", v.GetValue()))
+		out = append(out, certificateCondition("Validated", v))
 	}
 	return out
 }
 
-func certificateCondition(field string, want bool) condition {
+func certificateCondition(field string, want *wrapperspb.BoolValue) condition {
 	wants, unknown := "the client has a certificate", traffic.DependsOn("the client has a certificate")
-	if !want {
+	if !want.GetValue() {
 		wants, unknown = "the client has no certificate", unknown.Not()
 	}
 	return condition{
@@ -156,7 +157,7 @@ func certificateCondition(field string, want bool) condition {
 			if a.CertificateUnknown {
 				return unknown
 			}
-			return traffic.Known(a.Mutual == want)
+			return traffic.Known(a.Mutual == want.GetValue())
 		},
 		saw: func(*asked) string { return "the opposite" },
 	}

@@ -2,8 +2,9 @@
 //
 //	route configuration ─ New ─▶ Table ─ Choose(request) ─▶ Candidates ─ Outcome(request) ─▶ reply or clusters
 //
-// Envoy chooses a route when it is first asked for and keeps it; a filter that clears the cache has it
-// chosen again from the headers and metadata of that moment. When to call Choose is the walk's to know.
+// Envoy chooses the route before the first filter sees the request and keeps it. Once a filter has cleared
+// that, the next who asks for the route has it chosen again, from the headers and metadata of that moment.
+// When to call Choose is the walk's to know.
 package route
 
 import (
