@@ -78,28 +78,35 @@ func (p *metadataPlace) decide(s *traffic.Stream, decide func(any) traffic.Condi
 
 // in returns the value at a place: absent where there is none, traffic.Unknown where that is not known.
 func (p *metadataPlace) in(s *traffic.Stream) any {
-	at, there := s.Metadata[p.namespace]
-	if !there {
+	object, there := s.Metadata[p.namespace]
+	if !there || len(p.path) == 0 {
 		return absent{}
 	}
-	var value any = at
-	for _, key := range p.path {
-		object, ok := value.(traffic.Object)
-		if !ok {
-			if _, unknown := value.(traffic.Unknown); unknown {
-				return value
-			}
-			return absent{}
+	last := len(p.path) - 1
+	for _, key := range p.path[:last] {
+		value := field(object, key)
+		if object, there = value.(traffic.Object); there {
+			continue
 		}
-		value, there = object.Fields[key]
-		if !there {
-			if object.Open {
-				return traffic.Unknown{}
-			}
-			return absent{}
+		if _, unknown := value.(traffic.Unknown); unknown {
+			return value
 		}
+		return absent{}
 	}
-	return value
+	return field(object, p.path[last])
+}
+
+// field returns a field of an object, which may be one that is not said to be there.
+func field(object traffic.Object, key string) any {
+	value, there := object.Fields[key]
+	switch {
+	case there:
+		return value
+	case object.Open:
+		return traffic.Unknown{}
+	default:
+		return absent{}
+	}
 }
 
 // saw says what is at a place; kinds are those that could match.

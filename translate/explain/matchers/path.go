@@ -1,8 +1,6 @@
 package matchers
 
 import (
-	"strings"
-
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
 
@@ -11,8 +9,10 @@ import (
 
 // PathOnly returns a path without its query and its fragment, as Envoy's matchers of paths see it.
 func PathOnly(path string) string {
-	if i := strings.IndexAny(path, "?#"); i >= 0 {
-		return path[:i]
+	for i := range len(path) {
+		if path[i] == '?' || path[i] == '#' {
+			return path[:i]
+		}
 	}
 	return path
 }

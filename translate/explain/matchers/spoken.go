@@ -25,7 +25,7 @@ func spokenList(elements []any) string {
 	if len(elements) == 0 {
 		return "an empty list"
 	}
-	out := []byte{'['}
+	out := append(make([]byte, 0, mostSpoken), '[')
 	for i, element := range elements {
 		if i > 0 {
 			out = append(out, ", "...)
@@ -35,7 +35,7 @@ func spokenList(elements []any) string {
 			break
 		}
 		if text, ok := element.(string); ok {
-			out = append(out, spoken(text)...)
+			out = strconv.AppendQuote(out, short(text))
 		} else {
 			out = append(out, kindOf(element)...)
 		}

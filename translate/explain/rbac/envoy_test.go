@@ -173,7 +173,7 @@ func TestRulesDecideAsEnvoyDoes(t *testing.T) {
 	}
 }
 
-func httpFilter(t *testing.T, config string) *rbac.Filter {
+func httpFilter(t testing.TB, config string) *rbac.Filter {
 	t.Helper()
 	m := &rbachttpv3.RBAC{}
 	if err := protojson.Unmarshal([]byte(config), m); err != nil {
