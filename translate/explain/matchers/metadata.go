@@ -71,7 +71,7 @@ func (p *metadataPlace) decide(s *traffic.Stream, decide func(any) traffic.Condi
 	}
 	c := decide(absent{})
 	for _, one := range slices.Backward(choice) {
-		c = one.If.And(decide(one.Value)).Or(one.If.Not().And(c))
+		c = one.If.Then(decide(one.Value), c)
 	}
 	return c
 }

@@ -2,6 +2,7 @@ package rbac
 
 import (
 	"fmt"
+	"slices"
 
 	xdscorev3 "github.com/cncf/xds/go/xds/core/v3"
 	xdsmatcherv3 "github.com/cncf/xds/go/xds/type/matcher/v3"
@@ -24,9 +25,8 @@ func (r reader) tree(filter string, m *xdsmatcherv3.Matcher, told kinds) (engine
 		d := decision{otherwise: true}
 		root(s, traffic.Known(true), &d)
 		d.allowed = traffic.Known(false)
-		for i := len(d.outcomes) - 1; i >= 0; i-- {
-			o := d.outcomes[i]
-			d.allowed = o.matched.And(traffic.Known(!o.refuses)).Or(o.matched.Not().And(d.allowed))
+		for _, o := range slices.Backward(d.outcomes) {
+			d.allowed = o.matched.Then(traffic.Known(!o.refuses), d.allowed)
 		}
 		for _, o := range d.outcomes {
 			action := rbacv3.RBAC_ALLOW

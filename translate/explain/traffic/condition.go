@@ -74,6 +74,18 @@ func (c Condition) Or(o Condition) Condition {
 	}
 }
 
+// Then returns one condition where this one holds, and another where it fails.
+func (c Condition) Then(holds, fails Condition) Condition {
+	switch {
+	case holds.Holds():
+		return c.Or(fails)
+	case holds.Fails():
+		return c.Not().And(fails)
+	default:
+		return c.And(holds).Or(c.Not().And(fails))
+	}
+}
+
 func joined(word string, a, b Condition) Condition {
 	out := &expression{word: word}
 	for _, e := range []*expression{a.open, b.open} {
