@@ -43,11 +43,12 @@ func Address(subject string, m *corev3.CidrRange, of func(*traffic.Stream) netip
 	if err != nil {
 		return Matcher{}, err
 	}
-	object := "in " + block.String()
+	object, in := block.String(), "in "
 	if block.IsSingleIP() {
-		object = block.Addr().String()
+		object, in = block.Addr().String(), ""
 	}
-	unknown := traffic.DependsOn(subject + " is " + object)
+	wants := subject + " is " + in + object
+	unknown := traffic.DependsOn(wants)
 	decide := func(s *traffic.Stream) traffic.Condition {
 		a := of(s)
 		if !a.IsValid() {
@@ -55,10 +56,11 @@ func Address(subject string, m *corev3.CidrRange, of func(*traffic.Stream) netip
 		}
 		return traffic.Known(matches(a))
 	}
-	return about(subject, object, decide, func(s *traffic.Stream) string {
+	saw := func(s *traffic.Stream) string {
 		if a := of(s); a.IsValid() {
 			return a.Unmap().String()
 		}
 		return subject + " is not known"
-	}), nil
+	}
+	return Matcher{Wants: wants, Subject: subject, Object: object, Decide: decide, Saw: saw}, nil
 }

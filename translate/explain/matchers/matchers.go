@@ -23,8 +23,8 @@ func notUnderstood(m proto.Message) error {
 type Matcher struct {
 	// Wants says what it asks, as a person reads it: `path is /a`, `header x-user is "alice"`.
 	Wants string
-	// Subject and Object are the halves of Wants around ` is `, by which matchers of one subject are
-	// told together: `path is one of /a, /b*`.
+	// Subject and Object are what Wants is about, and what it asks for, by which matchers of one subject
+	// are told together: `path is one of /a, /b*`. Wants begins with the subject and ` is `.
 	Subject, Object string
 	// Decide decides. It does not say why, and so costs less than Match.
 	Decide func(s *traffic.Stream) traffic.Condition

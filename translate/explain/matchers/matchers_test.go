@@ -11,9 +11,9 @@ import (
 	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/types/known/anypb"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
+	"github.com/portreeve/portreeve/translate/envoy/match"
 	"github.com/portreeve/portreeve/translate/explain/matchers"
 	"github.com/portreeve/portreeve/translate/explain/traffic"
 )
@@ -133,10 +133,7 @@ func TestTemplates(t *testing.T) {
 		"/**.html":   {[]string{"/.html", "/a/b.html"}, []string{"/a.htm", "/ahtml"}},
 		"/a(b)+$/**": {[]string{"/a(b)+$/c"}, []string{"/abb/c"}},
 	} {
-		config, err := anypb.New(&uritemplatev3.UriTemplateMatchConfig{PathTemplate: template})
-		if err != nil {
-			t.Fatal(err)
-		}
+		config := match.Any(&uritemplatev3.UriTemplateMatchConfig{PathTemplate: template})
 		matches, err := matchers.Template(&corev3.TypedExtensionConfig{TypedConfig: config})
 		if err != nil {
 			t.Fatal(err)
@@ -153,10 +150,7 @@ func TestTemplates(t *testing.T) {
 		}
 	}
 	for _, template := range []string{"", "a", "/{name}", "/{name=*}/b"} {
-		config, err := anypb.New(&uritemplatev3.UriTemplateMatchConfig{PathTemplate: template})
-		if err != nil {
-			t.Fatal(err)
-		}
+		config := match.Any(&uritemplatev3.UriTemplateMatchConfig{PathTemplate: template})
 		if _, err := matchers.Template(&corev3.TypedExtensionConfig{TypedConfig: config}); err == nil {
 			t.Errorf("%q is understood", template)
 		}

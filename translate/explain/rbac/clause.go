@@ -2,6 +2,7 @@ package rbac
 
 import (
 	"errors"
+	"strings"
 
 	"github.com/portreeve/portreeve/translate/explain/matchers"
 	"github.com/portreeve/portreeve/translate/explain/traffic"
@@ -64,7 +65,7 @@ func not(path string, of *clause) *clause {
 	switch {
 	case of.subject != "":
 		c.object = "not " + of.object
-		c.wants = of.subject + " is " + c.object
+		c.wants = of.subject + " is not " + strings.TrimPrefix(of.wants, of.subject+" is ")
 	case of.wants == "anything":
 		c.wants = "nothing: no request matches"
 	default:
