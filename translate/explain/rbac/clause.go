@@ -38,7 +38,7 @@ type verdict struct {
 
 // leaf is a single condition.
 func leaf(path string, m matchers.Matcher) *clause {
-	c := &clause{part: part{path, m.Wants, m.Subject, m.Object, m.Saw}}
+	c := &clause{part: part{path, brief(m.Wants), m.Subject, m.Object, m.Saw}}
 	c.decide = func(s *traffic.Stream) verdict { return c.whole(m.Decide(s)) }
 	return c
 }

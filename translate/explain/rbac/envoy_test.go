@@ -2,6 +2,7 @@ package rbac_test
 
 import (
 	"bufio"
+	"encoding/json"
 	"fmt"
 	"net"
 	"net/http"
@@ -23,6 +24,9 @@ type trial struct {
 	filter   string
 	requests []string
 }
+
+// left is what a filter before leaves: the claims of a token, and the filter state "x".
+const left = `{"payload":{"text":"a","list":["b",5,true,null,["c"],{"d":"e"}],"empty":[],"number":5,"true":true,"null":null,"object":{"text":"a","list":["z"]},"a.b":"c"}}`
 
 // rule is a filter with one rule that allows where a permission matches.
 func allows(permission string) string {
@@ -71,7 +75,7 @@ func trials() map[string]trial {
 		"not any":                            {allows(`{"notRule":{"any":true}}`), paths[:1]},
 		"authenticated":                      {`{"rules":{"policies":{"a":{"permissions":[{"any":true}],"principals":[{"authenticated":{}}]}}}}`, paths[:1]},
 		"authenticated by nothing":           {`{"rules":{"policies":{"a":{"permissions":[{"any":true}],"principals":[{"authenticated":{"principalName":{"exact":""}}}]}}}}`, paths[:1]},
-		"filter state":                       {`{"rules":{"policies":{"a":{"permissions":[{"any":true}],"principals":[{"filterState":{"key":"x","stringMatch":{"exact":"a"}}}]}}}}`, paths[:1]},
+		"filter state":                       {`{"rules":{"policies":{"a":{"permissions":[{"any":true}],"principals":[{"filterState":{"key":"x","stringMatch":{"exact":"a"}}}]}}}}`, append(users[:3:3], "/\nX: a,b")},
 		"no metadata":                        {allows(`{"sourcedMetadata":{"metadataMatcher":{"filter":"x","path":[{"key":"y"}],"value":{"stringMatch":{"exact":"a"}}}}}`), paths[:1]},
 		"no metadata, inverted":              {allows(`{"sourcedMetadata":{"metadataMatcher":{"filter":"x","path":[{"key":"y"}],"value":{"stringMatch":{"exact":"a"}},"invert":true}}}`), paths[:1]},
 		"no metadata, present":               {allows(`{"metadata":{"filter":"x","path":[{"key":"y"}],"value":{"presentMatch":true}}}`), paths[:1]},
@@ -91,8 +95,8 @@ func trials() map[string]trial {
 			`{"predicate":{"orMatcher":{"predicate":[` + single("x", `{"prefix":"A","ignoreCase":true}`) + `,` + single("x", `{"safeRegex":{"regex":"b","googleRe2":{}}}`) + `]}},"onMatch":` + act("ALLOW") + `}]}}}`, append(users, "/\nX: a\nY: 1", "/a\nX: a\nY: 1")},
 		"addresses": {`{"matcher":{"matcherTree":{"input":` + networkIn("DirectSourceIPInput") + `,"customMatch":{"name":"ip","typedConfig":{"@type":"type.googleapis.com/xds.type.matcher.v3.IPMatcher","rangeMatchers":[` +
 			`{"ranges":[{"addressPrefix":"127.0.0.0","prefixLen":8},{"addressPrefix":"::","prefixLen":0}],"onMatch":` + act("ALLOW") + `},{"ranges":[{"addressPrefix":"127.0.0.1","prefixLen":32}],"onMatch":{"matcher":{"matcherTree":{"input":` + headerIn("x") + `,"exactMatchMap":{"map":{"a":` + act("DENY") + `}}}}}}]}}}}}`, users},
-		"no server name in a tree":  {`{"matcher":{"matcherTree":{"input":` + networkIn("ServerNameInput") + `,"prefixMatchMap":{"map":{"a":` + act("ALLOW") + `}}},"onNoMatch":` + act("DENY") + `}}`, paths[:1]},
-		"filter state in a tree":    {`{"matcher":{"matcherTree":{"input":{"name":"in","typedConfig":{"@type":"type.googleapis.com/envoy.extensions.matching.common_inputs.network.v3.FilterStateInput","key":"x"}},"exactMatchMap":{"map":{"a":` + act("ALLOW") + `}}},"onNoMatch":` + act("DENY") + `}}`, paths[:1]},
+		"no server name in a tree":  {`{"matcher":{"matcherTree":{"input":` + networkIn("ServerNameInput") + `,"prefixMatchMap":{"map":{"a":` + act("ALLOW") + `}}},"onNoMatch":` + act("DENY") + `}}`, users[:3]},
+		"filter state in a tree":    {`{"matcher":{"matcherTree":{"input":{"name":"in","typedConfig":{"@type":"type.googleapis.com/envoy.extensions.matching.common_inputs.network.v3.FilterStateInput","key":"x"}},"exactMatchMap":{"map":{"a":` + act("ALLOW") + `}}},"onNoMatch":` + act("DENY") + `}}`, users[:3]},
 		"header":                    {header(`{"name":"x","stringMatch":{"exact":"a"}}`), users},
 		"header joined":             {header(`{"name":"x","stringMatch":{"exact":"a,b"}}`), users},
 		"header inverted":           {header(`{"name":"x","stringMatch":{"exact":"a"},"invertMatch":true}`), users},
@@ -114,6 +118,36 @@ func trials() map[string]trial {
 		"range":                     {header(`{"name":"x","rangeMatch":{"start":"-1","end":"5"}}`), []string{"/\nX: -1", "/\nX: 5", "/\nX: +4", "/\nX:  4 ", "/\nX: 4.0", "/\nX:", "/", "/\nX: 0x1", "/\nX: 1_0", "/\nX: 9\nX: 4"}},
 		"no specifier":              {header(`{"name":"x"}`), users},
 	}
+}
+
+// claims are rules about them: paths and matchers of values, each with each, and all of that inverted.
+func claims() []string {
+	a := `{"stringMatch":{"exact":"a"}}`
+	any := `{"stringMatch":{"safeRegex":{"regex":".+"}}}`
+	either := func(v string) string {
+		return `{"orMatch":{"valueMatchers":[{"listMatch":{"oneOf":` + v + `}},` + v + `]}}`
+	}
+	values := []string{
+		a, any, either(any), either(`{"orMatch":{"valueMatchers":[` + a + `,{"stringMatch":{"exact":"b"}}]}}`),
+		`{"nullMatch":{}}`, `{"boolMatch":true}`, `{"boolMatch":false}`, `{"presentMatch":true}`, `{"presentMatch":false}`,
+		`{"doubleMatch":{"exact":5}}`, `{"doubleMatch":{"range":{"start":1,"end":5}}}`, `{"listMatch":{"oneOf":{"doubleMatch":{"exact":5}}}}`,
+		`{"listMatch":{"oneOf":{"nullMatch":{}}}}`, `{"listMatch":{"oneOf":{"listMatch":{"oneOf":{"stringMatch":{"exact":"c"}}}}}}`,
+		`{"listMatch":{"oneOf":{"presentMatch":true}}}`,
+	}
+	var out []string
+	for _, path := range []string{"text", "list", "empty", "number", "true", "null", "object", "object/text", "object/list", "text/text", "list/d", "a.b", "none", "none/none"} {
+		for _, value := range values {
+			segments := `{"key":"payload"}`
+			for _, key := range strings.Split(path, "/") {
+				segments += `,{"key":"` + key + `"}`
+			}
+			for _, inverted := range []string{"false", "true"} {
+				out = append(out, allows(`{"sourcedMetadata":{"metadataMatcher":{"filter":"envoy.filters.http.jwt_authn","path":[`+segments+`],"value":`+value+`,"invert":`+inverted+`}}}`))
+			}
+		}
+	}
+	return out
+
 }
 
 // characters are paths with each of the characters that can be printed.
@@ -154,10 +188,9 @@ func TestRulesDecideAsEnvoyDoes(t *testing.T) {
 	all := trials()
 	var listeners []string
 	for name, c := range all {
-		listeners = append(listeners, listener(name, c.filter))
+		listeners = append(listeners, listener(name, c.filter, `{"match":{"prefix":"/"},"direct_response":{"status":200}}`))
 	}
-	envoy := envoytest.Run(t, envoytest.Options{Concurrency: 1, Bootstrap: []byte(`{"admin":{"address":{"socket_address":{"address":"127.0.0.1","port_value":0}}},
-"static_resources":{"listeners":[` + strings.Join(listeners, ",") + `]}}`)})
+	envoy := envoytest.Run(t, envoytest.Options{Concurrency: 1, Bootstrap: bootstrap(listeners...)})
 	for name, c := range all {
 		t.Run(name, func(t *testing.T) {
 			address := envoy.MustListener(t, name)
@@ -171,6 +204,29 @@ func TestRulesDecideAsEnvoyDoes(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestClaimsAreReadAsByEnvoy asks Envoy and the filter about the claims that are left, a route for each rule.
+func TestClaimsAreReadAsByEnvoy(t *testing.T) {
+	rules := claims()
+	var routes []string
+	for i, rule := range rules {
+		routes = append(routes, fmt.Sprintf(`{"match":{"path":"/%d"},"direct_response":{"status":200},"typed_per_filter_config":{"envoy.filters.http.rbac":{
+"@type":"type.googleapis.com/envoy.extensions.filters.http.rbac.v3.RBACPerRoute","rbac":%s}}}`, i, rule))
+	}
+	envoy := envoytest.Run(t, envoytest.Options{Concurrency: 1, Bootstrap: bootstrap(listener("claims", `{"rules":{}}`, routes...))})
+	address := envoy.MustListener(t, "claims")
+	for i, rule := range rules {
+		request := fmt.Sprintf("/%d", i)
+		want := ask(t, address, request)
+		if got := decide(t, httpFilter(t, rule), address, request); got != want {
+			t.Errorf("%s: %s, Envoy says %s", rule, got, want)
+		}
+	}
+}
+
+func bootstrap(listeners ...string) []byte {
+	return []byte(`{"admin":{"address":{"socket_address":{"address":"127.0.0.1","port_value":0}}},"static_resources":{"listeners":[` + strings.Join(listeners, ",") + `]}}`)
 }
 
 func httpFilter(t testing.TB, config string) *rbac.Filter {
@@ -187,14 +243,16 @@ func httpFilter(t testing.TB, config string) *rbac.Filter {
 }
 
 // listener answers what the filter lets pass, and says why it answers.
-func listener(name, filter string) string {
+func listener(name, filter string, routes ...string) string {
 	return fmt.Sprintf(`{"name":%q,"address":{"socket_address":{"address":"127.0.0.1","port_value":0}},"filter_chains":[{"filters":[{
 "name":"http","typed_config":{"@type":"type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager","stat_prefix":"http",
 "local_reply_config":{"mappers":[{"filter":{"status_code_filter":{"comparison":{"op":"GE","value":{"default_value":0,"runtime_key":"none"}}}},
 "headers_to_add":[{"header":{"key":"x-details","value":"%%RESPONSE_CODE_DETAILS%%"}},{"header":{"key":"x-flags","value":"%%RESPONSE_FLAGS%%"}}]}]},
-"http_filters":[{"name":"envoy.filters.http.rbac","typed_config":{"@type":"type.googleapis.com/envoy.extensions.filters.http.rbac.v3.RBAC",%s},
+"http_filters":[{"name":"claims","typed_config":{"@type":"type.googleapis.com/envoy.extensions.filters.http.set_metadata.v3.Config","metadata":[{"metadata_namespace":"envoy.filters.http.jwt_authn","value":%s}]}},
+{"name":"state","typed_config":{"@type":"type.googleapis.com/envoy.extensions.filters.http.set_filter_state.v3.Config","on_request_headers":[{"object_key":"x","factory_key":"envoy.string","format_string":{"text_format_source":{"inline_string":"%%REQ(X)%%"}}}]}},
+{"name":"envoy.filters.http.rbac","typed_config":{"@type":"type.googleapis.com/envoy.extensions.filters.http.rbac.v3.RBAC",%s},
 {"name":"router","typed_config":{"@type":"type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"}}],
-"route_config":{"virtual_hosts":[{"name":"all","domains":["*"],"routes":[{"match":{"prefix":"/"},"direct_response":{"status":200}}]}]}}}]}]}`, name, filter[1:])
+"route_config":{"virtual_hosts":[{"name":"all","domains":["*"],"routes":[%s]}]}}}]}]}`, name, left, filter[1:], strings.Join(routes, ","))
 }
 
 // lines returns the path and the headers of a request.
@@ -238,6 +296,19 @@ func ask(t *testing.T, address, request string) string {
 	return fmt.Sprint(answer.StatusCode, " ", answer.Header.Get("x-details"), " ", strings.Trim(answer.Header.Get("x-flags"), "-"))
 }
 
+// object makes what encoding/json makes an Object.
+func object(v any) any {
+	fields, ok := v.(map[string]any)
+	if !ok {
+		return v
+	}
+	out := traffic.Object{Fields: map[string]any{}}
+	for key, value := range fields {
+		out.Fields[key] = object(value)
+	}
+	return out
+}
+
 // decide asks the filter.
 func decide(t *testing.T, f *rbac.Filter, address, request string) string {
 	t.Helper()
@@ -249,6 +320,15 @@ func decide(t *testing.T, f *rbac.Filter, address, request string) string {
 			{Name: ":method", Value: "GET"}, {Name: ":path", Value: path}, {Name: ":authority", Value: "a.example"}, {Name: ":scheme", Value: "http"},
 		}, headers...), traffic.NoOthers),
 	}
+	s.State = map[string]string{"x": "-"}
+	if x, there := s.Headers.First("x"); there {
+		s.State["x"] = x
+	}
+	var claims any
+	if err := json.Unmarshal([]byte(left), &claims); err != nil {
+		t.Fatal(err)
+	}
+	s.Metadata = map[string]traffic.Object{"envoy.filters.http.jwt_authn": object(claims).(traffic.Object)}
 	e := f.Decide(&s)
 	switch {
 	case e.Stops.Open():

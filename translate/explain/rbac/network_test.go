@@ -55,7 +55,12 @@ func TestConnectionsAreDecidedAsByEnvoy(t *testing.T) {
 "listeners":[%s]}}`, backend.Port(), strings.Join(listeners, ","))})
 	want := map[string]string{}
 	for name := range connections() {
-		connect(t, envoy.MustListener(t, name))
+		// MustListener would connect for itself, and be in the log.
+		address, err := envoy.WaitListener(t.Context(), name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		connect(t, address)
 	}
 	readLog(t, log, len(listeners), want)
 	for name, filter := range connections() {

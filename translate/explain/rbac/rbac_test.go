@@ -27,6 +27,9 @@ const (
 	peers     = `{"orIds":{"ids":[{"authenticated":{"principalName":{"exact":"spiffe://td/a"}}}]}}`
 )
 
+// mostTold bounds what is told of a condition.
+const mostTold = 120
+
 func policy(permissions, principals string) string {
 	return `{"permissions":[` + permissions + `],"principals":[` + principals + `]}`
 }
@@ -81,6 +84,18 @@ func TestARuleThatFailsSaysWhy(t *testing.T) {
 		"the alternative of which most held": {
 			policy(andRules(paths)+","+andRules(methods, paths)+","+andRules(paths, methods), anything),
 			"fails | Permissions[1].AndRules.Rules[1] | path is one of /a, /b* | /c",
+		},
+		"spellings of a path": {
+			policy(andRules(`{"orRules":{"rules":[{"urlPath":{"path":{"exact":"/a"}}},{"andRules":{"rules":[{"urlPath":{"path":{"safeRegex":{"regex":".*[;%].*"}}}},{"orRules":{"rules":[{"urlPath":{"path":{"safeRegex":{"regex":"/a(?:;.*)?"}}}}]}}]}}]}}`), anything),
+			"fails | Permissions[0].AndRules.Rules[0] | path is one of /a, another spelling with ; or % | /c",
+		},
+		"long": {
+			policy(`{"urlPath":{"path":{"exact":"/`+strings.Repeat("a", 1000)+`"}}}`, anything),
+			"fails | Permissions[0] | path is /" + strings.Repeat("a", mostTold-len("path is /")) + "… | /c",
+		},
+		"many": {
+			policy(`{"orRules":{"rules":[`+strings.Repeat(`{"urlPath":{"path":{"exact":"/a"}}},`, 99)+`{"urlPath":{"path":{"exact":"/a"}}}]}}`, anything),
+			"fails | Permissions[0] | path is one of /a, /a, /a, /a, /a, /a, /a, /a and 92 more | /c",
 		},
 		"nothing matches": {
 			policy(`{"notRule":{"any":true}}`, anything),

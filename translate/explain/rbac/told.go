@@ -25,6 +25,10 @@ func oneOf(path string, of []*clause) part {
 	return out
 }
 
+// spellings is what package policy asks first of the paths that some server takes for one that is denied. The
+// expressions behind it say nothing to a person.
+const spellings = "a match of .*[;%].*"
+
 // bothOf tells of clauses that all have to hold.
 func bothOf(path string, of []*clause) part {
 	out := told(path, of)
@@ -33,6 +37,9 @@ func bothOf(path string, of []*clause) part {
 		out.wants = "anything"
 	case len(of) == 1:
 		out.wants, out.object = of[0].wants, of[0].object
+	case out.subject == "path" && of[0].object == spellings:
+		out.object = "another spelling with ; or %"
+		out.wants = out.subject + " is " + out.object
 	case out.subject != "":
 		out.object = strings.Join(objects(of), " and ")
 		out.wants = out.subject + " is " + out.object
