@@ -9,13 +9,17 @@ import (
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+	jwtauthnv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/jwt_authn/v3"
+	rbachttpv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/rbac/v3"
 	proxyprotocolv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/listener/proxy_protocol/v3"
 	tlsinspectorv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/listener/tls_inspector/v3"
+	rbacnetworkv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/rbac/v3"
 	tlsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/tls/v3"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/anypb"
 
 	"github.com/portreeve/portreeve/translate/envoy"
+	"github.com/portreeve/portreeve/translate/explain/fields"
 	"github.com/portreeve/portreeve/translate/explain/route"
 )
 
@@ -25,12 +29,13 @@ type builder struct {
 	routes     map[string]*routev3.RouteConfiguration
 	tables     map[*routev3.RouteConfiguration]*route.Table
 	backends   backends
+	known      fields.Known
 }
 
 func newBuilder(r envoy.Resources) *builder {
 	out := &builder{
 		extensions: map[string]*corev3.TypedExtensionConfig{}, routes: map[string]*routev3.RouteConfiguration{},
-		tables: map[*routev3.RouteConfiguration]*route.Table{}, backends: newBackends(r),
+		tables: map[*routev3.RouteConfiguration]*route.Table{}, backends: newBackends(r), known: known(),
 	}
 	for _, c := range r.ExtensionConfigs {
 		out.extensions[c.GetName()] = c
@@ -41,11 +46,19 @@ func newBuilder(r envoy.Resources) *builder {
 	return out
 }
 
-// unpack returns the message in an Any.
-func unpack(what string, a *anypb.Any) (proto.Message, error) {
+// unpack returns the message in an Any, of which all has to be known.
+func (b *builder) unpack(what string, a *anypb.Any) (proto.Message, error) {
 	out, err := a.UnmarshalNew()
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", what, err)
+	}
+	switch out.(type) {
+	case *rbachttpv3.RBAC, *rbacnetworkv3.RBAC, *jwtauthnv3.JwtAuthentication:
+		// Who reads these holds them against lists of its own.
+		return out, nil
+	}
+	if err := b.known.Check(out); err != nil {
+		return nil, fmt.Errorf("%s: %w", what, err)
 	}
 	return out, nil
 }
@@ -55,12 +68,15 @@ func notUnderstood(what string, m proto.Message) error {
 }
 
 func (b *builder) listener(l *listenerv3.Listener) (*listener, error) {
+	if err := b.known.Check(l); err != nil {
+		return nil, fmt.Errorf("listener %s: %w", l.GetName(), err)
+	}
 	out := &listener{name: l.GetName()}
 	if err := out.setAddress(l.GetAddress()); err != nil {
 		return nil, fmt.Errorf("listener %s: %w", l.GetName(), err)
 	}
 	for _, f := range l.GetListenerFilters() {
-		m, err := unpack(f.GetName(), f.GetTypedConfig())
+		m, err := b.unpack(f.GetName(), f.GetTypedConfig())
 		if err != nil {
 			return nil, err
 		}
@@ -122,7 +138,7 @@ func (b *builder) chain(c *listenerv3.FilterChain) (*chain, error) {
 		return nil, fmt.Errorf("transport protocol %q is not understood", c.GetFilterChainMatch().GetTransportProtocol())
 	}
 	if t := c.GetTransportSocket(); t != nil {
-		m, err := unpack("transport socket", t.GetTypedConfig())
+		m, err := b.unpack("transport socket", t.GetTypedConfig())
 		if err != nil {
 			return nil, err
 		}

@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	corsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/cors/v3"
-	"google.golang.org/protobuf/types/known/anypb"
 
 	"github.com/portreeve/portreeve/translate/explain/matchers"
 	"github.com/portreeve/portreeve/translate/explain/route"
@@ -25,8 +24,8 @@ type sharing struct {
 }
 
 // crossOrigin is the filter that answers preflights as their route says.
-func crossOrigin(name string, table *route.Table) (filter, error) {
-	ready, err := perRoute(table, name, newSharing)
+func (b *builder) crossOrigin(name string, table *route.Table) (filter, error) {
+	ready, err := perRoute(b, table, name, newSharing)
 	return func(w *walk) {
 		for when, c := range w.choices() {
 			told, _ := c.Filter(name)
@@ -90,10 +89,9 @@ func preflight(w *walk) traffic.Condition {
 	return out
 }
 
-func newSharing(config *anypb.Any) (sharing, error) {
-	c := &corsv3.CorsPolicy{}
-	if err := config.UnmarshalTo(c); err != nil {
-		return sharing{}, fmt.Errorf("read a CORS policy: %w", err)
+func newSharing(c *corsv3.CorsPolicy) (sharing, error) {
+	if shareOf(c.GetFilterEnabled().GetDefaultValue()) < 1 {
+		return sharing{}, fmt.Errorf("a CORS policy for a share of requests is not understood")
 	}
 	out := sharing{forwards: c.GetForwardNotMatchingPreflights() == nil || c.GetForwardNotMatchingPreflights().GetValue()}
 	for _, o := range c.GetAllowOriginStringMatch() {

@@ -6,6 +6,7 @@ import (
 
 	faultv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/fault/v3"
 	typev3 "github.com/envoyproxy/go-control-plane/envoy/type/v3"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/anypb"
 
 	"github.com/portreeve/portreeve/translate/explain/route"
@@ -43,8 +44,8 @@ func (s share) condition(fact string) traffic.Condition {
 }
 
 // faults is the filter that answers or delays requests as their route says.
-func faults(name string, table *route.Table) (filter, error) {
-	ready, err := perRoute(table, name, newFault)
+func (b *builder) faults(name string, table *route.Table) (filter, error) {
+	ready, err := perRoute(b, table, name, newFault)
 	return func(w *walk) {
 		for when, c := range w.choices() {
 			told, _ := c.Filter(name)
@@ -62,24 +63,27 @@ func faults(name string, table *route.Table) (filter, error) {
 }
 
 // perRoute makes ready what routes tell a filter.
-func perRoute[T any](table *route.Table, filter string, ready func(*anypb.Any) (T, error)) (map[*anypb.Any]T, error) {
+func perRoute[C proto.Message, T any](b *builder, table *route.Table, filter string, ready func(C) (T, error)) (map[*anypb.Any]T, error) {
 	out := map[*anypb.Any]T{}
 	err := table.EachFilter(func(name string, config *anypb.Any) error {
 		if name != filter {
 			return nil
 		}
-		one, err := ready(config)
-		out[config] = one
+		m, err := b.unpack(name, config)
+		if err != nil {
+			return err
+		}
+		c, ok := m.(C)
+		if !ok {
+			return notUnderstood("filter "+name, m)
+		}
+		out[config], err = ready(c)
 		return err
 	})
 	return out, err
 }
 
-func newFault(config *anypb.Any) (fault, error) {
-	c := &faultv3.HTTPFault{}
-	if err := config.UnmarshalTo(c); err != nil {
-		return fault{}, fmt.Errorf("read a fault: %w", err)
-	}
+func newFault(c *faultv3.HTTPFault) (fault, error) {
 	out := fault{
 		aborts: shareOf(c.GetAbort().GetPercentage()),
 		reply:  traffic.Reply{Status: c.GetAbort().GetHttpStatus(), Body: "fault filter abort", Details: "fault_filter_abort", Flags: "FI"},

@@ -34,7 +34,7 @@ type filter func(*walk)
 // httpFilters makes what stands behind a name in a connection manager ready: one filter, or all that
 // are packed in one.
 func (b *builder) httpFilters(name string, config *anypb.Any, table *route.Table) ([]filter, error) {
-	m, err := unpack(name, config)
+	m, err := b.unpack(name, config)
 	if err != nil {
 		return nil, err
 	}
@@ -72,9 +72,9 @@ func (b *builder) httpFilter(name string, config any, table *route.Table) (filte
 	case *extauthzv3.ExtAuthz:
 		return b.authorizer(name, c)
 	case *faultv3.HTTPFault:
-		return faults(name, table)
+		return b.faults(name, table)
 	case *corsv3.Cors:
-		return crossOrigin(name, table)
+		return b.crossOrigin(name, table)
 	case *grpcwebv3.GrpcWeb:
 		return func(*walk) {}, nil
 	case *dfphttpv3.FilterConfig:
@@ -92,7 +92,7 @@ func (b *builder) connectionFilter(to *chain, f *listenerv3.Filter) error {
 	if f.GetConfigDiscovery() != nil {
 		config = b.extensions[f.GetName()].GetTypedConfig()
 	}
-	m, err := unpack(f.GetName(), config)
+	m, err := b.unpack(f.GetName(), config)
 	if err != nil {
 		return err
 	}

@@ -4,7 +4,12 @@ import (
 	"fmt"
 
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+	corsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/cors/v3"
+	dfphttpv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/dynamic_forward_proxy/v3"
+	faultv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/fault/v3"
+	setfilterstatev3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/set_filter_state/v3"
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
+	"google.golang.org/protobuf/types/known/anypb"
 
 	"github.com/portreeve/portreeve/translate/explain/route"
 )
@@ -66,6 +71,23 @@ func (b *builder) table(c *routev3.RouteConfiguration) (*route.Table, error) {
 	if err != nil {
 		return nil, fmt.Errorf("routes %s: %w", c.GetName(), err)
 	}
+	if err := t.EachFilter(b.toldToFilter); err != nil {
+		return nil, fmt.Errorf("routes %s: %w", c.GetName(), err)
+	}
 	b.tables[c] = t
 	return t, nil
+}
+
+// toldToFilter holds that a route tells filters only what is understood: it could switch a rule off.
+func (b *builder) toldToFilter(filter string, config *anypb.Any) error {
+	m, err := b.unpack("filter "+filter, config)
+	if err != nil {
+		return err
+	}
+	switch m.(type) {
+	case *faultv3.HTTPFault, *corsv3.CorsPolicy, *dfphttpv3.PerRouteConfig, *setfilterstatev3.Config:
+		return nil
+	default:
+		return notUnderstood("filter "+filter, m)
+	}
 }
