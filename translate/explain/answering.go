@@ -7,6 +7,7 @@ import (
 // answer puts together what was found on all ways.
 func (a *asking) answer() Answer {
 	out := Answer{Decisive: noReason}
+	out.Reasons = make([]Reason, 0, a.findings())
 	var facts []string
 	for _, w := range a.walks {
 		offset := len(out.Reasons)
@@ -36,6 +37,14 @@ func (a *asking) answer() Answer {
 	if out.Verdict == Depends {
 		slices.Sort(facts)
 		out.DependsOn = slices.Compact(facts)
+	}
+	return out
+}
+
+func (a *asking) findings() int {
+	out := 0
+	for _, w := range a.walks {
+		out += len(w.stream.Findings)
 	}
 	return out
 }

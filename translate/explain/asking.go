@@ -1,8 +1,6 @@
 package explain
 
 import (
-	"fmt"
-
 	"github.com/portreeve/portreeve/translate/explain/traffic"
 )
 
@@ -44,12 +42,4 @@ func (a *asking) run() {
 		w.run()
 		a.walks = append(a.walks, w)
 	}
-}
-
-// where says in words where the connection arrived, for reasons.
-func (a *asking) where() string {
-	if a.listener == nil {
-		return fmt.Sprintf("no listener on port %d", a.request.Port)
-	}
-	return "listener " + a.listener.name
 }

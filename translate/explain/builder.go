@@ -129,13 +129,10 @@ func cutLast(s, sep string) (before, after string, found bool) {
 }
 
 func (b *builder) chain(c *listenerv3.FilterChain) (*chain, error) {
-	out := &chain{name: c.GetName(), serverNames: c.GetFilterChainMatch().GetServerNames()}
-	switch c.GetFilterChainMatch().GetTransportProtocol() {
-	case "":
-	case "tls":
-		out.tlsOnly = true
-	default:
-		return nil, fmt.Errorf("transport protocol %q is not understood", c.GetFilterChainMatch().GetTransportProtocol())
+	wanted := c.GetFilterChainMatch()
+	out := &chain{name: c.GetName(), serverNames: wanted.GetServerNames(), transport: transport(wanted.GetTransportProtocol())}
+	if out.transport != "" && out.transport != overTLS {
+		return nil, fmt.Errorf("transport protocol %q is not understood", out.transport)
 	}
 	if t := c.GetTransportSocket(); t != nil {
 		m, err := b.unpack("transport socket", t.GetTypedConfig())

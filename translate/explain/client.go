@@ -43,7 +43,7 @@ func (m *manager) setScheme(w *walk) {
 	h, trusted := &w.stream.Headers, m.config.GetXffNumTrustedHops() > 0
 	told, said := h.First("x-forwarded-proto")
 	if !said || !trusted {
-		told = scheme(w.stream.TLS)
+		told = schemeOf(&w.stream.Connection)
 		h.Set("x-forwarded-proto", told)
 	}
 	if told == "http" || told == "https" {

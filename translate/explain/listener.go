@@ -2,6 +2,7 @@ package explain
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/portreeve/portreeve/translate/explain/traffic"
@@ -24,13 +25,21 @@ type chain struct {
 	name        string
 	index       int
 	serverNames []string
-	// tlsOnly says that it takes TLS alone.
-	tlsOnly bool
-	tls     *termination
+	// transport is what its connections have to speak, empty where anything.
+	transport transport
+	tls       *termination
 	// filters are those of connections; the manager of requests is the last where there is one.
 	filters []filter
 	manager *manager
 }
+
+// transport is what a connection speaks below its requests, as Envoy names it.
+type transport string
+
+const (
+	overTLS transport = "tls"
+	plain   transport = "raw_buffer"
+)
 
 // termination is how TLS ends at a chain.
 type termination struct {
@@ -66,8 +75,11 @@ func (g *Gateway) listenerOf(r *Request) *listener {
 
 // ways returns the chains that the connection may take, one where all that decides is known.
 func (l *listener) ways(r *Request) []way {
-	if !r.Unknown.ServerName || !l.inspects || !r.TLS {
-		return []way{{when: traffic.Known(true), chain: l.chainOf(r.TLS, r.ServerName)}}
+	if !r.TLS || !l.inspects {
+		return []way{{when: traffic.Known(true), chain: l.chainOf(plain, "")}}
+	}
+	if !r.Unknown.ServerName {
+		return []way{{when: traffic.Known(true), chain: l.chainOf(overTLS, r.ServerName)}}
 	}
 	var out []way
 	for _, c := range l.chains {
@@ -75,18 +87,15 @@ func (l *listener) ways(r *Request) []way {
 			out = append(out, way{when: traffic.DependsOn("server name is " + name), chain: c})
 		}
 	}
-	return append(out, way{when: traffic.Known(true), chain: l.chainOf(true, "")})
+	return append(out, way{when: traffic.Known(true), chain: l.chainOf(overTLS, "")})
 }
 
 // chainOf chooses as Envoy does: by the name first, the longest that fits, and then by what the
 // connection speaks. It does not turn back: a name that fits keeps the connection from chains of
 // fewer names, also where what it speaks does not fit.
-func (l *listener) chainOf(tls bool, serverName string) *chain {
-	if !tls || !l.inspects {
-		tls, serverName = false, ""
-	}
+func (l *listener) chainOf(speaks transport, serverName string) *chain {
 	for _, name := range namesOf(strings.ToLower(serverName)) {
-		if c, found := l.named(name, tls); found {
+		if c, found := l.named(name, speaks); found {
 			return c
 		}
 	}
@@ -110,7 +119,7 @@ func namesOf(serverName string) []string {
 
 // named returns the chain of a name that takes what the connection speaks, and whether there is any
 // chain of that name.
-func (l *listener) named(name string, tls bool) (*chain, bool) {
+func (l *listener) named(name string, speaks transport) (*chain, bool) {
 	var forAll *chain
 	found := false
 	for _, c := range l.chains {
@@ -118,10 +127,10 @@ func (l *listener) named(name string, tls bool) (*chain, bool) {
 			continue
 		}
 		found = true
-		if c.tlsOnly && tls {
+		switch c.transport {
+		case speaks:
 			return c, true
-		}
-		if !c.tlsOnly {
+		case "":
 			forAll = c
 		}
 	}
@@ -129,10 +138,5 @@ func (l *listener) named(name string, tls bool) (*chain, bool) {
 }
 
 func (c *chain) hasName(name string) bool {
-	for _, n := range c.serverNames {
-		if n == name {
-			return true
-		}
-	}
-	return name == "" && len(c.serverNames) == 0
+	return slices.Contains(c.serverNames, name) || name == "" && len(c.serverNames) == 0
 }

@@ -20,17 +20,17 @@ type message struct {
 	status  uint32
 }
 
-// readMessage reads a request. HTTP/1 is read as Envoy does; of HTTP/2 the forms that do not exist in it
+// readMessage reads a request in a connection of a scheme. HTTP/1 is read as Envoy does; of HTTP/2 the forms that do not exist in it
 // are let be.
-func readMessage(r *Request, tls bool) message {
-	out := message{method: cmp.Or(r.Method, "GET"), path: r.Path, hasPath: true, scheme: scheme(tls)}
+func readMessage(r *Request, scheme string) message {
+	out := message{method: cmp.Or(r.Method, "GET"), path: r.Path, hasPath: true, scheme: scheme}
 	out.readHeaders(r)
 	if r.Protocol == "HTTP/2" {
 		out.headers = slices.DeleteFunc(out.headers, connectionHeader)
 		out.readHost()
 		return out
 	}
-	out.readTarget(tls)
+	out.readTarget()
 	out.checkHeaders()
 	if r.Protocol == "HTTP/1.0" {
 		out.refuse(426, "low_version")
@@ -47,8 +47,9 @@ func (m *message) refuse(status uint32, why string) {
 	}
 }
 
-func scheme(tls bool) string {
-	if tls {
+// schemeOf is the scheme of requests in a connection.
+func schemeOf(c *traffic.Connection) string {
+	if c.TLS {
 		return "https"
 	}
 	return "http"

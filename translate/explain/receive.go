@@ -11,7 +11,7 @@ import (
 // connection manager brings it into its form. What it refuses ends the walk; the filters are asked all
 // the same, about what there is of the request then.
 func (m *manager) receive(w *walk) {
-	read := readMessage(w.asking.request, w.stream.TLS)
+	read := readMessage(w.asking.request, schemeOf(&w.stream.Connection))
 	w.stream.Headers = traffic.NewHeaders(read.lines(), traffic.Others(w.asking.request.Unknown.Headers))
 	w.upgrade = read.upgrade
 	if read.refusal != "" {

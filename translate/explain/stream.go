@@ -13,6 +13,7 @@ func newStream(a *asking, c *chain) *traffic.Stream {
 	out := &traffic.Stream{
 		At: r.At, Trusted: r.Trusted, QueryUnknown: r.Unknown.Query,
 		Metadata: map[string]traffic.Object{}, State: map[string]string{},
+		Findings: make([]traffic.Finding, 0, len(a.gateway.origins.rules)+1),
 	}
 	out.Destination = netip.AddrPortFrom(r.Address, uint16(r.Port)) //nolint:gosec // a port
 	if !r.Address.IsValid() && a.listener.address.IsValid() && !a.listener.address.IsUnspecified() {

@@ -10,7 +10,7 @@ import (
 const codecError = "http1.codec_error"
 
 // readTarget reads method and target of a request of HTTP/1: a path, or one of the other forms.
-func (m *message) readTarget(tls bool) {
+func (m *message) readTarget() {
 	switch {
 	case !slices.Contains(methods(), m.method):
 		m.refuse(400, codecError)
@@ -25,7 +25,7 @@ func (m *message) readTarget(tls bool) {
 			m.refuse(400, invalidURL)
 		}
 	case !strings.HasPrefix(m.path, "/"):
-		m.readURL(tls)
+		m.readURL()
 	}
 }
 
@@ -42,7 +42,7 @@ func (m *message) readAuthority() {
 }
 
 // readURL reads a target that says scheme and host too, which then count instead of the header's.
-func (m *message) readURL(tls bool) {
+func (m *message) readURL() {
 	scheme, rest, found := strings.Cut(m.path, "://")
 	scheme = strings.ToLower(scheme)
 	if !found || scheme == "" {
@@ -61,7 +61,7 @@ func (m *message) readURL(tls bool) {
 		m.refuse(400, codecError)
 	case host == "" || strings.Contains(host, "@"):
 		m.refuse(400, invalidURL)
-	case scheme == "https" && !tls:
+	case scheme == "https" && m.scheme != "https":
 		m.refuse(403, "http1.https_url_on_plaintext_connection")
 	}
 	if path == "" {
