@@ -35,19 +35,19 @@ func (w *world) find(r *requirement, tokens []found) {
 func (w *world) look(r *requirement, f found) (traffic.Condition, string) {
 	p := r.provider
 	if f.unsaid {
-		return traffic.DependsOn(p.validIn(f.place)), "what stands in " + f.place.title + " is not known"
+		return traffic.DependsOn(p.validIn(f.place)), "what stands in " + f.place.short + " is not known"
 	}
 	t := w.memory.token(f.text)
 	switch {
 	case t.status != ok:
-		return traffic.Known(false), "what stands in " + f.place.title + " is no token that Envoy reads: " + t.status.text()
+		return traffic.Known(false), "what stands in " + f.place.short + " is no token that Envoy reads: " + t.status.text()
 	case t.unknown["iss"] && !f.place.takes(""):
-		return traffic.DependsOn(f.place.issued()), "the token in " + f.place.title + ", whose issuer is not known"
+		return traffic.DependsOn(f.place.issued()), "the token in " + f.place.short + ", whose issuer is not known"
 	case !f.place.takes(t.issuer):
 		return traffic.Known(false), w.foreign(t, f.place)
 	}
 	v := w.memory.judge(p, &t.jwt, f.place, r.accepted())
-	return v.when(), "the token in " + f.place.title + " of issuer " + quote(t.issuer) + ": " + v.explain(&t.jwt, w.stream.At)
+	return v.when(), "the token in " + f.place.short + " of issuer " + quote(t.issuer) + ": " + v.explain(&t.jwt, w.stream.At)
 }
 
 // foreign says that a token's issuer has nothing to do in a place, and whose have.
@@ -55,13 +55,13 @@ func (w *world) foreign(t *readToken, at *place) string {
 	var claimed []string
 	for _, p := range w.filter.providers {
 		for _, o := range p.places {
-			if o.title == at.title {
+			if o.short == at.short {
 				claimed = append(claimed, p.issuer)
 			}
 		}
 	}
 	slices.Sort(claimed)
-	out := fmt.Sprintf("the token in %s is of issuer %s; %s is claimed by issuers [%s]", at.title, quote(t.issuer), at.title, list(slices.Compact(claimed)))
+	out := fmt.Sprintf("the token in %s is of issuer %s; %s is claimed by issuers [%s]", at.short, quote(t.issuer), at.short, list(slices.Compact(claimed)))
 	for _, issuer := range claimed {
 		if issuer != t.issuer && strings.TrimSuffix(issuer, "/") == strings.TrimSuffix(t.issuer, "/") {
 			out += ", one of which differs by a slash at the end alone"
@@ -107,7 +107,7 @@ func (v *verdict) accepts(t *jwt) string {
 	case v.provider.keep:
 		return out + "; it stays in the request"
 	default:
-		return out + "; " + v.place.title + " is taken out of the request"
+		return out + "; " + v.place.short + " is taken out of the request"
 	}
 }
 

@@ -1,7 +1,6 @@
 package token
 
 import (
-	"math/bits"
 	"strconv"
 	"strings"
 	"unicode/utf16"
@@ -52,24 +51,11 @@ func (r *reader) escaped(quote byte, begun string) (string, bool) {
 	return "", false
 }
 
-// character goes over one character: Envoy looks at how many bytes the first announces, no more.
+// character goes over one character, which must be UTF-8; any that is may stand in a string.
 func (r *reader) character() bool {
-	more := bits.LeadingZeros8(^r.text[r.at])
-	r.at++
-	switch more {
-	case 0:
-		return true
-	case 2, 3, 4:
-	default:
-		return false
-	}
-	for range more - 1 {
-		if r.at == len(r.text) || r.text[r.at]>>6 != 2 {
-			return false
-		}
-		r.at++
-	}
-	return true
+	read, size := utf8.DecodeRuneInString(r.text[r.at:])
+	r.at += size
+	return read != utf8.RuneError || size > 1
 }
 
 // escape reads what stands behind a backslash.
@@ -95,14 +81,13 @@ func (r *reader) unicode() (string, bool) {
 	if !good || !utf16.IsSurrogate(first) {
 		return string(first), good
 	}
-	if !strings.HasPrefix(r.text[r.at:], `\u`) {
+	// White space may stand between the two.
+	if !r.take(`\u`) {
 		return "", false
 	}
-	r.at += 2
 	second, good := r.unit()
-	// Envoy's reader takes the last character of all for one too many.
 	whole := utf16.DecodeRune(first, second)
-	return string(whole), good && whole != utf8.RuneError && whole != utf8.MaxRune
+	return string(whole), good && whole != utf8.RuneError
 }
 
 // unit reads four hexadecimal digits.

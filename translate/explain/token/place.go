@@ -16,8 +16,8 @@ type place struct {
 	name, prefix string
 	// issuers are those whose tokens may stand there; an empty one stands for all.
 	issuers []string
-	// title is how a person calls it.
-	title string
+	// title is how a person calls it, where the prefix matters; short where it does not.
+	title, short string
 }
 
 type placeKind int
@@ -38,13 +38,13 @@ func placesOf(p *jwtauthnv3.JwtProvider) []place {
 		out = append(out, headerPlace(h.GetName(), h.GetValuePrefix()))
 	}
 	for _, name := range p.GetFromParams() {
-		out = append(out, place{kind: inParameter, name: name, title: "parameter " + name})
+		out = append(out, namedPlace(inParameter, "parameter ", name))
 	}
 	for _, name := range p.GetFromCookies() {
-		out = append(out, place{kind: inCookie, name: name, title: "cookie " + name})
+		out = append(out, namedPlace(inCookie, "cookie ", name))
 	}
 	if len(out) == 0 {
-		out = []place{headerPlace(authorization, "Bearer "), {kind: inParameter, name: "access_token", title: "parameter access_token"}}
+		out = []place{headerPlace(authorization, "Bearer "), namedPlace(inParameter, "parameter ", "access_token")}
 	}
 	for i := range out {
 		out[i].issuers = []string{p.GetIssuer()}
@@ -54,11 +54,15 @@ func placesOf(p *jwtauthnv3.JwtProvider) []place {
 
 func headerPlace(name, prefix string) place {
 	name = strings.ToLower(name)
-	title := "header " + name
-	if prefix != "" {
-		title += " behind " + strconv.Quote(prefix)
+	out := namedPlace(inHeader, "header ", name)
+	if out.prefix = prefix; prefix != "" {
+		out.title += " behind " + strconv.Quote(prefix)
 	}
-	return place{kind: inHeader, name: name, prefix: prefix, title: title}
+	return out
+}
+
+func namedPlace(kind placeKind, word, name string) place {
+	return place{kind: kind, name: name, title: word + name, short: word + name}
 }
 
 // inOrder sorts places as Envoy looks at them, and makes one of those that are the same.

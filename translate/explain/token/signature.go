@@ -65,7 +65,7 @@ func verifyRSA(k *rsa.PublicKey, t *jwt) bool {
 	case "RS":
 		return rsa.VerifyPKCS1v15(k, hashed, digest, []byte(t.signature)) == nil
 	case "PS":
-		return rsa.VerifyPSS(k, hashed, digest, []byte(t.signature), &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthAuto}) == nil
+		return rsa.VerifyPSS(k, hashed, digest, []byte(t.signature), &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash}) == nil
 	default:
 		return false
 	}

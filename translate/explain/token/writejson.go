@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf16"
 
 	"github.com/portreeve/portreeve/translate/explain/traffic"
 )
@@ -72,12 +73,30 @@ func writeText(text string) string {
 		case i >= 0:
 			out.WriteByte('\\')
 			out.WriteByte(`"\bfnrt`[i])
-		case r < ' ' || r == '<' || r == '>' || 0x7f <= r && r <= 0x9f:
-			fmt.Fprintf(&out, `\u%04x`, r)
+		case isEscaped(r):
+			writeEscape(&out, r)
 		default:
 			out.WriteRune(r)
 		}
 	}
 	out.WriteByte('"')
 	return out.String()
+}
+
+// isEscaped reports characters that Envoy's library writes by their number: those that control or format.
+func isEscaped(r rune) bool {
+	switch {
+	case r < ' ', r == '<', r == '>', 0x7f <= r && r <= 0x9f, r == 0xad, r == 0x6dd, r == 0x70f, r == 0x17b4, r == 0x17b5, r == 0xfeff, r == 0xe0001:
+		return true
+	case 0x600 <= r && r <= 0x603, 0x200b <= r && r <= 0x200f, 0x2028 <= r && r <= 0x202e, 0x2060 <= r && r <= 0x2064, 0x206a <= r && r <= 0x206f:
+		return true
+	default:
+		return 0xfff9 <= r && r <= 0xfffb || 0x1d173 <= r && r <= 0x1d17a || 0xe0020 <= r && r <= 0xe007f
+	}
+}
+
+func writeEscape(out *strings.Builder, r rune) {
+	for _, unit := range utf16.AppendRune(nil, r) {
+		fmt.Fprintf(out, `\u%04x`, unit)
+	}
 }
