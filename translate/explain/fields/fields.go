@@ -54,9 +54,9 @@ func (k Known) check(m protoreflect.Message, path string) error {
 	case !ok && name.Parent() == "google.protobuf":
 		return nil
 	case !ok:
-		return fmt.Errorf("%s: the message %s is not understood", strings.TrimPrefix(path, "."), name)
+		return fmt.Errorf("%sthe message %s is not understood", place(path), name)
 	case len(m.GetUnknown()) > 0:
-		return fmt.Errorf("%s: %s has a field that this program does not know", strings.TrimPrefix(path, "."), name)
+		return fmt.Errorf("%s%s has a field that this program does not know", place(path), name)
 	}
 	for i := range m.Descriptor().Fields().Len() {
 		field := m.Descriptor().Fields().Get(i)
@@ -66,7 +66,7 @@ func (k Known) check(m protoreflect.Message, path string) error {
 		at := path + "." + string(field.Name())
 		walked, ok := one[field.Name()]
 		if !ok {
-			return fmt.Errorf("%s: the field %s of %s is not understood", at[1:], field.Name(), name)
+			return fmt.Errorf("%sthe field %s of %s is not understood", place(at), field.Name(), name)
 		}
 		if walked {
 			if err := k.checkField(field, m.Get(field), at); err != nil {
@@ -80,7 +80,7 @@ func (k Known) check(m protoreflect.Message, path string) error {
 func (k Known) checkAny(a *anypb.Any, path string) error {
 	m, err := a.UnmarshalNew()
 	if err != nil {
-		return fmt.Errorf("%s: %w", strings.TrimPrefix(path, "."), err)
+		return fmt.Errorf("%s%w", place(path), err)
 	}
 	return k.check(m.ProtoReflect(), path)
 }
@@ -112,4 +112,12 @@ func (k Known) checkMap(field protoreflect.FieldDescriptor, m protoreflect.Map, 
 		return err == nil
 	})
 	return err
+}
+
+// place introduces an error by where it is; at the top there is nothing to say.
+func place(path string) string {
+	if path == "" {
+		return ""
+	}
+	return path[1:] + ": "
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -107,6 +106,7 @@ func (r request) explained(t testing.TB, table *route.Table) (answer, []string) 
 	outcome := candidates[0].Outcome(s)
 	if outcome.Reply == nil {
 		b := outcome.Backends[0]
+		s.Headers = b.Headers // which Envoy has changed by the time of the answer
 		reply, notKnown := candidates[0].Answered(s, traffic.Reply{Status: 200})
 		return answer{
 			Status: 200, Headers: own(reply.Headers), Host: b.Authority, URL: b.Path, Seen: own(b.Headers.Lines()),
@@ -187,7 +187,7 @@ func (r request) ask(t testing.TB, conn net.Conn, reader *bufio.Reader) answer {
 // TestRoutesDoAsEnvoyDoes holds random route configurations and requests against a real Envoy: which route is taken, what
 // it answers, what the backend sees.
 func TestRoutesDoAsEnvoyDoes(t *testing.T) {
-	const tables, requests = 40, 100
+	const tables, requests = 60, 100
 	backend := envoytest.RunBackend(t)
 	var configs []*routev3.RouteConfiguration
 	for i := range tables {
@@ -209,13 +209,16 @@ func TestRoutesDoAsEnvoyDoes(t *testing.T) {
 		for range requests {
 			r := g.request()
 			want := r.ask(t, conn, reader)
+			if strings.HasPrefix(want.Body, "400 Bad Request") {
+				continue // the backend refuses what the route has made the host
+			}
 			got, notKnown := r.explained(t, table)
 			if len(notKnown) > 0 {
 				t.Errorf("%v is not known: %v", r, notKnown)
 			}
 			taken[fmt.Sprint(got.Status)]++
 			if diff := cmp.Diff(want, got); diff != "" {
-				t.Errorf("%+v (- Envoy, + explained):\n%s%s\n%s", r, diff, chosen(table.Choose(r.stream())), protojson.Format(only(config, r, table))); _ = os.WriteFile("/tmp/hv_config.json", []byte(protojson.Format(config)), 0o600)
+				t.Errorf("%+v (- Envoy, + explained):\n%s%s\n%s", r, diff, chosen(table.Choose(r.stream())), protojson.Format(only(config, r, table)))
 				break
 			}
 		}

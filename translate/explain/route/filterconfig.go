@@ -42,17 +42,21 @@ func filterConfigs(of map[string]*anypb.Any) (map[string]FilterConfig, error) {
 	return out, nil
 }
 
-// filters returns what a route says to filters: the narrowest of three counts.
+// filters returns what a route says to filters: the narrowest of three counts, and what it leaves open the
+// next one says.
 func (l levels) filters(route level) map[string]FilterConfig {
 	if len(l.config.filters) == 0 && len(l.host.filters) == 0 {
 		return route.filters
 	}
-	out := maps.Clone(l.config.filters)
-	if out == nil {
-		out = map[string]FilterConfig{}
+	out := map[string]FilterConfig{}
+	for _, one := range []level{l.config, l.host, route} {
+		for name, c := range one.filters {
+			if c.Config == nil {
+				c.Config = out[name].Config
+			}
+			out[name] = c
+		}
 	}
-	maps.Copy(out, l.host.filters)
-	maps.Copy(out, route.filters)
 	return out
 }
 
@@ -66,16 +70,20 @@ func (c Candidate) Filter(name string) (FilterConfig, bool) {
 	return out, ok
 }
 
-// EachFilter visits all that filters are told by the routes, also where virtual hosts say it, so that it
-// can be made ready beforehand: Filter returns the same pointers. The order is always the same.
+// EachFilter visits everything that filters are told by routes, also where virtual hosts say it, so that it
+// can be made ready beforehand: Filter returns the same pointers. Each is visited once, in the same order always.
 func (t *Table) EachFilter(visit func(filter string, config *anypb.Any) error) error {
+	seen := map[*anypb.Any]bool{}
 	for _, h := range t.hosts {
 		for _, e := range h.entries {
 			for _, name := range slices.Sorted(maps.Keys(e.filters)) {
-				if c := e.filters[name].Config; c != nil {
-					if err := visit(name, c); err != nil {
-						return fmt.Errorf("virtual host %s: route %d: %w", h.message.GetName(), e.index, err)
-					}
+				c := e.filters[name].Config
+				if c == nil || seen[c] {
+					continue
+				}
+				seen[c] = true
+				if err := visit(name, c); err != nil {
+					return fmt.Errorf("virtual host %s: route %d: filter %s: %w", h.message.GetName(), e.index, name, err)
 				}
 			}
 		}

@@ -112,30 +112,41 @@ func hostRewriteOf(a *routev3.RouteAction) (hostRewrite, error) {
 	return out, err
 }
 
+// apply rewrites the host in the headers. What it returns is not known afterwards, and taken out.
 func (r hostRewrite) apply(headers *traffic.Headers) []string {
-	to := r.literal
+	to, notKnown := r.host(headers)
 	switch {
-	case to != "":
+	case notKnown != "":
+		headers.Remove(func(name string) bool { return name == ":authority" || r.tells && name == "x-forwarded-host" })
+		return []string{notKnown}
+	case to == "":
+		return nil
+	}
+	out := r.tell(headers)
+	headers.Set(":authority", to)
+	return out
+}
+
+// host is the one that the backend is asked for, empty where that is the client's, or what is not known of it.
+func (r hostRewrite) host(headers *traffic.Headers) (to, notKnown string) {
+	switch {
+	case r.literal != "":
+		return r.literal, ""
 	case r.header != "":
 		value, known := headers.First(r.header)
 		if !known && headers.Open() {
-			return []string{"the host, which is that of the header " + r.header}
+			return "", "the host, which is that of the header " + r.header
 		}
-		to = value
+		return value, ""
 	case r.path != nil:
 		path, _ := headers.First(":path")
-		host, ok := r.path.replace(matchers.PathOnly(path))
-		if !ok {
-			return []string{"the host, which is made of the path"}
+		if host, ok := r.path.replace(matchers.PathOnly(path)); ok {
+			return host, ""
 		}
-		to = host
+		return "", "the host, which is made of the path"
+	default:
+		return "", ""
 	}
-	if to == "" {
-		return nil
-	}
-	notKnown := r.tell(headers)
-	headers.Set(":authority", to)
-	return notKnown
 }
 
 // tell adds the host that is replaced to x-forwarded-host, unless it stands there last.

@@ -7,12 +7,12 @@ import (
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
-	urimatchv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/path/match/uri_template/v3"
+	uritemplatev3 "github.com/envoyproxy/go-control-plane/envoy/extensions/path/match/uri_template/v3"
 	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
 	typev3 "github.com/envoyproxy/go-control-plane/envoy/type/v3"
-	"google.golang.org/protobuf/types/known/anypb"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
+	"github.com/portreeve/portreeve/translate/envoy/match"
 	"github.com/portreeve/portreeve/translate/explain/traffic"
 )
 
@@ -45,7 +45,10 @@ func (g generator) config() *routev3.RouteConfiguration {
 			host.RequireTls = routev3.VirtualHost_ALL
 		}
 		for k := range 1 + g.IntN(6) {
-			host.Routes = append(host.Routes, g.route(fmt.Sprintf("h%d/r%d", i, k)))
+			host.Routes = append(host.Routes, g.route(fmt.Sprintf("h%d-r%d", i, k)))
+		}
+		if last := host.GetRoutes()[len(host.GetRoutes())-1]; g.some(2) { // which takes what is left
+			last.Match = &routev3.RouteMatch{PathSpecifier: &routev3.RouteMatch_Prefix{Prefix: "/"}}
 		}
 		out.VirtualHosts = append(out.VirtualHosts, host)
 	}
@@ -84,10 +87,7 @@ func (g generator) match() *routev3.RouteMatch {
 	case 2:
 		out.PathSpecifier = &routev3.RouteMatch_PathSeparatedPrefix{PathSeparatedPrefix: "/" + pick(g, "a", "b", "A", "a/b")}
 	case 3:
-		template, err := anypb.New(&urimatchv3.UriTemplateMatchConfig{PathTemplate: "/" + pick(g, "*", "**", "a/*", "a/**", "*/b", "**/b")})
-		if err != nil {
-			panic(err)
-		}
+		template := match.Any(&uritemplatev3.UriTemplateMatchConfig{PathTemplate: "/" + pick(g, "*", "**", "a/*", "a/**", "*/b", "**/b")})
 		out.PathSpecifier = &routev3.RouteMatch_PathMatchPolicy{PathMatchPolicy: &corev3.TypedExtensionConfig{
 			Name: "envoy.path.match.uri_template.uri_template_matcher", TypedConfig: template,
 		}}

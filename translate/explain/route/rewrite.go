@@ -49,7 +49,7 @@ func matchedBy(m *routev3.RouteMatch) func(string) int {
 	return func(path string) int { return min(length, len(path)) }
 }
 
-// apply rewrites the path in the headers. What it returns is not known afterwards.
+// apply rewrites the path in the headers. What it returns is not known afterwards, and taken out.
 func (r *rewrite) apply(headers *traffic.Headers) []string {
 	path, has := headers.First(":path")
 	if !has {
@@ -62,6 +62,7 @@ func (r *rewrite) apply(headers *traffic.Headers) []string {
 	bare := matchers.PathOnly(path)
 	rewritten, ok := r.regex.replace(bare)
 	if !ok {
+		headers.Remove(func(name string) bool { return name == ":path" })
 		return []string{"the path after its rewrite"}
 	}
 	headers.Set(":path", rewritten+path[len(bare):])
