@@ -16,7 +16,7 @@ func (a *asking) answer() Answer {
 			out.Reasons = append(out.Reasons, Reason{Finding: f, If: f.Matched.String(), At: rule, ClauseAt: clause})
 		}
 		for _, p := range w.places {
-			out.Reasons[offset+p.finding].At = a.gateway.origins.route(w.chain.manager.named, p.route)
+			out.Reasons[offset+p.finding].At = a.gateway.origins.route(w.chain.manager.named, p.host, p.route)
 		}
 		for _, e := range w.ends {
 			e.when = w.when.And(e.when)
@@ -24,7 +24,11 @@ func (a *asking) answer() Answer {
 			out.Ends = append(out.Ends, e.end(offset))
 		}
 		out.Destination = w.destination
-		out.NotLookedAt = append(out.NotLookedAt, w.stream.NotLookedAt...)
+		for _, n := range w.stream.NotLookedAt {
+			if !slices.Contains(out.NotLookedAt, n) {
+				out.NotLookedAt = append(out.NotLookedAt, n)
+			}
+		}
 	}
 	for _, e := range a.ends {
 		facts = append(facts, e.when.Facts()...)

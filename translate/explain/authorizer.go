@@ -89,7 +89,7 @@ func (a *authorizer) ask(w *walk) {
 		// The status is what the authorizer says.
 		reply.Status = 0
 	}
-	w.stop(denies, end{verdict: Denied, reply: reply, reason: i})
+	w.filtered(denies, end{verdict: Denied, reply: reply, reason: i})
 	if denies.Holds() || a.unreachable {
 		return
 	}

@@ -57,7 +57,7 @@ func (b *builder) faults(name string, table *route.Table) (filter, error) {
 				w.notLookedAt(f.delay)
 			}
 			aborts := when.And(f.aborts.condition("fault of route " + routeName(c)))
-			w.stop(aborts, end{verdict: Answered, reply: f.reply, reason: w.routeFinding(when, c)})
+			w.filtered(aborts, end{verdict: Answered, reply: f.reply, reason: w.routeFinding(when, c)})
 		}
 	}, err
 }

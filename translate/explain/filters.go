@@ -126,26 +126,43 @@ func (w *walk) decide(by func(*traffic.Stream) traffic.Effect) {
 	before := len(w.stream.Findings)
 	effect := by(w.stream)
 	found := w.stream.Findings[before:]
-	if i := decisive(found, traffic.Allows); i >= 0 && w.allowedBy < 0 {
+	if i := decisive(found, allows); i >= 0 && w.allowedBy < 0 {
 		w.allowedBy = before + i
 	}
 	reason := noReason
-	if i := decisive(found, traffic.Denies); i >= 0 {
+	if i := decisive(found, refuses); i >= 0 && !effect.Stops.Fails() {
 		reason = before + i
 	}
-	w.stop(effect.Stops, end{verdict: Denied, reply: effect.Reply, reason: reason})
+	w.filtered(effect.Stops, end{verdict: Denied, reply: effect.Reply, reason: reason})
 }
 
-// decisive is the one finding of a kind that matched, or -1 where several may have. Where one surely did,
-// those behind it do not count.
-func decisive(found []traffic.Finding, kind traffic.Kind) int {
+// allows is whether a request may pass because of a rule.
+func allows(f traffic.Finding) traffic.Condition {
+	return traffic.Known(f.Kind == traffic.Allows).And(f.Matched)
+}
+
+// refuses is whether a request may be refused because of a rule, or of a provider.
+func refuses(f traffic.Finding) traffic.Condition {
+	switch f.Kind {
+	case traffic.Denies:
+		return f.Matched
+	case traffic.Verifies:
+		return traffic.Known(f.Refuses)
+	default:
+		return traffic.Known(false)
+	}
+}
+
+// decisive is the one finding that decides, or -1 where several may. Where one surely does, those behind
+// it do not count.
+func decisive(found []traffic.Finding, decides func(traffic.Finding) traffic.Condition) int {
 	out := noReason
 	for i, f := range found {
-		switch {
-		case f.Kind != kind || f.Matched.Fails():
+		switch c := decides(f); {
+		case c.Fails():
 		case out != noReason:
 			return noReason
-		case f.Matched.Holds():
+		case c.Holds():
 			return i
 		default:
 			out = i

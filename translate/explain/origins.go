@@ -6,7 +6,6 @@ import (
 
 	"github.com/portreeve/portreeve/translate/diag"
 	"github.com/portreeve/portreeve/translate/envoy"
-	"github.com/portreeve/portreeve/translate/explain/route"
 	"github.com/portreeve/portreeve/translate/explain/traffic"
 )
 
@@ -75,11 +74,11 @@ func (o origins) of(f traffic.Finding) (rule, clause *diag.Position) {
 }
 
 // route returns where a route is written, or nil where nobody wrote it.
-func (o origins) route(config string, c route.Candidate) *diag.Position {
+func (o origins) route(config string, host, route int) *diag.Position {
 	if len(o.trace[config]) == 0 {
 		return nil
 	}
-	return o.at(config, []string{fmt.Sprintf("VirtualHosts[%d]", c.HostIndex), fmt.Sprintf("Routes[%d]", c.RouteIndex)})
+	return o.at(config, []string{fmt.Sprintf("VirtualHosts[%d]", host), fmt.Sprintf("Routes[%d]", route)})
 }
 
 // chain returns where the way of a connection is written.

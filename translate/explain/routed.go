@@ -8,6 +8,9 @@ import (
 	"github.com/portreeve/portreeve/translate/explain/traffic"
 )
 
+// routerFilter is the name by which findings about routes are told.
+const routerFilter = "envoy.filters.http.router"
+
 // router is the filter that sends a request on, or answers as its route says.
 func router(w *walk) {
 	for _, c := range w.chosen {
@@ -22,6 +25,8 @@ func (w *walk) routed(c route.Candidate) {
 	reason := noReason
 	if c.VirtualHost != nil {
 		reason = w.routeFinding(c.If, c)
+	} else if !c.If.Fails() {
+		w.untaken()
 	}
 	if outcome.Reply != nil {
 		w.stop(c.If, end{verdict: Answered, reply: *outcome.Reply, reason: reason})
@@ -32,6 +37,17 @@ func (w *walk) routed(c route.Candidate) {
 		w.destination = d
 	}
 	w.sent(c.If, d.Clusters, reason)
+}
+
+// mostUntaken is how many routes are told of where none is taken.
+const mostUntaken = 10
+
+// untaken notes the routes that the request does not take, and why.
+func (w *walk) untaken() {
+	m := w.chain.manager
+	for _, l := range m.routes.Looked(w.stream, mostUntaken) {
+		w.places = append(w.places, place{finding: w.found(l.Finding), host: l.HostIndex, route: l.RouteIndex})
+	}
 }
 
 // sent ends the request at clusters of which Envoy chooses one. Those that cannot answer are ends of their own.
@@ -57,7 +73,7 @@ func (w *walk) sent(when traffic.Condition, clusters []WeightedCluster, reason i
 func (w *walk) goal(c route.Candidate, o route.Outcome) *Destination {
 	out := &Destination{
 		Listener: w.asking.listener.name, Chain: w.chain.name, VirtualHost: c.VirtualHost.GetName(), Route: c.Route.GetName(),
-		At: w.asking.gateway.origins.route(w.chain.manager.named, c),
+		At: w.asking.gateway.origins.route(w.chain.manager.named, c.HostIndex, c.RouteIndex),
 	}
 	for i, b := range o.Backends {
 		out.Clusters = append(out.Clusters, WeightedCluster{Name: b.Cluster, Weight: b.Weight})
@@ -91,12 +107,12 @@ func ofClient(lines []traffic.Header) []traffic.Header {
 // routeFinding notes that a route may be taken, once, and returns the index of the finding.
 func (w *walk) routeFinding(when traffic.Condition, c route.Candidate) int {
 	for _, p := range w.places {
-		if p.route.HostIndex == c.HostIndex && p.route.RouteIndex == c.RouteIndex {
+		if p.host == c.HostIndex && p.route == c.RouteIndex {
 			return p.finding
 		}
 	}
-	i := w.found(traffic.Finding{Filter: w.chain.manager.named, Rule: routeName(c), Kind: traffic.Routes, Matched: when})
-	w.places = append(w.places, place{finding: i, route: c})
+	i := w.found(traffic.Finding{Filter: routerFilter, Rule: routeName(c), Kind: traffic.Routes, Matched: when})
+	w.places = append(w.places, place{finding: i, host: c.HostIndex, route: c.RouteIndex})
 	return i
 }
 

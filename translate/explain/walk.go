@@ -33,8 +33,8 @@ type walk struct {
 
 // place is the route that a finding is about.
 type place struct {
-	finding int
-	route   route.Candidate
+	finding     int
+	host, route int
 }
 
 func newWalk(a *asking, from way) *walk {
@@ -77,6 +77,9 @@ func (w *walk) found(f traffic.Finding) int {
 
 // notLookedAt notes what the answer does not take into account.
 func (w *walk) notLookedAt(what ...string) {
+	if w.over {
+		return
+	}
 	w.stream.NotLookedAt = append(w.stream.NotLookedAt, what...)
 }
 
@@ -89,6 +92,16 @@ func (w *walk) stop(when traffic.Condition, with end) {
 	with.reply = w.finished(with.reply)
 	w.over = when.Holds()
 	w.ends = append(w.ends, with)
+}
+
+// filtered ends the request by a filter: what its route does to headers of answers is done to the answer.
+func (w *walk) filtered(when traffic.Condition, with end) {
+	if len(w.chosen) == 1 && !w.over && !when.Fails() {
+		var notKnown []string
+		with.reply, notKnown = w.chosen[0].Answered(w.stream, with.reply)
+		w.notLookedAt(notKnown...)
+	}
+	w.stop(when, with)
 }
 
 // run takes the request through a connection manager.

@@ -20,6 +20,7 @@ func (w *world) find(r *requirement, tokens []found) {
 	out.Matched = traffic.Known(len(tokens) > 0)
 	for i := len(tokens) - 1; i >= 0; i-- {
 		verified, saw := w.look(r, tokens[i])
+		out.Refuses = out.Refuses || verified.Fails() && w.owns(tokens[i])
 		if !out.Matched.Fails() && (out.Matched.Holds() || verified.Fails()) {
 			out.Saw = saw
 		}
@@ -29,6 +30,12 @@ func (w *world) find(r *requirement, tokens []found) {
 		}
 	}
 	w.findings[p.key] = out
+}
+
+// owns reports whether a text is a token of an issuer that has a say in its place.
+func (w *world) owns(f found) bool {
+	t := w.memory.token(f.text)
+	return !f.unsaid && t.status == ok && f.place.takes(t.issuer)
 }
 
 // look says when a provider verifies a token, and what is to be seen of it.

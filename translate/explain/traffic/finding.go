@@ -19,6 +19,8 @@ type Finding struct {
 	Wants string `json:"wants,omitempty"`
 	// Saw says what was there instead: `/c`, `claim groups is a boolean; only text and lists of text match`.
 	Saw string `json:"saw,omitempty"`
+	// Refuses says of a provider that a token of its own was there and is not valid.
+	Refuses bool `json:"-"`
 }
 
 // Kind says what a rule does where it matches.
