@@ -101,8 +101,9 @@ func TestClaimsAreExplainedAsEnvoyTakesThem(t *testing.T) {
 		"characters that format": `["` + formats + `"]`,
 		"text":                   `"x"`, "empty": `""`, "number": `12`, "negative": `-1`, "fraction": `1.5`, "tenth": `0.1`, "large": `1e15`, "larger": `1e21`, "2^53+1": `9007199254740993`, "2^63": `9223372036854775808`, "2^64": `18446744073709551616`, "tiny": `1e-7`, "true": `true`, "false": `false`, "null": `null`,
 		"empty list": `[]`, "list": `["a","b"]`, "numbers": `[1,1.5,0.1,1e15,1e21,1e-7,123456789012345678,-0,0.30000000000000004,100000,1e300]`, "mixed": `[null,true,"x",[1],{}]`, "object": `{"k":"v"}`, "empty object": `{}`, "nested": `{"b":"inner"}`, "nested list": `{"b":["x"]}`, "nested object": `{"b":{"c":1}}`,
-		"escapes in list": `["<>&'\"\\\/\b\f\n\r\t\u0001\u007f\u0080\u00ad\u200b\u2028é😀"]`, "spaces": `"a b"`, "UTF-8": `"é"`,
+		"words": `" a b  c"`, "escapes in list": `["<>&'\"\\\/\b\f\n\r\t\u0001\u0080\u00ad\u200b\u2028é😀"]`, "spaces": `"a b"`, "UTF-8": `"é"`,
 	} {
+		ask("claims", "scope "+name, k.sign(t, "HS256", headerOf("HS256"), iss(`{"scope":`+value+`,ISS}`)))
 		ask("claims", "claim "+name, k.sign(t, "HS256", headerOf("HS256"), iss(`{"a":`+value+`,ISS}`)))
 	}
 }

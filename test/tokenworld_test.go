@@ -48,7 +48,7 @@ type tokenRequest struct {
 type tokenAnswer struct {
 	status                   int
 	body, details, challenge string
-	url                      string
+	url, metadata            string
 	headers                  []string
 }
 
@@ -106,7 +106,9 @@ func tokenListener(t *testing.T, name string, config *jwtauthnv3.JwtAuthenticati
 	filter := map[string]any{"@type": "type.googleapis.com/envoy.extensions.filters.http.jwt_authn.v3.JwtAuthentication"}
 	must(t, json.Unmarshal(text, &filter))
 	router := map[string]any{"@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router", "suppress_envoy_headers": true}
-	route := map[string]any{"match": map[string]any{"prefix": ""}, "route": map[string]any{"cluster": "backend"}}
+	route := map[string]any{"match": map[string]any{"prefix": ""}, "route": map[string]any{"cluster": "backend"}, "request_headers_to_add": []any{
+		map[string]any{"header": map[string]any{"key": "metadata", "value": "%DYNAMIC_METADATA(envoy.filters.http.jwt_authn)%"}},
+	}}
 	manager := map[string]any{
 		"@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager", "stat_prefix": name,
 		"local_reply_config": map[string]any{"body_format": map[string]any{"text_format_source": map[string]any{"inline_string": "%LOCAL_REPLY_BODY%\n%RESPONSE_CODE_DETAILS%"}}},
@@ -178,7 +180,7 @@ func (w *tokenWorld) envoy(t *testing.T, rules string, r tokenRequest) tokenAnsw
 	}
 	var got envoytest.Received
 	must(t, json.Unmarshal(body, &got))
-	out.url = got.URL
+	out.url, out.metadata = got.URL, sameJSON(t, got.Header.Get("metadata"))
 	for name, values := range got.Header {
 		for _, v := range values {
 			if name = strings.ToLower(name); strings.HasPrefix(name, "x-") && name != "x-request-id" && name != "x-forwarded-proto" || slices.Contains([]string{"authorization", "cookie"}, name) {
@@ -194,7 +196,13 @@ func (w *tokenWorld) envoy(t *testing.T, rules string, r tokenRequest) tokenAnsw
 func (w *tokenWorld) explained(rules string, r tokenRequest, at time.Time) (tokenAnswer, []traffic.Finding) {
 	lines := []traffic.Header{{Name: ":method", Value: r.method}, {Name: ":path", Value: r.path}, {Name: ":authority", Value: "gateway.example"}, {Name: ":scheme", Value: "http"}}
 	for i := 0; i < len(r.lines); i += 2 {
-		lines = append(lines, traffic.Header{Name: r.lines[i], Value: strings.Trim(r.lines[i+1], " \t")})
+		value := strings.Trim(r.lines[i+1], " \t")
+		// Envoy holds this one in one line.
+		if last := &lines[len(lines)-1]; strings.EqualFold(r.lines[i], "authorization") && strings.EqualFold(last.Name, r.lines[i]) {
+			last.Value += "," + value
+			continue
+		}
+		lines = append(lines, traffic.Header{Name: r.lines[i], Value: value})
 	}
 	s := &traffic.Stream{Headers: traffic.NewHeaders(lines, traffic.NoOthers), At: at}
 	effect := w.filters[rules].Decide(s)
@@ -217,13 +225,56 @@ func (w *tokenWorld) explained(rules string, r tokenRequest, at time.Time) (toke
 	}
 	out := tokenAnswer{status: http.StatusOK}
 	out.url, _ = s.Headers.First(":path")
+	out.metadata = metadataJSON(s)
 	for _, l := range s.Headers.Lines() {
 		if strings.HasPrefix(l.Name, "x-") || slices.Contains([]string{"authorization", "cookie"}, l.Name) {
-			out.headers = append(out.headers, l.Name+": "+l.Value)
+			out.headers = append(out.headers, l.Name+": "+strings.Trim(l.Value, " "))
 		}
 	}
 	slices.Sort(out.headers)
 	return out, s.Findings
+}
+
+// sameJSON writes JSON in one way.
+func sameJSON(t *testing.T, text string) string {
+	t.Helper()
+	var value any
+	if text == "" {
+		return ""
+	}
+	must(t, json.Unmarshal([]byte(text), &value))
+	out, err := json.Marshal(value)
+	must(t, err)
+	return string(out)
+}
+
+// metadataJSON is what the filter left in the metadata.
+func metadataJSON(s *traffic.Stream) string {
+	o, there := s.Metadata["envoy.filters.http.jwt_authn"]
+	if !there {
+		return ""
+	}
+	var plain func(value any) any
+	plain = func(value any) any {
+		switch value := value.(type) {
+		case traffic.Object:
+			out := map[string]any{}
+			for name, v := range value.Fields {
+				out[name] = plain(v)
+			}
+			return out
+		case []any:
+			out := make([]any, 0, len(value))
+			for _, v := range value {
+				out = append(out, plain(v))
+			}
+			return out
+		default:
+			return value
+		}
+	}
+	out, _ := json.Marshal(plain(o))
+	return string(out)
 }
 
 // agree fails where the two differ, with all that is needed to see it again.

@@ -20,7 +20,7 @@ func (w *world) extract(places []place) []found {
 	for i := range places {
 		p := &places[i]
 		texts, known := w.lookUp(p)
-		if !known && w.ask("a token in "+p.title) {
+		if !known && !w.gone[p.short] && w.ask("a token in "+p.title) {
 			out = append(out, found{place: p, unsaid: true})
 		}
 		for _, text := range texts {
@@ -86,6 +86,7 @@ func (w *world) remove(p *place) {
 	case inHeader:
 		w.removeHeaders(p.name)
 	case inParameter:
+		w.gone[p.short] = true
 		if path, there := w.headers.First(":path"); there {
 			w.owned().Set(":path", parametersOf(path).without(p.name))
 		}
@@ -95,6 +96,7 @@ func (w *world) remove(p *place) {
 
 func (w *world) removeHeaders(names ...string) {
 	for _, name := range names {
+		w.gone["header "+name] = true
 		if _, there := w.headers.First(name); there {
 			w.owned().Remove(func(n string) bool { return n == name })
 		}

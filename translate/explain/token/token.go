@@ -51,11 +51,12 @@ func (f *Filter) Decide(s *traffic.Stream) traffic.Effect {
 	}
 	worlds, all := f.worlds(s)
 	s.Findings = append(s.Findings, f.findings(worlds)...)
-	leave(s, worlds, all)
-	if !all {
-		return traffic.Effect{Stops: traffic.DependsOn("the tokens of the request")}
+	out := traffic.Effect{Stops: traffic.DependsOn("the tokens of the request")}
+	if all {
+		out = effectOf(worlds)
 	}
-	return effectOf(worlds)
+	leave(s, worlds, all)
+	return out
 }
 
 // run takes a request through the filter, in one world.

@@ -12,9 +12,11 @@ type world struct {
 	// headers are those of the request as they become in it.
 	headers     traffic.Headers
 	ownsHeaders bool
-	extracted   map[string]any
-	cleared     bool
-	memory      *memory
+	// gone are places from which what the request does not say was taken out as well.
+	gone      map[string]bool
+	extracted map[string]any
+	cleared   bool
+	memory    *memory
 	// spared says why no token is looked for, where none is.
 	spared string
 	// findings are those of the providers that Envoy got to, by their keys.
@@ -58,7 +60,7 @@ func (f *Filter) worlds(s *traffic.Stream) ([]*world, bool) {
 }
 
 func (f *Filter) world(m *memory, assumed []assumption) *world {
-	return &world{filter: f, stream: m.stream, assumed: assumed, headers: m.stream.Headers, memory: m, findings: map[string]traffic.Finding{}}
+	return &world{filter: f, stream: m.stream, assumed: assumed, headers: m.stream.Headers, memory: m, gone: map[string]bool{}, findings: map[string]traffic.Finding{}}
 }
 
 // nextWorld takes the last fact that was taken to hold for one that does not.
