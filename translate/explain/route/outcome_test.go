@@ -206,3 +206,49 @@ virtualHosts:
 		t.Error(diff)
 	}
 }
+
+// TestWhatBackendsSeeIsNotGuessed holds that a header, host or path that hangs on what is not known is left out and told.
+func TestWhatBackendsSeeIsNotGuessed(t *testing.T) {
+	table := table(t, `
+virtualHosts:
+- name: h
+  domains: ["*"]
+  requestHeadersToAdd:
+  - {header: {key: x-path, value: "%REQ(:path)%"}}
+  - {header: {key: x-there, value: "1"}, appendAction: ADD_IF_ABSENT}
+  - {header: {key: x-other, value: "%REQ(x-other)%"}, appendAction: OVERWRITE_IF_EXISTS_OR_ADD}
+  routes:
+  - {match: {prefix: /host}, route: {cluster: c, hostRewriteHeader: x-host, appendXForwardedHost: true}}
+  - {match: {prefix: /}, route: {cluster: c, regexRewrite: {pattern: {regex: "^/"}, substitution: /x/}}}
+`)
+	for path, want := range map[string]struct {
+		seen     string
+		notKnown []string
+	}{
+		"/host?q": {"c /host?q x-path=/host?q", []string{"header x-there: 1", "header x-other: %REQ(x-other)%", "the host, which is that of the header x-host"}},
+		"/host":   {"c /host", []string{"header x-path: %REQ(:path)%", "header x-there: 1", "header x-other: %REQ(x-other)%", "the host, which is that of the header x-host"}},
+		"/\xff?q": {"c h x-path=/\xff?q", []string{"header x-there: 1", "header x-other: %REQ(x-other)%", "the path after its rewrite"}},
+	} {
+		s := stream(t, "GET http://h"+path)
+		s.Headers, s.QueryUnknown = traffic.NewHeaders(s.Headers.Lines(), traffic.OthersUnknown), true
+		got := taken(t, table, s).Outcome(s)
+		if seen(got.Backends[0]) != want.seen || !cmp.Equal(got.NotKnown, want.notKnown) {
+			t.Errorf("%q: %q, not known %q\nwant %q, %q", path, seen(got.Backends[0]), got.NotKnown, want.seen, want.notKnown)
+		}
+	}
+}
+
+// TestAHostIsToldOnce holds that x-forwarded-host does not grow by the host that stands there last.
+func TestAHostIsToldOnce(t *testing.T) {
+	table := table(t, `virtualHosts: [{name: h, domains: ["*"], routes: [{match: {prefix: /}, route: {cluster: c, hostRewriteLiteral: new, appendXForwardedHost: true}}]}]`)
+	for told, want := range map[string]string{"": "h", "z": "z,h", "z,h": "z,h", "h,z": "h,z,h", "z, h": "z, h,h"} {
+		s := stream(t, "GET http://h/")
+		if told != "" {
+			s.Headers.Set("x-forwarded-host", told)
+		}
+		headers := taken(t, table, s).Outcome(s).Backends[0].Headers
+		if got, _ := headers.First("x-forwarded-host"); got != want {
+			t.Errorf("%q: %q, want %q", told, got, want)
+		}
+	}
+}
