@@ -11,16 +11,23 @@ import (
 // accept does what Envoy does with a token that is verified: it leaves its claims in headers and in
 // metadata, and takes it out of the request.
 func (w *world) accept(p *provider, t *jwt, at *place) {
-	if p.payloadHeader != "" {
-		w.addHeader(p.payloadHeader, pad(t.payloadText, p.padded), t.payloadText != "")
+	switch {
+	case p.payloadHeader == "":
+	case t.payloadText == "":
+		w.openHeaders()
+	default:
+		w.owned().Add(p.payloadHeader, p.payloadValue(t))
 	}
 	added := false
 	for _, c := range p.claims {
 		value, known := claimText(t.payload, c.path)
-		if value != "" || !known {
-			w.addHeader(c.header, value, known)
-			added = true
+		switch {
+		case !known:
+			w.openHeaders()
+		case value != "":
+			w.owned().Add(c.header, value)
 		}
+		added = added || value != "" || !known
 	}
 	w.cleared = w.cleared || p.clearsRoute && (added || p.payloadKey != "")
 	if !p.keep {
@@ -30,13 +37,9 @@ func (w *world) accept(p *provider, t *jwt, at *place) {
 	w.leave(p.payloadKey, normalized(t.payload, p.spaceDelimited))
 }
 
-// addHeader adds a line. One whose value is not known makes it unknown what headers there are.
-func (w *world) addHeader(name, value string, known bool) {
-	if !known {
-		w.headers, w.ownsHeaders = traffic.NewHeaders(w.headers.Lines(), traffic.OthersUnknown), true
-		return
-	}
-	w.owned().Add(name, value)
+// openHeaders says that there may be a header whose value is not known.
+func (w *world) openHeaders() {
+	w.headers, w.ownsHeaders = traffic.NewHeaders(w.headers.Lines(), traffic.OthersUnknown), true
 }
 
 func (w *world) leave(key string, o traffic.Object) {
@@ -49,11 +52,12 @@ func (w *world) leave(key string, o traffic.Object) {
 	w.extracted[key] = o
 }
 
-func pad(text string, padded bool) string {
-	if !padded {
-		return text
+// payloadValue is what a header gets that takes all claims.
+func (f *forward) payloadValue(t *jwt) string {
+	if !f.padded {
+		return t.payloadText
 	}
-	return text + strings.Repeat("=", (4-len(text)%4)%4)
+	return t.payloadText + strings.Repeat("=", (4-len(t.payloadText)%4)%4)
 }
 
 // normalized makes lists of the claims that are lists of words in one text.

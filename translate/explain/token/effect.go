@@ -1,6 +1,7 @@
 package token
 
 import (
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -81,26 +82,37 @@ func realm(h *traffic.Headers) string {
 
 // leave changes a request as the worlds do in which it goes on, or all where it goes on in none. What
 // differs between them is not known.
-func leave(s *traffic.Stream, worlds []*world, all bool) {
+func leave(s *traffic.Stream, worlds []*world) {
 	going := slices.DeleteFunc(slices.Clone(worlds), func(w *world) bool { return w.outcome != ok })
 	if len(going) == 0 {
 		going = worlds
 	}
-	s.Headers, s.QueryUnknown = headersOf(s, going, all)
+	s.Headers, s.QueryUnknown = headersOf(s, going)
 	s.RouteCleared = s.RouteCleared || slices.ContainsFunc(going, func(w *world) bool { return w.cleared })
 	extracted := going[0].extracted
 	for _, w := range going[1:] {
 		extracted = meet(extracted, w.extracted)
 	}
-	if len(extracted) == 0 && all {
-		return
+	if len(extracted) > 0 {
+		write(s, traffic.Object{Fields: extracted, Open: s.Metadata[namespace].Open})
 	}
-	before := s.Metadata[namespace]
-	after := traffic.Object{Fields: map[string]any{}, Open: before.Open || !all}
-	for _, from := range []map[string]any{before.Fields, extracted} {
-		for key, value := range from {
-			after.Fields[key] = value
-		}
+}
+
+// forget says that nothing is known of what the filter leaves.
+func forget(s *traffic.Stream) {
+	write(s, traffic.Object{Open: true})
+	s.Headers.Remove(func(name string) bool { return !strings.HasPrefix(name, ":") })
+	path, _ := s.Headers.First(":path")
+	path, _, _ = strings.Cut(path, "?")
+	s.Headers.Set(":path", path)
+	s.Headers, s.QueryUnknown = traffic.NewHeaders(s.Headers.Lines(), traffic.OthersUnknown), true
+}
+
+// write adds to the metadata of the filter.
+func write(s *traffic.Stream, more traffic.Object) {
+	after := traffic.Object{Fields: map[string]any{}, Open: more.Open}
+	for _, from := range []map[string]any{s.Metadata[namespace].Fields, more.Fields} {
+		maps.Copy(after.Fields, from)
 	}
 	if s.Metadata == nil {
 		s.Metadata = map[string]traffic.Object{}
@@ -138,12 +150,12 @@ func meetValues(a, b any) any {
 }
 
 // headersOf returns the headers that all worlds leave, which are all where they leave the same.
-func headersOf(s *traffic.Stream, worlds []*world, all bool) (traffic.Headers, bool) {
-	if len(worlds) == 1 && all {
+func headersOf(s *traffic.Stream, worlds []*world) (traffic.Headers, bool) {
+	if len(worlds) == 1 {
 		return worlds[0].headers, s.QueryUnknown
 	}
 	lines := worlds[0].headers.Lines()
-	same, query := all, s.QueryUnknown
+	same, query := true, s.QueryUnknown
 	for _, w := range worlds[1:] {
 		others := w.headers.Lines()
 		same = same && slices.Equal(lines, others)

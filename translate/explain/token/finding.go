@@ -57,22 +57,37 @@ func (w *world) look(r *requirement, f found) (traffic.Condition, string) {
 	return v.when(), "the token in " + f.place.short + " of issuer " + quote(t.issuer) + ": " + v.explain(&t.jwt, w.stream.At)
 }
 
-// foreign says that a token's issuer has nothing to do in a place, and whose have.
+// foreign says that a token's issuer has nothing to do in a place, and whose have. It is told once for
+// all providers of the place.
 func (w *world) foreign(t *readToken, at *place) string {
-	var claimed []string
-	for _, p := range w.filter.providers {
-		for _, o := range p.places {
-			if o.short == at.short {
-				claimed = append(claimed, p.issuer)
-			}
-		}
+	if t.foreignAt != at.short {
+		t.foreignAt, t.foreign = at.short, w.filter.foreign(t.issuer, at)
 	}
-	slices.Sort(claimed)
-	out := fmt.Sprintf("the token in %s is of issuer %s; %s is claimed by issuers [%s]", at.short, quote(t.issuer), at.short, list(slices.Compact(claimed)))
-	for _, issuer := range claimed {
-		if issuer != t.issuer && strings.TrimSuffix(issuer, "/") == strings.TrimSuffix(t.issuer, "/") {
+	return t.foreign
+}
+
+func (f *Filter) foreign(issuer string, at *place) string {
+	claimed := f.claimed[at.short]
+	out := fmt.Sprintf("the token in %s is of issuer %s; %s is claimed by issuers [%s]", at.short, quote(issuer), at.short, list(claimed))
+	for _, other := range claimed {
+		if strings.TrimSuffix(other, "/") == strings.TrimSuffix(issuer, "/") {
 			out += ", one of which differs by a slash at the end alone"
 		}
+	}
+	return out
+}
+
+// claimsOf returns the issuers whose tokens may stand in a place, by its name.
+func claimsOf(providers []*provider) map[string][]string {
+	out := map[string][]string{}
+	for _, p := range providers {
+		for _, o := range p.places {
+			out[o.short] = append(out[o.short], p.issuer)
+		}
+	}
+	for name, issuers := range out {
+		slices.Sort(issuers)
+		out[name] = slices.Compact(issuers)
 	}
 	return out
 }

@@ -7,6 +7,8 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -112,4 +114,26 @@ func signedRS(t testing.TB) (keys, text string, key *rsa.PrivateKey) {
 		t.Fatal(err)
 	}
 	return `, "local_jwks": {"inline_string": ` + string(quoted) + `}`, text, key
+}
+
+func standardBase64(text string) (string, bool) {
+	if strings.ContainsAny(text, "\r\n") {
+		return "", false
+	}
+	out, err := base64.RawURLEncoding.DecodeString(text)
+	return string(out), err == nil
+}
+
+// manyIssuers is Istio's tree of 20 rules that look into the same places.
+func manyIssuers(t testing.TB) *Filter {
+	t.Helper()
+	var providers, names, each []string
+	for i := range 20 {
+		key := fmt.Sprintf("origins-%d", i)
+		providers = append(providers, fmt.Sprintf(`%q: {"issuer": "issuer-%d", "payload_in_metadata": "payload"%s}`, key, i, localKeys()))
+		names = append(names, fmt.Sprintf(`{"provider_name": %q}`, key))
+		each = append(each, fmt.Sprintf(`{"requires_any": {"requirements": [{"provider_name": %q}, {"allow_missing": {}}]}}`, key))
+	}
+	all := append(names, `{"requires_all": {"requirements": [`+strings.Join(each, ",")+`]}}`)
+	return filterOf(t, `{"providers": {`+strings.Join(providers, ",")+`}, "rules": [{"match": {"prefix": "/"}, "requires": {"requires_any": {"requirements": [`+strings.Join(all, ",")+`]}}}]}`)
 }

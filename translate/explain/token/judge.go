@@ -16,6 +16,8 @@ type memory struct {
 type readToken struct {
 	jwt
 	status status
+	// foreign is what was said of it in the place foreignAt, where its issuer may not stand.
+	foreign, foreignAt string
 }
 
 // verdict is what a provider makes of a token whose issuer may stand in its place.

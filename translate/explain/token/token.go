@@ -22,6 +22,8 @@ type Filter struct {
 	name      string
 	providers []*provider
 	rules     []rule
+	// claimed are the issuers whose tokens may stand in a place, by its name.
+	claimed map[string][]string
 	// preflights says that a CORS preflight passes without a token.
 	preflights bool
 }
@@ -39,6 +41,7 @@ func New(name string, config *jwtauthnv3.JwtAuthentication) (*Filter, error) {
 		byKey[key], out.providers = p, append(out.providers, p)
 	}
 	distinguish(out.providers)
+	out.claimed = claimsOf(out.providers)
 	rules, err := readRules(config, requirements{byKey})
 	out.rules = rules
 	return out, err
@@ -51,11 +54,12 @@ func (f *Filter) Decide(s *traffic.Stream) traffic.Effect {
 	}
 	worlds, all := f.worlds(s)
 	s.Findings = append(s.Findings, f.findings(worlds)...)
-	out := traffic.Effect{Stops: traffic.DependsOn("the tokens of the request")}
-	if all {
-		out = effectOf(worlds)
+	if !all {
+		forget(s)
+		return traffic.Effect{Stops: traffic.DependsOn("the tokens of the request")}
 	}
-	leave(s, worlds, all)
+	out := effectOf(worlds)
+	leave(s, worlds)
 	return out
 }
 
