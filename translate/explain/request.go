@@ -27,6 +27,7 @@ type Request struct {
 	// Protocol is HTTP/1.0, HTTP/1.1 or HTTP/2; empty is HTTP/1.1.
 	Protocol string
 	// Method, Authority and Path are as sent: Path with its query and, where the client sends it, its fragment.
+	// An Authority that is empty is none; a host that is sent and empty is the header host.
 	Method, Authority, Path string
 	// Headers are the others, in order, as sent; also x-forwarded-for.
 	Headers []traffic.Header

@@ -1,0 +1,93 @@
+package explain
+
+import (
+	"testing"
+
+	"github.com/portreeve/portreeve/translate/explain/traffic"
+)
+
+// TestTheCodecRefusesWhatEnvoysDoes holds what Envoy 1.40 said of these requests in its access log.
+func TestTheCodecRefusesWhatEnvoysDoes(t *testing.T) {
+	header := func(name, value string) Request {
+		return Request{Authority: "a.example", Path: "/", Headers: []traffic.Header{{Name: name, Value: value}}}
+	}
+	for name, c := range map[string]struct {
+		request Request
+		want    string
+		status  uint32
+	}{
+		"plain":               {request: Request{Authority: "a.example", Path: "/"}},
+		"method in lower":     {Request{Authority: "a.example", Path: "/", Method: "get"}, codecError, 400},
+		"method of nobody":    {Request{Authority: "a.example", Path: "/", Method: "FOO"}, codecError, 400},
+		"method of WebDAV":    {request: Request{Authority: "a.example", Path: "/", Method: "PROPFIND"}},
+		"method in HTTP/2":    {request: Request{Authority: "a.example", Path: "/", Method: "get", Protocol: "HTTP/2"}},
+		"path beyond ASCII":   {Request{Authority: "a.example", Path: "/é"}, codecError, 400},
+		"path with space":     {Request{Authority: "a.example", Path: "/a b"}, codecError, 400},
+		"path with control":   {Request{Authority: "a.example", Path: "/a\x01"}, "http1.invalid_characters", 400},
+		"path without slash":  {Request{Authority: "a.example", Path: "foo"}, codecError, 400},
+		"star":                {Request{Authority: "a.example", Path: "*"}, invalidURL, 400},
+		"star of OPTIONS":     {request: Request{Authority: "a.example", Path: "*", Method: "OPTIONS"}},
+		"URL":                 {request: Request{Authority: "a.example", Path: "http://b.example/x"}},
+		"URL of TLS":          {Request{Authority: "a.example", Path: "https://b.example/x"}, "http1.https_url_on_plaintext_connection", 403},
+		"URL of FTP":          {Request{Authority: "a.example", Path: "ftp://b.example/x"}, "http1.invalid_scheme", 400},
+		"URL with a user":     {Request{Authority: "a.example", Path: "http://u:p@b.example/x"}, invalidURL, 400},
+		"URL without host":    {Request{Authority: "a.example", Path: "http:///x"}, invalidURL, 400},
+		"tunnel":              {request: Request{Authority: "a.example", Path: "a.example:443", Method: "CONNECT"}},
+		"tunnel without port": {Request{Authority: "a.example", Path: "a.example", Method: "CONNECT"}, invalidURL, 400},
+		"old":                 {Request{Authority: "a.example", Path: "/", Protocol: "HTTP/1.0"}, "low_version", 426},
+		"host with slash":     {Request{Authority: "a/b", Path: "/"}, "http.invalid_authority", 400},
+		"host with space":     {Request{Authority: "a b", Path: "/"}, "http.invalid_authority", 400},
+		"host beyond ASCII":   {Request{Authority: "é", Path: "/"}, "http.invalid_authority", 400},
+		"host with user":      {request: Request{Authority: "u@a.example", Path: "/"}},
+		"header with control": {header("x-a", "a\x00b"), "http1.invalid_characters", 400},
+		"header with bytes":   {request: header("x-a", "\xff")},
+		"name with space":     {header("x a", "1"), codecError, 400},
+		"name with colon":     {header(":path", "1"), codecError, 400},
+		"names the client":    {header("connection", "x-forwarded-for"), "http1.connection_header_rejected", 400},
+		"names a path":        {header("connection", "close, :path"), "http1.connection_header_rejected", 400},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := readMessage(&c.request, "http"); got.refusal != c.want || got.status != c.status {
+				t.Errorf("%d %s, want %d %s", got.status, got.refusal, c.status, c.want)
+			}
+		})
+	}
+}
+
+// TestHeadersAreHeldAsEnvoyHoldsThem holds what Envoy 1.40 sent on of these headers.
+func TestHeadersAreHeldAsEnvoyHoldsThem(t *testing.T) {
+	for name, c := range map[string]struct{ sent, want []traffic.Header }{
+		"lines of one":   {headers("authorization", "a", "Authorization", "b", "accept", "c"), headers("authorization", "a,b", "accept", "c")},
+		"lines of many":  {headers("x-a", "a", "x-a", "b"), headers("x-a", "a", "x-a", "b")},
+		"space around":   {headers("x-a", " \tv "), headers("x-a", "v")},
+		"named by other": {headers("connection", "close, X-A", "x-a", "1", "authorization", "2"), headers("authorization", "2")},
+		// Whoever names the token's header sends no token.
+		"token named": {headers("connection", "authorization", "authorization", "2", "x-b", "3"), headers("x-b", "3")},
+		"upgrade":     {headers("connection", "Upgrade", "upgrade", "websocket"), headers("connection", "Upgrade", "upgrade", "websocket")},
+		"no upgrade":  {headers("upgrade", "websocket", "x-a", "1"), headers("x-a", "1")},
+		"h2c":         {headers("connection", "upgrade, http2-settings", "upgrade", "h2c", "http2-settings", "AAA"), nil},
+		"trailers":    {headers("te", "gzip, trailers"), headers("te", "trailers")},
+		"no trailers": {headers("te", "gzip"), nil},
+		"connections": {headers("keep-alive", "3", "proxy-connection", "close"), nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := readMessage(&Request{Authority: "a", Path: "/", Headers: c.sent}, "http").headers
+			if len(got) != len(c.want) {
+				t.Fatalf("%v, want %v", got, c.want)
+			}
+			for i := range got {
+				if got[i] != c.want[i] {
+					t.Errorf("%v, want %v", got, c.want)
+				}
+			}
+		})
+	}
+}
+
+func headers(of ...string) []traffic.Header {
+	var out []traffic.Header
+	for i := 0; i < len(of); i += 2 {
+		out = append(out, traffic.Header{Name: of[i], Value: of[i+1]})
+	}
+	return out
+}
