@@ -72,9 +72,13 @@ func provider(filter string, asked *matcherv3.MetadataMatcher) string {
 	return strings.TrimSuffix(strings.TrimPrefix(prefix, "istio-ext-authz-"), "-ns[")
 }
 
-// ask asks about the request where a rule says so. An authorizer of which nothing is assumed may deny.
+// ask asks about the request where a rule says so and a route is there: without one Envoy asks nobody, and the
+// request ends at the router. An authorizer of which nothing is assumed may deny.
 func (a *authorizer) ask(w *walk) {
 	asked, _ := a.asked.Match(w.stream)
+	if w.chain.manager != nil {
+		asked = asked.And(w.onRoute())
+	}
 	if asked.Fails() {
 		return
 	}

@@ -140,3 +140,14 @@ func (w *walk) choices() iter.Seq2[traffic.Condition, route.Candidate] {
 		}
 	}
 }
+
+// onRoute says whether the request is on a route, as Envoy holds it.
+func (w *walk) onRoute() traffic.Condition {
+	out := traffic.Known(false)
+	for when, c := range w.choices() {
+		if c.VirtualHost != nil {
+			out = out.Or(when)
+		}
+	}
+	return out
+}
