@@ -69,16 +69,16 @@ func (m *manager) setPath(w *walk, read message) {
 	w.stream.Headers.Set(":path", path)
 }
 
-// setHost takes the dot at the end of the host off.
+// setHost takes the dot at the end of the host off. Envoy looks for the last dot: it goes where it is the last
+// character, also of what stands for a port, or stands before a colon.
 func (m *manager) setHost(w *walk, read message) {
-	if !m.config.GetStripTrailingHostDot() || !read.hasHost {
+	i := strings.LastIndexByte(read.host, '.')
+	if !m.config.GetStripTrailingHostDot() || !read.hasHost || i < 0 {
 		return
 	}
-	host, port := read.host, ""
-	if i := strings.LastIndexByte(host, ':'); i >= 0 && !strings.HasSuffix(host, "]") {
-		host, port = host[:i], host[i:]
+	if rest := read.host[i+1:]; rest == "" || rest[0] == ':' {
+		w.stream.Headers.Set(":authority", read.host[:i]+rest)
 	}
-	w.stream.Headers.Set(":authority", strings.TrimSuffix(host, ".")+port)
 }
 
 // grpc reports whether the request is one of gRPC's, which is answered in its way.
@@ -94,11 +94,5 @@ func (m *manager) rejectedUpgrade(w *walk) {
 	if w.upgrade == "" || slices.ContainsFunc(m.upgrades, func(u string) bool { return strings.EqualFold(u, w.upgrade) }) {
 		return
 	}
-	routed := traffic.Known(false)
-	for when, c := range w.choices() {
-		if c.VirtualHost != nil {
-			routed = routed.Or(when)
-		}
-	}
-	w.stop(routed, end{verdict: Answered, reply: traffic.Reply{Status: 403, Details: "upgrade_failed"}, reason: noReason})
+	w.stop(w.onRoute(), end{verdict: Answered, reply: traffic.Reply{Status: 403, Details: "upgrade_failed"}, reason: noReason})
 }
