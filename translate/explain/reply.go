@@ -17,7 +17,7 @@ func (w *walk) finished(r traffic.Reply) traffic.Reply {
 	if w.grpc() && r.Flags != "DPE" && r.Details != corsResponse {
 		return asGRPC(r)
 	}
-	if method, _ := w.stream.Headers.First(":method"); method == "HEAD" {
+	if method, _ := w.stream.Headers.First(":method"); method == "HEAD" || r.Status == 204 || r.Status == 304 {
 		r.Body = ""
 	}
 	return r
