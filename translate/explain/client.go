@@ -46,8 +46,8 @@ func (m *manager) setScheme(w *walk) {
 		told = schemeOf(&w.stream.Connection)
 		h.Set("x-forwarded-proto", told)
 	}
-	if told == "http" || told == "https" {
-		h.Set(":scheme", told)
+	if scheme := strings.ToLower(told); scheme == "http" || scheme == "https" {
+		h.Set(":scheme", scheme)
 	}
 	if _, said := h.First("x-forwarded-port"); m.config.GetAppendXForwardedPort() && (!said || !trusted) {
 		h.Set("x-forwarded-port", strconv.FormatUint(uint64(w.asking.request.Port), 10))

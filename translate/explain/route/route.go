@@ -128,6 +128,9 @@ func (e *entry) candidate(when traffic.Condition) Candidate {
 // last always holds. x-forwarded-proto has to stand in the headers as the connection manager has set it:
 // by it Envoy knows TLS.
 func (t *Table) Choose(s *traffic.Stream) []Candidate {
+	if proto, told := s.Headers.First("x-forwarded-proto"); told && proto == "" {
+		return []Candidate{none(traffic.Known(true))} // Envoy takes it for a request that it has not looked at
+	}
 	authority, known := s.Headers.First(":authority")
 	if !known && s.Headers.Open() && !t.domains.onlyDefault() {
 		return t.anyHost(s)
