@@ -34,7 +34,7 @@ func (a *asking) answer() Answer {
 		facts = append(facts, e.when.Facts()...)
 		out.Ends = append(out.Ends, e.end(0))
 	}
-	if len(a.walks) > 1 {
+	if len(a.walks)+len(a.ends) > 1 {
 		out.Destination = nil
 	}
 	out.conclude()

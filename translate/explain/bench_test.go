@@ -16,7 +16,7 @@ import (
 
 // BenchmarkAsk measures answers by 100 policies, with all reasons: ALLOW and DENY, paths, methods, claims, addresses.
 func BenchmarkAsk(b *testing.B) {
-	g := gateway(b, hundredPolicies())
+	g := gateway(b, hundredPolicies(), routing)
 	r := explain.Request{
 		Port: 80, Client: netip.MustParseAddrPort("198.51.100.7:4711"), At: time.Unix(1_800_000_000, 0),
 		Method: "POST", Authority: "shop.example", Path: "/no/such/path?q=1",
@@ -60,9 +60,18 @@ spec:
 	return out.String()
 }
 
-func gateway(t testing.TB, policy string) *explain.Gateway {
+func gateway(t testing.TB, policy, routes string, mesh ...string) *explain.Gateway {
 	t.Helper()
-	p := translate.Compile([]source.File{{Path: "gateway.yaml", Content: []byte(routing)}, {Path: "policy.yaml", Content: []byte(policy)}}, model.DefaultSettings())
+	files := []source.File{{Path: "gateway.yaml", Content: []byte(routes)}}
+	if policy != "" {
+		files = append(files, source.File{Path: "policy.yaml", Content: []byte(policy)})
+	}
+	settings := model.DefaultSettings()
+	for _, m := range mesh {
+		settings.MeshFile = "mesh.yaml"
+		files = append(files, source.File{Path: "mesh.yaml", Content: []byte(m)})
+	}
+	p := translate.Compile(files, settings)
 	resources, refused := p.For(model.Gateway{Namespace: "istio-system", Labels: map[string]string{"istio": "ingressgateway"}})
 	if refused.HasErrors() {
 		t.Fatalf("refused: %v", refused)
