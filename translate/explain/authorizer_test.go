@@ -1,0 +1,76 @@
+package explain_test
+
+import (
+	"testing"
+
+	"github.com/portreeve/portreeve/translate/explain"
+)
+
+const authorizers = `extensionProviders:
+- name: there
+  envoyExtAuthzHttp: {service: backend.example, port: 80, statusOnError: "500"}
+- name: open
+  envoyExtAuthzHttp: {service: backend.example, port: 80, failOpen: true, headersToUpstreamOnAllow: [x-user]}
+- name: rpc
+  envoyExtAuthzGrpc: {service: empty.example, port: 80, statusOnError: "500"}
+- name: rpc-open
+  envoyExtAuthzGrpc: {service: empty.example, port: 80, failOpen: true}
+`
+
+const nobodyThere = `---
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: empty, namespace: istio-system}
+spec:
+  hosts: [empty.example]
+  ports: [{number: 80, name: grpc, protocol: GRPC}]
+  resolution: STATIC
+`
+
+func custom(provider, path string) string {
+	return `---
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: {name: ask-` + provider + `, namespace: istio-system}
+spec: {action: CUSTOM, provider: {name: ` + provider + `}, rules: [{to: [{operation: {paths: ["` + path + `"]}}]}]}
+`
+}
+
+// TestAuthorizersAreAskedWhereARuleSaysSo holds what their answers, assumed or not, come to.
+func TestAuthorizersAreAskedWhereARuleSaysSo(t *testing.T) {
+	policy := custom("there", "/there") + custom("open", "/open") + custom("rpc", "/rpc") + custom("rpc-open", "/rpc-open")
+	g := gateway(t, policy, routing+nobodyThere, authorizers)
+	deny := map[string]explain.Decision{"there": explain.AssumeDeny, "rpc-open": explain.AssumeDeny}
+	allow := map[string]explain.Decision{"there": explain.AssumeAllow, "rpc": explain.AssumeAllow, "open": explain.AssumeAllow}
+	for name, c := range map[string]struct {
+		path   string
+		assume map[string]explain.Decision
+		want   string
+		open   string
+	}{
+		"nobody is asked":            {"/", nil, "allowed", ""},
+		"no answer":                  {"/there", nil, "depends | ext_authz_denied | UAEX", "authorizer there denies"},
+		"denied":                     {"/there", deny, "denied | 403 | ext_authz_denied | UAEX", ""},
+		"allowed":                    {"/there", allow, "allowed", ""},
+		"another is assumed":         {"/open", deny, "depends", "authorizer open denies"},
+		"nobody could answer":        {"/rpc", allow, "denied | 500 | ext_authz_error | UAEX", ""},
+		"nobody could, and it opens": {"/rpc-open", deny, "allowed", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := farAway("GET", "a.example"+c.path)
+			r.Assume = c.assume
+			a := g.Ask(r)
+			if got := said(a); c.open == "" && got != c.want {
+				t.Errorf("%s, want %s", got, c.want)
+			}
+			if c.open != "" && (a.Verdict != explain.Depends || len(a.Ends) != 2 || a.Ends[0].If != c.open || a.Ends[0].Status != 0) {
+				t.Errorf("%+v, want it to depend on %q", a.Ends, c.open)
+			}
+		})
+	}
+	r := farAway("GET", "a.example/open")
+	r.Assume = allow
+	if a := g.Ask(r); len(a.NotLookedAt) != 1 {
+		t.Errorf("not looked at are %q, want the headers that the authorizer adds", a.NotLookedAt)
+	}
+}
