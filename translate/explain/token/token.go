@@ -65,6 +65,10 @@ func (f *Filter) Decide(s *traffic.Stream) traffic.Effect {
 
 // run takes a request through the filter, in one world.
 func (f *Filter) run(w *world) status {
+	// First of all, whoever has a token and of whom, and whoever needs none: no client sends what is made of one.
+	for _, p := range f.providers {
+		w.removeHeaders(p.sanitized...)
+	}
 	if f.preflights && w.preflight() {
 		w.spared = "nobody asks for one: a CORS preflight carries no token"
 		return ok
