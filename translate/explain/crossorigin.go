@@ -29,7 +29,7 @@ func (b *builder) crossOrigin(name string, table *route.Table) (filter, error) {
 	return func(w *walk) {
 		for when, c := range w.choices() {
 			told, _ := c.Filter(name)
-			if s, ok := ready[told.Config]; ok && !told.Disabled {
+			if s, ok := ready[told.Config]; ok && !told.Disabled && c.Forwards() {
 				s.answer(w, when, c)
 			}
 		}

@@ -58,6 +58,10 @@ spec:
   - name: guarded
     match: [{uri: {prefix: /guarded}}]
     corsPolicy: {allowOrigins: [{exact: https://ok.example}], unmatchedPreflights: IGNORE}
+    route: [{destination: {host: backend.example}}]
+  - name: said
+    match: [{uri: {prefix: /said}}]
+    corsPolicy: {allowOrigins: [{exact: https://ok.example}]}
     directResponse: {status: 200, body: {string: hello}}
   - {name: moved, match: [{uri: {prefix: /moved}}], redirect: {authority: new.example, redirectCode: 308}}
   - {name: direct, match: [{uri: {prefix: /direct}}], directResponse: {status: 503, body: {string: later}}}
@@ -83,7 +87,8 @@ func TestRoutesEndRequestsAsEnvoyDoes(t *testing.T) {
 		"another's preflight":  {farAway("OPTIONS", "shop.example/shared", "origin", "https://bad.example", "access-control-request-method", "PUT"), "allowed"},
 		"no preflight":         {farAway("OPTIONS", "shop.example/shared", "origin", "https://ok.example"), "allowed"},
 		"a preflight ignored":  {farAway("OPTIONS", "shop.example/guarded", "origin", "https://bad.example", "access-control-request-method", "PUT"), "answered | 200 | cors_response"},
-		"shared answer":        {farAway("GET", "shop.example/guarded", "origin", "https://ok.example"), "answered | 200 | direct_response | hello | access-control-allow-origin=https://ok.example"},
+		"not a shared answer":  {farAway("GET", "shop.example/said", "origin", "https://ok.example"), "answered | 200 | direct_response | hello"},
+		"no preflight of it":   {farAway("OPTIONS", "shop.example/said", "origin", "https://ok.example", "access-control-request-method", "PUT"), "answered | 200 | direct_response | hello"},
 		"a redirect":           {farAway("GET", "shop.example/moved?q=1"), "answered | 308 | direct_response | location=http://new.example/moved?q=1"},
 		"a direct response":    {farAway("GET", "shop.example/direct"), "answered | 503 | direct_response | later"},
 		"one to gRPC":          {farAway("POST", "shop.example/direct", "content-type", grpc+"+proto"), "answered | 200 | direct_response | grpc-status=14 | grpc-message=later"},

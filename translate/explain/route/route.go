@@ -124,6 +124,10 @@ func (e *entry) candidate(when traffic.Condition) Candidate {
 	}
 }
 
+// Forwards reports whether the route leads to clusters. Envoy's CORS filter knows no other routes: it leaves
+// redirects and direct responses alone.
+func (c *Candidate) Forwards() bool { return c.Route.GetRoute() != nil }
+
 // Choose returns the routes that the request may take, in order: one where all that decides is known. The
 // last always holds. x-forwarded-proto has to stand in the headers as the connection manager has set it:
 // by it Envoy knows TLS.
