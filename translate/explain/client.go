@@ -15,7 +15,7 @@ const requestID = "00000000-0000-4000-8000-000000000000"
 
 // tellClient works out whose request it is, and sets the headers that tell of the client. What a client
 // says of itself there is taken away.
-func (m *manager) tellClient(w *walk) {
+func (m *manager) tellClient(w *walk, read message) {
 	h := &w.stream.Headers
 	h.Remove(fromInside)
 	told, _ := h.First("x-forwarded-for")
@@ -28,7 +28,7 @@ func (m *manager) tellClient(w *walk) {
 		}
 		h.Set("x-forwarded-for", told+w.stream.Direct.Addr().Unmap().String())
 	}
-	m.setScheme(w)
+	m.setScheme(w, read)
 	if w.stream.Remote.IsValid() {
 		h.Set("x-envoy-external-address", w.stream.Remote.Addr().Unmap().String())
 	}
@@ -39,14 +39,14 @@ func (m *manager) tellClient(w *walk) {
 }
 
 // setScheme tells the scheme that the client speaks: that of the connection, or what trusted proxies say.
-func (m *manager) setScheme(w *walk) {
+func (m *manager) setScheme(w *walk, read message) {
 	h, trusted := &w.stream.Headers, m.config.GetXffNumTrustedHops() > 0
 	told, said := h.First("x-forwarded-proto")
 	if !said || !trusted {
 		told = schemeOf(&w.stream.Connection)
 		h.Set("x-forwarded-proto", told)
 	}
-	if scheme := strings.ToLower(told); scheme == "http" || scheme == "https" {
+	if scheme := strings.ToLower(told); !read.saysScheme && (scheme == "http" || scheme == "https") {
 		h.Set(":scheme", scheme)
 	}
 	if _, said := h.First("x-forwarded-port"); m.config.GetAppendXForwardedPort() && (!said || !trusted) {

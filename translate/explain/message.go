@@ -8,11 +8,16 @@ import (
 	"github.com/portreeve/portreeve/translate/explain/traffic"
 )
 
+// plaintextURL is said of a target that tells of TLS where the client speaks none.
+const plaintextURL = "http1.https_url_on_plaintext_connection"
+
 // message is a request as Envoy's codec reads it.
 type message struct {
 	method, host, path, scheme string
 	hasHost, hasPath           bool
-	headers                    []traffic.Header
+	// saysScheme says that the scheme is the client's own word, which counts before all others.
+	saysScheme bool
+	headers    []traffic.Header
 	// upgrade is the protocol that the client asks to change to.
 	upgrade string
 	// refusal is why the codec answers itself, as Envoy's details say it; with status.
@@ -37,6 +42,9 @@ func readMessage(r *Request, scheme string) message {
 	}
 	out.readConnection()
 	out.readHost()
+	if out.scheme == "https" && scheme != "https" {
+		out.refuse(403, plaintextURL)
+	}
 	return out
 }
 

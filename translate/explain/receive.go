@@ -14,7 +14,8 @@ func (m *manager) receive(w *walk) {
 	read := readMessage(w.asking.request, schemeOf(&w.stream.Connection))
 	w.stream.Headers = traffic.NewHeaders(read.lines(), traffic.Others(w.asking.request.Unknown.Headers))
 	w.upgrade = read.upgrade
-	if read.refusal != "" {
+	// With trusted proxies in front the TLS may be theirs.
+	if read.refusal != "" && !(read.refusal == plaintextURL && m.config.GetXffNumTrustedHops() > 0) {
 		w.refuse(read.status, read.refusal)
 		return
 	}
@@ -26,7 +27,7 @@ func (m *manager) receive(w *walk) {
 	}
 	m.setPath(w, read)
 	m.setHost(w, read)
-	m.tellClient(w)
+	m.tellClient(w, read)
 }
 
 // phrases are the bodies of what the codec answers.

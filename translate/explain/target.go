@@ -55,19 +55,17 @@ func (m *message) readURL() {
 	}
 	host, path := rest[:end], rest[end:]
 	switch {
-	case scheme != "http" && scheme != "https":
-		m.refuse(400, "http1.invalid_scheme")
 	case strings.HasPrefix(path, "#"):
 		m.refuse(400, codecError)
 	case host == "" || strings.Contains(host, "@"):
 		m.refuse(400, invalidURL)
-	case scheme == "https" && m.scheme != "https":
-		m.refuse(403, "http1.https_url_on_plaintext_connection")
+	case scheme != "http" && scheme != "https":
+		m.refuse(400, "http1.invalid_scheme")
 	}
 	if path == "" {
 		path = "/"
 	}
-	m.host, m.hasHost, m.path, m.scheme = host, true, path, scheme
+	m.host, m.hasHost, m.path, m.scheme, m.saysScheme = host, true, path, scheme, true
 }
 
 // methods are those that Envoy's parser of HTTP/1 takes.
