@@ -32,7 +32,11 @@ func (a *asking) run() {
 		a.ends = append(a.ends, end{when: traffic.Known(true), verdict: Closed, reason: noReason})
 		return
 	}
-	for _, way := range a.listener.ways(a.request) {
+	ways := a.listener.ways(a.request)
+	if len(ways) == 0 {
+		a.ends = append(a.ends, end{when: traffic.DependsOn("server name"), verdict: Depends, reason: noReason})
+	}
+	for _, way := range ways {
 		if way.chain == nil {
 			reply := traffic.Reply{Details: "filter_chain_not_found", Flags: "NR"}
 			a.ends = append(a.ends, end{when: way.when, verdict: Closed, reply: reply, reason: noReason})

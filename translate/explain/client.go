@@ -22,11 +22,11 @@ func (m *manager) tellClient(w *walk, read message) {
 	if a, ok := forwardedFor(told, m.config.GetXffNumTrustedHops()); ok {
 		w.stream.Remote = netip.AddrPortFrom(a, 0)
 	}
-	if w.stream.Direct.IsValid() {
+	if peer := w.asking.request.Client; peer.IsValid() {
 		if told != "" {
 			told += ","
 		}
-		h.Set("x-forwarded-for", told+w.stream.Direct.Addr().Unmap().String())
+		h.Set("x-forwarded-for", told+peer.Addr().Unmap().String())
 	}
 	m.setScheme(w, read)
 	if w.stream.Remote.IsValid() {

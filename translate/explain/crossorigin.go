@@ -27,10 +27,10 @@ type sharing struct {
 func (b *builder) crossOrigin(name string, table *route.Table) (filter, error) {
 	ready, err := perRoute(b, table, name, newSharing)
 	return func(w *walk) {
-		for when, c := range w.choices() {
+		for i, c := range w.chosen {
 			told, _ := c.Filter(name)
 			if s, ok := ready[told.Config]; ok && !told.Disabled && c.Forwards() {
-				s.answer(w, when, c)
+				s.answer(w, w.taken(i), c)
 			}
 		}
 	}, err

@@ -47,12 +47,13 @@ func (s share) condition(fact string) traffic.Condition {
 func (b *builder) faults(name string, table *route.Table) (filter, error) {
 	ready, err := perRoute(b, table, name, newFault)
 	return func(w *walk) {
-		for when, c := range w.choices() {
+		for i, c := range w.chosen {
 			told, _ := c.Filter(name)
 			f, ok := ready[told.Config]
 			if !ok || told.Disabled {
 				continue
 			}
+			when := w.taken(i)
 			if f.delay != "" && !when.Fails() {
 				w.notLookedAt(f.delay)
 			}

@@ -73,7 +73,11 @@ func (g *Gateway) listenerOf(r *Request) *listener {
 	return out
 }
 
-// ways returns the chains that the connection may take, one where all that decides is known.
+// mostWays is how many chains a connection is followed through whose server name is not known.
+const mostWays = 32
+
+// ways returns the chains that the connection may take, one where all that decides is known; none where
+// there are too many to be followed.
 func (l *listener) ways(r *Request) []way {
 	if !r.TLS || !l.inspects {
 		return []way{{when: traffic.Known(true), chain: l.chainOf(plain, "")}}
@@ -83,9 +87,16 @@ func (l *listener) ways(r *Request) []way {
 	}
 	var out []way
 	for _, c := range l.chains {
+		named := traffic.Known(false)
 		for _, name := range c.serverNames {
-			out = append(out, way{when: traffic.DependsOn("server name is " + name), chain: c})
+			named = named.Or(traffic.DependsOn("server name is " + name))
 		}
+		if !named.Fails() {
+			out = append(out, way{when: named, chain: c})
+		}
+	}
+	if len(out) > mostWays {
+		return nil
 	}
 	return append(out, way{when: traffic.Known(true), chain: l.chainOf(overTLS, "")})
 }

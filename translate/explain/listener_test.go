@@ -1,6 +1,7 @@
 package explain_test
 
 import (
+	"fmt"
 	"net/netip"
 	"testing"
 
@@ -164,6 +165,45 @@ func TestAConnectionToNobodyIsClosed(t *testing.T) {
 	for port, want := range map[uint32]string{1: "closed gone", 2: "closed", 3: "depends there gone", 4: "allowed there"} {
 		if got := outcome(g.Ask(explain.Request{Port: port, Connection: true})); got != want {
 			t.Errorf("port %d: %s, want %s", port, got, want)
+		}
+	}
+}
+
+// TestAConnectionIsFollowedThroughBoundedChains holds that a server name that is not known costs no more than
+// a number of walks, and decides nothing.
+func TestAConnectionIsFollowedThroughBoundedChains(t *testing.T) {
+	r := explain.Request{Port: 443, TLS: true, Connection: true, Unknown: explain.Unknown{ServerName: true}}
+	for chains, ends := range map[int]int{2: 3, 32: 33, 33: 1, 1000: 1} {
+		l := with(listening("0.0.0.0", 443), &tlsinspectorv3.TlsInspector{})
+		for i := range chains {
+			l.FilterChains = append(l.FilterChains, leadingTo("there", fmt.Sprintf("host-%d.example", i), fmt.Sprintf("also-%d.example", i)))
+		}
+		a := serving(t, []string{"there"}, l).Ask(r)
+		if a.Verdict != explain.Depends || len(a.Ends) != ends || len(a.DependsOn) == 0 {
+			t.Errorf("%d chains: %s with %d ends, want it to depend with %d", chains, a.Verdict, len(a.Ends), ends)
+		}
+	}
+}
+
+// TestTheAddressBeforeTheProxyIsTheClients holds whose address rules see behind a proxy that speaks the PROXY protocol.
+func TestTheAddressBeforeTheProxyIsTheClients(t *testing.T) {
+	const rule = "apiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\nmetadata: {name: p, namespace: istio-system}\nspec: {rules: [{from: [{source: {%s: [203.0.113.0/24]}}]}]}\n"
+	const mesh = "defaultConfig: {gatewayTopology: {proxyProtocol: {}}}\n"
+	client, proxy := netip.MustParseAddrPort("203.0.113.7:1"), netip.MustParseAddrPort("10.0.0.1:2")
+	for field, want := range map[string]map[bool]explain.Verdict{
+		"remoteIpBlocks": {false: explain.Allowed, true: explain.Allowed},
+		"ipBlocks":       {false: explain.Depends, true: explain.Denied},
+	} {
+		g := gateway(t, fmt.Sprintf(rule, field), routing, mesh)
+		for known, verdict := range want {
+			r := farAway("GET", "a.example/")
+			r.Client, r.Proxy = client, netip.AddrPort{}
+			if known {
+				r.Proxy = proxy
+			}
+			if got := g.Ask(r).Verdict; got != verdict {
+				t.Errorf("%s, proxy known %t: %s, want %s", field, known, got, verdict)
+			}
 		}
 	}
 }

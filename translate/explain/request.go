@@ -19,8 +19,9 @@ type Request struct {
 	// Certificate is the client's, nil where it has none. It is taken for one that the gateway accepts;
 	// whether that is so is not looked at.
 	Certificate *Certificate
-	// Client is the connection's other end. Invalid where it is not known.
-	Client netip.AddrPort
+	// Client is the connection's other end. Invalid where it is not known. Where the listener reads the PROXY
+	// protocol it is the client that the protocol tells of, and Proxy is the connection's other end.
+	Client, Proxy netip.AddrPort
 	// Connection says that there is no request: bytes, of which the gateway reads none.
 	Connection bool
 
@@ -61,7 +62,8 @@ const (
 // Unknown says what of a request is not known, because whoever asks does not know it: an access log does
 // not hold all.
 type Unknown struct {
-	// Headers: there may be others than those that are given.
+	// Headers: there may be others than those that are given. That the client speaks gRPC, asks for an upgrade or
+	// takes headers back by the header connection is known all the same: it does where it is said.
 	Headers bool
 	// Query: behind Path there may be a query.
 	Query bool

@@ -19,11 +19,9 @@ func newStream(a *asking, c *chain) *traffic.Stream {
 	if !r.Address.IsValid() && a.listener.address.IsValid() && !a.listener.address.IsUnspecified() {
 		out.Destination = netip.AddrPortFrom(a.listener.address, uint16(r.Port)) //nolint:gosec // a port
 	}
-	out.Remote = r.Client
-	if !a.listener.proxied {
-		// In front of a listener that reads the PROXY protocol stands a proxy, whose own address
-		// nobody says.
-		out.Direct = r.Client
+	out.Direct, out.Remote = r.Client, r.Client
+	if a.listener.proxied {
+		out.Direct = r.Proxy
 	}
 	out.TLS = c.tls != nil
 	if r.TLS && a.listener.inspects {

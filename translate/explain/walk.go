@@ -1,8 +1,6 @@
 package explain
 
 import (
-	"iter"
-
 	"github.com/portreeve/portreeve/translate/explain/route"
 	"github.com/portreeve/portreeve/translate/explain/traffic"
 )
@@ -56,6 +54,9 @@ func (w *walk) run() {
 
 // handshake closes a connection without the certificate that clients have to have.
 func (w *walk) handshake() {
+	if w.stream.Mutual {
+		w.notLookedAt("whether the gateway accepts the client's certificate")
+	}
 	if w.chain.tls == nil || !w.chain.tls.demands || w.asking.request.Certificate != nil {
 		return
 	}
@@ -110,6 +111,11 @@ func (m *manager) run(w *walk) {
 		w.stop(traffic.Known(true), end{verdict: Depends, reason: noReason})
 		return
 	}
+	if w.asking.request.TLS && !w.stream.TLS {
+		// The first bytes of TLS are no request; what Envoy answers the client cannot read.
+		reply := traffic.Reply{Details: codecError, Flags: "DPE"}
+		w.stop(traffic.Known(true), end{verdict: Closed, reply: reply, reason: noReason})
+	}
 	m.receive(w)
 	w.chosen = m.routes.Choose(w.stream)
 	m.rejectedUpgrade(w)
@@ -128,25 +134,21 @@ func (w *walk) rechoose() {
 	}
 }
 
-// choices are the routes that the request may take, each with the whole condition under which it does.
-func (w *walk) choices() iter.Seq2[traffic.Condition, route.Candidate] {
-	return func(yield func(traffic.Condition, route.Candidate) bool) {
-		rest := traffic.Known(true)
-		for _, c := range w.chosen {
-			if !yield(rest.And(c.If), c) {
-				return
-			}
-			rest = rest.And(c.If.Not())
-		}
+// taken is the whole condition under which one of the chosen routes is taken.
+func (w *walk) taken(i int) traffic.Condition {
+	out := w.chosen[i].If
+	for _, before := range w.chosen[:i] {
+		out = out.And(before.If.Not())
 	}
+	return out
 }
 
 // onRoute says whether the request is on a route, as Envoy holds it.
 func (w *walk) onRoute() traffic.Condition {
 	out := traffic.Known(false)
-	for when, c := range w.choices() {
-		if c.VirtualHost != nil {
-			out = out.Or(when)
+	for i := range w.chosen {
+		if w.chosen[i].VirtualHost != nil {
+			out = out.Or(w.chosen[i].If)
 		}
 	}
 	return out

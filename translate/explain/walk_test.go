@@ -105,6 +105,7 @@ func TestRoutesEndRequestsAsEnvoyDoes(t *testing.T) {
 		"one without a route":  {farAway("GET", "shop.example/none", "connection", "upgrade", "upgrade", "foo"), "answered | 404 | route_not_found | NR"},
 		"an upgrade":           {farAway("GET", "shop.example/all", "connection", "upgrade", "upgrade", "WebSocket"), "allowed"},
 		"bytes":                {explain.Request{Port: 80, Connection: true}, "depends"},
+		"TLS at plain text":    {explain.Request{Port: 80, TLS: true, Authority: "a", Path: "/"}, "closed | http1.codec_error | DPE"},
 		"no port":              {explain.Request{Port: 81, Authority: "a", Path: "/"}, "closed"},
 		"a host of another":    {farAway("GET", "other.example/x"), "allowed"},
 		"a host with a dot":    {farAway("GET", "shop.example./direct"), "answered | 503 | direct_response | later"},
