@@ -53,7 +53,7 @@ func TestTokensAreFoundWhereEnvoyFindsThem(t *testing.T) {
 	sign := func(issuer, audience string) string {
 		return k.sign(t, "HS256", headerOf("HS256"), fmt.Sprintf(`{"iss":%q,"sub":"s","aud":%q}`, issuer, audience))
 	}
-	for set := range rules {
+	for set := range w.filters {
 		for name, r := range extractions() {
 			good := sign("a", "one")
 			text := strings.NewReplacer("T", good, "E", strings.ReplaceAll(good, ".", "%2E"))
@@ -79,7 +79,7 @@ func TestTokensAreFoundWhereEnvoyFindsThem(t *testing.T) {
 	seed := rand.Uint64()
 	random := rand.New(rand.NewPCG(seed, 0))
 	t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
-		for set := range rules {
+		for set := range w.filters {
 			for range 300 {
 				w.agree(t, set, randomTokens(random, tokens))
 			}

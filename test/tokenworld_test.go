@@ -59,8 +59,23 @@ spec:
   jwtRules:
 `
 
-// newTokenWorld takes rules by the name of their set, as they stand below jwtRules.
+// newTokenWorld takes rules by the name of their set, as they stand below jwtRules. Under the name
+// with " as Istio" is Istio's shape of them.
 func newTokenWorld(t *testing.T, rules map[string]string) *tokenWorld {
+	t.Helper()
+	configs := map[string]*jwtauthnv3.JwtAuthentication{}
+	for name, text := range rules {
+		ours, istio := renderedJWT(t, tokenPolicy+text)
+		configs[name] = ours
+		if !proto.Equal(ours, istio) {
+			configs[name+" as Istio"] = istio
+		}
+	}
+	return runTokenWorld(t, configs)
+}
+
+// runTokenWorld takes filters by the name of their rules.
+func runTokenWorld(t *testing.T, configs map[string]*jwtauthnv3.JwtAuthentication) *tokenWorld {
 	t.Helper()
 	envoytest.Require(t)
 	w := &tokenWorld{addresses: map[string]string{}, filters: map[string]*token.Filter{}, clients: map[string]net.Conn{}}
@@ -71,8 +86,7 @@ func newTokenWorld(t *testing.T, rules map[string]string) *tokenWorld {
 	})
 	backend := envoytest.RunBackend(t)
 	var listeners []any
-	for name, text := range rules {
-		config := renderedJWT(t, tokenPolicy+text)
+	for name, config := range configs {
 		filter, err := token.New("envoy.filters.http.jwt_authn", config)
 		must(t, err)
 		w.filters[name] = filter
@@ -89,7 +103,7 @@ func newTokenWorld(t *testing.T, rules map[string]string) *tokenWorld {
 	content, err := json.Marshal(bootstrap)
 	must(t, err)
 	e := envoytest.Run(t, envoytest.Options{Bootstrap: content, Concurrency: 1})
-	for name := range rules {
+	for name := range configs {
 		w.addresses[name] = e.MustListener(t, name)
 	}
 	return w
@@ -120,19 +134,35 @@ func tokenListener(t *testing.T, name string, config *jwtauthnv3.JwtAuthenticati
 	}}}
 }
 
-// renderedJWT is the filter that a gateway is served for a policy.
-func renderedJWT(t *testing.T, policy string) *jwtauthnv3.JwtAuthentication {
+// renderedJWT is the filter that a gateway is served for a policy, in our shape and in Istio's.
+func renderedJWT(t *testing.T, policy string) (ours, istio *jwtauthnv3.JwtAuthentication) {
 	t.Helper()
 	files, err := source.Read(os.DirFS(newPolicyDir(t, map[string]string{"policy.yaml": routing(8080, 8081) + "---\n" + policy})))
 	must(t, err)
-	static, refused := translate.Compile(files, model.DefaultSettings()).Static(model.Gateway{Namespace: "istio-system", Labels: map[string]string{"istio": "ingressgateway"}})
+	program := translate.Compile(files, model.DefaultSettings())
+	gateway := model.Gateway{Namespace: "istio-system", Labels: map[string]string{"istio": "ingressgateway"}}
+	static, refused := program.Static(gateway)
 	if len(refused) > 0 {
 		t.Fatalf("the policy is refused: %v", refused)
 	}
+	asIstio, _ := program.Istio(gateway)
+	var listeners, extensions []proto.Message
+	for _, l := range static.Listeners {
+		listeners = append(listeners, l)
+	}
+	for _, c := range asIstio.ExtensionConfigs {
+		extensions = append(extensions, c)
+	}
+	return findJWT(t, listeners), findJWT(t, extensions)
+}
+
+// findJWT is the one filter of tokens in messages.
+func findJWT(t *testing.T, messages []proto.Message) *jwtauthnv3.JwtAuthentication {
+	t.Helper()
 	out := &jwtauthnv3.JwtAuthentication{}
 	found := 0
-	for _, l := range static.Listeners {
-		must(t, protorange.Range(l.ProtoReflect(), func(p protopath.Values) error {
+	for _, m := range messages {
+		must(t, protorange.Range(m.ProtoReflect(), func(p protopath.Values) error {
 			if m, isMessage := p.Index(-1).Value.Interface().(protoreflect.Message); isMessage && m.Descriptor() == out.ProtoReflect().Descriptor() {
 				found++
 				proto.Merge(out, m.Interface())

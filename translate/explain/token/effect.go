@@ -102,9 +102,10 @@ func leave(s *traffic.Stream, worlds []*world) {
 func forget(s *traffic.Stream) {
 	write(s, traffic.Object{Open: true})
 	s.Headers.Remove(func(name string) bool { return !strings.HasPrefix(name, ":") })
-	path, _ := s.Headers.First(":path")
-	path, _, _ = strings.Cut(path, "?")
-	s.Headers.Set(":path", path)
+	if path, there := s.Headers.First(":path"); there {
+		path, _, _ = strings.Cut(path, "?")
+		s.Headers.Set(":path", path)
+	}
 	s.Headers, s.QueryUnknown = traffic.NewHeaders(s.Headers.Lines(), traffic.OthersUnknown), true
 }
 

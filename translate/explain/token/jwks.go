@@ -5,7 +5,6 @@ import (
 	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rsa"
-	"math"
 	"math/big"
 	"slices"
 	"strings"
@@ -92,18 +91,19 @@ func (k jwk) algorithm(prefixes ...string) bool {
 // The bounds of what the library that Envoy is built with takes for a public key of RSA, and those of ours.
 const (
 	leastModulus, mostModulus = 512, 16384
-	mostExponent              = 33
 	leastUsable               = 1024
 )
 
 func (k jwk) rsa() (out *rsa.PublicKey, opaque, good bool) {
 	n, goodN := k.number("n")
 	e, goodE := k.number("e")
-	if !goodN || !goodE || n.Bit(0) == 0 || n.BitLen() < leastModulus || n.BitLen() > mostModulus ||
-		e.Bit(0) == 0 || e.BitLen() < 2 || e.BitLen() > mostExponent {
+	if !goodN || !goodE || n.Bit(0) == 0 || n.BitLen() < leastModulus || n.BitLen() > mostModulus {
 		return nil, false, false
 	}
-	if n.BitLen() < leastUsable || !e.IsInt64() || e.Int64() > math.MaxInt32 {
+	if !e.IsInt64() || e.Int64() != 3 && e.Int64() != 65537 {
+		return nil, false, false // Envoy knows no others
+	}
+	if n.BitLen() < leastUsable {
 		return nil, true, true
 	}
 	return &rsa.PublicKey{N: n, E: int(e.Int64())}, false, true
