@@ -30,6 +30,7 @@ func TestUsableKeys(t *testing.T) {
 		"a weak key":         {`{"keys":[` + rsaOf(n1023) + `,` + edOne + `]}`, `{"keys":[` + edOne + `]}`, "its modulus has 1023 bits, so few", ""},
 		"only a weak key":    {`{"keys":[` + rsaOf(n512) + `]}`, "", "", "its modulus has 512 bits, so few"},
 		"a short key":        {`{"keys":[` + rsaOf(n1024) + `]}`, `{"keys":[` + rsaOf(n1024) + `]}`, "its modulus has 1024 bits, and 2048 are advised; it is used all the same", ""},
+		"another exponent":   {`{"keys":[` + strings.Replace(rsaOne, "AQAB", "BQ", 1) + `,` + edOne + `]}`, `{"keys":[` + edOne + `]}`, `its "e" is neither 3 nor 65537`, ""},
 		"the same key twice": {`{"keys":[` + edOne + `,` + edOne + `]}`, `{"keys":[` + edOne + `]}`, "", ""},
 		"no key":             {`{"keys":[]}`, "", "", "it has no key"},
 		"a page":             {`<html>`, "", "", "it is not JSON"},

@@ -118,10 +118,12 @@ func parseKey(i int, raw json.RawMessage) keyInfo {
 	return info
 }
 
-// The bounds of the RSA numbers in the library that Envoy is built with.
+// The bounds of the RSA modulus in the library that Envoy is built with, and the exponents that Envoy
+// takes: it ignores a key with another, and refuses a set that has no other keys.
 const (
 	minModulus, maxModulus = 512, 16384
-	maxExponent            = 32
+	smallExponent          = 3
+	usualExponent          = 65537
 )
 
 func rsaKey(k map[string]any) (broken, unusable string) {
@@ -132,8 +134,10 @@ func rsaKey(k map[string]any) (broken, unusable string) {
 		return `"n" and "e" must be numbers in base64url`, ""
 	case bits < minModulus || bits > maxModulus || n.Bit(0) == 0:
 		return fmt.Sprintf(`"n" is not a modulus of %d to %d bits`, minModulus, maxModulus), ""
-	case e.BitLen() < 2 || e.BitLen() > maxExponent || e.Bit(0) == 0:
+	case e.BitLen() < 2 || e.Bit(0) == 0:
 		return `"e" is not an odd number from 3 on`, ""
+	case !e.IsInt64() || e.Int64() != smallExponent && e.Int64() != usualExponent:
+		return "", `its "e" is neither 3 nor 65537`
 	}
 	return "", algorithm(k, "RS", "PS")
 }
