@@ -53,9 +53,6 @@ func (w *world) lookUp(p *place) ([]string, bool) {
 // inHeader returns the tokens in a header. What follows the prefix, wherever that stands, is one.
 func (w *world) inHeader(p *place) ([]string, bool) {
 	lines, known := w.headers.Values(p.name)
-	if p.name == authorization && len(lines) > 1 {
-		lines = []string{strings.Join(lines, ",")}
-	}
 	if p.prefix == "" {
 		return lines, known
 	}

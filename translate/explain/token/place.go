@@ -28,9 +28,6 @@ const (
 	inCookie
 )
 
-// authorization is the header that Envoy holds as one line, however many are sent.
-const authorization = "authorization"
-
 // placesOf are those of a provider, Envoy's own where it names none.
 func placesOf(p *jwtauthnv3.JwtProvider) []place {
 	var out []place
@@ -44,7 +41,7 @@ func placesOf(p *jwtauthnv3.JwtProvider) []place {
 		out = append(out, namedPlace(inCookie, "cookie ", name))
 	}
 	if len(out) == 0 {
-		out = []place{headerPlace(authorization, "Bearer "), namedPlace(inParameter, "parameter ", "access_token")}
+		out = []place{headerPlace("authorization", "Bearer "), namedPlace(inParameter, "parameter ", "access_token")}
 	}
 	for i := range out {
 		out[i].issuers = []string{p.GetIssuer()}
