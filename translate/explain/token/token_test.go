@@ -131,3 +131,91 @@ func TestNewRefusesWhatItDoesNotUnderstand(t *testing.T) {
 		})
 	}
 }
+
+// TestTimesAreJudgedToTheSecond holds the last second that counts, and the first that does not: 60 are
+// given to clocks either way.
+func TestTimesAreJudgedToTheSecond(t *testing.T) {
+	f := oneIssuer(t, localKeys())
+	for claims, want := range map[string]string{
+		`"exp":1799999940`: "", `"exp":1799999939`: "Jwt is expired", `"exp":1799999940.9`: "", `"exp":0`: "",
+		`"nbf":1800000060`: "", `"nbf":1800000061`: "Jwt not yet valid", `"nbf":1800000060.9`: "",
+		`"nbf":1800000061,"exp":1`: "Jwt not yet valid", `"iat":9800000000`: "",
+	} {
+		got := f.Decide(request("/", "authorization", "Bearer "+minted(`{"iss":"a",`+claims+`}`)))
+		if got.Reply.Body != want {
+			t.Errorf("%s: %q, want %q", claims, got.Reply.Body, want)
+		}
+	}
+}
+
+// TestARouteIsChosenAgainForClaims holds when a verified token has the route chosen again.
+func TestARouteIsChosenAgainForClaims(t *testing.T) {
+	const provider = `{"providers": {"p": {"issuer": "a", %MORE% "local_jwks": {"inline_string": "%KEYS%"}}}, "rules": [{"match": {"prefix": "/"}, "requires": {"provider_name": "p"}}]}`
+	for more, want := range map[string]bool{
+		``:                           false,
+		`"clear_route_cache": true,`: false,
+		`"clear_route_cache": true, "payload_in_metadata": "payload",`:                                           true,
+		`"payload_in_metadata": "payload",`:                                                                      false,
+		`"clear_route_cache": true, "claim_to_headers": [{"header_name": "x", "claim_name": "iss"}],`:            true,
+		`"clear_route_cache": true, "claim_to_headers": [{"header_name": "x", "claim_name": "sub"}],`:            false,
+		`"clear_route_cache": true, "claim_to_headers": [{"header_name": "x", "claim_path": [{"key": "iss"}]}],`: true,
+	} {
+		f := filterOf(t, strings.NewReplacer("%MORE%", more, "%KEYS%", secretKeys()).Replace(provider))
+		s := request("/", "authorization", "Bearer "+minted(`{"iss":"a"}`))
+		if f.Decide(s); s.RouteCleared != want {
+			t.Errorf("%s: %v", more, s.RouteCleared)
+		}
+	}
+}
+
+// TestAnOptionalRequirementTakesEveryIssuersToken holds what stands alone in a tree: Envoy then looks in
+// all places, and tells what became of the token it came to last.
+func TestAnOptionalRequirementTakesEveryIssuersToken(t *testing.T) {
+	config := func(requires string) string {
+		return `{"providers": {"p": {"issuer": "a"` + localKeys() + `}, "q": {"issuer": "b", "from_params": ["token"]` + localKeys() + `}}, "rules": [{"match": {"prefix": "/"}, "requires": ` + requires + `}]}`
+	}
+	for name, c := range map[string]struct{ requires, path, header, want string }{
+		"none":              {`{"allow_missing": {}}`, "/", "", ""},
+		"a good one":        {`{"allow_missing": {}}`, "/", minted(`{"iss":"a"}`), ""},
+		"a bad one":         {`{"allow_missing": {}}`, "/", minted(`{"iss":"a","exp":1}`), "Jwt is expired"},
+		"of nobody":         {`{"allow_missing": {}}`, "/", minted(`{"iss":"x"}`), "Jwt issuer is not configured"},
+		"in another place":  {`{"allow_missing": {}}`, "/?token=" + minted(`{"iss":"a"}`), "", "Jwt issuer is not configured"},
+		"good, then bad":    {`{"allow_missing": {}}`, "/?token=x", minted(`{"iss":"a"}`), ""},
+		"bad, then good":    {`{"allow_missing": {}}`, "/?token=" + minted(`{"iss":"b"}`), "x", "Jwt is not in the form of Header.Payload.Signature with two dots and 3 sections"},
+		"failed":            {`{"allow_missing_or_failed": {}}`, "/", "x", ""},
+		"nothing":           {`{}`, "/", "x", ""},
+		"failed beside one": {`{"requires_any": {"requirements": [{"provider_name": "p"}, {"allow_missing_or_failed": {}}]}}`, "/", "x", ""},
+		"audiences":         {`{"provider_and_audiences": {"provider_name": "p", "audiences": ["one"]}}`, "/", minted(`{"iss":"a","aud":"two"}`), "Audiences in Jwt are not allowed"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var lines []string
+			if c.header != "" {
+				lines = []string{"authorization", "Bearer " + c.header}
+			}
+			if got := filterOf(t, config(c.requires)).Decide(request(c.path, lines...)); got.Reply.Body != c.want || got.Stops.Open() {
+				t.Errorf("got %v %q, want %q", got.Stops, got.Reply.Body, c.want)
+			}
+		})
+	}
+}
+
+// TestRulesMatchPaths holds which requests are asked for tokens.
+func TestRulesMatchPaths(t *testing.T) {
+	for name, c := range map[string]struct {
+		match string
+		asked map[string]bool
+	}{
+		"prefix":           {`{"prefix": "/a"}`, map[string]bool{"/a": true, "/ab?x": true, "/b": false, "/A": false, "/?/a": false}},
+		"prefix, any case": {`{"prefix": "/a", "case_sensitive": false}`, map[string]bool{"/A": true, "/b": false}},
+		"path":             {`{"path": "/a"}`, map[string]bool{"/a": true, "/a?x": true, "/ab": false}},
+		"parts of it":      {`{"path_separated_prefix": "/a"}`, map[string]bool{"/a": true, "/a/b": true, "/ab": false}},
+	} {
+		f := filterOf(t, `{"providers": {"p": {"issuer": "a"`+localKeys()+`}}, "rules": [{"match": `+c.match+`, "requires": {"provider_name": "p"}}]}`)
+		for path, asked := range c.asked {
+			s := request(path)
+			if got := f.Decide(s); got.Stops.Holds() != asked || len(s.Findings) != 1 {
+				t.Errorf("%s, %s: stops %v", name, path, got.Stops)
+			}
+		}
+	}
+}
