@@ -254,6 +254,8 @@ func TestClaims(t *testing.T) {
 		"element does not ask": {admin, `claim g is "admin"`, `{"payload":{"g":["?","admin"]}}`, `holds`},
 		"one of several":       {several, `claim g is one of "a", "b"*`, `{"payload":{"g":"bc"}}`, "holds"},
 		"several, unknown":     {several, `claim g is one of "a", "b"*`, `{"payload":{"g":"?"}}`, `(claim g is "a" or claim g is "b"*): claim g is not known`},
+		"text of either":       {claim(`,{"key":"g"}`, `{"orMatch":{"valueMatchers":[{"stringMatch":{"exact":"a"}},{"stringMatch":{"exact":"b"}}]}}`), `claim g is one of "a", "b"`, `{"payload":{"g":["b"]}}`, `fails: ["b"]`},
+		"other text in a list": {claim(`,{"key":"g"}`, `{"orMatch":{"valueMatchers":[{"listMatch":{"oneOf":{"stringMatch":{"exact":"a"}}}},{"stringMatch":{"exact":"b"}}]}}`), `claim g is one of a list with "a", "b"`, `{"payload":{"g":["b"]}}`, `fails: ["b"]`},
 		"nested":               {nested, `claim r[s] is "x"`, `{"payload":{"r":{"s":["x"]}}}`, "holds"},
 		"nested, no object":    {nested, `claim r[s] is "x"`, `{"payload":{"r":"s"}}`, `fails: no claim r[s]`},
 		"nested, may be there": {nested, `claim r[s] is "x"`, `{"payload":{"...":1}}`, `claim r[s] is "x": claim r[s] is not known`},

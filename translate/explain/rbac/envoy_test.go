@@ -132,7 +132,7 @@ func claims() []string {
 		`{"nullMatch":{}}`, `{"boolMatch":true}`, `{"boolMatch":false}`, `{"presentMatch":true}`, `{"presentMatch":false}`,
 		`{"doubleMatch":{"exact":5}}`, `{"doubleMatch":{"range":{"start":1,"end":5}}}`, `{"listMatch":{"oneOf":{"doubleMatch":{"exact":5}}}}`,
 		`{"listMatch":{"oneOf":{"nullMatch":{}}}}`, `{"listMatch":{"oneOf":{"listMatch":{"oneOf":{"stringMatch":{"exact":"c"}}}}}}`,
-		`{"listMatch":{"oneOf":{"presentMatch":true}}}`,
+		`{"listMatch":{"oneOf":{"presentMatch":true}}}`, `{"orMatch":{"valueMatchers":[{"stringMatch":{"exact":"b"}},` + a + `]}}`, `{"orMatch":{"valueMatchers":[{"listMatch":{"oneOf":{"stringMatch":{"exact":"b"}}}},` + a + `]}}`,
 	}
 	var out []string
 	for _, path := range []string{"text", "list", "empty", "number", "true", "null", "object", "object/text", "object/list", "text/text", "list/d", "a.b", "none", "none/none"} {

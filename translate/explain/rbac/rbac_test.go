@@ -121,6 +121,26 @@ func TestARuleThatFailsSaysWhy(t *testing.T) {
 	}
 }
 
+// TestWhatFailsIsBlamedBeforeWhatIsNotKnown holds that a rule that cannot match says by which condition.
+func TestWhatFailsIsBlamedBeforeWhatIsNotKnown(t *testing.T) {
+	onX := `{"header":{"name":"x","stringMatch":{"exact":"1"}}}`
+	for config, want := range map[string]string{
+		policy(onX, andIDs(addresses)):             "fails Principals[0].AndIds.Ids[0]",
+		policy(andRules(onX, paths), andIDs(user)): "fails Permissions[0].AndRules.Rules[1]",
+		policy(andRules(methods, onX), onX):        `header x is "1" Permissions[0].AndRules.Rules[1]`,
+		policy(methods, onX):                       `header x is "1" Principals[0]`,
+		policy(paths+","+onX, `{"any":true}`):      `header x is "1" Permissions[1]`,
+	} {
+		s := stream()
+		s.Headers = traffic.NewHeaders(s.Headers.Lines(), traffic.OthersUnknown)
+		httpFilter(t, `{"rules":{"policies":{"r":`+config+`}}}`).Decide(s)
+		f := s.Findings[0]
+		if got := f.Matched.String() + " " + f.Clause; got != want {
+			t.Errorf("%s: %s, want %s", config, got, want)
+		}
+	}
+}
+
 // TestAllRulesAreTold holds that none is left out behind one that decides, and in which order they are.
 func TestAllRulesAreTold(t *testing.T) {
 	never := policy(`{"notRule":{"any":true}}`, `{"any":true}`)

@@ -142,7 +142,10 @@ func (e *expression) String() string {
 			parts = append(parts, of.String())
 		}
 		slices.Sort(parts)
-		return "(" + strings.Join(slices.Compact(parts), " "+e.word+" ") + ")"
+		if parts = slices.Compact(parts); len(parts) == 1 {
+			return parts[0]
+		}
+		return "(" + strings.Join(parts, " "+e.word+" ") + ")"
 	}
 }
 
