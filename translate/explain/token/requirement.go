@@ -87,12 +87,13 @@ func (r requirements) list(all []*jwtauthnv3.JwtRequirement) ([]*requirement, er
 	return out, nil
 }
 
-// any takes what lets a missing or a failed token pass out of the list; alone it stays.
+// any takes what lets a missing or a failed token pass out of the list, but not out of a list in it;
+// alone it stays.
 func (r requirements) any(all []*jwtauthnv3.JwtRequirement) (*requirement, error) {
 	of, err := r.list(all)
 	out := &requirement{kind: anyOf}
-	for _, o := range of {
-		if o.kind != optional {
+	for i, o := range of {
+		if o.kind != optional || all[i].GetRequiresAny() != nil {
 			out.of = append(out.of, o)
 			continue
 		}

@@ -199,6 +199,18 @@ func TestAnOptionalRequirementTakesEveryIssuersToken(t *testing.T) {
 	}
 }
 
+// TestAnOptionalRequirementInAListOfItsOwnIsAskedToo holds that such a list is not taken for a part of the one
+// around it: the tokens of all are then verified, and taken out.
+func TestAnOptionalRequirementInAListOfItsOwnIsAskedToo(t *testing.T) {
+	f := filterOf(t, `{"providers": {"p": {"issuer": "a"`+localKeys()+`}, "q": {"issuer": "b", "from_params": ["token"]`+localKeys()+`}}, "rules": [{"match": {"prefix": "/"}, "requires":
+		{"requires_any": {"requirements": [{"provider_name": "p"}, {"requires_any": {"requirements": [{"allow_missing_or_failed": {}}, {"allow_missing": {}}]}}]}}}]}`)
+	s := request("/?token=" + minted(`{"iss":"b"}`))
+	f.Decide(s)
+	if path, _ := s.Headers.First(":path"); path != "/" {
+		t.Errorf("the path is %s", path)
+	}
+}
+
 // TestRulesMatchPaths holds which requests are asked for tokens.
 func TestRulesMatchPaths(t *testing.T) {
 	for name, c := range map[string]struct {
