@@ -115,14 +115,17 @@ const (
 	tokenSubject = "%DYNAMIC_METADATA(envoy.filters.http.jwt_authn:payload:sub)%"
 )
 
-// logFields are the fields of Istio's default format, and four more: the address of the
-// connection, which ipBlocks are compared with while remoteIpBlocks are compared with
-// downstream_remote_address, the deciding rule, and whose token it was.
+// logFields are the fields of Istio's default format, without the query of the path, in which tokens
+// can be, and more: the address of the connection, which ipBlocks are compared with while
+// remoteIpBlocks are compared with downstream_remote_address, the deciding rule, whose token it was,
+// and what replay needs to ask about the request again. Of what can hold a secret it says whether it
+// was sent and nothing else: cut to a length of 0 it is empty, and - where it was not sent. They are the same
+// for every policy, so that an edit of policy leaves the listener as it is.
 func logFields() []logField {
 	return []logField{
 		{"start_time", "%START_TIME%", bare},
 		{"method", "%REQ(:METHOD)%", bare},
-		{"path", "%REQ(X-ENVOY-ORIGINAL-PATH?:PATH)%", bare},
+		{"path", "%PATH(NQ:ORIG_OR_PATH)%", bare},
 		{"protocol", "%PROTOCOL%", bare},
 		{"response_code", "%RESPONSE_CODE%", bare},
 		{"response_flags", "%RESPONSE_FLAGS%", bare},
@@ -148,6 +151,13 @@ func logFields() []logField {
 		{"policy", decidedBy, quoted},
 		{"token_issuer", tokenIssuer, quoted},
 		{"token_subject", tokenSubject, quoted},
+		{"scheme", "%REQ(:SCHEME)%", bare},
+		{"downstream_tls_version", "%DOWNSTREAM_TLS_VERSION%", bare},
+		{"downstream_peer_uri_san", "%DOWNSTREAM_PEER_URI_SAN%", quoted},
+		{"downstream_peer_dns_san", "%DOWNSTREAM_PEER_DNS_SAN%", quoted},
+		{"downstream_peer_subject", "%DOWNSTREAM_PEER_SUBJECT%", quoted},
+		{"query_sent", "%QUERY_PARAMS(ORIG):0%", quoted},
+		{"authorization_sent", "%REQ(AUTHORIZATION):0%", quoted},
 	}
 }
 
