@@ -13,6 +13,7 @@ import (
 func (m *manager) receive(w *walk) {
 	read := readMessage(w.asking.request, schemeOf(&w.stream.Connection))
 	w.stream.Headers = traffic.NewHeaders(read.lines(), traffic.Others(w.asking.request.Unknown.Headers))
+	w.stream.Headers.Lack(w.asking.request.Unknown.Absent...)
 	w.upgrade = read.upgrade
 	// With trusted proxies in front the TLS may be theirs.
 	if read.refusal != "" && !(read.refusal == plaintextURL && m.config.GetXffNumTrustedHops() > 0) {

@@ -62,9 +62,11 @@ const (
 // Unknown says what of a request is not known, because whoever asks does not know it: an access log does
 // not hold all.
 type Unknown struct {
-	// Headers: there may be others than those that are given. That the client speaks gRPC, asks for an upgrade or
-	// takes headers back by the header connection is known all the same: it does where it is said.
+	// Headers: there may be others than those that are given, and than Absent, of which it is known that
+	// they are not there. That the client speaks gRPC, asks for an upgrade or takes headers back by the
+	// header connection is known all the same: it does where it is said.
 	Headers bool
+	Absent  []string
 	// Query: behind Path there may be a query.
 	Query bool
 	// ServerName and Certificate: whether there is one, and which.

@@ -16,8 +16,9 @@ type Header struct {
 // `:scheme` among them, in the order in which they came. The zero value has none.
 type Headers struct {
 	lines []Header
-	// open says that there may be others, which the request does not say.
-	open bool
+	// open says that there may be others, which the request does not say, but none of absent.
+	open   bool
+	absent []string
 }
 
 // NewHeaders returns the headers that are given; names are put into lower case, and lines are joined of
@@ -63,8 +64,12 @@ func (h *Headers) Values(name string) ([]string, bool) {
 			out = append(out, l.Value)
 		}
 	}
-	return out, len(out) > 0 || !h.open
+	return out, len(out) > 0 || !h.open || slices.Contains(h.absent, name)
 }
+
+// Lack has headers that are not given be known not to be there, whatever others there may be. Names are
+// in lower case.
+func (h *Headers) Lack(names ...string) { h.absent = append(h.absent, names...) }
 
 // First returns the first value of a header, and whether there is one that is known.
 func (h *Headers) First(name string) (string, bool) {
