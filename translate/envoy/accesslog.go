@@ -139,7 +139,7 @@ func logFields() []logField {
 		{"x_forwarded_for", "%REQ(X-FORWARDED-FOR)%", quoted},
 		{"user_agent", "%REQ(USER-AGENT)%", quoted},
 		{"request_id", "%REQ(X-REQUEST-ID)%", quoted},
-		{"authority", "%REQ(:AUTHORITY)%", quoted},
+		{"authority", "%REQ(X-ENVOY-ORIGINAL-HOST?:AUTHORITY)%", quoted},
 		{"upstream_host", "%UPSTREAM_HOST%", quoted},
 		{"upstream_cluster", "%UPSTREAM_CLUSTER_RAW%", bare},
 		{"upstream_local_address", "%UPSTREAM_LOCAL_ADDRESS%", bare},
