@@ -3,8 +3,6 @@ package replay
 import (
 	jwtauthnv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/jwt_authn/v3"
 	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/reflect/protoreflect"
-	"google.golang.org/protobuf/types/known/anypb"
 
 	"github.com/portreeve/portreeve/translate/envoy"
 )
@@ -32,12 +30,12 @@ func NewFacts(old, new envoy.Resources) Facts {
 
 // providers visits the providers of tokens of a gateway.
 func providers(r envoy.Resources, visit func(*jwtauthnv3.JwtProvider)) {
-	for _, l := range r.Listeners {
-		eachProvider(l, visit)
-	}
-	for _, c := range r.ExtensionConfigs {
-		eachProvider(c, visit)
-	}
+	envoy.EachFilter(r, func(_ string, config proto.Message) {
+		tokens, _ := config.(*jwtauthnv3.JwtAuthentication)
+		for _, p := range tokens.GetProviders() {
+			visit(p)
+		}
+	})
 }
 
 // place notes whose tokens are looked for in a place of their own.
@@ -45,34 +43,4 @@ func (f Facts) place(p *jwtauthnv3.JwtProvider) {
 	if len(p.GetFromHeaders())+len(p.GetFromParams())+len(p.GetFromCookies()) > 0 {
 		f.PlacedTokens[p.GetIssuer()] = true
 	}
-}
-
-// eachProvider visits the providers of tokens in a message, at any depth.
-func eachProvider(m proto.Message, visit func(*jwtauthnv3.JwtProvider)) {
-	switch m := m.(type) {
-	case *jwtauthnv3.JwtProvider:
-		visit(m)
-		return
-	case *anypb.Any:
-		if inner, err := m.UnmarshalNew(); err == nil {
-			eachProvider(inner, visit)
-		}
-		return
-	}
-	m.ProtoReflect().Range(func(field protoreflect.FieldDescriptor, v protoreflect.Value) bool {
-		switch {
-		case field.IsMap() && field.MapValue().Message() != nil:
-			v.Map().Range(func(_ protoreflect.MapKey, v protoreflect.Value) bool {
-				eachProvider(v.Message().Interface(), visit)
-				return true
-			})
-		case field.IsList() && field.Message() != nil:
-			for i := range v.List().Len() {
-				eachProvider(v.List().Get(i).Message().Interface(), visit)
-			}
-		case !field.IsMap() && field.Message() != nil:
-			eachProvider(v.Message().Interface(), visit)
-		}
-		return true
-	})
 }

@@ -7,6 +7,7 @@ import (
 	streamaccesslogv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/access_loggers/stream/v3"
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
 	tcpproxyv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/tcp_proxy/v3"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/anypb"
 )
 
@@ -27,39 +28,27 @@ func DefaultLogFormat() LogFormat {
 }
 
 // LogFormats returns the formats of the logs that a gateway writes to files and streams, each once for
-// every listener that writes one.
+// every listener and filter that writes one.
 func LogFormats(r Resources) []LogFormat {
-	var out []LogFormat
+	var logs []*accesslogv3.AccessLog
 	for _, l := range r.Listeners {
-		logs := l.GetAccessLog()
-		for _, c := range l.GetFilterChains() {
-			for _, f := range c.GetFilters() {
-				logs = append(logs, logsOf(f.GetTypedConfig())...)
-			}
+		logs = append(logs, l.GetAccessLog()...)
+	}
+	EachFilter(r, func(_ string, config proto.Message) {
+		switch f := config.(type) {
+		case *hcmv3.HttpConnectionManager:
+			logs = append(logs, f.GetAccessLog()...)
+		case *tcpproxyv3.TcpProxy:
+			logs = append(logs, f.GetAccessLog()...)
 		}
-		for _, log := range logs {
-			if format := formatOf(log.GetTypedConfig()); format != nil {
-				out = append(out, written(format))
-			}
+	})
+	var out []LogFormat
+	for _, log := range logs {
+		if format := formatOf(log.GetTypedConfig()); format != nil {
+			out = append(out, written(format))
 		}
 	}
 	return out
-}
-
-// logsOf returns the logs of a network filter.
-func logsOf(filter *anypb.Any) []*accesslogv3.AccessLog {
-	m, err := filter.UnmarshalNew()
-	if err != nil {
-		return nil
-	}
-	switch f := m.(type) {
-	case *hcmv3.HttpConnectionManager:
-		return f.GetAccessLog()
-	case *tcpproxyv3.TcpProxy:
-		return f.GetAccessLog()
-	default:
-		return nil
-	}
 }
 
 func formatOf(logger *anypb.Any) *corev3.SubstitutionFormatString {

@@ -41,6 +41,17 @@ type Answer struct {
 	Ends []End `json:"ends"`
 	// NotLookedAt says what the answer does not take into account.
 	NotLookedAt []string `json:"notLookedAt,omitempty"`
+	// Client are the addresses by which rules know the client; nil where nothing took the connection.
+	Client *Addresses `json:"client,omitempty"`
+}
+
+// Addresses are those of a client; they are empty where they are not known.
+type Addresses struct {
+	// Direct is the connection's other end, which ipBlocks and source.ip see.
+	Direct string `json:"direct,omitempty"`
+	// Remote is what the gateway takes for the client's, by x-forwarded-for and the PROXY protocol:
+	// remoteIpBlocks and remote.ip see it.
+	Remote string `json:"remote,omitempty"`
 }
 
 // End is a way in which the request may end.

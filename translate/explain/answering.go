@@ -1,6 +1,7 @@
 package explain
 
 import (
+	"net/netip"
 	"slices"
 )
 
@@ -29,6 +30,7 @@ func (a *asking) answer() Answer {
 				out.NotLookedAt = append(out.NotLookedAt, n)
 			}
 		}
+		out.Client = &Addresses{Direct: addressText(w.stream.Direct), Remote: addressText(w.stream.Remote)}
 	}
 	for _, e := range a.ends {
 		facts = append(facts, e.when.Facts()...)
@@ -51,6 +53,13 @@ func (a *asking) findings() int {
 		out += len(w.stream.Findings)
 	}
 	return out
+}
+
+func addressText(a netip.AddrPort) string {
+	if !a.IsValid() {
+		return ""
+	}
+	return a.Addr().String()
 }
 
 func (e end) end(offset int) End {

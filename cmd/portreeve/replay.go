@@ -1,0 +1,148 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/portreeve/portreeve/internal/replay"
+	"github.com/portreeve/portreeve/translate/envoy"
+	"github.com/portreeve/portreeve/translate/explain"
+)
+
+type replaying struct {
+	compileFlags
+	gatewayFlags
+	formatFlag
+}
+
+func replayCommand() *cobra.Command {
+	var r replaying
+	c := &cobra.Command{
+		Use:   "replay LOG OLD NEW",
+		Short: "Show which requests of an access log would get another answer",
+		Long: "Ask of each request in an access log (- is standard input; it may be packed by gzip) what two sets of policy files make of it, " +
+			"and print by the rule that decides how many would get another answer. LOG is in the format that OLD configures, in the default one, or in Istio's, as text or JSON. " +
+			"What the log does not say is not guessed: such requests are counted apart. The exit code is 1 where an answer changes.",
+		Args: cobra.ExactArgs(3),
+		RunE: r.run,
+	}
+	r.compileFlags.register(c)
+	r.gatewayFlags.register(c)
+	r.formatFlag.register(c, "text", "text", "json", "yaml")
+	return c
+}
+
+func (r *replaying) run(c *cobra.Command, args []string) error {
+	options, err := r.options(c, args[1], args[2])
+	if err != nil {
+		return err
+	}
+	log, size, err := openLog(c, args[0])
+	if err != nil {
+		return err
+	}
+	defer func() { _ = log.Close() }()
+	if isTerminal(c.ErrOrStderr()) {
+		options.Progress = progressOn(c.ErrOrStderr(), size)
+	}
+	report, err := replay.Run(c.Context(), log, options)
+	switch {
+	case errors.Is(err, context.Canceled):
+		return errors.New("stopped before the end of the log")
+	case err != nil:
+		return err
+	case report.Requests == 0 && report.Broken.Count > 0:
+		return fmt.Errorf("no line of %s could be read; the first: %s. Known are the default formats and those that OLD configures: give --mesh-config", args[0], report.Broken.Examples[0].Why)
+	}
+	if err := r.print(c.OutOrStdout(), report, report.WriteText); err != nil {
+		return err
+	}
+	if report.Changed > 0 {
+		return errFindings
+	}
+	return nil
+}
+
+// options makes both sides ready.
+func (r *replaying) options(c *cobra.Command, before, after string) (replay.Options, error) {
+	var out replay.Options
+	oldResources, oldGateway, err := r.side(c, before)
+	if err != nil {
+		return out, err
+	}
+	newResources, newGateway, err := r.side(c, after)
+	if err != nil {
+		return out, err
+	}
+	return replay.Options{
+		Old: oldGateway, New: newGateway,
+		Formats: replay.NewFormats(envoy.LogFormats(oldResources)), Facts: replay.NewFacts(oldResources, newResources),
+	}, nil
+}
+
+func (r *replaying) side(c *cobra.Command, path string) (envoy.Resources, *explain.Gateway, error) {
+	program, err := compiled(c, []string{path}, r.compileFlags)
+	if err != nil {
+		return envoy.Resources{}, nil, err
+	}
+	resources, refused := program.For(r.gateway())
+	if len(refused) > 0 {
+		printFindings(c.OutOrStdout(), refused)
+		return resources, nil, errFindings
+	}
+	if len(resources.Listeners) == 0 {
+		return resources, nil, fmt.Errorf("no Gateway in %s selects the gateway that --namespace and --labels name: it opens no port", path)
+	}
+	gateway, err := explain.New(resources)
+	if err != nil {
+		return resources, nil, fmt.Errorf("understand what %s becomes: %w", path, err)
+	}
+	return resources, gateway, nil
+}
+
+// openLog opens a log; its size is 0 where it is not known.
+func openLog(c *cobra.Command, path string) (io.ReadCloser, int64, error) {
+	if path == "-" {
+		return io.NopCloser(c.InOrStdin()), 0, nil
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, 0, err
+	}
+	info, err := file.Stat()
+	if err != nil {
+		_ = file.Close()
+		return nil, 0, err
+	}
+	if !info.Mode().IsRegular() {
+		return file, 0, nil
+	}
+	return file, info.Size(), nil
+}
+
+// progressOn shows how far a replay is, a few times a second.
+func progressOn(w io.Writer, size int64) func(replay.Progress) {
+	const pause = 200 * time.Millisecond
+	var last time.Time
+	return func(p replay.Progress) {
+		done := size > 0 && p.Bytes >= size
+		if !done && time.Since(last) < pause {
+			return
+		}
+		last = time.Now()
+		line := fmt.Sprintf("%d lines", p.Lines)
+		if size > 0 {
+			line += fmt.Sprintf(", %d %%", 100*p.Bytes/size)
+		}
+		fmt.Fprintf(w, "\r\x1b[K%s", line)
+		if done {
+			fmt.Fprint(w, "\r\x1b[K")
+		}
+	}
+}
