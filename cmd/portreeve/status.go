@@ -48,24 +48,33 @@ func statusCommand() *cobra.Command {
 
 func fetchStatus(c *cobra.Command, address string) (admin.Status, error) {
 	var out admin.Status
-	request, err := http.NewRequestWithContext(c.Context(), http.MethodGet, "http://"+address+"/debug/status", http.NoBody)
+	err := askPlane(c, address, "/debug/status", &out)
+	return out, err
+}
+
+// maxAdminAnswer bounds what is read of an answer of a control plane.
+const maxAdminAnswer = 1 << 30
+
+// askPlane asks a control plane for a page of its admin interface.
+func askPlane(c *cobra.Command, address, page string, into any) error {
+	request, err := http.NewRequestWithContext(c.Context(), http.MethodGet, "http://"+address+page, http.NoBody)
 	if err != nil {
-		return out, err
+		return err
 	}
-	response, err := (&http.Client{Timeout: 5 * time.Second}).Do(request)
+	response, err := (&http.Client{Timeout: 30 * time.Second}).Do(request)
 	if err != nil {
-		return out, fmt.Errorf("ask the control plane: %w", err)
+		return fmt.Errorf("ask the control plane: %w", err)
 	}
 	defer func() { _ = response.Body.Close() }()
 	if response.StatusCode != http.StatusOK {
 		const most = 300
 		reason, _ := io.ReadAll(io.LimitReader(response.Body, most))
-		return out, fmt.Errorf("ask the control plane: it answered %s: %s", response.Status, bytes.TrimSpace(reason))
+		return fmt.Errorf("ask the control plane: it answered %s: %s", response.Status, bytes.TrimSpace(reason))
 	}
-	if err := json.NewDecoder(response.Body).Decode(&out); err != nil {
-		return out, fmt.Errorf("read status: %w", err)
+	if err := json.NewDecoder(io.LimitReader(response.Body, maxAdminAnswer)).Decode(into); err != nil {
+		return fmt.Errorf("read what the control plane answered: %w", err)
 	}
-	return out, nil
+	return nil
 }
 
 // hasProblems reports whether anything is refused.

@@ -99,10 +99,11 @@ func ready(w http.ResponseWriter, s reload.Status) {
 	}
 }
 
-// groupConfig is what one group of gateways is served.
+// groupConfig is what one group of gateways is served, and where that is written.
 type groupConfig struct {
 	reload.GroupStatus
 	Config *output.Resources `json:"config"`
+	Trace  envoy.Trace       `json:"trace,omitempty"`
 }
 
 func configs(policy Policy) []groupConfig {
@@ -111,7 +112,7 @@ func configs(policy Policy) []groupConfig {
 		c := groupConfig{GroupStatus: g}
 		if resources, ok := policy.Serving(g.Key()); ok {
 			printable := output.ResourcesOf(resources)
-			c.Config = &printable
+			c.Config, c.Trace = &printable, resources.Trace
 		}
 		out = append(out, c)
 	}

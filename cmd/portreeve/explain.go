@@ -1,0 +1,156 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/portreeve/portreeve/translate"
+	"github.com/portreeve/portreeve/translate/envoy"
+	"github.com/portreeve/portreeve/translate/explain"
+	"github.com/portreeve/portreeve/translate/explain/words"
+)
+
+// explaining is what explain is told.
+type explaining struct {
+	compileFlags
+	gatewayFlags
+	formatFlag
+	shapeFlag
+	questionFlags
+	adminAddress, details string
+}
+
+func explainCommand() *cobra.Command {
+	var e explaining
+	c := &cobra.Command{
+		Use:   "explain [PATH...]",
+		Short: "Say what a request gets, and why",
+		Long: "Say what becomes of a request at a gateway and why, from the configuration that policy files become: every rule that matches, and of each that does not its first " +
+			"condition that fails, with file and line. What the request does not say is not guessed: the answer says on what it depends. --details says what a string of an access log means.",
+		Example: `  portreeve explain ./policy --request 'GET http://shop.example/admin' -H 'x-user: alice' --token token.jwt
+  portreeve explain ./policy --request 'GET https://shop.example/' --claims '{"iss":"https://issuer.example","sub":"alice"}' --client-ip 203.0.113.7
+  portreeve explain --admin-address 127.0.0.1:18001 --request 'GET http://shop.example/'
+  portreeve explain ./policy --details 'rbac_access_denied_matched_policy[ns[istio-system]-policy[admin]-rule[0]]'`,
+		RunE: e.run,
+	}
+	e.compileFlags.register(c)
+	e.gatewayFlags.register(c)
+	e.shapeFlag.register(c)
+	e.questionFlags.register(c)
+	e.formatFlag.register(c, "text", "text", "json", "yaml")
+	c.Flags().StringVar(&e.adminAddress, "admin-address", "", "Admin address of a running control plane: what the gateway is served by it, in place of files.")
+	c.Flags().StringVar(&e.details, "details", "", "A string of an access log (%RESPONSE_CODE_DETAILS%, or the key of a rule): say what it means and where the rule is written.")
+	return c
+}
+
+// subject is the gateway that is asked about.
+type subject struct {
+	resources envoy.Resources
+	policies  []translate.Applying
+}
+
+func (e *explaining) run(c *cobra.Command, args []string) error {
+	switch {
+	case e.details != "" && e.request != "" || e.details == "" && e.request == "":
+		return errors.New("give one of --request 'METHOD URL' and --details TEXT")
+	case e.adminAddress != "" && len(args) > 0:
+		return errors.New("give a PATH or --admin-address, not both")
+	case e.adminAddress == "" && len(args) == 0 && e.details == "":
+		return errors.New("name a file or directory of policy, or --admin-address of a control plane")
+	}
+	if e.details != "" {
+		return e.tellDetails(c, args)
+	}
+	q, err := e.question(c)
+	if err != nil {
+		return err
+	}
+	of, err := e.subject(c, args)
+	if err != nil {
+		return err
+	}
+	gateway, err := explain.New(of.resources)
+	if err != nil {
+		return fmt.Errorf("understand the configuration of the gateway: %w", err)
+	}
+	return e.tell(c, q, of, gateway.Ask(q.request))
+}
+
+// subject renders the gateway, or asks who serves it.
+func (e *explaining) subject(c *cobra.Command, args []string) (subject, error) {
+	if e.adminAddress != "" {
+		resources, err := fetchServed(c, e.adminAddress, e.gateway())
+		return subject{resources: resources}, err
+	}
+	shape, err := e.chosen(c)
+	if err != nil {
+		return subject{}, err
+	}
+	program, err := compiled(c, args, e.compileFlags)
+	if err != nil {
+		return subject{}, err
+	}
+	render := program.For
+	if shape == shapeIstio {
+		render = program.Istio
+		notePresence(c.ErrOrStderr(), program.Resources)
+	}
+	resources, refused := render(e.gateway())
+	if len(refused) > 0 {
+		printFindings(c.OutOrStdout(), refused)
+		return subject{}, errFindings
+	}
+	return subject{resources, program.PoliciesOf(e.gateway())}, nil
+}
+
+// explained is what -o json prints.
+type explained struct {
+	Request asked          `json:"request"`
+	Answer  explain.Answer `json:"answer"`
+	// Notes are what to know beside the answer.
+	Notes    []string             `json:"notes,omitempty"`
+	Policies []translate.Applying `json:"policies,omitempty"`
+}
+
+// asked is the request, without what it holds of secrets.
+type asked struct {
+	Line   string    `json:"line"`
+	Port   uint32    `json:"port"`
+	Client string    `json:"client,omitempty"`
+	At     time.Time `json:"at"`
+}
+
+// tell prints an answer. No token is in it, whether it was given or is made up from claims.
+func (e *explaining) tell(c *cobra.Command, q question, of subject, answer explain.Answer) error {
+	notes := words.Notes(words.Scene{Request: q.request, Answer: answer, Authorizers: words.Authorizers(of.resources)})
+	if e.claims != "" {
+		notes = append(notes, "the claims are taken for those of a token that the issuer signed; no signature was looked at")
+	}
+	out := q.withheld(c.OutOrStdout())
+	data := explained{asked{q.line(), q.request.Port, e.client, q.request.At}, answer, notes, of.policies}
+	err := e.print(out, data, func(w io.Writer) error {
+		page := words.Page{Asked: q.line(), Answer: answer, Notes: notes}
+		for _, p := range of.policies {
+			page.Policies = append(page.Policies, words.Policy{Object: p.Object, At: p.Pos, WhyNot: p.WhyNot})
+		}
+		return words.Write(w, page, paintFor(c.OutOrStdout()))
+	})
+	if err != nil {
+		return err
+	}
+	return out.flush()
+}
+
+// paintFor returns colour for a terminal whose user has not said that he wants none.
+func paintFor(w io.Writer) words.Paint {
+	if !isTerminal(w) || os.Getenv("NO_COLOR") != "" {
+		return words.Plain
+	}
+	codes := map[words.Ink]string{words.Good: "1;32", words.Bad: "1;31", words.Open: "1;33", words.Faint: "2", words.Title: "1"}
+	return func(ink words.Ink, text string) string { return "\x1b[" + codes[ink] + "m" + text + "\x1b[0m" }
+}
