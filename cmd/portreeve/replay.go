@@ -1,7 +1,9 @@
 package main
 
 import (
+	"bufio"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -34,9 +36,12 @@ func replayCommand() *cobra.Command {
 	}
 	r.compileFlags.register(c)
 	r.gatewayFlags.register(c)
-	r.formatFlag.register(c, "text", "text", "json", "yaml")
+	r.formatFlag.register(c, "text", "text", "json", "yaml", formatLines)
 	return c
 }
+
+// formatLines prints every request instead of the report, a JSON object a line.
+const formatLines = "lines"
 
 func (r *replaying) run(c *cobra.Command, args []string) error {
 	options, err := r.options(c, args[1], args[2])
@@ -48,6 +53,10 @@ func (r *replaying) run(c *cobra.Command, args []string) error {
 		return err
 	}
 	defer func() { _ = log.Close() }()
+	out := bufio.NewWriter(c.OutOrStdout())
+	if r.format == formatLines {
+		options.Each = func(o replay.Outcome) error { return json.NewEncoder(out).Encode(o) }
+	}
 	if isTerminal(c.ErrOrStderr()) {
 		options.Progress = progressOn(c.ErrOrStderr(), size)
 	}
@@ -60,7 +69,12 @@ func (r *replaying) run(c *cobra.Command, args []string) error {
 	case report.Requests == 0 && report.Broken.Count > 0:
 		return fmt.Errorf("no line of %s could be read; the first: %s. Known are the default formats and those that OLD configures: give --mesh-config", args[0], report.Broken.Examples[0].Why)
 	}
-	if err := r.print(c.OutOrStdout(), report, report.WriteText); err != nil {
+	if r.format != formatLines {
+		if err := r.print(out, report, report.WriteText); err != nil {
+			return err
+		}
+	}
+	if err := out.Flush(); err != nil {
 		return err
 	}
 	if report.Changed > 0 {

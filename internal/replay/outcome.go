@@ -81,28 +81,20 @@ func ruleOf(a explain.Answer, reason int, details string) Rule {
 type comparison struct {
 	request  explain.Request
 	old, new outcome
-	kind     kind
+	kind     Result
 	facts    []string
 }
-
-type kind string
-
-const (
-	unchanged kind = "unchanged"
-	changed   kind = "changed"
-	depends   kind = "depends"
-)
 
 // conclude compares. Where both depend on the same in the same way the request is unchanged, whatever is
 // not known; where nothing that may come of it is the same, it is changed. Otherwise that depends.
 func (c *comparison) conclude() {
 	switch {
 	case c.old.ends == c.new.ends || len(c.old.results) == 1 && slices.Equal(c.old.results, c.new.results):
-		c.kind = unchanged
+		c.kind = Unchanged
 	case disjoint(c.old.results, c.new.results):
-		c.kind = changed
+		c.kind = Changed
 	default:
-		c.kind = depends
+		c.kind = Depends
 		c.facts = slices.Concat(c.old.facts, c.new.facts)
 		slices.Sort(c.facts)
 		c.facts = slices.Compact(c.facts)

@@ -22,6 +22,8 @@ type Options struct {
 	Formats Formats
 	// Facts are what the configurations say of requests where a line does not.
 	Facts Facts
+	// Each is told of every request, in the order of the log; it may be nil. An error ends the replay.
+	Each func(Outcome) error
 	// Progress is called now and then; it may be nil.
 	Progress func(Progress)
 }
@@ -75,6 +77,11 @@ type question struct {
 	key    string
 }
 
+func (q question) outcome() Outcome {
+	c := q.record.settled
+	return Outcome{Line: q.line, Result: c.kind, From: answerText(c.old), To: answerText(c.new), DependsOn: c.facts}
+}
+
 // batch takes some lines; it is false at the end of the log.
 func (r *run) batch(in *lines) (bool, error) {
 	var questions []question
@@ -103,6 +110,12 @@ func (r *run) batch(in *lines) (bool, error) {
 	r.ask(asked)
 	for _, q := range questions {
 		r.tally.add(q)
+		if r.Each == nil {
+			continue
+		}
+		if err := r.Each(q.outcome()); err != nil {
+			return false, err
+		}
 	}
 	return more, nil
 }

@@ -82,3 +82,23 @@ type Unlike struct {
 	Count    int       `json:"count"`
 	Examples []Example `json:"examples,omitempty"`
 }
+
+// Outcome is what was found of one request.
+type Outcome struct {
+	Line   int    `json:"line"`
+	Result Result `json:"result"`
+	// From and To are the answers, as in a Change; `depends` where that is not known.
+	From string `json:"from"`
+	To   string `json:"to"`
+	// DependsOn are the facts by which the result is not known.
+	DependsOn []string `json:"dependsOn,omitempty"`
+}
+
+// Result says whether a request would get another answer.
+type Result string
+
+const (
+	Unchanged Result = "unchanged"
+	Changed   Result = "changed"
+	Depends   Result = "depends"
+)

@@ -48,9 +48,9 @@ func (t *tally) add(q question) {
 		t.out.Unlike.Examples = appendExample(t.out.Unlike.Examples, q)
 	}
 	switch c.kind {
-	case unchanged:
+	case Unchanged:
 		t.out.Unchanged++
-	case changed:
+	case Changed:
 		t.out.Changed++
 		t.change(q)
 	default:
