@@ -1,7 +1,11 @@
 package replay
 
 import (
+	"slices"
+
+	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
 	jwtauthnv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/jwt_authn/v3"
+	proxyprotocolv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/listener/proxy_protocol/v3"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/portreeve/portreeve/translate/envoy"
@@ -12,13 +16,17 @@ const loggedPayload = "payload"
 
 // NewFacts returns what the configurations say: the first is the one under which the log was written.
 func NewFacts(old, new envoy.Resources) Facts {
-	out := Facts{TLSPorts: map[uint32]bool{}, PlacedTokens: map[string]bool{}}
+	out := Facts{TLSPorts: map[uint32]bool{}, PlacedTokens: map[string]bool{}, ProxyPorts: map[uint32]bool{}}
 	for _, l := range old.Listeners {
 		all := len(l.GetFilterChains()) > 0
 		for _, c := range l.GetFilterChains() {
 			all = all && c.GetTransportSocket() != nil
 		}
-		out.TLSPorts[l.GetAddress().GetSocketAddress().GetPortValue()] = all
+		port := l.GetAddress().GetSocketAddress().GetPortValue()
+		out.TLSPorts[port] = all
+		out.ProxyPorts[port] = slices.ContainsFunc(l.GetListenerFilters(), func(f *listenerv3.ListenerFilter) bool {
+			return f.GetTypedConfig().MessageIs((*proxyprotocolv3.ProxyProtocol)(nil))
+		})
 	}
 	providers(old, func(p *jwtauthnv3.JwtProvider) {
 		out.HiddenTokens = out.HiddenTokens || p.GetPayloadInMetadata() != loggedPayload

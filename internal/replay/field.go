@@ -26,6 +26,7 @@ const (
 	tokenSubject
 	tokenClaims
 	querySent
+	accessTokenSent
 	authorizationSent
 	status
 	details
@@ -67,6 +68,8 @@ func targetOf(operator string) target {
 		return target{field: remoteAddress}
 	case "DOWNSTREAM_LOCAL_ADDRESS":
 		return target{field: localAddress}
+	case "QUERY_PARAM(access_token):0":
+		return target{field: accessTokenSent}
 	case "QUERY_PARAMS(ORIG):0", "QUERY_PARAMS:0":
 		return target{field: querySent}
 	}

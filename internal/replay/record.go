@@ -158,13 +158,15 @@ func (r *record) key() string {
 	var out strings.Builder
 	for _, f := range []field{
 		method, fullPath, barePath, authority, protocol, forwardedFor, localAddress, serverName, tlsVersion,
-		peerURIs, peerNames, peerSubject, tokenIssuer, tokenSubject, tokenClaims, querySent, authorizationSent,
+		peerURIs, peerNames, peerSubject, tokenIssuer, tokenSubject, tokenClaims, querySent, accessTokenSent, authorizationSent,
 	} {
 		out.WriteByte(byte(r.values[f].state))
 		out.WriteString(r.values[f].text)
 		out.WriteByte(0)
 	}
-	out.WriteString(r.client().String())
+	out.WriteString(r.values[directAddress].host())
+	out.WriteByte(0)
+	out.WriteString(r.values[remoteAddress].client())
 	if strings.HasPrefix(r.values[details].text, "jwt_authn") {
 		out.WriteByte(1)
 	}

@@ -2,6 +2,7 @@ package replay
 
 import (
 	"encoding/json"
+	"net"
 	"net/netip"
 	"slices"
 	"strings"
@@ -18,6 +19,8 @@ type Facts struct {
 	// PlacedTokens are the issuers whose tokens are looked for elsewhere than in the default places,
 	// in either configuration: where they come from is not known of a line.
 	PlacedTokens map[string]bool
+	// ProxyPorts are those at which the PROXY protocol tells the client's address.
+	ProxyPorts map[uint32]bool
 	// HiddenTokens says that tokens are verified, and taken away, which the log does not tell.
 	HiddenTokens bool
 }
@@ -26,7 +29,7 @@ type Facts struct {
 func (r *record) request(facts Facts) explain.Request {
 	at, _ := netip.ParseAddrPort(r.values[localAddress].text)
 	out := explain.Request{
-		Port: uint32(at.Port()), Address: at.Addr().Unmap(), Client: r.client(), Protocol: r.values[protocol].text,
+		Port: uint32(at.Port()), Address: at.Addr().Unmap(), Client: r.client(facts.ProxyPorts[uint32(at.Port())]), Protocol: r.values[protocol].text,
 		Method: r.values[method].text, Authority: r.values[authority].text, Connection: r.connection(), At: r.time(),
 	}
 	r.addTLS(&out, facts)
@@ -37,18 +40,34 @@ func (r *record) request(facts Facts) explain.Request {
 }
 
 // client is the connection's other end, without its port, which no rule looks at. Where only the address
-// that Envoy worked out is logged, it is the same if it has a port: one of x-forwarded-for has 0.
-func (r *record) client() netip.AddrPort {
-	for _, f := range []field{directAddress, remoteAddress} {
-		text := r.values[f].text
-		if a, err := netip.ParseAddrPort(text); err == nil && (f == directAddress || a.Port() != 0) {
-			return netip.AddrPortFrom(a.Addr().Unmap(), 0)
-		}
-		if a, err := netip.ParseAddr(text); err == nil && f == directAddress {
-			return netip.AddrPortFrom(a.Unmap(), 0)
-		}
+// that Envoy worked out is logged, it is the same if it has a port: one of x-forwarded-for has 0. Behind a
+// proxy that speaks the PROXY protocol the connection's other end is the proxy.
+func (r *record) client(proxied bool) netip.AddrPort {
+	text := r.values[remoteAddress].client()
+	if direct := r.values[directAddress].host(); direct != "" && !proxied {
+		text = direct
 	}
-	return netip.AddrPort{}
+	a, err := netip.ParseAddr(text)
+	if err != nil {
+		return netip.AddrPort{}
+	}
+	return netip.AddrPortFrom(a.Unmap(), 0)
+}
+
+// host is an address without its port.
+func (v value) host() string {
+	if host, _, err := net.SplitHostPort(v.text); err == nil {
+		return host
+	}
+	return v.text
+}
+
+// client is an address without its port where it has one: one that Envoy worked out has 0.
+func (v value) client() string {
+	if host, port, err := net.SplitHostPort(v.text); err == nil && port != "0" {
+		return host
+	}
+	return ""
 }
 
 // time is when the line was begun. It counts only where a token is logged as it was sent: what else is
@@ -95,6 +114,9 @@ func (r *record) addPath(out *explain.Request) {
 	}
 	out.Path = r.values[barePath].text
 	out.Unknown.Query = !r.none(querySent)
+	if r.none(accessTokenSent) {
+		out.Unknown.AbsentParameters = []string{"access_token"}
+	}
 }
 
 // addHeaders adds what the line says. The last address of x-forwarded-for is the one that Envoy added: a

@@ -157,6 +157,7 @@ func logFields() []logField {
 		{"downstream_peer_dns_san", "%DOWNSTREAM_PEER_DNS_SAN%", quoted},
 		{"downstream_peer_subject", "%DOWNSTREAM_PEER_SUBJECT%", quoted},
 		{"query_sent", "%QUERY_PARAMS(ORIG):0%", quoted},
+		{"access_token_sent", "%QUERY_PARAM(access_token):0%", quoted},
 		{"authorization_sent", "%REQ(AUTHORIZATION):0%", quoted},
 	}
 }

@@ -67,8 +67,9 @@ type Unknown struct {
 	// header connection is known all the same: it does where it is said.
 	Headers bool
 	Absent  []string
-	// Query: behind Path there may be a query.
-	Query bool
+	// Query: behind Path there may be a query, with others than AbsentParameters.
+	Query            bool
+	AbsentParameters []string
 	// ServerName and Certificate: whether there is one, and which.
 	ServerName, Certificate bool
 }

@@ -11,7 +11,7 @@ import (
 func newStream(a *asking, c *chain) *traffic.Stream {
 	r := a.request
 	out := &traffic.Stream{
-		At: r.At, Trusted: r.Trusted, QueryUnknown: r.Unknown.Query,
+		At: r.At, Trusted: r.Trusted, QueryUnknown: r.Unknown.Query, AbsentParameters: r.Unknown.AbsentParameters,
 		Metadata: map[string]traffic.Object{}, State: map[string]string{},
 		Findings: make([]traffic.Finding, 0, len(a.gateway.origins.rules)+1),
 	}

@@ -1,6 +1,7 @@
 package token
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/portreeve/portreeve/translate/explain/traffic"
@@ -40,7 +41,7 @@ func (w *world) lookUp(p *place) ([]string, bool) {
 		if value, there := parametersOf(path).first(p.name); there {
 			return []string{value}, true
 		}
-		return nil, !w.stream.QueryUnknown
+		return nil, !w.stream.QueryUnknown || slices.Contains(w.stream.AbsentParameters, p.name)
 	default:
 		lines, known := w.headers.Values("cookie")
 		if value, there := cookie(lines, p.name); there {
@@ -104,7 +105,7 @@ func (w *world) removeHeaders(names ...string) {
 // worlds share.
 func (w *world) owned() *traffic.Headers {
 	if !w.ownsHeaders {
-		w.headers, w.ownsHeaders = traffic.NewHeaders(w.headers.Lines(), traffic.Others(w.headers.Open())), true
+		w.headers, w.ownsHeaders = w.headers.Copy(), true
 	}
 	return &w.headers
 }

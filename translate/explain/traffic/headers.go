@@ -134,5 +134,10 @@ func (h *Headers) Remove(taken func(name string) bool) {
 // Open reports whether there may be headers that are not given.
 func (h *Headers) Open() bool { return h.open }
 
+// Copy returns the same headers, to be changed apart.
+func (h *Headers) Copy() Headers {
+	return Headers{slices.Clone(h.lines), h.open, slices.Clone(h.absent)}
+}
+
 // Lines returns a copy of all that are given, in order.
 func (h *Headers) Lines() []Header { return slices.Clone(h.lines) }

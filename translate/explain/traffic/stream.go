@@ -37,6 +37,8 @@ type Stream struct {
 	// the client may have sent one that is not given.
 	Headers      Headers
 	QueryUnknown bool
+	// AbsentParameters are those that are known not to be in that query.
+	AbsentParameters []string
 	// Metadata is Envoy's dynamic metadata by namespace.
 	Metadata map[string]Object
 	// State is Envoy's filter state, by name.
