@@ -1,12 +1,15 @@
 package replay
 
 import (
+	"bytes"
 	"slices"
 
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
 	jwtauthnv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/jwt_authn/v3"
 	proxyprotocolv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/listener/proxy_protocol/v3"
+	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/anypb"
 
 	"github.com/portreeve/portreeve/translate/envoy"
 )
@@ -33,7 +36,47 @@ func NewFacts(old, new envoy.Resources) Facts {
 		out.place(p)
 	})
 	providers(new, out.place)
+	out.written, out.looked = append(written(old), written(new)...), map[string]bool{}
 	return out
+}
+
+// written is what could name a header, in lower case; what is packed in it is written in it as it is.
+func written(r envoy.Resources) []byte {
+	var out []byte
+	add := func(m proto.Message) {
+		b, err := proto.Marshal(m)
+		if err != nil {
+			return // it was made by this program
+		}
+		out = append(out, bytes.ToLower(b)...)
+	}
+	for _, m := range r.Listeners {
+		for _, c := range m.GetFilterChains() {
+			for _, f := range c.GetFilters() {
+				addFilter(f.GetTypedConfig(), add)
+			}
+		}
+	}
+	for _, m := range r.Routes {
+		add(m)
+	}
+	for _, m := range r.ExtensionConfigs {
+		add(m)
+	}
+	return out
+}
+
+// addFilter adds a filter without its access logs, which name headers and decide nothing.
+func addFilter(config *anypb.Any, add func(proto.Message)) {
+	m, err := config.UnmarshalNew()
+	if manager, ok := m.(*hcmv3.HttpConnectionManager); ok && err == nil {
+		manager.AccessLog = nil
+		add(manager)
+		return
+	}
+	if config != nil {
+		add(config)
+	}
 }
 
 // providers visits the providers of tokens of a gateway.

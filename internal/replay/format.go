@@ -151,10 +151,7 @@ func (t *textFormat) parse(line []byte) (record, error) {
 		if i+1 < len(t.parts) {
 			behind = t.parts[i+1].before
 		}
-		end := len(rest)
-		if behind != "" {
-			end = bytes.IndexByte(rest, behind[0])
-		}
+		end := endOf(rest, behind)
 		if end < 0 || !bytes.HasPrefix(rest[end:], []byte(behind)) {
 			return out, fmt.Errorf("%q does not stand behind %%%s%%", behind, p.operator)
 		}
@@ -165,4 +162,16 @@ func (t *textFormat) parse(line []byte) (record, error) {
 		return out, errors.New("there is more than the format has")
 	}
 	return out, nil
+}
+
+// endOf is where a value ends: at the first byte of what stands behind it. The last one of a line holds
+// neither a space nor a quote, or the rest of a longer line would pass for it.
+func endOf(rest []byte, behind string) int {
+	if behind != "" {
+		return bytes.IndexByte(rest, behind[0])
+	}
+	if bytes.ContainsAny(rest, ` "`) {
+		return -1
+	}
+	return len(rest)
 }

@@ -7,11 +7,14 @@ package replay
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 
 	"github.com/portreeve/portreeve/translate/explain"
+	"github.com/portreeve/portreeve/translate/explain/traffic"
 )
 
 // Options say what a log is replayed against.
@@ -89,7 +92,7 @@ func (r *run) batch(in *lines) (bool, error) {
 	more := true
 	for range batch {
 		line, err := in.next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			more = false
 			break
 		}
@@ -140,6 +143,7 @@ func (r *run) question(line text, number int) (question, bool) {
 		r.tally.skip(why)
 		return question{}, false
 	}
+	record.headers = slices.DeleteFunc(record.headers, func(h traffic.Header) bool { return !r.Facts.looksAt(h.Name) })
 	return question{record: record, line: number, key: record.key()}, true
 }
 

@@ -1,6 +1,7 @@
 package replay
 
 import (
+	"bytes"
 	"encoding/json"
 	"net"
 	"net/netip"
@@ -23,13 +24,27 @@ type Facts struct {
 	ProxyPorts map[uint32]bool
 	// HiddenTokens says that tokens are verified, and taken away, which the log does not tell.
 	HiddenTokens bool
+	// written is all of both configurations: a header that is not named in it decides nothing.
+	written []byte
+	// looked remembers what was looked for there.
+	looked map[string]bool
+}
+
+// looksAt reports whether anything may look at a header.
+func (f Facts) looksAt(name string) bool {
+	at, known := f.looked[name]
+	if !known {
+		at = bytes.Contains(f.written, []byte(name))
+		f.looked[name] = at
+	}
+	return at
 }
 
 // request is what a record asks. What the line does not say is unknown.
 func (r *record) request(facts Facts) explain.Request {
 	at, _ := netip.ParseAddrPort(r.values[localAddress].text)
 	out := explain.Request{
-		Port: uint32(at.Port()), Address: at.Addr().Unmap(), Client: r.client(facts.ProxyPorts[uint32(at.Port())]), Protocol: r.values[protocol].text,
+		Port: uint32(at.Port()), Address: at.Addr().Unmap(), Client: r.client(facts, uint32(at.Port())), Protocol: r.values[protocol].text,
 		Method: r.values[method].text, Authority: r.values[authority].text, Connection: r.connection(), At: r.time(),
 	}
 	r.addTLS(&out, facts)
@@ -42,9 +57,9 @@ func (r *record) request(facts Facts) explain.Request {
 // client is the connection's other end, without its port, which no rule looks at. Where only the address
 // that Envoy worked out is logged, it is the same if it has a port: one of x-forwarded-for has 0. Behind a
 // proxy that speaks the PROXY protocol the connection's other end is the proxy.
-func (r *record) client(proxied bool) netip.AddrPort {
+func (r *record) client(facts Facts, port uint32) netip.AddrPort {
 	text := r.values[remoteAddress].client()
-	if direct := r.values[directAddress].host(); direct != "" && !proxied {
+	if direct := r.values[directAddress].host(); direct != "" && !facts.ProxyPorts[port] {
 		text = direct
 	}
 	a, err := netip.ParseAddr(text)
