@@ -36,9 +36,11 @@ func NewFacts(old, new envoy.Resources) Facts {
 		out.place(p)
 	})
 	providers(new, out.place)
-	out.written, out.looked = append(written(old), written(new)...), map[string]bool{}
+	out.AgentCounts = bytes.Contains(append(written(old), written(new)...), []byte(userAgent))
 	return out
 }
+
+const userAgent = "user-agent"
 
 // written is what could name a header, in lower case; what is packed in it is written in it as it is.
 func written(r envoy.Resources) []byte {

@@ -143,7 +143,9 @@ func (r *run) question(line text, number int) (question, bool) {
 		r.tally.skip(why)
 		return question{}, false
 	}
-	record.headers = slices.DeleteFunc(record.headers, func(h traffic.Header) bool { return !r.Facts.looksAt(h.Name) })
+	if !r.Facts.AgentCounts {
+		record.headers = slices.DeleteFunc(record.headers, func(h traffic.Header) bool { return h.Name == userAgent })
+	}
 	return question{record: record, line: number, key: record.key()}, true
 }
 

@@ -1,7 +1,6 @@
 package replay
 
 import (
-	"bytes"
 	"encoding/json"
 	"net"
 	"net/netip"
@@ -24,20 +23,8 @@ type Facts struct {
 	ProxyPorts map[uint32]bool
 	// HiddenTokens says that tokens are verified, and taken away, which the log does not tell.
 	HiddenTokens bool
-	// written is all of both configurations: a header that is not named in it decides nothing.
-	written []byte
-	// looked remembers what was looked for there.
-	looked map[string]bool
-}
-
-// looksAt reports whether anything may look at a header.
-func (f Facts) looksAt(name string) bool {
-	at, known := f.looked[name]
-	if !known {
-		at = bytes.Contains(f.written, []byte(name))
-		f.looked[name] = at
-	}
-	return at
+	// AgentCounts says that something looks at the header user-agent, in which most requests differ.
+	AgentCounts bool
 }
 
 // request is what a record asks. What the line does not say is unknown.
