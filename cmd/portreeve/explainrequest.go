@@ -141,6 +141,11 @@ func (f *questionFlags) target(q *question, token string) error {
 		r.Path = "/" + r.Path
 	}
 	r.Authority = authority
+	_, query, _ := strings.Cut(r.Path, "?")
+	for one := range strings.SplitSeq(query, "&") {
+		name, value, _ := strings.Cut(one, "=")
+		q.keep(name, value)
+	}
 	return f.place(r, scheme)
 }
 

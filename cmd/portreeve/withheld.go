@@ -2,9 +2,11 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"io"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/portreeve/portreeve/translate/resource"
@@ -22,13 +24,29 @@ func (q *question) keep(name, value string) {
 	if !resource.Credential(name) {
 		return
 	}
-	q.secrets = append(q.secrets, value)
+	// What is shorter is no secret, and stands in every text.
+	const least, leastPart = 4, 8
+	if len(value) >= least {
+		q.secrets = append(q.secrets, spellings(value)...)
+	}
 	for _, part := range strings.FieldsFunc(value, func(r rune) bool { return strings.ContainsRune(" ;=,", r) }) {
-		const short = 8 // Bearer, Basic: no secret
-		if len(part) >= short {
-			q.secrets = append(q.secrets, part)
+		if len(part) >= leastPart {
+			q.secrets = append(q.secrets, spellings(part)...)
 		}
 	}
+}
+
+// spellings are the ways in which a text is printed: as it is, in quotes, in JSON, and in quotes in JSON.
+func spellings(text string) []string {
+	out := []string{text, strings.Trim(strconv.Quote(text), `"`)}
+	for _, s := range out {
+		b, err := json.Marshal(s)
+		if err != nil {
+			continue // no text fails
+		}
+		out = append(out, strings.Trim(string(b), `"`))
+	}
+	return out
 }
 
 // withheld returns where an answer is written that nothing secret goes through.

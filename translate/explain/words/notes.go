@@ -141,7 +141,7 @@ func (s Scene) authorizers() []string {
 
 // addresses says which address each kind of rule sees, where a rule looks at one.
 func (s Scene) addresses() []string {
-	if !s.looks("address") || s.Answer.Client == nil {
+	if !s.looks(" IP ") || s.Answer.Client == nil {
 		return nil
 	}
 	return []string{fmt.Sprintf("ipBlocks and source.ip see %s, the connection's other end; remoteIpBlocks and remote.ip see %s", known(s.Answer.Client.Direct), known(s.Answer.Client.Remote))}

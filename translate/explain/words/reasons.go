@@ -2,6 +2,7 @@ package words
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/portreeve/portreeve/translate/explain"
 	"github.com/portreeve/portreeve/translate/explain/traffic"
@@ -43,6 +44,9 @@ type reason struct {
 func grouped(a explain.Answer) [][]reason {
 	var out [][]reason
 	for i, r := range a.Reasons {
+		if r.Matched.Fails() && strings.HasPrefix(r.Rule, "malformed-") {
+			continue // it is well-formed; what would not be fills a page
+		}
 		next := reason{r, i}
 		if n := len(out); n > 0 && out[n-1][0].Filter == r.Filter {
 			out[n-1] = append(out[n-1], next)
@@ -83,11 +87,14 @@ func (p *page) reason(r reason) {
 	word, ink := wordOf(r.Reason)
 	p.line("    %s %s%s", p.paint(ink, word), nameOf(r.Reason), p.place(r.At))
 	const indent = "          "
+	r.Wants, r.Saw = shortened(r.Wants), shortened(r.Saw)
 	switch {
 	case r.Matched.Open() && r.Wants == "":
 		p.line("%sdepends on: %s", indent, r.If)
 	case r.Matched.Open():
 		p.line("%swants %s; depends on: %s%s", indent, r.Wants, r.If, p.place(r.ClauseAt))
+	case r.Matched.Holds() && r.Saw != "":
+		p.line("%s%s", indent, r.Saw)
 	case r.Wants != "" && r.Saw != "":
 		p.line("%swants %s; saw %s%s", indent, r.Wants, r.Saw, p.place(r.ClauseAt))
 	case r.Wants != "":
@@ -95,6 +102,15 @@ func (p *page) reason(r reason) {
 	case r.Saw != "":
 		p.line("%ssaw %s%s", indent, r.Saw, p.place(r.ClauseAt))
 	}
+}
+
+// shortened is a text of a bounded length.
+func shortened(text string) string {
+	const most = 240
+	if r := []rune(text); len(r) > most {
+		return string(r[:most]) + "…"
+	}
+	return text
 }
 
 // wordOf says in five letters what a rule did.
