@@ -13,6 +13,7 @@ import (
 	"github.com/portreeve/portreeve/translate/envoy"
 	"github.com/portreeve/portreeve/translate/explain"
 	"github.com/portreeve/portreeve/translate/explain/words"
+	"github.com/portreeve/portreeve/translate/model"
 )
 
 // explaining is what explain is told.
@@ -52,6 +53,8 @@ func explainCommand() *cobra.Command {
 type subject struct {
 	resources envoy.Resources
 	policies  []translate.Applying
+	// unfetched are the sources of keys that serve would have fetched for it.
+	unfetched []model.KeySource
 }
 
 func (e *explaining) run(c *cobra.Command, args []string) error {
@@ -95,6 +98,8 @@ func (e *explaining) subject(c *cobra.Command, args []string) (subject, error) {
 	if err != nil {
 		return subject{}, err
 	}
+	unfetched := program.KeySourcesFor(e.gateway())
+	program = program.WithKeys(unknownKeysOf(unfetched))
 	render := program.For
 	if shape == shapeIstio {
 		render = program.Istio
@@ -105,7 +110,7 @@ func (e *explaining) subject(c *cobra.Command, args []string) (subject, error) {
 		printFindings(c.OutOrStdout(), refused)
 		return subject{}, errFindings
 	}
-	return subject{resources, program.PoliciesOf(e.gateway())}, nil
+	return subject{resources, program.PoliciesOf(e.gateway()), unfetched}, nil
 }
 
 // explained is what -o json prints.
@@ -128,9 +133,7 @@ type asked struct {
 // tell prints an answer. No token is in it, whether it was given or is made up from claims.
 func (e *explaining) tell(c *cobra.Command, q question, of subject, answer explain.Answer) error {
 	notes := words.Notes(words.Scene{Request: q.request, Answer: answer, Authorizers: words.Authorizers(of.resources)})
-	if e.claims != "" {
-		notes = append(notes, "the claims are taken for those of a token that the issuer signed; no signature was looked at")
-	}
+	notes = append(notes, e.ofTokens(of, answer)...)
 	out := q.withheld(c.OutOrStdout())
 	data := explained{asked{q.line(), q.request.Port, e.client, q.request.At}, answer, notes, of.policies}
 	err := e.print(out, data, func(w io.Writer) error {

@@ -88,7 +88,7 @@ func TestExplainSaysWhyAtAGlance(t *testing.T) {
 			[]string{
 				"DENIED 403\n  body: RBAC: access denied\n", "rbac_access_denied_matched_policy[none]",
 				"-     ns[istio-system]-policy[admins]-rule[0]  shop.yaml:4", "saw claim groups is a boolean; only text and lists of text match",
-				"everything that no rule allows is refused here because an ALLOW policy applies: ns[istio-system]-policy[admins] (shop.yaml)",
+				"everything that no rule allows is refused here because an ALLOW policy applies: ns[istio-system]-policy[admins] (shop.yaml:4",
 				"no signature was looked at", "applies  AuthorizationPolicy istio-system/admins", "not here  AuthorizationPolicy apps/elsewhere: its namespace",
 			},
 		},

@@ -105,6 +105,7 @@ func (r *replaying) side(c *cobra.Command, path string) (envoy.Resources, *expla
 	if err != nil {
 		return envoy.Resources{}, nil, err
 	}
+	program = program.WithKeys(unknownKeysOf(program.KeySourcesFor(r.gateway())))
 	resources, refused := program.For(r.gateway())
 	if len(refused) > 0 {
 		printFindings(c.OutOrStdout(), refused)

@@ -48,7 +48,7 @@ type jwk map[string]any
 func readKey(fields jwk) (key, bool) {
 	out := key{kid: fields.text("kid"), alg: fields.text("alg")}
 	if fields["redacted"] == true {
-		// What is shown in place of a symmetric key: the gateway has the key, and it is not told here.
+		// What stands here verifies nothing; the key that the gateway has was not shown.
 		out.opaque = true
 		return out, true
 	}

@@ -57,6 +57,8 @@ func (s Scene) tokens() []string {
 	switch {
 	case s.Answer.Verdict == explain.Allowed && allFail(providers):
 		out = append(out, "no token was verified, and nothing asks this request for one: RequestAuthentication alone lets requests without a token pass; an AuthorizationPolicy with requestPrincipals, or presence: REQUIRED, asks for one")
+	case s.deniedBy(ruleDetails) && allFail(providers) && s.preflight():
+		out = append(out, "browsers send a preflight without a token; let it pass: notMethods: [OPTIONS] in the DENY rule, or an ALLOW rule with methods: [OPTIONS]")
 	case s.deniedBy(ruleDetails) && allFail(providers):
 		out = append(out, "without a token jwt_authn lets the request pass; the 403 is that of an AuthorizationPolicy. presence: REQUIRED answers 401 in its place")
 	case s.deniedBy(tokenDetails):
@@ -65,6 +67,12 @@ func (s Scene) tokens() []string {
 		out = append(out, "the backend does not see the Authorization header: it is taken away once its token is verified (forwardOriginalToken: true keeps it)")
 	}
 	return out
+}
+
+// preflight reports a request by which a browser asks whether it may send another.
+func (s Scene) preflight() bool {
+	asks := func(h traffic.Header) bool { return strings.EqualFold(h.Name, "access-control-request-method") }
+	return s.Request.Method == "OPTIONS" && slices.ContainsFunc(s.Request.Headers, asks)
 }
 
 // refusedToken says what a refusal of a token means.
@@ -88,6 +96,9 @@ func (s Scene) lostToken() bool {
 func (s Scene) rules() []string {
 	allows := s.of(traffic.Allows)
 	switch {
+	case s.deniedBy(ruleDetails + formRules):
+		m, _ := Details(s.Answer.Details)
+		return []string{strings.TrimSuffix(m.Says+"; "+m.WayOut, "; ")}
 	case s.deniedBy(ruleDetails+"none]") && len(allows) > 0:
 		return []string{"everything that no rule allows is refused here because an ALLOW policy applies: " + policyNames(allows)}
 	case s.deniedBy(ruleDetails) && anyHolds(allows) && s.decidedBy(traffic.Denies):
@@ -181,17 +192,20 @@ func names(all []explain.Reason) string {
 	return listed(out)
 }
 
-// policyNames are the policies of rules, each once.
+// policyNames are the policies of rules, each once, with the place of the first rule.
 func policyNames(all []explain.Reason) string {
 	var out []string
+	seen := map[string]bool{}
 	for _, r := range all {
 		policy, _, _ := strings.Cut(r.Rule, "-rule[")
+		if seen[policy] {
+			continue
+		}
+		seen[policy] = true
 		if r.At != nil {
-			policy += " (" + r.At.File + ")"
+			policy += " (" + r.At.String() + ")"
 		}
-		if !slices.Contains(out, policy) {
-			out = append(out, policy)
-		}
+		out = append(out, policy)
 	}
 	return listed(out)
 }

@@ -18,6 +18,10 @@ func (p *page) why() {
 	}
 	p.title("why")
 	for _, group := range grouped(p.Answer) {
+		group = slices.DeleteFunc(group, unneeded)
+		if len(group) == 0 {
+			continue
+		}
 		p.line("  %s", group[0].Filter)
 		quiet := 0
 		for _, r := range group {
@@ -34,6 +38,14 @@ func (p *page) why() {
 	}
 }
 
+// formRules is how the rules begin that refuse requests of a form which no rule sees through.
+const formRules = "malformed-"
+
+// unneeded reports a reason that tells nobody anything: nobody wrote the rule, and the request is well formed.
+func unneeded(r reason) bool {
+	return strings.HasPrefix(r.Rule, formRules) && r.Matched.Fails()
+}
+
 // reason is a reason, and its place among all.
 type reason struct {
 	explain.Reason
@@ -44,9 +56,6 @@ type reason struct {
 func grouped(a explain.Answer) [][]reason {
 	var out [][]reason
 	for i, r := range a.Reasons {
-		if r.Matched.Fails() && strings.HasPrefix(r.Rule, "malformed-") {
-			continue // it is well-formed; what would not be fills a page
-		}
 		next := reason{r, i}
 		if n := len(out); n > 0 && out[n-1][0].Filter == r.Filter {
 			out[n-1] = append(out[n-1], next)
