@@ -19,11 +19,14 @@ import (
 // nothing changes, and against another policy every line whose fields decide gets what Envoy answers the same requests
 // under that one.
 func TestAReplayAnswersAsEnvoyDoes(t *testing.T) {
-	for _, encoding := range []string{"TEXT", "JSON"} {
-		t.Run(encoding, func(t *testing.T) {
+	for form, mesh := range map[string]string{
+		"text": "accessLogEncoding: TEXT\n", "JSON": "accessLogEncoding: JSON\n", "fuller": "accessLogEncoding: JSON\naccessLogFormat: '" + fullerLog + "'\n",
+	} {
+		t.Run(form, func(t *testing.T) {
 			envoytest.Require(t)
 			log := filepath.Join(t.TempDir(), "access.log")
-			s := newReplayScene(t, fmt.Sprintf("accessLogFile: %s\naccessLogEncoding: %s\ndefaultConfig: {gatewayTopology: {numTrustedProxies: 1}}\n", log, encoding))
+			s := newReplayScene(t, fmt.Sprintf("accessLogFile: %s\ndefaultConfig: {gatewayTopology: {numTrustedProxies: 1}}\n%s", log, mesh))
+			s.fuller = form == "fuller"
 			requests := s.requests(replayed())
 			before := s.answers(t, s.old, requests)
 			written := readFile(t, log)
@@ -53,7 +56,7 @@ func TestAReplayAnswersAsEnvoyDoes(t *testing.T) {
 			if changed < len(requests)/20 || open > len(requests)/4 {
 				t.Errorf("of %d requests %d change and %d depend: the scene shows nothing", len(requests), changed, open)
 			}
-			if strings.Contains(written, "eyJ") {
+			if strings.Contains(written, "eyJ") != s.fuller {
 				t.Error("a token is in the log")
 			}
 		})
@@ -87,7 +90,18 @@ type replayScene struct {
 	mesh, old, new string
 	alice, bob     string
 	foreign        string
+	// fuller says that the log has the query, claims and a header.
+	fuller bool
 }
+
+// fullerLog is the fuller format of the documentation.
+const fullerLog = `{"start_time": "%START_TIME%", "method": "%REQ(:METHOD)%", "path": "%PATH(WQ:ORIG_OR_PATH)%", "protocol": "%PROTOCOL%",` +
+	` "authority": "%REQ(X-ENVOY-ORIGINAL-HOST?:AUTHORITY)%", "response_code": "%RESPONSE_CODE%", "response_code_details": "%RESPONSE_CODE_DETAILS%",` +
+	` "x_forwarded_for": "%REQ(X-FORWARDED-FOR)%", "downstream_local_address": "%DOWNSTREAM_LOCAL_ADDRESS%",` +
+	` "downstream_direct_remote_address": "%DOWNSTREAM_DIRECT_REMOTE_ADDRESS%", "authorization_sent": "%REQ(AUTHORIZATION):0%",` +
+	` "downstream_tls_version": "%DOWNSTREAM_TLS_VERSION%", "requested_server_name": "%REQUESTED_SERVER_NAME%",` +
+	` "token_issuer": "%DYNAMIC_METADATA(envoy.filters.http.jwt_authn:payload:iss)%",` +
+	` "token_claims": "%DYNAMIC_METADATA(envoy.filters.http.jwt_authn:payload)%", "x_canary": "%REQ(X-CANARY)%"}`
 
 const replayIssuer = "https://issuer.example"
 
@@ -162,13 +176,13 @@ func (s *replayScene) requests(n int) []replayRequest {
 			r.header["X-Forwarded-For"] = chain
 		}
 		if r.path == "/canary" {
-			r.header["X-Canary"], r.unlogged = pick("/admin*", "/admin/secret", "no"), true
+			r.header["X-Canary"], r.unlogged = pick("/admin*", "/admin/secret", "no"), !s.fuller
 		}
 		switch token := pick("", "", s.alice, s.bob, s.foreign); {
 		case token == "":
 		case random.IntN(5) == 0:
 			r.path += "?access_token=" + token
-			r.unlogged = true
+			r.unlogged = !s.fuller
 		default:
 			r.header["Authorization"] = "Bearer " + token
 			r.unlogged = r.unlogged || token == s.foreign

@@ -15,6 +15,8 @@ import (
 type record struct {
 	values  [fieldCount]value
 	headers []traffic.Header
+	// absent are the headers of which the line says that they were not sent.
+	absent []string
 	// settled is what became of it.
 	settled *comparison
 }
@@ -47,7 +49,7 @@ func (r *record) set(to target, v value) {
 	case to.field == header && v.state == said:
 		r.headers = append(r.headers, traffic.Header{Name: to.name, Value: v.text})
 	case to.field == header:
-		// That it was not there is told by no field of explain.Request; it stays unknown.
+		r.absent = append(r.absent, to.name)
 	default:
 		r.values[to.field] = v
 	}
@@ -78,6 +80,7 @@ func (f *Formats) parseJSON(line []byte) (record, error) {
 		}
 		out.take(to, text)
 	}
+	slices.Sort(out.absent)
 	slices.SortStableFunc(out.headers, func(a, b traffic.Header) int { return strings.Compare(a.Name, b.Name) })
 	if out.values[method].state == unsaid && out.values[localAddress].state == unsaid {
 		return record{}, errors.New("it has no key that is known")
@@ -141,6 +144,8 @@ func (r *record) unanswerable() string {
 	switch {
 	case !r.said(localAddress):
 		return "without the address that was reached"
+	case r.holdsToken() && r.began().IsZero():
+		return "without the time at which a token was sent"
 	case r.said(method) && (r.said(fullPath) || r.said(barePath)):
 		return ""
 	case r.said(protocol) || r.said(method) || r.values[status].text != "0" && r.said(status):
@@ -176,6 +181,11 @@ func (r *record) key() string {
 		out.WriteByte(0)
 		out.WriteString(h.Value)
 		out.WriteByte(0)
+	}
+	out.WriteString(strings.Join(r.absent, ","))
+	out.WriteByte(0)
+	if r.holdsToken() {
+		out.WriteString(r.values[startTime].text)
 	}
 	return out.String()
 }

@@ -72,21 +72,30 @@ func (v value) client() string {
 	return ""
 }
 
-// time is when the line was begun. It counts only where a token is logged as it was sent: what else is
-// known of tokens holds at that time.
+// time is that by which the request is judged: when it began, where a token is logged as it was sent, and
+// otherwise any, since what is known of tokens held then.
 func (r *record) time() time.Time {
-	if i := slices.IndexFunc(r.headers, func(h traffic.Header) bool { return h.Name == "authorization" }); i < 0 {
-		return epoch()
+	if r.holdsToken() {
+		return r.began()
 	}
+	return time.Unix(1_000_000_000, 0).UTC()
+}
+
+// began is when the request came; zero where that is not said.
+func (r *record) began() time.Time {
 	at, err := time.Parse(time.RFC3339Nano, r.values[startTime].text)
 	if err != nil {
-		return epoch()
+		return time.Time{}
 	}
 	return at
 }
 
-// epoch is the time at which requests are judged whose time does not matter.
-func epoch() time.Time { return time.Unix(1_000_000_000, 0).UTC() }
+// holdsToken reports whether the line shows what may be a token: each has two dots.
+func (r *record) holdsToken() bool {
+	const dots = 2
+	_, query, _ := strings.Cut(r.values[fullPath].text, "?")
+	return strings.Count(query, ".") >= dots || slices.ContainsFunc(r.headers, func(h traffic.Header) bool { return strings.Count(h.Value, ".") >= dots })
+}
 
 func (r *record) addTLS(out *explain.Request, facts Facts) {
 	out.ServerName = r.values[serverName].text
@@ -125,7 +134,7 @@ func (r *record) addPath(out *explain.Request) {
 // gateway adds one to each request of which it reads more than the first line.
 func (r *record) addHeaders(out *explain.Request) {
 	out.Headers = slices.Clone(r.headers)
-	out.Unknown.Headers = true
+	out.Unknown.Headers, out.Unknown.Absent = true, slices.Clone(r.absent)
 	if r.values[forwardedFor].state == unsaid {
 		return
 	}
@@ -141,7 +150,7 @@ func (r *record) addHeaders(out *explain.Request) {
 // addToken adds a token that was verified, as far as the line says what it says. Its signature and its
 // times were good then, so they are now: the configuration judges the rest.
 func (r *record) addToken(out *explain.Request, facts Facts) {
-	claims, all := r.claims()
+	claims, all := r.claims(out.At)
 	issuer, _ := claims["iss"].(string)
 	if slices.ContainsFunc(out.Headers, func(h traffic.Header) bool { return h.Name == "authorization" }) {
 		return
@@ -166,10 +175,10 @@ func (r *record) addToken(out *explain.Request, facts Facts) {
 
 // claims are those of the verified token that the line shows, and whether they are all; nil where there
 // was none, or whether there was is not said.
-func (r *record) claims() (map[string]any, bool) {
+func (r *record) claims(at time.Time) (map[string]any, bool) {
 	var out map[string]any
 	if r.said(tokenClaims) && json.Unmarshal([]byte(r.values[tokenClaims].text), &out) == nil && out["iss"] != nil {
-		return inTime(out), true
+		return inTime(out, at), true
 	}
 	if !r.said(tokenIssuer) {
 		return nil, false
@@ -178,11 +187,11 @@ func (r *record) claims() (map[string]any, bool) {
 	if r.said(tokenSubject) {
 		out["sub"] = r.values[tokenSubject].text
 	}
-	return inTime(out), false
+	return inTime(out, at), false
 }
 
 // inTime has a token that was good when it was verified be good at the time by which it is judged.
-func inTime(claims map[string]any) map[string]any {
-	claims["exp"], claims["nbf"] = epoch().Add(time.Hour).Unix(), epoch().Add(-time.Hour).Unix()
+func inTime(claims map[string]any, at time.Time) map[string]any {
+	claims["exp"], claims["nbf"] = at.Add(time.Hour).Unix(), at.Add(-time.Hour).Unix()
 	return claims
 }
