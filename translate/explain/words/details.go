@@ -103,6 +103,7 @@ func plainMeanings() map[string]Meaning {
 // begunMeanings are those of strings that go on with what Envoy found.
 func begunMeanings() map[string]Meaning {
 	return map[string]Meaning{
+		"http.":                    {Says: "the request's host, method or path is none that HTTP has"},
 		"http1.":                   {Says: "the bytes are no HTTP/1.1 request that Envoy reads"},
 		"http2.":                   {Says: "the bytes are no HTTP/2 that Envoy reads"},
 		"upstream_reset_":          {Says: "the connection to the backend failed or was reset: the gateway had let the request pass"},
