@@ -99,6 +99,24 @@ func TestATokenOfALineIsOpenWhereItIsNotTold(t *testing.T) {
 	}
 }
 
+// TestLinesWithoutARequest holds for connections, which are asked about, and for bytes that were no request.
+func TestLinesWithoutARequest(t *testing.T) {
+	formats := NewFormats(nil)
+	for line, want := range map[string]string{
+		`{"method":null,"protocol":null,"response_code":0,"downstream_local_address":"10.0.0.1:80"}`:         "",
+		`{"method":null,"protocol":"HTTP/1.1","response_code":400,"downstream_local_address":"10.0.0.1:80"}`: "without a request that could be read",
+		`{"method":"GET","path":"/","downstream_local_address":null}`:                                        "without the address that was reached",
+	} {
+		r, err := formats.parse([]byte(line))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := r.unanswerable(); got != want || want == "" && !r.request(Facts{}).Connection {
+			t.Errorf("%s: %q", line, got)
+		}
+	}
+}
+
 // TestATokenOfALineIsJudgedByItsTime holds for tokens that are logged as they were sent.
 func TestATokenOfALineIsJudgedByItsTime(t *testing.T) {
 	formats := NewFormats(nil)
