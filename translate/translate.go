@@ -34,6 +34,8 @@ type Program struct {
 	judged *constraint.Known
 	// identities are the valid GatewayIdentity objects, in file order.
 	identities []model.GatewayIdentity
+	// tests are the valid PolicyTest objects, in file order.
+	tests []resource.Resource
 	// elsewhere is where that comes from of which nothing better is known: the mesh configuration.
 	elsewhere diag.Position
 }
@@ -61,6 +63,7 @@ func (p *Program) Recompile(files []source.File, settings model.Settings) *Progr
 	cache := p.cache.again(files, resource.Options{Ignored: settings.Ignored, DetectsOutliers: mesh.DetectsOutliers(), GatewaysFile: settings.GatewaysFile})
 	objects, diags := cache.join()
 	identities, others, twice := model.TakeIdentities(objects)
+	tests, others := model.TakeTests(others)
 	diags = slices.Concat(settings.Unread, withoutGateways(files, settings), diags, twice)
 	settings.Refused = cache.refused()
 	settings.Secrets = slices.Concat(cache.secrets(), inFiles)
@@ -75,7 +78,7 @@ func (p *Program) Recompile(files []source.File, settings model.Settings) *Progr
 	diags = slices.Concat(missing, diags, found)
 	return &Program{
 		Diags: diags.Sorted(), Resources: resources, model: m, cache: cache, written: written,
-		judged: p.judged.Next(), elsewhere: diag.Position{File: settings.MeshFile}, identities: identities,
+		judged: p.judged.Next(), elsewhere: diag.Position{File: settings.MeshFile}, identities: identities, tests: tests,
 	}
 }
 
@@ -121,6 +124,14 @@ func (p *Program) Identities() ([]model.GatewayIdentity, bool) {
 	}
 	return p.identities, true
 }
+
+// Tests returns the valid PolicyTest objects, in file order. They are not among Resources: no gateway is
+// served anything of them.
+func (p *Program) Tests() []resource.Resource { return p.tests }
+
+// Objects returns the valid objects as they are written, in file order, PolicyTests and such that are
+// expanded to others among them.
+func (p *Program) Objects() []resource.Resource { return p.written.objects }
 
 // Certificates returns the certificates of the Secrets that Gateways name, in file order.
 func (p *Program) Certificates() []model.Certificate { return p.model.Certificates() }

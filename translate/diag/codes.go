@@ -5,8 +5,8 @@ type Code string
 
 // The codes. Each has a row in the table of Codes. PR01 is about files and YAML, PR02 about every
 // object, PR03 to PR08 about one kind, PR09 about objects together, PR10 about the
-// mesh configuration, PR11 about certificates, PR12 about DestinationRules, and PR13 about
-// access logs.
+// mesh configuration, PR11 about certificates, PR12 about DestinationRules, PR13 about
+// access logs, PR14 about GatewayIdentity, and PR15 about PolicyTest.
 const (
 	CodeRead               Code = "PR0101"
 	CodeYAML               Code = "PR0102"
@@ -220,4 +220,10 @@ const (
 	CodeUID                Code = "PR1404"
 	CodeIdentityTwice      Code = "PR1405"
 	CodeGatewaysFile       Code = "PR1406"
+	CodeTestValue          Code = "PR1501"
+	CodeTestMissing        Code = "PR1502"
+	CodeTestUnknown        Code = "PR1503"
+	CodeTestTwice          Code = "PR1504"
+	CodeTestFailed         Code = "PR1505"
+	CodeUntested           Code = "PR1506"
 )

@@ -227,6 +227,12 @@ func Codes() []Info { //nolint:funlen // one table
 		{CodeUID, Error, "A number of uids is no user of this machine alone.", "The number of a user, other than 65534, which stands for unknown ones, and 4294967295, which is none."},
 		{CodeIdentityTwice, Error, "A principal, DNS name or uid is mapped twice.", "Each in one GatewayIdentity, once."},
 		{CodeGatewaysFile, Error, "An object of another kind stands in the file of --gateways, or a GatewayIdentity elsewhere.", "GatewayIdentity objects in that file, and in no other."},
+		{CodeTestValue, Error, "A value of a PolicyTest is not what its field takes, or two fields exclude each other.", "What the hint says; see docs/testing.md."},
+		{CodeTestMissing, Error, "A PolicyTest lacks a test, a name, a request, an expectation, or the time at which a raw token is judged.", "What the hint says; see docs/testing.md."},
+		{CodeTestUnknown, Error, "A PolicyTest names a token or an issuer that it does not define.", "A name of spec.tokens or spec.issuers."},
+		{CodeTestTwice, Error, "Two tests, or two issuers, of a PolicyTest have one name.", "A name of its own for each."},
+		{CodeTestFailed, Error, "With serve --require-tests: a PolicyTest fails, so the gateways that it is about stay on what they have.", "Policy that the test holds for, or a test of what is meant; portreeve test shows all."},
+		{CodeUntested, Error, "With serve --require-tests: no PolicyTest is about a gateway.", "A PolicyTest whose gateways name its namespace, and labels that it has."},
 	}
 }
 

@@ -30,6 +30,7 @@ var blocks = [][2]string{
 	{"PR12", "DestinationRule"},
 	{"PR13", "Access logs"},
 	{"PR14", "GatewayIdentity"},
+	{"PR15", "PolicyTest"},
 }
 
 // TestDocumentation holds docs/diagnostics.md to the table of codes.

@@ -59,6 +59,7 @@ func definitions() []definition {
 		{EndpointSlice, discoveryGroup, []string{"v1", "v1beta1"}, func() proto.Message { return &kubernetesv1.EndpointSlice{} }, everyGateway, checkEndpointSlice, []string{"addressType", "endpoints", "ports"}, nil},
 		{JWTPolicy, portreeveGroup, []string{"v1alpha1"}, func() proto.Message { return &portreevev1alpha1.JWTPolicy{} }, policyScope, checkJWTPolicy, nil, nil},
 		{GatewayIdentity, portreeveGroup, []string{"v1alpha1"}, func() proto.Message { return &portreevev1alpha1.GatewayIdentity{} }, everyGateway, checkGatewayIdentity, nil, nil},
+		{PolicyTest, portreeveGroup, []string{"v1alpha1"}, func() proto.Message { return &portreevev1alpha1.PolicyTest{} }, policyTestScope, checkPolicyTest, nil, nil},
 		{Telemetry, telemetryGroup, []string{"v1", "v1alpha1"}, func() proto.Message { return &telemetryv1alpha1.Telemetry{} }, policyScope, checkTelemetry, nil, telemetryFields()},
 	}
 }
@@ -123,7 +124,7 @@ func (d *Decoder) unknownKind(document source.Document, group string, apiVersion
 	}
 	istio := strings.HasSuffix(group, ".istio.io")
 	near := closest(group, groups)
-	if group == "" || kind.Value == string(JWTPolicy) || kind.Value == string(GatewayIdentity) { // which are nobody else's kinds
+	if group == "" || slices.Contains([]Kind{JWTPolicy, GatewayIdentity, PolicyTest}, Kind(kind.Value)) { // which are nobody else's kinds
 		near = d.groupOf(kind.Value)
 	}
 	switch {

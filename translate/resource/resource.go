@@ -32,6 +32,7 @@ const (
 	Telemetry             Kind = "Telemetry"
 	JWTPolicy             Kind = "JWTPolicy"
 	GatewayIdentity       Kind = "GatewayIdentity"
+	PolicyTest            Kind = "PolicyTest"
 )
 
 // Key names a resource; two resources with one key are a mistake of the user.
@@ -51,8 +52,8 @@ type Resource struct {
 	Created time.Time
 	// Spec is the message of the kind: securityv1beta1.RequestAuthentication and
 	// AuthorizationPolicy, networkingv1alpha3.Gateway, VirtualService, ServiceEntry, WorkloadEntry and
-	// DestinationRule, kubernetesv1.ServiceSpec, EndpointSlice and Endpoints, portreevev1alpha1.JWTPolicy
-	// and GatewayIdentity.
+	// DestinationRule, kubernetesv1.ServiceSpec, EndpointSlice and Endpoints, portreevev1alpha1.JWTPolicy,
+	// GatewayIdentity and PolicyTest.
 	Spec   proto.Message
 	Origin Origin
 }

@@ -60,6 +60,41 @@ func gatewayScope(r *reporter) diag.Scope {
 	return diag.Limited(diag.Target{Labels: labels})
 }
 
+// policyTestScope is the gateways that a PolicyTest names, or the one that it asks where it names none.
+func policyTestScope(r *reporter) diag.Scope {
+	spec := child(r.origin.Document.Root, "spec")
+	if spec == nil || spec.Kind != yaml.MappingNode || r.unknown["spec"] {
+		return diag.Scope{}
+	}
+	gateways := child(spec, "gateways")
+	switch {
+	case gateways == nil || isNull(gateways) || gateways.Kind == yaml.SequenceNode && len(gateways.Content) == 0:
+		return diag.Limited(diag.Target{Namespace: TestNamespace, Labels: TestLabels()})
+	case gateways.Kind != yaml.SequenceNode:
+		return diag.Scope{}
+	}
+	targets := []diag.Target{}
+	for i, g := range gateways.Content {
+		labels, ok := stringsOf(child(g, "labels"))
+		namespace := child(g, "namespace")
+		if !ok || g.Kind != yaml.MappingNode || r.unknown[Path{"spec", "gateways", i}.String()] || namespace != nil && !isText(namespace) {
+			return diag.Scope{}
+		}
+		target := diag.Target{Namespace: TestNamespace, Labels: labels}
+		if namespace != nil {
+			target.Namespace = namespace.Value
+		}
+		targets = append(targets, target)
+	}
+	return diag.Limited(targets...)
+}
+
+// TestNamespace is the namespace of a gateway of a PolicyTest that does not say it.
+const TestNamespace = "istio-system"
+
+// TestLabels are the labels of the gateway that a PolicyTest asks which names none.
+func TestLabels() map[string]string { return map[string]string{"istio": "ingressgateway"} }
+
 // virtualServiceScope is the workloads of the Gateways that a VirtualService names. One
 // that names none belongs to the sidecars of a mesh and reaches nobody; but without hosts it
 // is a delegate, which can be part of any other.
