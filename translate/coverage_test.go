@@ -33,6 +33,8 @@ func TestEveryCodeHasACase(t *testing.T) {
 		diag.CodeConstraint:    "TestAViolationStandsAtItsObject",
 		diag.CodeNoneConnected: "TestPoliciesOfNoGateway, and internal/reload: TestPoliciesOfNoConnectedGateway",
 		diag.CodeUnguarded:     "TestAGatewayIsNotLeftWithoutPolicy",
+		diag.CodeTestFailed:    "internal/reload: TestRequiredTests",
+		diag.CodeUntested:      "internal/reload: TestRequiredTests",
 		diag.CodeIgnoreFile:    "internal/input: TestRulesThatCannotBeRead",
 	}
 	shown, mistaken := all(t, "testdata/*/want.diag")+all(t, "resource/testdata/*.diag"), codesOfMistakes(t)

@@ -106,7 +106,9 @@ func (t Trace) addPolicy(p policy.Policy) {
 	for _, f := range p.HTTP {
 		t[f.Name] = f.Trace
 		for rule, pos := range f.Trace {
-			all[rule] = pos
+			if _, clause := policy.SplitClause(rule); clause == "" { // Envoy names no condition
+				all[rule] = pos
+			}
 		}
 	}
 	t[PolicyFilter] = all

@@ -27,5 +27,6 @@ type Resources struct {
 // Trace leads from what Envoy names back to what a person wrote: the name of an extension
 // config (or listener, route, cluster), then the name of a rule inside it (an RBAC policy
 // key such as ns[a]-policy[b]-rule[0], a jwt_authn provider key; empty for the resource
-// itself), to the place of its origin.
+// itself), to the place of its origin. Behind the name of an RBAC policy stands the path of a
+// condition in it, where that is known too.
 type Trace map[string]map[string]diag.Position

@@ -51,7 +51,9 @@ func customRules(v model.View, provider string, as reading) (*rbacv3.RBAC, map[s
 		addRules(own, from, p, spec, as)
 		for key, rule := range own {
 			rules[customPrefix+provider+"-"+key] = rule
-			trace[customPrefix+provider+"-"+key] = from[key]
+		}
+		for key, pos := range from { // of rules, and of what is in them
+			trace[customPrefix+provider+"-"+key] = pos
 		}
 	}
 	// The action says how the engine reads a match: as Istio, a rule that matches "denies".

@@ -23,7 +23,7 @@ type Filter struct {
 	// IstioConfig is what Istio writes, where that can differ from Config, or else nil. See InIstio.
 	IstioConfig proto.Message
 	// Trace leads from the names of rules in Config (of an RBAC policy, of a JWT provider) to
-	// where they are written.
+	// where they are written, and from the conditions of a rule, behind its name, to theirs: see SplitClause.
 	Trace map[string]diag.Position
 }
 

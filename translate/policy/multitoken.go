@@ -11,27 +11,35 @@ import (
 	"google.golang.org/protobuf/reflect/protopath"
 	"google.golang.org/protobuf/reflect/protorange"
 	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/portreeve/portreeve/translate/diag"
 )
 
 // forEachToken widens a filter, written for the one key, to requests with several verified
 // tokens: what a rule asks of tokens must hold of one and the same token, and what it rules
 // out must be true of none. A rule that does not allow also counts for each token by itself.
 // So neither can the claims of two tokens be put together, nor can one token hide another, nor
-// make up for what another lacks.
-func forEachToken(filter *rbachttpv3.RBAC, keys []string) {
+// make up for what another lacks. The trace follows.
+func forEachToken(filter *rbachttpv3.RBAC, trace map[string]diag.Position, keys []string) {
 	if len(keys) < 2 {
 		return
 	}
 	for _, rules := range []*rbacv3.RBAC{filter.GetRules(), filter.GetShadowRules()} {
-		for _, policy := range rules.GetPolicies() {
+		for rule, policy := range rules.GetPolicies() {
 			var principals []*rbacv3.Principal
-			for _, p := range policy.GetPrincipals() {
-				principals = append(principals, perToken(p, keys)...)
+			moved := movedClauses{trace: trace, rule: rule, clauses: map[string]diag.Position{}}
+			for i, p := range policy.GetPrincipals() {
+				each := perToken(p, keys)
+				moved.move(i, len(p.GetAndIds().GetIds()), len(principals), len(each), 0)
+				principals = append(principals, each...)
 				if rules.GetAction() != rbacv3.RBAC_ALLOW {
-					principals = append(principals, lacking(p, keys)...)
+					others := lacking(p, keys)
+					moved.move(i, len(p.GetAndIds().GetIds()), len(principals), len(others), 1)
+					principals = append(principals, others...)
 				}
 			}
 			policy.Principals = principals
+			moved.done()
 		}
 	}
 }

@@ -96,8 +96,13 @@ func addRules(into map[string]*rbacv3.Policy, trace map[string]diag.Position, p 
 		if !ok {
 			continue
 		}
-		into[key] = ruleOf(rule, p.Namespace, spec.GetAction(), as)
-		trace[key] = p.Origin.At(resource.Path{"spec", "rules", i})
+		made, fields := ruleOf(rule, p.Namespace, spec.GetAction(), as)
+		into[key], trace[key] = made, p.Origin.At(resource.Path{"spec", "rules", i})
+		if rule == written { // of which parts are left out the fields stand at other places
+			fields.traceTo(trace, key, func(field resource.Path) diag.Position {
+				return p.Origin.At(resource.Path{"spec", "rules", i}.Field(field...))
+			})
+		}
 	}
 }
 

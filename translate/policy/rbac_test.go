@@ -90,12 +90,13 @@ func TestEmptyPolicies(t *testing.T) {
 
 // TestOrderInOneAnd pins the order in which Istio writes the parts, and each part's matcher.
 func TestOrderInOneAnd(t *testing.T) {
-	ids := principal(&securityv1beta1.Source{
+	clauses := principal(&securityv1beta1.Source{
 		Principals: []string{"p"}, RequestPrincipals: []string{"i/s"}, ServiceAccounts: []string{"a"}, TrustDomains: []string{"td"},
 		Namespaces: []string{"n"}, RemoteIpBlocks: []string{"1.1.1.1"}, IpBlocks: []string{"2.2.2.2"}, NotIpBlocks: []string{"3.3.3.3"},
-	}, []*securityv1beta1.Condition{
+	}, 0, []*securityv1beta1.Condition{
 		{Key: "destination.ip", Values: []string{"4.4.4.4"}}, {Key: "request.headers[h]", Values: []string{"v"}},
-	}, "foo").GetAndIds().GetIds()
+	}, "foo")
+	ids := clauses.all().GetAndIds().GetIds()
 	identity := func(id *rbacv3.Principal) *matcherv3.StringMatcher {
 		return id.GetOrIds().GetIds()[0].GetAuthenticated().GetPrincipalName()
 	}

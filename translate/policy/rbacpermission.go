@@ -82,37 +82,45 @@ func serverNameRule(v string) *rbacv3.Permission {
 	return &rbacv3.Permission{Rule: &rbacv3.Permission_RequestedServerName{RequestedServerName: match.String(v)}}
 }
 
-// ruleClauses collects the parts of one AND, in the order in which Istio writes them. A part
-// that is nil stands for what cannot be compiled.
-type ruleClauses []*rbacv3.Permission
+// ruleClauses collects the parts of one AND, in the order in which Istio writes them, and which fields of
+// the rule they are. A part that is nil stands for what cannot be compiled.
+type ruleClauses struct {
+	parts  []*rbacv3.Permission
+	fields []resource.Path
+}
 
-func (c *ruleClauses) field(rule func([]string) *rbacv3.Permission, values, notValues []string) {
+func (c *ruleClauses) field(at resource.Path, name string, rule func([]string) *rbacv3.Permission, values, notValues []string) {
 	if len(values) > 0 {
-		*c = append(*c, nonEmpty(rule, values))
+		c.add(at.Field(name), nonEmpty(rule, values))
 	}
 	if len(notValues) > 0 {
 		part := nonEmpty(rule, notValues)
 		if part != nil {
 			part = notRule(part)
 		}
-		*c = append(*c, part)
+		c.add(at.Field(opposite(name)), part)
 	}
+}
+
+func (c *ruleClauses) add(field resource.Path, part *rbacv3.Permission) {
+	c.parts, c.fields = append(c.parts, part), append(c.fields, field)
 }
 
 func (c ruleClauses) all() *rbacv3.Permission {
 	switch {
-	case slices.Contains(c, nil):
+	case slices.Contains(c.parts, nil):
 		return nil
-	case len(c) == 0:
+	case len(c.parts) == 0:
 		return allRules(anything())
 	default:
-		return allRules(c...)
+		return allRules(c.parts...)
 	}
 }
 
 // permissions renders the to entries of a rule, each with the rule's conditions on what is
-// asked. The rule matches when any of them does. One that cannot be compiled is nil.
-func permissions(rule *securityv1beta1.Rule, as operationMatchers) []*rbacv3.Permission {
+// asked, and notes which fields they are. The rule matches when any of them does. One that cannot be
+// compiled is nil.
+func permissions(rule *securityv1beta1.Rule, as operationMatchers, fields clauseFields) []*rbacv3.Permission {
 	operations := []*securityv1beta1.Operation{nil}
 	if to := rule.GetTo(); len(to) > 0 {
 		operations = nil
@@ -121,31 +129,35 @@ func permissions(rule *securityv1beta1.Rule, as operationMatchers) []*rbacv3.Per
 		}
 	}
 	out := make([]*rbacv3.Permission, 0, len(operations))
-	for _, o := range operations {
-		out = append(out, permission(o, rule.GetWhen(), as))
+	for i, o := range operations {
+		c := permission(o, i, rule.GetWhen(), as)
+		for j, field := range c.fields {
+			fields[permissionClause(i, j)] = field
+		}
+		out = append(out, c.all())
 	}
 	return out
 }
 
-func permission(o *securityv1beta1.Operation, when []*securityv1beta1.Condition, as operationMatchers) *rbacv3.Permission {
+func permission(o *securityv1beta1.Operation, index int, when []*securityv1beta1.Condition, as operationMatchers) ruleClauses {
 	var c ruleClauses
-	c.operation(o, as)
-	for _, w := range when {
+	c.operation(resource.Path{"to", index, "operation"}, o, as)
+	for i, w := range when {
 		key, _ := resource.ReadWhenKey(w.GetKey())
 		if rule := conditionRule(key); rule != nil {
-			c.field(rule, w.GetValues(), w.GetNotValues())
+			c.field(resource.Path{"when", i}, "values", rule, w.GetValues(), w.GetNotValues())
 		}
 	}
-	return c.all()
+	return c
 }
 
-func (c *ruleClauses) operation(o *securityv1beta1.Operation, as operationMatchers) {
-	c.field(as.hosts, o.GetHosts(), nil)
-	c.field(eachRule(hostRule), nil, o.GetNotHosts())
-	c.field(eachRule(methodRule), o.GetMethods(), o.GetNotMethods())
-	c.field(as.paths, o.GetPaths(), nil)
-	c.field(as.notPaths, nil, o.GetNotPaths())
-	c.field(eachRule(portRule), o.GetPorts(), o.GetNotPorts())
+func (c *ruleClauses) operation(at resource.Path, o *securityv1beta1.Operation, as operationMatchers) {
+	c.field(at, "hosts", as.hosts, o.GetHosts(), nil)
+	c.field(at, "hosts", eachRule(hostRule), nil, o.GetNotHosts())
+	c.field(at, "methods", eachRule(methodRule), o.GetMethods(), o.GetNotMethods())
+	c.field(at, "paths", as.paths, o.GetPaths(), nil)
+	c.field(at, "paths", as.notPaths, nil, o.GetNotPaths())
+	c.field(at, "ports", eachRule(portRule), o.GetPorts(), o.GetNotPorts())
 }
 
 // conditionRule returns what a condition's key asks of the permission, or nil for a key

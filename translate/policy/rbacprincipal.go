@@ -75,37 +75,45 @@ func remoteIP(v string) *rbacv3.Principal {
 	return &rbacv3.Principal{Identifier: &rbacv3.Principal_RemoteIp{RemoteIp: block}}
 }
 
-// idClauses collects the parts of one AND, in the order in which Istio writes them. A part
-// that is nil stands for what cannot be compiled.
-type idClauses []*rbacv3.Principal
+// idClauses collects the parts of one AND, in the order in which Istio writes them, and which fields of the
+// rule they are. A part that is nil stands for what cannot be compiled.
+type idClauses struct {
+	parts  []*rbacv3.Principal
+	fields []resource.Path
+}
 
-func (c *idClauses) field(id func([]string) *rbacv3.Principal, values, notValues []string) {
+func (c *idClauses) field(at resource.Path, name string, id func([]string) *rbacv3.Principal, values, notValues []string) {
 	if len(values) > 0 {
-		*c = append(*c, nonEmpty(id, values))
+		c.add(at.Field(name), nonEmpty(id, values))
 	}
 	if len(notValues) > 0 {
 		part := nonEmpty(id, notValues)
 		if part != nil {
 			part = notID(part)
 		}
-		*c = append(*c, part)
+		c.add(at.Field(opposite(name)), part)
 	}
+}
+
+func (c *idClauses) add(field resource.Path, part *rbacv3.Principal) {
+	c.parts, c.fields = append(c.parts, part), append(c.fields, field)
 }
 
 func (c idClauses) all() *rbacv3.Principal {
 	switch {
-	case slices.Contains(c, nil):
+	case slices.Contains(c.parts, nil):
 		return nil
-	case len(c) == 0:
+	case len(c.parts) == 0:
 		return allIDs(everybody())
 	default:
-		return allIDs(c...)
+		return allIDs(c.parts...)
 	}
 }
 
 // principals renders the from entries of a rule, each with the rule's conditions on who
-// asks. The rule matches when any of them does. One that cannot be compiled is nil.
-func principals(rule *securityv1beta1.Rule, namespace string) []*rbacv3.Principal {
+// asks, and notes which fields they are. The rule matches when any of them does. One that cannot be
+// compiled is nil.
+func principals(rule *securityv1beta1.Rule, namespace string, fields clauseFields) []*rbacv3.Principal {
 	sources := []*securityv1beta1.Source{nil}
 	if from := rule.GetFrom(); len(from) > 0 {
 		sources = nil
@@ -114,32 +122,36 @@ func principals(rule *securityv1beta1.Rule, namespace string) []*rbacv3.Principa
 		}
 	}
 	out := make([]*rbacv3.Principal, 0, len(sources))
-	for _, s := range sources {
-		out = append(out, principal(s, rule.GetWhen(), namespace))
+	for i, s := range sources {
+		c := principal(s, i, rule.GetWhen(), namespace)
+		for j, field := range c.fields {
+			fields[principalClause(i, j)] = field
+		}
+		out = append(out, c.all())
 	}
 	return out
 }
 
-func principal(s *securityv1beta1.Source, when []*securityv1beta1.Condition, namespace string) *rbacv3.Principal {
+func principal(s *securityv1beta1.Source, index int, when []*securityv1beta1.Condition, namespace string) idClauses {
 	var c idClauses
-	c.source(s, namespace)
-	for _, w := range when {
+	c.source(resource.Path{"from", index, "source"}, s, namespace)
+	for i, w := range when {
 		key, _ := resource.ReadWhenKey(w.GetKey())
 		if id := conditionID(key, namespace); id != nil {
-			c.field(id, w.GetValues(), w.GetNotValues())
+			c.field(resource.Path{"when", i}, "values", id, w.GetValues(), w.GetNotValues())
 		}
 	}
-	return c.all()
+	return c
 }
 
-func (c *idClauses) source(s *securityv1beta1.Source, namespace string) {
-	c.field(authenticated(match.Peer), s.GetPrincipals(), s.GetNotPrincipals())
-	c.field(requestPrincipals, s.GetRequestPrincipals(), s.GetNotRequestPrincipals())
-	c.field(serviceAccounts(namespace), s.GetServiceAccounts(), s.GetNotServiceAccounts())
-	c.field(authenticated(trustDomain), s.GetTrustDomains(), s.GetNotTrustDomains())
-	c.field(authenticated(match.Namespace), s.GetNamespaces(), s.GetNotNamespaces())
-	c.field(eachID(remoteIP), s.GetRemoteIpBlocks(), s.GetNotRemoteIpBlocks())
-	c.field(eachID(directRemoteIP), s.GetIpBlocks(), s.GetNotIpBlocks())
+func (c *idClauses) source(at resource.Path, s *securityv1beta1.Source, namespace string) {
+	c.field(at, "principals", authenticated(match.Peer), s.GetPrincipals(), s.GetNotPrincipals())
+	c.field(at, "requestPrincipals", requestPrincipals, s.GetRequestPrincipals(), s.GetNotRequestPrincipals())
+	c.field(at, "serviceAccounts", serviceAccounts(namespace), s.GetServiceAccounts(), s.GetNotServiceAccounts())
+	c.field(at, "trustDomains", authenticated(trustDomain), s.GetTrustDomains(), s.GetNotTrustDomains())
+	c.field(at, "namespaces", authenticated(match.Namespace), s.GetNamespaces(), s.GetNotNamespaces())
+	c.field(at, "remoteIpBlocks", eachID(remoteIP), s.GetRemoteIpBlocks(), s.GetNotRemoteIpBlocks())
+	c.field(at, "ipBlocks", eachID(directRemoteIP), s.GetIpBlocks(), s.GetNotIpBlocks())
 }
 
 func serviceAccounts(namespace string) func([]string) *rbacv3.Principal {

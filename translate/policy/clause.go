@@ -1,0 +1,79 @@
+package policy
+
+import (
+	"fmt"
+	"maps"
+	"strings"
+
+	"github.com/portreeve/portreeve/translate/diag"
+	"github.com/portreeve/portreeve/translate/resource"
+)
+
+// clauseFields leads from a condition of a rule that Envoy gets, as a path in its message, to the field of
+// the rule that asks it: Permissions[0].AndRules.Rules[1] to to[0].operation.paths. Several conditions
+// can be of one field: each to and from entry has those of when.
+type clauseFields map[string]resource.Path
+
+func permissionClause(to, part int) string {
+	return fmt.Sprintf("Permissions[%d].AndRules.Rules[%d]", to, part)
+}
+
+func principalClause(from, part int) string {
+	return fmt.Sprintf("Principals[%d].AndIds.Ids[%d]", from, part)
+}
+
+// opposite returns the name of the field that excepts what another asks for.
+func opposite(field string) string {
+	return "not" + strings.ToUpper(field[:1]) + field[1:]
+}
+
+// traceTo notes where the conditions of a rule are written, behind the name of the rule.
+func (c clauseFields) traceTo(trace map[string]diag.Position, rule string, at func(resource.Path) diag.Position) {
+	for clause, field := range c {
+		trace[rule+"."+clause] = at(field)
+	}
+}
+
+// SplitClause splits a name of a Trace into that of a rule and the path of a condition in it, which is empty for
+// the rule itself.
+func SplitClause(name string) (rule, clause string) {
+	for _, list := range []string{".Permissions[", ".Principals["} {
+		if i := strings.LastIndex(name, list); i >= 0 {
+			return name[:i], name[i+1:]
+		}
+	}
+	return name, ""
+}
+
+// movedClauses follows the conditions of a rule whose principals are replaced by others.
+type movedClauses struct {
+	trace   map[string]diag.Position
+	rule    string
+	clauses map[string]diag.Position
+	// before is how many principals there were, as far as was seen.
+	before, parts int
+}
+
+// move notes that some principals, from an index on, stand for the one that had another. Their parts are
+// those of it, behind some more.
+func (m *movedClauses) move(from, parts, to, count, more int) {
+	m.before, m.parts = max(m.before, from+1), max(m.parts, parts)
+	for j := range parts {
+		pos, ok := m.trace[m.rule+"."+principalClause(from, j)]
+		for k := range count {
+			if ok {
+				m.clauses[m.rule+"."+principalClause(to+k, j+more)] = pos
+			}
+		}
+	}
+}
+
+// done puts what was moved into the place of what there was.
+func (m *movedClauses) done() {
+	for i := range m.before {
+		for j := range m.parts {
+			delete(m.trace, m.rule+"."+principalClause(i, j))
+		}
+	}
+	maps.Copy(m.trace, m.clauses)
+}
