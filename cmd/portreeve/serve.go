@@ -20,9 +20,10 @@ import (
 
 type serve struct {
 	compileFlags
-	options    app.Options
-	blockCIDRs []string
-	logFormat  string
+	options      app.Options
+	blockCIDRs   []string
+	logFormat    string
+	requireTests bool
 }
 
 func serveCommand() *cobra.Command {
@@ -42,6 +43,7 @@ func serveCommand() *cobra.Command {
 	f.IntVar(&s.options.MaxConnections, "xds-max-connections", app.DefaultMaxConnections, "Connections of gateways that may be open at one time.")
 	f.IntVar(&s.options.NewGroups, "new-groups-per-minute", app.DefaultNewGroups, "Groups of gateways (namespace, labels and locality) that one address, or the owner of one certificate, may bring a minute and that were never here.")
 	f.BoolVar(&s.options.AllowUntestedEnvoy, "allow-untested-envoy", false, "Serve gateways whose Envoy is older than those that were tested (see portreeve version), or that do not say which they are: such ones may ignore parts of the policy.")
+	f.BoolVar(&s.requireTests, "require-tests", false, "Serve a gateway only what the PolicyTest objects about it hold for; one that no PolicyTest is about is served nothing new.")
 	f.StringVar(&s.options.StateDir, "state-dir", "", "Directory that keeps the last good policy and keys across restarts; one control plane uses it at a time.")
 	f.StringVar(&s.options.KeyCAFile, "jwks-ca-file", "", "PEM file with certificate authorities to trust, beside the system's, when fetching keys.")
 	f.StringArrayVar(&s.blockCIDRs, "jwks-block-cidr", nil, "Addresses from which no keys are fetched, beside link-local and metadata addresses; may be given several times.")
@@ -84,6 +86,7 @@ func (s *serve) run(c *cobra.Command, _ []string) error {
 	if s.options.Settings, err = s.settings(); err != nil {
 		return err
 	}
+	s.options.Settings.RequireTests = s.requireTests
 	if s.options.Exclude, err = s.exclude(); err != nil {
 		return err
 	}

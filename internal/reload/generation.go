@@ -54,6 +54,8 @@ type Generation struct {
 	// mappings are what it allows identities, where mapped says that this is wholly known; see grants.
 	mappings []model.GatewayIdentity
 	mapped   bool
+	// tests judges it by its PolicyTests; nil where it need not be judged.
+	tests *judge
 	// changes are what it has in place of the generation before it.
 	changes translate.Changes
 }
@@ -68,6 +70,9 @@ func newGeneration(seq uint64, at time.Time, reading input.Reading, settings mod
 		Program: program, requests: program.KeyRequests(), flags: flagsOf(settings),
 	}
 	g.mappings, g.mapped = program.Identities()
+	if settings.RequireTests {
+		g.tests = newJudge(program)
+	}
 	for _, l := range reading.Lost {
 		g.lost = append(g.lost, l.Dir)
 		g.lossDiagnostics = append(g.lossDiagnostics, l.Diagnostic)
@@ -84,12 +89,12 @@ func (g *Generation) withKeys(keys model.Keys) *Generation {
 
 // Diagnostics returns everything that is to be said about the generation.
 func (g *Generation) Diagnostics() diag.List {
-	return slices.Concat(g.unreadable, g.lossDiagnostics, g.Program.Diags).Sorted()
+	return slices.Concat(g.unreadable, g.lossDiagnostics, g.Program.Diags, g.tests.failures()).Sorted()
 }
 
 // clean reports whether the generation refuses nobody.
 func (g *Generation) clean() bool {
-	return len(g.unreadable) == 0 && len(g.lost) == 0 && !g.Program.Diags.HasErrors()
+	return len(g.unreadable) == 0 && len(g.lost) == 0 && !g.Program.Diags.HasErrors() && len(g.tests.failures()) == 0
 }
 
 // render returns what the generation gives a gateway, or the errors that refuse it there: those of

@@ -77,6 +77,10 @@ func (f *fleet) rendered(generation *Generation, g *group) (envoy.Resources, dia
 		return envoy.Resources{}, refused
 	}
 	resources, refused := f.render(generation, g.gateway)
+	// What it is served already is not judged anew: other keys make another value of it.
+	if len(refused) == 0 && (g.serving == nil || g.serving.Hash != generation.Hash) {
+		refused = generation.tests.refusals(g.key, g.gateway)
+	}
 	if len(refused) == 0 {
 		return resources, nil
 	}

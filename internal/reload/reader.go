@@ -113,6 +113,10 @@ func (r *reader) recompiled(stored state.Generation, before *translate.Program) 
 		// What was found of the directories is part of it, and kept by their names only.
 		g.Hash = stored.Hash
 	}
+	if r.settings.RequireTests && g.tests == nil {
+		// It was read without: whoever is served it stays on it, and nobody else gets what no test holds for.
+		g.tests = newJudge(g.Program)
+	}
 	if r.settings.GatewaysFile != "" && g.flags.GatewaysFile == "" {
 		// Who wrote policy said who a gateway is, or nobody did. It fails closed.
 		g.mappings, g.mapped = nil, false

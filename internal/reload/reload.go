@@ -118,6 +118,9 @@ func (r *Reloader) Reload(ctx context.Context, change input.Change) error {
 	made, held := r.reader.read(change, r.shown.Load)
 	if made != nil {
 		r.rights.take(made) // before mu is taken: see Access
+		for _, g := range r.shown.Load().groups {
+			made.tests.refusals(g.key, g.gateway) // here, where no gateway waits for it; it is remembered
+		}
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()

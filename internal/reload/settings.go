@@ -19,15 +19,16 @@ type flags struct {
 	GatewaysFile  string          `json:"gatewaysFile,omitempty"`
 	SecretsDirs   []string        `json:"secretsDirs,omitempty"`
 	Ignored       []resource.Kind `json:"ignored,omitempty"`
+	RequireTests  bool            `json:"requireTests,omitempty"`
 }
 
 func flagsOf(s model.Settings) flags {
-	return flags{RootNamespace: s.RootNamespace, MeshFile: s.MeshFile, GatewaysFile: s.GatewaysFile, SecretsDirs: s.SecretsDirs, Ignored: s.Ignored}
+	return flags{RootNamespace: s.RootNamespace, MeshFile: s.MeshFile, GatewaysFile: s.GatewaysFile, SecretsDirs: s.SecretsDirs, Ignored: s.Ignored, RequireTests: s.RequireTests}
 }
 
 // stored returns the flags as they are kept on disk.
 func (f flags) stored() *state.Flags {
-	out := &state.Flags{RootNamespace: f.RootNamespace, MeshFile: f.MeshFile, GatewaysFile: f.GatewaysFile, SecretsDirs: f.SecretsDirs}
+	out := &state.Flags{RootNamespace: f.RootNamespace, MeshFile: f.MeshFile, GatewaysFile: f.GatewaysFile, SecretsDirs: f.SecretsDirs, RequireTests: f.RequireTests}
 	for _, kind := range f.Ignored {
 		out.Ignored = append(out.Ignored, string(kind))
 	}
@@ -41,6 +42,7 @@ func in(s model.Settings, f *state.Flags) model.Settings {
 		return s
 	}
 	s.RootNamespace, s.MeshFile, s.GatewaysFile, s.SecretsDirs, s.Ignored = f.RootNamespace, f.MeshFile, f.GatewaysFile, f.SecretsDirs, nil
+	s.RequireTests = f.RequireTests
 	for _, kind := range f.Ignored {
 		s.Ignored = append(s.Ignored, resource.Kind(kind))
 	}

@@ -40,6 +40,7 @@ type Generation struct {
 type Flags struct {
 	RootNamespace, MeshFile, GatewaysFile string
 	SecretsDirs, Ignored                  []string
+	RequireTests                          bool
 }
 
 // File is a file of a generation. Equal contents share their bytes.

@@ -59,6 +59,7 @@ type storedFlags struct {
 	Gateways      string   `json:"gateways,omitempty"`
 	SecretsDirs   []string `json:"secretsDirs,omitempty"`
 	Ignored       []string `json:"ignored,omitempty"`
+	RequireTests  bool     `json:"requireTests,omitempty"`
 }
 
 type storedFile struct {
@@ -115,7 +116,7 @@ func enclosed(body []byte) []byte {
 func storedOf(g Generation, known map[string][]byte) (storedGeneration, map[string][]byte, int64) {
 	out := storedGeneration{Hash: g.Hash, Read: g.At, Files: []storedFile{}, ServedCertificates: g.Served, LostDirectories: g.Lost, MountedDirectories: g.Mounts}
 	if f := g.Flags; f != nil {
-		out.Flags = &storedFlags{f.RootNamespace, f.MeshFile, f.GatewaysFile, f.SecretsDirs, f.Ignored}
+		out.Flags = &storedFlags{f.RootNamespace, f.MeshFile, f.GatewaysFile, f.SecretsDirs, f.Ignored, f.RequireTests}
 	}
 	fresh, size := map[string][]byte{}, int64(0)
 	for _, f := range g.Files {
@@ -193,7 +194,7 @@ func decodeCurrent(text []byte) (Content, error) {
 	for _, g := range in.Generations {
 		generation := Generation{Hash: g.Hash, At: g.Read, Served: g.ServedCertificates, Lost: g.LostDirectories, Mounts: g.MountedDirectories}
 		if f := g.Flags; f != nil {
-			generation.Flags = &Flags{f.RootNamespace, f.MeshConfig, f.Gateways, f.SecretsDirs, f.Ignored}
+			generation.Flags = &Flags{f.RootNamespace, f.MeshConfig, f.Gateways, f.SecretsDirs, f.Ignored, f.RequireTests}
 		}
 		for _, f := range g.Files {
 			content, ok := in.Contents[f.Content]

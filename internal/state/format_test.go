@@ -68,14 +68,14 @@ func TestTheFormatStays(t *testing.T) {
 // TestFlagsAreKept holds that all of them come back, under names that stay.
 func TestFlagsAreKept(t *testing.T) {
 	want := sample()
-	want.Generations[0].Flags = &Flags{RootNamespace: "corp", MeshFile: "mesh.yaml", GatewaysFile: "gateways.yaml", SecretsDirs: []string{"s"}, Ignored: []string{"EnvoyFilter"}}
+	want.Generations[0].Flags = &Flags{RootNamespace: "corp", MeshFile: "mesh.yaml", GatewaysFile: "gateways.yaml", SecretsDirs: []string{"s"}, Ignored: []string{"EnvoyFilter"}, RequireTests: true}
 	text := encoded(t, want)
 	got, err := decode(text)
 	must(t, err)
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("read (-want +got):\n%s", diff)
 	}
-	if named := `"flags":{"rootNamespace":"corp","meshConfig":"mesh.yaml","gateways":"gateways.yaml","secretsDirs":["s"],"ignored":["EnvoyFilter"]}`; !bytes.Contains(text, []byte(named)) {
+	if named := `"flags":{"rootNamespace":"corp","meshConfig":"mesh.yaml","gateways":"gateways.yaml","secretsDirs":["s"],"ignored":["EnvoyFilter"],"requireTests":true}`; !bytes.Contains(text, []byte(named)) {
 		t.Errorf("kept:\n%s\nwant %s", text, named)
 	}
 }

@@ -20,6 +20,9 @@ type Settings struct {
 	// GatewaysFile is the path of that file, among those compiled, that alone holds GatewayIdentity
 	// objects, and nothing else. Empty means that they may stand in any.
 	GatewaysFile string
+	// RequireTests says that a gateway is served only what PolicyTests hold for. Compiling takes no notice of
+	// it: whoever serves does.
+	RequireTests bool
 	// Mesh is what the mesh file says. Compile sets it.
 	Mesh *resource.Mesh
 	// Ignored are kinds whose objects are left out with a warning, where they are an error
