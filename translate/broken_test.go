@@ -24,7 +24,7 @@ func couldBe() map[diag.Code][]resource.Kind {
 	policies := []resource.Kind{resource.AuthorizationPolicy, resource.JWTPolicy}
 	return map[diag.Code][]resource.Kind{
 		diag.CodeUnknownGateway: nil, diag.CodeSelectorUnknown: gateways, diag.CodeTargetUnserved: gateways, diag.CodeNamespaceUnserved: gateways,
-		diag.CodeHostUnserved: gateways, diag.CodeUnknownService: services, diag.CodeUnknownPort: services, diag.CodeRuleUnused: services,
+		diag.CodeHostUnserved: gateways, diag.CodePortUnserved: gateways, diag.CodeUnknownService: services, diag.CodeUnknownPort: services, diag.CodeRuleUnused: services,
 		diag.CodeEndpointsUnowned: {resource.KubernetesService}, diag.CodeProviderService: services, diag.CodeProviderPort: services,
 		diag.CodeLogService: services, diag.CodeNoWorkload: endpoints, diag.CodeServiceEndpoints: endpoints, diag.CodeSubsetEmpty: slices.Concat(services, endpoints),
 		diag.CodeUnknownSubset: {resource.DestinationRule}, diag.CodePlainToTLS: {resource.DestinationRule}, diag.CodeHidden: services,
@@ -131,7 +131,7 @@ func TestAPolicyWithErrorsSilencesWhatItCanApplyTo(t *testing.T) {
 
 // TestABrokenMeshIsSaidAndNotWhatItHolds holds for what only the mesh configuration could have said.
 func TestABrokenMeshIsSaidAndNotWhatItHolds(t *testing.T) {
-	codes, seen := []diag.Code{diag.CodeUnknownProvider, diag.CodeRemoteAddress, diag.CodeLogProvider, diag.CodeLogDefault}, map[diag.Code]bool{}
+	codes, seen := []diag.Code{diag.CodeUnknownProvider, diag.CodeRemoteAddress, diag.CodePortUnserved, diag.CodeLogProvider, diag.CodeLogDefault}, map[diag.Code]bool{}
 	var all []warned
 	for _, in := range goldenFiles(t, "testdata/*/in") {
 		settings := settingsOf(t, filepath.Dir(in))

@@ -178,6 +178,7 @@ const (
 	CodeClaimAsked         Code = "PR0982"
 	CodeRedirectRefused    Code = "PR0983"
 	CodeNoneConnected      Code = "PR0984"
+	CodePortUnserved       Code = "PR0985"
 	CodeConstraint         Code = "PR0990"
 	CodeMesh               Code = "PR1001"
 	CodeMeshName           Code = "PR1002"

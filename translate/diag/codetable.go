@@ -185,6 +185,7 @@ func Codes() []Info { //nolint:funlen // one table
 		{CodeClaimAsked, Warning, "An external authorizer is to be sent a header that only a verified token fills; it is asked before tokens are verified.", "The token itself, or an ALLOW or DENY policy about the claim."},
 		{CodeRedirectRefused, Warning, "A policy refuses every request without a token on a gateway that redirects to HTTPS, and so before it redirects.", "The ports of HTTPS in the policy's operations."},
 		{CodeNoneConnected, Warning, "A policy applies to none of the gateways that are connected, or a Gateway selects none of them. Only the server finds it.", "The namespace and labels of a gateway."},
+		{CodePortUnserved, Warning, "A policy names a port that no server of a Gateway listens on; rules see the port of the gateway, not that of a load balancer or backend.", "The port number of a Gateway's server."},
 		{CodeConstraint, Error, "What an object becomes breaks a rule of Envoy's API: a gateway would refuse the whole resource that it is part of, and with it every later edit. It refuses the gateways that the object is for; they stay on what they had.", "See the message: it names the resource, the field of Envoy's API, and what that allows."},
 		{CodeMesh, Error, "The mesh configuration is not one bare MeshConfig.", "The fields of MeshConfig at the top level of one document."},
 		{CodeMeshName, Error, "A namespace, trust domain or provider name of the mesh configuration is not valid, or two providers have one name.", "Lower-case letters, digits and -, each provider name once."},

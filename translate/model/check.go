@@ -39,6 +39,7 @@ type checks struct {
 	tokenSide
 	preflight preflightSide
 	hosts     hostIndex
+	open      openPorts
 	byName    gatewaysByName
 	// near holds suggestions: the same slip often stands in many policies.
 	near map[slip]string
@@ -75,6 +76,7 @@ func newChecks(m *Model) *checks {
 	c.byName = c.gatewaysByName()
 	c.gatewaySide = c.newGatewaySide()
 	c.hosts = c.newHostIndex()
+	c.open = c.newOpenPorts()
 	c.tokenSide = c.newTokenSide()
 	c.preflight = c.newPreflightSide()
 	return c

@@ -18,6 +18,7 @@ func (c policyChecks) authorization(policy *resource.Resource) diag.List {
 	out := c.tokens(policy, spec, at)
 	out = append(out, c.peers(policy, spec, at)...)
 	out = append(out, c.operations(policy, spec, at)...)
+	out = append(out, c.portsOpened(policy, spec)...)
 	return append(out, c.addresses(policy, spec)...)
 }
 

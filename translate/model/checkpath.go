@@ -15,8 +15,11 @@ import (
 // a rule that denies such a path is open.
 func (c policyChecks) pathsNever(policy *resource.Resource, at resource.Path, o *securityv1beta1.Operation) diag.List {
 	action := policy.Spec.(*securityv1beta1.AuthorizationPolicy).GetAction()
-	return append(c.never(policy, at, field{"paths", o.GetPaths()}, idle(action)), c.never(policy, at, field{"notPaths", o.GetNotPaths()}, "so it excepts nothing")...)
+	return append(c.never(policy, at, field{"paths", o.GetPaths()}, idle(action)), c.never(policy, at, field{"notPaths", o.GetNotPaths()}, exceptsNothing)...)
 }
+
+// exceptsNothing says what becomes of an exception that nothing matches.
+const exceptsNothing = "so it excepts nothing"
 
 // idle says what becomes of a rule of a policy that nothing matches.
 func idle(action securityv1beta1.AuthorizationPolicy_Action) string {
