@@ -30,6 +30,7 @@ func couldBe() map[diag.Code][]resource.Kind {
 		diag.CodeUnknownSubset: {resource.DestinationRule}, diag.CodePlainToTLS: {resource.DestinationRule}, diag.CodeHidden: services,
 		diag.CodeUnknownDelegate: {resource.VirtualService}, diag.CodeDelegateUnused: {resource.VirtualService}, diag.CodeNoAuthentication: tokens,
 		diag.CodeUnknownIssuer: tokens, diag.CodeClaimUnverified: tokens, diag.CodeTokenOptional: policies, diag.CodePreflight: policies, diag.CodeConnectionsClosed: policies,
+		diag.CodeSubtreeOnly: {resource.AuthorizationPolicy, resource.JWTPolicy, resource.VirtualService},
 	}
 }
 

@@ -41,6 +41,7 @@ type checks struct {
 	hosts     hostIndex
 	open      openPorts
 	byName    gatewaysByName
+	cover     covering
 	// near holds suggestions: the same slip often stands in many policies.
 	near map[slip]string
 	// comparisons is how many more names may be compared: a suggestion must not make a
@@ -70,7 +71,7 @@ type (
 )
 
 func newChecks(m *Model) *checks {
-	c := &checks{Model: m, near: map[slip]string{}, comparisons: maxComparisons}
+	c := &checks{Model: m, near: map[slip]string{}, comparisons: maxComparisons, cover: covering{maxCoverings}}
 	c.authentications = c.policiesOf(resource.RequestAuthentication)
 	c.authorizations = c.policiesOf(resource.AuthorizationPolicy)
 	c.byName = c.gatewaysByName()
@@ -115,7 +116,7 @@ func (c policyChecks) all() diag.List {
 	for _, policy := range c.authorizations {
 		out = append(out, c.authorization(policy)...)
 	}
-	return slices.Concat(out, c.unverified(), c.normalization(), c.claimHeaders())
+	return slices.Concat(out, c.subtrees(), c.deniedAnyway(), c.unverified(), c.normalization(), c.claimHeaders())
 }
 
 func (c routePolicyChecks) all() diag.List {

@@ -92,6 +92,18 @@ func (p pathText) meets(o pathText) bool {
 	}
 }
 
+// covers reports whether every text that the other stands for is one that this stands for.
+func (p pathText) covers(o pathText) bool {
+	switch {
+	case p.before:
+		return !o.after && strings.HasSuffix(o.text, p.text) || p.text == ""
+	case p.after:
+		return !o.before && strings.HasPrefix(o.text, p.text)
+	default:
+		return p == o
+	}
+}
+
 // never says why no path of a request contains the text where it stands, or "". It says so only
 // where that is certain.
 func (f pathForm) never(p pathText) string {

@@ -3,6 +3,7 @@ package resource
 import (
 	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/portreeve/portreeve/translate/diag"
 )
@@ -39,6 +40,25 @@ func (c valueChecker) claimValues(path Path, claim []string, values []string) {
 			}
 			c.add(diag.CodeClaimType, at, "%q matches the text %q alone, and nothing where the token has %s without quotes", v, v, v).
 				WithHint("let the issuer write the claim as text, or list of text, and compare it with a text that cannot be taken for something else")
+			return
+		}
+	}
+}
+
+// objectClaims are claims that are objects by definition, or as issuers that many use write them.
+func objectClaims() []string {
+	return []string{"address", "act", "may_act", "cnf", "realm_access", "resource_access", "app_metadata", "user_metadata", "firebase"}
+}
+
+// nestedClaim warns of a claim whose name is a path with dots into an object that tokens have: a
+// condition compares the dot as part of the name. Other names with dots are names, as those of
+// addresses and of kubernetes.io are.
+func (c valueChecker) nestedClaim(path Path, claim []string) {
+	for _, name := range claim {
+		object, rest, dotted := strings.Cut(name, ".")
+		if dotted && rest != "" && slices.Contains(objectClaims(), object) {
+			c.add(diag.CodeClaimNesting, path, "no token has a claim with the name %q: a dot is part of the name, and does not lead into the object %s", name, object).
+				WithHint("write request.auth.claims[%s]", strings.ReplaceAll(strings.Join(claim, "."), ".", "]["))
 			return
 		}
 	}

@@ -25,6 +25,7 @@ func (c ruleValueChecker) condition(path Path, when *securityv1beta1.Condition) 
 	if len(when.GetValues())+len(when.GetNotValues()) == 0 {
 		c.addMissing(diag.CodeWhenValues, path, "%s has neither values nor notValues", path).WithHint("list what the key may be, or may not be")
 	}
+	c.nestedClaim(path.Field("key"), claimOfKey(key))
 	c.conditionValues(path, key, "values", when.GetValues())
 	c.conditionValues(path, key, "notValues", when.GetNotValues())
 }
