@@ -24,7 +24,7 @@ type pathSide struct {
 }
 
 // maxPathSide bounds each list of a pathSide: with more, nothing is said of paths that are forgotten.
-const maxPathSide = 1000
+const maxPathSide = 2000
 
 func (c policyChecks) pathSide() pathSide {
 	out := pathSide{named: map[string]bool{}}
@@ -74,7 +74,7 @@ func (s *pathSide) rule(policy *resource.Resource, rule *securityv1beta1.Rule) {
 // rules about methods, since a collection and its members mostly differ there.
 func (c policyChecks) subtrees() diag.List {
 	side := c.pathSide()
-	if max(len(side.denied), len(side.allowed), len(side.matches)) > maxPathSide {
+	if max(len(side.named), len(side.denied), len(side.allowed), len(side.matches)) > maxPathSide {
 		return nil
 	}
 	var out diag.List
