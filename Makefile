@@ -10,7 +10,7 @@ ONCE ?=
 FUZZTIME ?= 30s
 BENCH ?= .
 HOSTILE ?= 2
-SOAK ?= LosesNo|CostsNothing|IsNotLost|BringsItsAuthorizer|AmongManyServices|Kill
+SOAK ?= AnswersAsEnvoyDoes|LosesNo|CostsNothing|IsNotLost|BringsItsAuthorizer|AmongManyServices|Kill
 TESTFLAGS ?=
 
 GOLANGCI_LINT := .tools/golangci-lint-$(GOLANGCI_LINT_VERSION)/golangci-lint
@@ -51,7 +51,7 @@ hostile: ## Try hostile values, HOSTILE of each field of every kind (2), on the 
 	@PORTREEVE_HOSTILE=$(HOSTILE) sh tools/test.sh -count 1 -run '^TestHostileValues$$' ./translate
 
 .PHONY: soak
-soak: ## Run, on the real Envoy, the tests that match SOAK at their full length: 200 edits, 100 kills, 12 values a field.
+soak: ## Run, on the real Envoy, the tests that match SOAK at their full length: 200 edits, 100 kills, logs of 100,000 lines, 12 values a field.
 	@PORTREEVE_SOAK=1 sh tools/test.sh -count 1 -timeout 60m -run '$(SOAK)' ./test
 	@$(MAKE) hostile HOSTILE=12
 
