@@ -370,3 +370,18 @@ func TestARawTokenIsVerified(t *testing.T) {
 		t.Errorf("the same token, raw: %v", r.Faults)
 	}
 }
+
+// TestATokenOfAnotherIssuerIsToldOf holds that a provider says whose token there is, and of no slash where the
+// issuers differ by more.
+func TestATokenOfAnotherIssuerIsToldOf(t *testing.T) {
+	const other = `apiVersion: security.istio.io/v1
+kind: RequestAuthentication
+metadata: {name: others, namespace: istio-system}
+spec: {jwtRules: [{issuer: https://machines.example, jwksUri: "https://machines.example/keys"}]}
+`
+	_, results, objects := tested(t, other, "  - {name: a, request: {url: http://a/, token: editor}, expect: {verdict: denied}}\n")
+	text := strings.Join(results[0].Reasons(objects), "\n")
+	if !strings.Contains(text, `istio-system/others[0] (policy.yaml:4:19) verifies, but not this`) || !strings.Contains(text, `is of issuer "https://accounts.example"`) || strings.Contains(text, "slash") {
+		t.Errorf("it says:\n%s", text)
+	}
+}

@@ -70,7 +70,7 @@ func (f *Filter) foreign(issuer string, at *place) string {
 	claimed := f.claimed[at.short]
 	out := fmt.Sprintf("the token in %s is of issuer %s; %s is claimed by issuers [%s]", at.short, quote(issuer), at.short, list(claimed))
 	for _, other := range claimed {
-		if strings.TrimSuffix(other, "/") == strings.TrimSuffix(issuer, "/") {
+		if other != issuer && strings.TrimSuffix(other, "/") == strings.TrimSuffix(issuer, "/") {
 			out += ", one of which differs by a slash at the end alone"
 		}
 	}
