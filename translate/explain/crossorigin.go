@@ -43,10 +43,11 @@ func (s sharing) answer(w *walk, when traffic.Condition, c route.Candidate) {
 	reply.Headers = append(reply.Headers, s.sharedWith(origin)...)
 	reply.Headers = append(append(reply.Headers, s.allowed...), s.exposed...)
 	reason := w.routeFinding(when, c)
-	w.filtered(preflight.And(matches), end{verdict: Answered, reply: reply, reason: reason})
+	// The filter writes its answer itself: it gets nothing of what the route does to headers of answers.
+	w.stop(preflight.And(matches), end{verdict: Answered, reply: reply, reason: reason})
 	if !s.forwards {
 		reply.Headers = append(append([]traffic.Header(nil), s.credentials...), s.allowed...)
-		w.filtered(preflight.And(matches.Not()), end{verdict: Answered, reply: reply, reason: reason})
+		w.stop(preflight.And(matches.Not()), end{verdict: Answered, reply: reply, reason: reason})
 	}
 	if matches.Holds() && when.Holds() {
 		w.added = append(append(w.added, s.sharedWith(origin)...), s.exposed...)
