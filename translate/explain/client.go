@@ -18,16 +18,7 @@ const requestID = "00000000-0000-4000-8000-000000000000"
 func (m *manager) tellClient(w *walk, read message) {
 	h := &w.stream.Headers
 	h.Remove(fromInside)
-	told, _ := h.First("x-forwarded-for")
-	if a, ok := forwardedFor(told, m.config.GetXffNumTrustedHops()); ok {
-		w.stream.Remote = netip.AddrPortFrom(a, 0)
-	}
-	if peer := w.asking.request.Client; peer.IsValid() {
-		if told != "" {
-			told += ","
-		}
-		h.Set("x-forwarded-for", told+peer.Addr().Unmap().String())
-	}
+	m.setClient(w)
 	m.setScheme(w, read)
 	if w.stream.Remote.IsValid() {
 		h.Set("x-envoy-external-address", w.stream.Remote.Addr().Unmap().String())
@@ -38,11 +29,36 @@ func (m *manager) tellClient(w *walk, read message) {
 	m.setCertificate(w)
 }
 
-// setScheme tells the scheme that the client speaks: that of the connection, or what trusted proxies say.
+// setClient works out the client's address. A header of which nobody knows whether it is there may tell any other
+// than the connection's, where proxies are trusted.
+func (m *manager) setClient(w *walk) {
+	h, hops := &w.stream.Headers, m.config.GetXffNumTrustedHops()
+	told, said := h.First("x-forwarded-for")
+	if !said && h.Open() {
+		if hops > 0 {
+			w.stream.Remote = netip.AddrPort{}
+		}
+		return
+	}
+	if a, ok := forwardedFor(told, hops); ok {
+		w.stream.Remote = netip.AddrPortFrom(a, 0)
+	}
+	if peer := w.asking.request.Client; peer.IsValid() {
+		if told != "" {
+			told += ","
+		}
+		h.Set("x-forwarded-for", told+peer.Addr().Unmap().String())
+	}
+}
+
+// setScheme tells the scheme that the client speaks: that of the connection, or what trusted proxies say. Where
+// nobody knows whether they say one it is not known.
 func (m *manager) setScheme(w *walk, read message) {
 	h, trusted := &w.stream.Headers, m.config.GetXffNumTrustedHops() > 0
 	told, said := h.First("x-forwarded-proto")
-	if !said || !trusted {
+	if !said && trusted && h.Open() && !read.saysScheme {
+		h.Remove(func(name string) bool { return name == ":scheme" })
+	} else if !said || !trusted {
 		told = schemeOf(&w.stream.Connection)
 		h.Set("x-forwarded-proto", told)
 	}
