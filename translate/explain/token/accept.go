@@ -90,6 +90,9 @@ func words(text string) any {
 func claimText(payload traffic.Object, path []string) (string, bool) {
 	var value any = payload
 	for _, name := range path {
+		if _, unknown := value.(traffic.Unknown); unknown {
+			return "", false
+		}
 		o, isObject := value.(traffic.Object)
 		next, there := o.Fields[name]
 		if !there {

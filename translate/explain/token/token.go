@@ -56,6 +56,7 @@ func (f *Filter) Decide(s *traffic.Stream) traffic.Effect {
 	s.Findings = append(s.Findings, f.findings(worlds)...)
 	if !all {
 		forget(s)
+		s.RouteCleared = true // one of the tokens may have it chosen again
 		return traffic.Effect{Stops: traffic.DependsOn("the tokens of the request")}
 	}
 	out := effectOf(worlds)
