@@ -36,6 +36,9 @@ const (
 type Options struct {
 	// Bootstrap is Envoy's bootstrap, YAML or JSON. It must have an admin address; port 0 is best.
 	Bootstrap []byte
+	// Extension is that of the bootstrap's file, by which Envoy knows its form: .pb for a message in binary,
+	// which it reads fastest. Empty: .yaml.
+	Extension string
 	// Binary is the program; empty: what the function Binary returns.
 	Binary string
 	// LogLevel is trace, debug, info, warning, error, critical or off; empty: info.
@@ -104,7 +107,7 @@ func launch(o Options) (*Envoy, error) {
 }
 
 func (e *Envoy) run(o Options) error {
-	if err := os.WriteFile(e.file("bootstrap.yaml"), o.Bootstrap, 0o600); err != nil {
+	if err := os.WriteFile(e.bootstrapFile(o), o.Bootstrap, 0o600); err != nil {
 		return fmt.Errorf("write the bootstrap: %w", err)
 	}
 	log, err := os.Create(e.file("log"))
@@ -126,6 +129,13 @@ func (e *Envoy) run(o Options) error {
 	return nil
 }
 
+func (e *Envoy) bootstrapFile(o Options) string {
+	if o.Extension == "" {
+		return e.file("bootstrap.yaml")
+	}
+	return e.file("bootstrap" + o.Extension)
+}
+
 func (e *Envoy) arguments(o Options) []string {
 	level, concurrency := o.LogLevel, o.Concurrency
 	if level == "" {
@@ -135,7 +145,7 @@ func (e *Envoy) arguments(o Options) []string {
 		concurrency = 2
 	}
 	return append([]string{
-		"--config-path", e.file("bootstrap.yaml"),
+		"--config-path", e.bootstrapFile(o),
 		"--admin-address-path", e.file("admin"),
 		"--log-level", level,
 		"--concurrency", strconv.Itoa(concurrency),
