@@ -5,11 +5,13 @@ GOLANGCI_LINT_VERSION := 2.15.0
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 COMMIT ?= $(shell git describe --always --abbrev=40 --dirty --exclude '*' 2>/dev/null || echo unknown)
-# What `make demo ONCE=1`, `make fuzz FUZZTIME=5m`, `make bench BENCH=Compile` and `make soak SOAK=Authorizer` set.
+# What `make demo ONCE=1`, `make fuzz FUZZTIME=5m`, `make bench BENCH=Compile`, `make soak SOAK=Authorizer`
+# and `make differential DIFFERENTIAL=50000` set.
 ONCE ?=
 FUZZTIME ?= 30s
 BENCH ?= .
 HOSTILE ?= 2
+DIFFERENTIAL ?= 1000000
 SOAK ?= AnswersAsEnvoyDoes|LosesNo|CostsNothing|IsNotLost|BringsItsAuthorizer|AmongManyServices|Kill
 TESTFLAGS ?=
 
@@ -35,7 +37,7 @@ image: ## Build the container image portreeve:VERSION of the control plane, with
 	docker build --target portreeve --build-arg VERSION=$(VERSION) --build-arg COMMIT=$(COMMIT) -t portreeve:$(VERSION) .
 
 .PHONY: test
-test: check-generate vet lint compose-check race scale hostile fuzz ## Run everything that must hold: checks, then all tests with the real Envoy.
+test: check-generate vet lint compose-check race scale hostile agreement fuzz ## Run everything that must hold: checks, then all tests with the real Envoy.
 
 .PHONY: race
 # Those of test/ take longest: they begin first, beside the others.
@@ -49,6 +51,14 @@ scale: ## Hold what an edit among 1,000 VirtualServices and a refused input may 
 .PHONY: hostile
 hostile: ## Try hostile values, HOSTILE of each field of every kind (2), on the real Envoy, without the race detector.
 	@PORTREEVE_HOSTILE=$(HOSTILE) sh tools/test.sh -count 1 -run '^TestHostileValues$$' ./translate
+
+.PHONY: agreement
+agreement: ## Hold 20,000 answers of package explain against the real Envoy, without the race detector.
+	@$(MAKE) differential DIFFERENTIAL=20000
+
+.PHONY: differential
+differential: ## Hold DIFFERENTIAL answers (1000000) of package explain to random requests against the real Envoy (PORTREEVE_SEED repeats a run).
+	@DIFFERENTIAL=$(DIFFERENTIAL) sh tools/test.sh -count 1 -v -timeout 120m -run '^(TestExplainAnswersAsEnvoyDoes|TestWhatIsNotKnownIsNotGuessed)$$' ./internal/differential
 
 .PHONY: soak
 soak: ## Run, on the real Envoy, the tests that match SOAK at their full length: 200 edits, 100 kills, logs of 100,000 lines, 12 values a field.
