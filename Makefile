@@ -53,8 +53,8 @@ hostile: ## Try hostile values, HOSTILE of each field of every kind (2), on the 
 	@PORTREEVE_HOSTILE=$(HOSTILE) sh tools/test.sh -count 1 -run '^TestHostileValues$$' ./translate
 
 .PHONY: agreement
-agreement: ## Hold 20,000 answers of package explain against the real Envoy, without the race detector.
-	@$(MAKE) differential DIFFERENTIAL=20000
+agreement: ## Hold 20,000 answers of package explain against the real Envoy: the same each time, without the race detector.
+	@PORTREEVE_SEED=$${PORTREEVE_SEED:-1} $(MAKE) differential DIFFERENTIAL=20000
 
 .PHONY: differential
 differential: ## Hold DIFFERENTIAL answers (1000000) of package explain to random requests against the real Envoy (PORTREEVE_SEED repeats a run).
