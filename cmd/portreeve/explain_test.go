@@ -114,7 +114,11 @@ func TestExplainSaysWhyAtAGlance(t *testing.T) {
 		},
 		"another port": {
 			[]string{"--request", "GET http://shop.example/public"},
-			[]string{"CLOSED: the gateway does not take the connection\n"},
+			[]string{"CLOSED: the gateway does not take the connection\n  nothing listens on port 80; the gateway's ports: 8080\n"},
+		},
+		"a gateway that nothing selects": {
+			[]string{"--request", "GET http://shop.example:8080/public", "--labels", "a=b"},
+			[]string{"CLOSED: the gateway does not take the connection\n  the gateway listens on no port: no Gateway selects it\n"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -266,5 +270,16 @@ func TestExplainAsksARunningControlPlane(t *testing.T) {
 	}
 	if out, code := ask("--request", "GET http://shop.example/", "--labels", "a=b"); code != exitUsage || !strings.Contains(out, "connected are:\n  --namespace istio-system --labels istio=ingressgateway") {
 		t.Errorf("another gateway: exit %d: %s", code, out)
+	}
+}
+
+// TestExplainSaysThatNoGatewayIsThere holds for a control plane to which none is connected.
+func TestExplainSaysThatNoGatewayIsThere(t *testing.T) {
+	plane := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("[]")) }))
+	t.Cleanup(plane.Close)
+	var out, errs bytes.Buffer
+	args := []string{"explain", "--admin-address", strings.TrimPrefix(plane.URL, "http://"), "--request", "http://shop.example/"}
+	if code := run(t.Context(), args, &out, &errs); code != exitUsage || !strings.Contains(errs.String(), "no gateway is connected") {
+		t.Errorf("exit %d: %s%s", code, out.String(), errs.String())
 	}
 }

@@ -37,5 +37,8 @@ func fetchServed(c *cobra.Command, address string, g model.Gateway) (envoy.Resou
 		out.Trace = group.Trace
 		return out, err
 	}
+	if known == "" {
+		return envoy.Resources{}, fmt.Errorf("no gateway is connected to the control plane at %s, which then has none to tell about: name the policy files instead", address)
+	}
 	return envoy.Resources{}, fmt.Errorf("no gateway of namespace %s with labels %q is connected; connected are:%s", g.Namespace, labelsText(g.Labels), known)
 }

@@ -41,6 +41,8 @@ type Answer struct {
 	Ends []End `json:"ends"`
 	// NotLookedAt says what the answer does not take into account.
 	NotLookedAt []string `json:"notLookedAt,omitempty"`
+	// NotHeard says why no listener takes the connection; empty where one does.
+	NotHeard string `json:"notHeard,omitempty"`
 	// Client are the addresses by which rules know the client; nil where nothing took the connection.
 	Client *Addresses `json:"client,omitempty"`
 }

@@ -7,7 +7,7 @@ import (
 
 // answer puts together what was found on all ways.
 func (a *asking) answer() Answer {
-	out := Answer{Decisive: noReason}
+	out := Answer{Decisive: noReason, NotHeard: a.notHeard}
 	out.Reasons = make([]Reason, 0, a.findings())
 	var facts []string
 	for _, w := range a.walks {

@@ -12,6 +12,8 @@ type asking struct {
 	walks    []*walk
 	// ends of connections that no chain takes.
 	ends []end
+	// notHeard is why no listener takes the connection.
+	notHeard string
 }
 
 // end is a way in which a request may end; see End.
@@ -30,6 +32,7 @@ func (a *asking) run() {
 	a.listener = a.gateway.listenerOf(a.request)
 	if a.listener == nil {
 		a.ends = append(a.ends, end{when: traffic.Known(true), verdict: Closed, reason: noReason})
+		a.notHeard = a.gateway.silence(a.request)
 		return
 	}
 	ways := a.listener.ways(a.request)

@@ -1,8 +1,10 @@
 package explain
 
 import (
+	"fmt"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/portreeve/portreeve/translate/explain/traffic"
@@ -71,6 +73,33 @@ func (g *Gateway) listenerOf(r *Request) *listener {
 		}
 	}
 	return out
+}
+
+// mostPorts bounds how many ports are named where nothing listens on that of the request.
+const mostPorts = 20
+
+// silence says why no listener takes the connection.
+func (g *Gateway) silence(r *Request) string {
+	var ports []uint32
+	for _, l := range g.listeners {
+		ports = append(ports, l.port)
+	}
+	slices.Sort(ports)
+	ports = slices.Compact(ports)
+	switch {
+	case len(ports) == 0:
+		return "the gateway listens on no port: no Gateway selects it"
+	case slices.Contains(ports, r.Port):
+		return fmt.Sprintf("nothing listens on port %d of %s", r.Port, r.Address)
+	}
+	var names []string
+	for _, port := range ports[:min(len(ports), mostPorts)] {
+		names = append(names, strconv.FormatUint(uint64(port), 10))
+	}
+	if more := len(ports) - len(names); more > 0 {
+		names = append(names, fmt.Sprintf("and %d more", more))
+	}
+	return fmt.Sprintf("nothing listens on port %d; the gateway's ports: %s", r.Port, strings.Join(names, ", "))
 }
 
 // mostWays is how many chains a connection is followed through whose server name is not known.

@@ -111,6 +111,12 @@ func (o *Objects) unknown(rule ruleName) string {
 		if near := resource.DidYouMean(rule.object, slices.Sorted(maps.Keys(o.known))); near != "" {
 			return fmt.Sprintf("there is no object %s; did you mean %s?", rule.object, near)
 		}
+		_, name, _ := strings.Cut(rule.object, "/")
+		for _, known := range slices.Sorted(maps.Keys(o.known)) {
+			if strings.HasSuffix(known, "/"+name) {
+				return fmt.Sprintf("there is no object %s; a name alone is one of the test's namespace: did you mean %s?", rule.object, known)
+			}
+		}
 		return fmt.Sprintf("there is no object %s", rule.object)
 	}
 	return ""

@@ -115,6 +115,7 @@ func TestExpectations(t *testing.T) {
 		"another destination":    {`{url: "http://a/"}`, `{destination: sho}`, []string{"destination: expected sho, got outbound|80||shop.default.svc.cluster.local"}},
 		"another rule of it":     {`{url: "http://a/"}`, `{rule: "open[1]"}`, []string{"decided by: expected istio-system/open[1], got istio-system/open[0]"}},
 		"no such object":         {`{url: "http://a/"}`, `{rule: opem}`, []string{"rule: there is no object istio-system/opem; did you mean istio-system/open?"}},
+		"of another namespace":   {`{url: "http://a/"}`, `{rule: apps/open}`, []string{"rule: there is no object apps/open; a name alone is one of the test's namespace: did you mean istio-system/open?"}},
 		"denied":                 {`{url: "http://a/shut"}`, `{verdict: denied, status: 403, body: "RBAC: access denied", rule: shut, details: "rbac_access_denied_matched_policy[ns[istio-system]-policy[shut]-rule[0]]"}`, nil},
 		"expected to be denied":  {`{url: "http://a/"}`, `{verdict: denied, status: 403}`, []string{"verdict: expected denied, got allowed", "status: expected 403, got the backend's, as it is allowed"}},
 		"expected to be allowed": {`{url: "http://a/shut"}`, `{verdict: allowed, headers: {x-tier: gold}}`, []string{"verdict: expected allowed, got denied", "it reaches no backend"}},
@@ -137,6 +138,14 @@ func TestExpectations(t *testing.T) {
 				t.Errorf("faults (-want +got):\n%s\nit got %s", d, results[0].Got())
 			}
 		})
+	}
+}
+
+// TestWhatIsClosedSaysWhy holds what people read who forget a port, or a Gateway.
+func TestWhatIsClosedSaysWhy(t *testing.T) {
+	_, results, _ := tested(t, rules, `  - {name: a, request: {url: "http://a:81/"}, expect: {verdict: allowed}}`+"\n")
+	if got := results[0].Got(); got != "closed: nothing listens on port 81; the gateway's ports: 80" {
+		t.Error(got)
 	}
 }
 

@@ -26,6 +26,9 @@ func (r Result) Got() string {
 	case a.Status != 0:
 		fmt.Fprintf(&b, ", status %d", a.Status)
 	}
+	if a.NotHeard != "" {
+		b.WriteString(": " + a.NotHeard)
+	}
 	if a.Details != "" && a.Verdict != explain.Allowed {
 		b.WriteString(", " + a.Details)
 	}

@@ -18,7 +18,7 @@ type Scene struct {
 
 // Notes say what people who ask why most often do not know, where it has a part in this answer.
 func Notes(s Scene) []string {
-	return slices.Concat(s.tokens(), s.rules(), s.dryRuns(), s.authorizers(), s.addresses(), s.ports())
+	return slices.Concat(s.closed(), s.tokens(), s.rules(), s.dryRuns(), s.authorizers(), s.addresses(), s.ports())
 }
 
 // of returns the reasons of a kind.
@@ -43,6 +43,15 @@ func allFail(all []explain.Reason) bool {
 // deniedBy reports whether the details of the refusal begin so.
 func (s Scene) deniedBy(prefix string) bool {
 	return s.Answer.Verdict == explain.Denied && strings.HasPrefix(s.Answer.Details, prefix)
+}
+
+// closed says why no server takes the connection.
+func (s Scene) closed() []string {
+	m, known := Details(s.Answer.Details)
+	if s.Answer.Verdict != explain.Closed || !known {
+		return nil
+	}
+	return []string{strings.TrimSuffix(m.Says+"; "+m.WayOut, "; ")}
 }
 
 func (s Scene) tokens() []string {

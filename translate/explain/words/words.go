@@ -88,6 +88,9 @@ func (p *page) list(title string, lines []string) {
 func (p *page) verdict() {
 	a := p.Answer
 	p.line("%s", p.paint(inkOf(a.Verdict), headline(a)))
+	if a.NotHeard != "" {
+		p.line("  %s", a.NotHeard)
+	}
 	if a.Body != "" && len(a.Body) < maxBody {
 		p.line("  body: %s", strings.TrimSpace(a.Body))
 	}
@@ -97,6 +100,9 @@ func (p *page) verdict() {
 	if a.Decisive >= 0 && a.Decisive < len(a.Reasons) {
 		r := a.Reasons[a.Decisive]
 		p.line("  by %s%s", nameOf(r), p.place(r.At))
+	}
+	if a.Decisive < 0 && a.Verdict == explain.Denied && a.Details == ruleDetails+"none]" {
+		p.line("  by no rule: ALLOW policies apply, and no rule of theirs takes it")
 	}
 	if a.Details != "" {
 		p.line("  %s", p.paint(Faint, "response code details: "+a.Details))
