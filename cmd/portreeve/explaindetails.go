@@ -26,7 +26,7 @@ type detailed struct {
 func (e *explaining) tellDetails(c *cobra.Command, args []string) error {
 	meaning, known := words.Details(e.details)
 	if !known {
-		return fmt.Errorf("--details %q is none of the strings that a gateway writes to %%RESPONSE_CODE_DETAILS%%", shortened(e.details))
+		return fmt.Errorf("--details %q is none of the strings that a gateway writes to %%RESPONSE_CODE_DETAILS%%, and no line of a log with one of them", shortened(e.details))
 	}
 	out := detailed{Meaning: meaning}
 	if meaning.Rule != "" && (len(args) > 0 || e.adminAddress != "") {

@@ -15,10 +15,12 @@ type Meaning struct {
 const (
 	ruleDetails  = "rbac_access_denied_matched_policy["
 	tokenDetails = "jwt_authn_access_denied{"
+	refusedBody  = "RBAC: access denied"
 )
 
 // Details says what a string of an access log means. It is false where the string is none that the
-// configuration of a gateway can give. It takes the key of a rule by itself too, as the log's policy has it.
+// configuration of a gateway can give. It takes the key of a rule by itself too, as the log's policy has it,
+// the body of a refusal, and a whole line of the log.
 func Details(text string) (Meaning, bool) {
 	text = strings.Trim(strings.TrimSpace(text), `"`)
 	switch {
@@ -37,7 +39,36 @@ func Details(text string) (Meaning, bool) {
 			return m, true
 		}
 	}
-	return Meaning{}, false
+	if m, ok := tokenMeaning(text); ok {
+		return m, true
+	}
+	return within(text)
+}
+
+// within finds in a whole line of a log, text or JSON, the one string that has a meaning. Of several it takes
+// none: a client writes parts of the line.
+func within(line string) (Meaning, bool) {
+	var out Meaning
+	found := ""
+	for _, field := range strings.FieldsFunc(line, func(r rune) bool { return strings.ContainsRune(" \t,\"", r) }) {
+		if field == found || field == line || !detailed(field) {
+			continue
+		}
+		m, known := Details(field)
+		if known && found != "" {
+			return Meaning{}, false
+		}
+		if known {
+			out, found = m, field
+		}
+	}
+	return out, found != ""
+}
+
+// detailed reports a field that can be nothing but a detail.
+func detailed(field string) bool {
+	_, plain := plainMeanings()[field]
+	return plain || strings.HasPrefix(field, ruleDetails) || strings.HasPrefix(field, tokenDetails)
 }
 
 // ruleMeaning is about refusals by an RBAC filter.
@@ -65,6 +96,7 @@ func ruleMeaning(key string) Meaning {
 // plainMeanings are those of whole strings.
 func plainMeanings() map[string]Meaning {
 	return map[string]Meaning{
+		refusedBody:                                 {Says: "an AuthorizationPolicy refused the request; the body does not say by which rule", WayOut: "response_code_details in the access log names the rule; portreeve explain PATH… --request works it out without a log"},
 		"ext_authz_denied":                          {Says: "the authorizer of a CUSTOM policy refused the request", WayOut: "the authorizer's own log says why"},
 		"ext_authz_error":                           {Says: "the authorizer of a CUSTOM policy did not answer in its time, or not as it should, and the provider does not fail open", WayOut: "look whether it runs and answers within the provider's timeout (600 s where none is set)"},
 		"route_not_found":                           {Says: "no route takes the request: no virtual host has its host, or no route of that its path, method or headers", WayOut: "a VirtualService of this Gateway for the host and path"},

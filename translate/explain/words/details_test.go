@@ -41,14 +41,18 @@ func TestDetailsAreReadExactly(t *testing.T) {
 		"rbac_access_denied_matched_policy[malformed-path]":          {Rule: "malformed-path"},
 		"jwt_authn_access_denied{Jwt_header_[alg]_is_not_supported}": {},
 		"jwt_authn_access_denied{Jwt_payload_is_an_invalid_JSON}":    {},
-		"http1.codec_error": {},
-		"upstream_reset_before_response_started{connection_termination}": {},
+		"http1.codec_error":                {},
+		"RBAC: access denied":              {},
+		"Audiences in Jwt are not allowed": {},
+		`[2026-01-31T12:00:00.000Z] "GET /a HTTP/1.1" 403 - rbac_access_denied_matched_policy[ns[a]-policy[b]-rule[0]] - "-" 0 19 "ns[a]-policy[b]-rule[0]"`: {Rule: "ns[a]-policy[b]-rule[0]"},
+		`{"path":"/a","response_code_details":"jwt_authn_access_denied{Jwt_is_expired}","user_agent":"curl"}`:                                                {},
+		"upstream_reset_before_response_started{connection_termination}":                                                                                     {},
 	} {
 		if got, known := Details(text); !known || got.Says == "" || got.Rule != want.Rule {
 			t.Errorf("%s: %+v, %v", text, got, known)
 		}
 	}
-	for _, text := range []string{"", "-", "hello", "jwt_authn_access_denied{hello}"} {
+	for _, text := range []string{"", "-", "hello", "jwt_authn_access_denied{hello}", `"GET /" "via_upstream" rbac_access_denied_matched_policy[none]`} {
 		if got, known := Details(text); known {
 			t.Errorf("%q: %+v", text, got)
 		}
