@@ -66,7 +66,10 @@ func (r *replaying) run(c *cobra.Command, args []string) error {
 		return errors.New("stopped before the end of the log")
 	case err != nil:
 		return err
-	case report.Requests == 0 && report.Broken.Count > 0:
+	case report.Requests == 0 && report.Broken.Count == 0:
+		// What compares nothing must not pass a gate.
+		return fmt.Errorf("there is no request in %s", args[0])
+	case report.Requests == 0:
 		return fmt.Errorf("no line of %s could be read; the first: %s. Known are the default formats and those that OLD configures: give --mesh-config", args[0], report.Broken.Examples[0].Why)
 	}
 	if r.format != formatLines {

@@ -91,4 +91,7 @@ func TestReplaySaysWhatItCannotDo(t *testing.T) {
 			t.Errorf("%v: exit %d, it does not say %q: %s%s", args, code, want, out, errs)
 		}
 	}
+	if out, errs, code := replayShop(t, "", "new.yaml"); code != exitUsage || !strings.Contains(errs, "there is no request in") {
+		t.Errorf("a log with no line: exit %d: %s%s", code, out, errs)
+	}
 }

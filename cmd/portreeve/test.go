@@ -75,10 +75,17 @@ func (t *testVerb) execute(c *cobra.Command, args []string) error {
 			return err
 		}
 	}
+	report.shortfall = t.shortfall(report)
 	if err := t.write(c.OutOrStdout(), report); err != nil {
 		return err
 	}
-	return t.verdict(c.ErrOrStderr(), report)
+	if report.shortfall != "" {
+		fmt.Fprintln(c.ErrOrStderr(), "note: "+report.shortfall)
+	}
+	if report.fails() {
+		return errFindings
+	}
+	return nil
 }
 
 func (t *testVerb) write(w io.Writer, r testReport) error {
@@ -88,18 +95,14 @@ func (t *testVerb) write(w io.Writer, r testReport) error {
 	return t.print(w, r, r.writeText)
 }
 
-// verdict is errFindings where anything is not as it must be.
-func (t *testVerb) verdict(stderr io.Writer, r testReport) error {
+// shortfall says what there is too little of, where no test fails; empty where there is enough.
+func (t *testVerb) shortfall(r testReport) string {
 	switch {
 	case len(r.Tests) == 0 && !t.allowNoTests:
-		fmt.Fprintln(stderr, "note: there is no test: add a PolicyTest (docs/testing.md), widen --run, or give --allow-no-tests")
-		return errFindings
-	case r.Failed > 0:
-		return errFindings
-	case r.Coverage != nil && r.Coverage.Percent < t.coverageMin:
-		fmt.Fprintf(stderr, "note: the tests decide %.1f %% of the rules and conditions, and --coverage-min asks for %g %%\n", r.Coverage.Percent, t.coverageMin)
-		return errFindings
+		return "there is no test: add a PolicyTest (docs/testing.md), widen --run, or give --allow-no-tests"
+	case r.Failed == 0 && r.Coverage != nil && r.Coverage.Percent < t.coverageMin:
+		return fmt.Sprintf("the tests decide %.1f %% of the rules and conditions, and --coverage-min asks for %g %%", r.Coverage.Percent, t.coverageMin)
 	default:
-		return nil
+		return ""
 	}
 }

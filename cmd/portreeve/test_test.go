@@ -77,7 +77,7 @@ func TestTestFlags(t *testing.T) {
 	}{
 		"one that passes":       {[]string{"--run", "shut$"}, exitClean, []string{"ok\tistio-system/t\t1 test, 1 request\nPASS: 1 test, 0 failed, 1 request"}},
 		"told in full":          {[]string{"--run", "answered$", "-v"}, exitClean, []string{"--- PASS: istio-system/t/others are answered", "    GET http://a.example/guarded/x: answered, status 204"}},
-		"no such test":          {[]string{"--run", "nothing"}, exitFindings, []string{"PASS: 0 tests", "note: there is no test: add a PolicyTest"}},
+		"no such test":          {[]string{"--run", "nothing"}, exitFindings, []string{"FAIL: 0 tests", "note: there is no test: add a PolicyTest"}},
 		"none, and that is all": {[]string{"--run", "nothing", "--allow-no-tests"}, exitClean, nil},
 		"no expression":         {[]string{"--run", "("}, exitUsage, []string{"--run: "}},
 		"coverage":              {[]string{"--run", "shut$", "--coverage"}, exitClean, []string{"policy.yaml:18:30: no test fails the rule istio-system/guard[0] for this condition alone", "coverage: 50.0 % (1 of 2 rules and conditions)"}},
@@ -86,6 +86,7 @@ func TestTestFlags(t *testing.T) {
 		"no percentage":         {[]string{"--coverage-min", "101"}, exitUsage, nil},
 		"live, with coverage":   {[]string{"--against", "http://127.0.0.1:1", "--coverage"}, exitUsage, []string{"goes without --against"}},
 		"live, elsewhere":       {[]string{"--against", "ftp://127.0.0.1"}, exitUsage, []string{"--against: "}},
+		"live, no scheme":       {[]string{"--against", "127.0.0.1:1"}, exitUsage, []string{"--against: \"127.0.0.1:1\" is not http://HOST:PORT"}},
 		"live, twice":           {[]string{"--against", "http://127.0.0.1:1", "--against", "http://127.0.0.1:2"}, exitUsage, []string{"two addresses for http"}},
 		"live, nobody there":    {[]string{"--run", "shut$", "--against", "http://127.0.0.1:1"}, exitFindings, []string{"connection refused"}},
 		"an error in the files": {[]string{filepath.Join(dir, "policytest.yaml"), "--run", "x"}, exitFindings, []string{"PR0901"}},

@@ -22,7 +22,12 @@ type testReport struct {
 	Coverage *testCoverage `json:"coverage,omitempty"`
 	// verbose has every test told, and what each request got.
 	verbose bool
+	// shortfall is what there is too little of, though no test fails.
+	shortfall string
 }
+
+// fails reports whether anything is not as it must be.
+func (r testReport) fails() bool { return r.Failed > 0 || r.shortfall != "" }
 
 // testedCase is one test at one gateway.
 type testedCase struct {
@@ -105,7 +110,9 @@ func (c testedCase) failures() []string {
 		for _, f := range r.Faults {
 			out = append(out, "    "+f)
 		}
-		out = append(out, "    got "+r.Got)
+		if r.Got != "" {
+			out = append(out, "    got "+r.Got)
+		}
 		for _, reason := range r.Reasons {
 			out = append(out, "      "+reason)
 		}
@@ -169,7 +176,7 @@ func (r testReport) writeSummary(b *strings.Builder) {
 		}
 	}
 	word := "PASS"
-	if r.Failed > 0 {
+	if r.fails() {
 		word = "FAIL"
 	}
 	fmt.Fprintf(b, "%s: %s, %d failed, %s in %.2fs\n", word, count(len(r.Tests), "test"), r.Failed, count(r.Requests, "request"), r.Seconds)

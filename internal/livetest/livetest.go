@@ -42,10 +42,7 @@ type Gateway struct {
 // ParseAddress reads where one scheme of a gateway is: http://HOST:PORT or https://HOST:PORT.
 func ParseAddress(text string) (scheme, address string, _ error) {
 	u, err := url.Parse(text)
-	switch {
-	case err != nil:
-		return "", "", err
-	case u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || strings.Trim(u.Path, "/") != "" || u.User != nil:
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || strings.Trim(u.Path, "/") != "" || u.User != nil {
 		return "", "", fmt.Errorf("%q is not http://HOST:PORT or https://HOST:PORT", text)
 	}
 	port := u.Port()
