@@ -116,6 +116,10 @@ func TestExplainSaysWhyAtAGlance(t *testing.T) {
 			[]string{"--request", "GET http://shop.example/public"},
 			[]string{"CLOSED: the gateway does not take the connection\n  nothing listens on port 80; the gateway's ports: 8080\n"},
 		},
+		"a connection to a server of requests": {
+			[]string{"--request", "tcp://shop.example:8080"},
+			[]string{"DEPENDS", "not looked at\n  what is sent on the connection: the server of this port reads requests"},
+		},
 		"a gateway that nothing selects": {
 			[]string{"--request", "GET http://shop.example:8080/public", "--labels", "a=b"},
 			[]string{"CLOSED: the gateway does not take the connection\n  the gateway listens on no port: no Gateway selects it\n"},

@@ -31,7 +31,7 @@ func fetchServed(c *cobra.Command, address string, g model.Gateway) (envoy.Resou
 			continue
 		}
 		if group.Config == nil {
-			return envoy.Resources{}, fmt.Errorf("the gateways of %s %v are served nothing yet: portreeve status says why", g.Namespace, g.Labels)
+			return envoy.Resources{}, fmt.Errorf("the gateways of namespace %s with labels %q are served nothing yet: portreeve status says why", g.Namespace, labelsText(g.Labels))
 		}
 		out, err := group.Config.Resources()
 		out.Trace = group.Trace

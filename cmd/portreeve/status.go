@@ -102,15 +102,15 @@ func printStatus(w io.Writer, s admin.Status) error {
 	for _, g := range s.Groups {
 		switch {
 		case g.Serving == nil && len(g.Waiting) > 0:
-			fmt.Fprintf(w, "group %s %v: waits for the keys of %s, listeners closed until then\n", g.Namespace, g.Labels, strings.Join(g.Waiting, ", "))
+			fmt.Fprintf(w, "group %s (%s): waits for the keys of %s, listeners closed until then\n", g.Namespace, labelsText(g.Labels), strings.Join(g.Waiting, ", "))
 		case len(g.Waiting) > 0:
-			fmt.Fprintf(w, "group %s %v: stays on generation %d (%s) until the keys of %s were asked for\n", g.Namespace, g.Labels, g.Serving.Seq, g.Serving.Hash, strings.Join(g.Waiting, ", "))
+			fmt.Fprintf(w, "group %s (%s): stays on generation %d (%s) until the keys of %s were asked for\n", g.Namespace, labelsText(g.Labels), g.Serving.Seq, g.Serving.Hash, strings.Join(g.Waiting, ", "))
 		case g.Serving == nil:
-			fmt.Fprintf(w, "group %s %v: no good policy yet, listeners closed\n", g.Namespace, g.Labels)
+			fmt.Fprintf(w, "group %s (%s): no good policy yet, listeners closed\n", g.Namespace, labelsText(g.Labels))
 		case len(g.Refused) > 0:
-			fmt.Fprintf(w, "group %s %v: stays on generation %d (%s), the latest is refused\n", g.Namespace, g.Labels, g.Serving.Seq, g.Serving.Hash)
+			fmt.Fprintf(w, "group %s (%s): stays on generation %d (%s), the latest is refused\n", g.Namespace, labelsText(g.Labels), g.Serving.Seq, g.Serving.Hash)
 		default:
-			fmt.Fprintf(w, "group %s %v: generation %d (%s)\n", g.Namespace, g.Labels, g.Serving.Seq, g.Serving.Hash)
+			fmt.Fprintf(w, "group %s (%s): generation %d (%s)\n", g.Namespace, labelsText(g.Labels), g.Serving.Seq, g.Serving.Hash)
 		}
 		switch {
 		case g.Serving == nil:

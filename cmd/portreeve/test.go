@@ -100,6 +100,9 @@ func (t *testVerb) shortfall(r testReport) string {
 	switch {
 	case len(r.Tests) == 0 && !t.allowNoTests:
 		return "there is no test: add a PolicyTest (docs/testing.md), widen --run, or give --allow-no-tests"
+	case r.NotSent > 0 && r.NotSent == r.Requests:
+		// A gateway that was asked nothing has passed nothing.
+		return "the gateway was asked nothing: no request can be sent to what --against names (-v says why)"
 	case r.Failed == 0 && r.Coverage != nil && r.Coverage.Percent < t.coverageMin:
 		return fmt.Sprintf("the tests decide %.1f %% of the rules and conditions, and --coverage-min asks for %g %%", r.Coverage.Percent, t.coverageMin)
 	default:

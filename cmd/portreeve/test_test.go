@@ -88,6 +88,7 @@ func TestTestFlags(t *testing.T) {
 		"live, elsewhere":       {[]string{"--against", "ftp://127.0.0.1"}, exitUsage, []string{"--against: "}},
 		"live, no scheme":       {[]string{"--against", "127.0.0.1:1"}, exitUsage, []string{"--against: \"127.0.0.1:1\" is not http://HOST:PORT"}},
 		"live, twice":           {[]string{"--against", "http://127.0.0.1:1", "--against", "http://127.0.0.1:2"}, exitUsage, []string{"two addresses for http"}},
+		"live, nothing sent":    {[]string{"--run", "shut$", "--against", "https://127.0.0.1:1"}, exitFindings, []string{"1 request (1 not sent: -v says why)", "note: the gateway was asked nothing"}},
 		"live, nobody there":    {[]string{"--run", "shut$", "--against", "http://127.0.0.1:1"}, exitFindings, []string{"connection refused"}},
 		"an error in the files": {[]string{filepath.Join(dir, "policytest.yaml"), "--run", "x"}, exitFindings, []string{"PR0901"}},
 	} {

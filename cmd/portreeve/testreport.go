@@ -15,9 +15,11 @@ import (
 type testReport struct {
 	Tests []testedCase `json:"tests"`
 	// Passed and Failed count tests, each at each of its gateways, and Requests what was asked.
-	Passed   int           `json:"passed"`
-	Failed   int           `json:"failed"`
-	Requests int           `json:"requests"`
+	Passed   int `json:"passed"`
+	Failed   int `json:"failed"`
+	Requests int `json:"requests"`
+	// NotSent counts the requests that a live gateway could not be asked.
+	NotSent  int           `json:"notSent,omitempty"`
 	Seconds  float64       `json:"seconds"`
 	Coverage *testCoverage `json:"coverage,omitempty"`
 	// verbose has every test told, and what each request got.
@@ -41,6 +43,7 @@ type testedCase struct {
 	Requests []testedRequest `json:"requests"`
 	// Refused are the errors by which the gateway is served nothing.
 	Refused []string `json:"refused,omitempty"`
+	notSent int
 }
 
 // testedRequest is what came of one request.
@@ -61,6 +64,7 @@ func (s *testSuite) report(took time.Duration) testReport {
 			c := s.reported(run, &run.test.Cases[i])
 			out.Tests = append(out.Tests, c)
 			out.Requests += len(c.Requests)
+			out.NotSent += c.notSent
 			if c.Failed {
 				out.Failed++
 			} else {
@@ -81,6 +85,9 @@ func (s *testSuite) reported(run testRun, c *policytest.Case) testedCase {
 			continue
 		}
 		one := testedRequest{Request: r.Request.Text, At: r.Request.At, Got: r.Got(), Faults: r.Faults, NotCompared: r.NotCompared}
+		if r.NotSent {
+			out.notSent++
+		}
 		if r.Failed() {
 			out.Failed = true
 			one.Reasons = r.Reasons(s.objects)
@@ -179,7 +186,11 @@ func (r testReport) writeSummary(b *strings.Builder) {
 	if r.fails() {
 		word = "FAIL"
 	}
-	fmt.Fprintf(b, "%s: %s, %d failed, %s in %.2fs\n", word, count(len(r.Tests), "test"), r.Failed, count(r.Requests, "request"), r.Seconds)
+	notSent := ""
+	if r.NotSent > 0 {
+		notSent = fmt.Sprintf(" (%d not sent: -v says why)", r.NotSent)
+	}
+	fmt.Fprintf(b, "%s: %s, %d failed, %s%s in %.2fs\n", word, count(len(r.Tests), "test"), r.Failed, count(r.Requests, "request"), notSent, r.Seconds)
 }
 
 func count(n int, what string) string {

@@ -67,7 +67,7 @@ func (g Gateway) Run(ctx context.Context, t policytest.Test) []policytest.Result
 func (g Gateway) ask(ctx context.Context, c *policytest.Case, r *policytest.Request) policytest.Result {
 	out := policytest.Result{Case: c, Request: r}
 	if why := g.unsendable(c, r); why != "" {
-		out.NotCompared = []string{"it was not sent: " + why}
+		out.NotSent, out.NotCompared = true, []string{"it was not sent: " + why}
 		return out
 	}
 	got, err := g.send(ctx, r)

@@ -108,6 +108,7 @@ func (w *walk) filtered(when traffic.Condition, with end) {
 // run takes the request through a connection manager.
 func (m *manager) run(w *walk) {
 	if w.asking.request.Connection {
+		w.notLookedAt("what is sent on the connection: the server of this port reads requests, so ask about one")
 		w.stop(traffic.Known(true), end{verdict: Depends, reason: noReason})
 		return
 	}

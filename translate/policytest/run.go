@@ -18,6 +18,8 @@ type Result struct {
 	Faults []string
 	// NotCompared says what of the expectation could not be looked at.
 	NotCompared []string
+	// NotSent says that a live gateway was not asked at all; NotCompared says why.
+	NotSent bool
 }
 
 // Failed reports whether the answer is not as expected.
