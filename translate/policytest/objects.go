@@ -156,7 +156,7 @@ func readRule(text, namespace string) ruleName {
 
 func (r ruleName) String() string {
 	if r.object == noRule {
-		return "no rule that allows it"
+		return "a refusal because no rule allows it"
 	}
 	return r.object + r.rule
 }

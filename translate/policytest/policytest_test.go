@@ -120,7 +120,7 @@ func TestExpectations(t *testing.T) {
 		"expected to be denied":  {`{url: "http://a/"}`, `{verdict: denied, status: 403}`, []string{"verdict: expected denied, got allowed", "status: expected 403, got the backend's, as it is allowed"}},
 		"expected to be allowed": {`{url: "http://a/shut"}`, `{verdict: allowed, headers: {x-tier: gold}}`, []string{"verdict: expected allowed, got denied", "it reaches no backend"}},
 		"by no rule":             {`{method: POST, url: "http://a/"}`, `{verdict: denied, rule: none}`, nil},
-		"not by no rule":         {`{url: "http://a/shut"}`, `{rule: none}`, []string{"decided by: expected no rule that allows it, got istio-system/shut[0]"}},
+		"not by no rule":         {`{url: "http://a/shut"}`, `{rule: none}`, []string{"decided by: expected a refusal because no rule allows it, got istio-system/shut[0]"}},
 		"by a guard":             {`{url: "http://a/x/%2e%2e;/shut"}`, `{verdict: denied, rule: malformed-path}`, nil},
 		"by a token":             {`{method: POST, url: "http://a/", token: editor}`, `{verdict: allowed, rule: "open[1]", headers: {x-user: ed, authorization: "Bearer ${token.editor}"}}`, nil},
 		"by a token elsewhere":   {`{method: POST, url: "http://a/?access_token=${token.editor}"}`, `{verdict: allowed}`, nil},
