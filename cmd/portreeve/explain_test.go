@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -285,5 +286,26 @@ func TestExplainSaysThatNoGatewayIsThere(t *testing.T) {
 	args := []string{"explain", "--admin-address", strings.TrimPrefix(plane.URL, "http://"), "--request", "http://shop.example/"}
 	if code := run(t.Context(), args, &out, &errs); code != exitUsage || !strings.Contains(errs.String(), "no gateway is connected") {
 		t.Errorf("exit %d: %s%s", code, out.String(), errs.String())
+	}
+}
+
+// TestExplainTellsTheNearestRulesFirst holds that of many rules which do not match those are told which are
+// about the path that was asked for.
+func TestExplainTellsTheNearestRulesFirst(t *testing.T) {
+	const policy = `apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: {name: %s, namespace: istio-system}
+spec: {rules: [{to: [{operation: {paths: [%s]}}], from: [{source: {requestPrincipals: ["*"]}}]}]}
+---
+`
+	content := shop + "\n---\n"
+	for i := range 30 {
+		content += fmt.Sprintf(policy, fmt.Sprintf("far%d", i), "/elsewhere")
+	}
+	dir := newPolicyDir(t, map[string]string{"a.yaml": content + fmt.Sprintf(policy, "near", "/asked")})
+	var out, errs bytes.Buffer
+	run(t.Context(), []string{"explain", dir, "--request", "http://shop.example:8080/asked"}, &out, &errs)
+	if got := out.String(); !strings.Contains(got, "rbac.allow\n    -     ns[istio-system]-policy[near]") || !strings.Contains(got, "more that do not match; -o json has them all") {
+		t.Errorf("%s%s", got, errs.String())
 	}
 }

@@ -43,15 +43,20 @@ func (r Result) Got() string {
 
 // Reasons says what each rule makes of the request, a line each, those that match first. At most twelve are told.
 func (r Result) Reasons(objects *Objects) []string {
-	var matching, others []string
+	var matching, near, others []string
 	for _, reason := range r.Answer.Reasons {
-		if line := reasonText(reason, objects); line != "" && reason.Matched.Holds() {
+		line := reasonText(reason, objects)
+		switch {
+		case line == "":
+		case reason.Matched.Holds():
 			matching = append(matching, line)
-		} else if line != "" {
+		case reason.NearMiss():
+			near = append(near, line)
+		default:
 			others = append(others, line)
 		}
 	}
-	all := append(matching, others...)
+	all := slices.Concat(matching, near, others)
 	if len(all) > maxReasons {
 		all = append(all[:maxReasons:maxReasons], fmt.Sprintf("and %d more", len(all)-maxReasons))
 	}

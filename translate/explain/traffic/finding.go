@@ -1,5 +1,7 @@
 package traffic
 
+import "strings"
+
 // Finding is what one rule, one provider of tokens, one route or one authorizer made of a request. All that
 // were looked at leave one, those that decide and those that do not.
 type Finding struct {
@@ -21,6 +23,12 @@ type Finding struct {
 	Saw string `json:"saw,omitempty"`
 	// Refuses says of a provider that a token of its own was there and is not valid.
 	Refuses bool `json:"-"`
+}
+
+// NearMiss reports a rule that is about what was asked for, and failed by who asked: it is what most people
+// who ask why look for. A rule's permissions are judged before its principals.
+func (f Finding) NearMiss() bool {
+	return f.Matched.Fails() && strings.HasPrefix(f.Clause, "Principals")
 }
 
 // Kind says what a rule does where it matches.

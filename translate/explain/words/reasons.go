@@ -25,7 +25,7 @@ func (p *page) why() {
 		p.line("  %s", group[0].Filter)
 		quiet := 0
 		for _, r := range group {
-			if weight(p.Answer, r) == weightQuiet {
+			if weight(p.Answer, r) >= weightNear {
 				if quiet++; quiet > maxQuiet {
 					continue
 				}
@@ -74,6 +74,7 @@ const (
 	weightDecisive = iota
 	weightMatched
 	weightOpen
+	weightNear
 	weightQuiet
 )
 
@@ -85,6 +86,8 @@ func weight(a explain.Answer, r reason) int {
 		return weightMatched
 	case r.Matched.Open():
 		return weightOpen
+	case r.NearMiss():
+		return weightNear
 	default:
 		return weightQuiet
 	}
