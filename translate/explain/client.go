@@ -33,8 +33,8 @@ func (m *manager) tellClient(w *walk, read message) {
 // than the connection's, where proxies are trusted.
 func (m *manager) setClient(w *walk) {
 	h, hops := &w.stream.Headers, m.config.GetXffNumTrustedHops()
-	told, said := h.First("x-forwarded-for")
-	if !said && h.Open() {
+	told, _ := h.First("x-forwarded-for")
+	if _, known := h.Values("x-forwarded-for"); !known {
 		if hops > 0 {
 			w.stream.Remote = netip.AddrPort{}
 		}
@@ -56,7 +56,7 @@ func (m *manager) setClient(w *walk) {
 func (m *manager) setScheme(w *walk, read message) {
 	h, trusted := &w.stream.Headers, m.config.GetXffNumTrustedHops() > 0
 	told, said := h.First("x-forwarded-proto")
-	if !said && trusted && h.Open() && !read.saysScheme {
+	if !said && trusted && h.Unsaid("x-forwarded-proto") && !read.saysScheme {
 		h.Remove(func(name string) bool { return name == ":scheme" })
 	} else if !said || !trusted {
 		told = schemeOf(&w.stream.Connection)
@@ -84,7 +84,7 @@ func forwardedFor(told string, hops uint32) (netip.Addr, bool) {
 	return out, err == nil && out.Zone() == ""
 }
 
-// setCertificate tells of the client's certificate. Its value is known to Envoy alone.
+// setCertificate tells of the client's certificate: of all of it, which Envoy alone has.
 func (m *manager) setCertificate(w *walk) {
 	const header = "x-forwarded-client-cert"
 	h, how := &w.stream.Headers, m.config.GetForwardClientCertDetails()
@@ -94,7 +94,7 @@ func (m *manager) setCertificate(w *walk) {
 		h.Remove(func(name string) bool { return name == header })
 	case how == hcmv3.HttpConnectionManager_FORWARD_ONLY:
 	default:
-		h.Set(header, "Subject=\""+w.stream.Subject+"\";URI="+strings.Join(w.stream.URIs, ";URI="))
+		h.Hide(header)
 	}
 }
 

@@ -113,7 +113,7 @@ func (h headerMatcher) presence(s *traffic.Stream) traffic.Condition {
 	}
 	_, there := s.Headers.First(h.name)
 	c := traffic.Known(there)
-	if !there && s.Headers.Open() {
+	if !there && s.Headers.Unsaid(h.name) {
 		c = h.there
 	}
 	return h.inverted.of(c)
@@ -127,7 +127,7 @@ func (h headerMatcher) decide(s *traffic.Stream) traffic.Condition {
 		return h.inverted.of(h.matched)
 	case there:
 		return h.inverted.of(traffic.Known(matched))
-	case s.Headers.Open():
+	case s.Headers.Unsaid(h.name):
 		return h.unknown()
 	case h.orEmpty:
 		return h.inverted.of(traffic.Known(h.matches("")))
@@ -150,7 +150,7 @@ func (h headerMatcher) unknown() traffic.Condition {
 func (h headerMatcher) saw(s *traffic.Stream) string {
 	value, there := s.Headers.Joined(h.name)
 	switch {
-	case !there && s.Headers.Open():
+	case !there && s.Headers.Unsaid(h.name):
 		return h.subject + " is not known"
 	case !there:
 		return "no " + h.subject

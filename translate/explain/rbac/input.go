@@ -80,7 +80,7 @@ func headerInput(name string) input {
 	return input{name: "header " + name, get: func(s *traffic.Stream) text {
 		value, there := s.Headers.Joined(name)
 		// Of a path whose query is not known no more is.
-		return text{value, there, !there && s.Headers.Open() || name == ":path" && s.QueryUnknown}
+		return text{value, there, !there && s.Headers.Unsaid(name) || name == ":path" && s.QueryUnknown}
 	}}
 }
 

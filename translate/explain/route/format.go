@@ -119,7 +119,7 @@ func requestHeader(names []string) func(reading) (string, bool) {
 			if there {
 				return value, name != ":path" || !r.QueryUnknown || strings.Contains(value, "?")
 			}
-			if r.request.Open() {
+			if r.request.Unsaid(name) {
 				return "", false
 			}
 		}

@@ -76,7 +76,7 @@ func (f forward) outcome(e *entry, s *traffic.Stream) Outcome {
 // backend is what a cluster sees, in the order in which Envoy does things: headers for the cluster, its
 // host, headers of route, virtual host and configuration, the host, the path.
 func (f forward) backend(e *entry, s *traffic.Stream, c cluster) (Backend, []string) {
-	headers := traffic.NewHeaders(s.Headers.Lines(), traffic.Others(s.Headers.Open()))
+	headers := s.Headers.Copy()
 	read := reading{s, &headers, e}
 	notKnown := c.request.apply(&headers, read)
 	if c.authority != "" {
@@ -134,7 +134,7 @@ func (r hostRewrite) host(headers *traffic.Headers) (to, notKnown string) {
 		return r.literal, ""
 	case r.header != "":
 		value, known := headers.First(r.header)
-		if !known && headers.Open() {
+		if !known && headers.Unsaid(r.header) {
 			return "", "the host, which is that of the header " + r.header
 		}
 		return value, ""

@@ -34,7 +34,7 @@ func redirecting(r *routev3.Route, d *routev3.RedirectAction) (action, error) {
 	return func(e *entry, s *traffic.Stream) Outcome {
 		request, notKnown := s.Headers, []string(nil)
 		if rewrite != nil {
-			request = traffic.NewHeaders(s.Headers.Lines(), traffic.Others(s.Headers.Open()))
+			request = s.Headers.Copy()
 			notKnown = rewrite.apply(&request)
 		}
 		return e.reply(s, &request, to, reply, notKnown)

@@ -14,7 +14,7 @@ func (w *world) accept(p *provider, t *jwt, at *place) {
 	switch {
 	case p.payloadHeader == "":
 	case t.payloadText == "":
-		w.openHeaders()
+		w.owned().Hide(p.payloadHeader)
 	default:
 		w.owned().Add(p.payloadHeader, p.payloadValue(t))
 	}
@@ -23,7 +23,7 @@ func (w *world) accept(p *provider, t *jwt, at *place) {
 		value, known := claimText(t.payload, c.path)
 		switch {
 		case !known:
-			w.openHeaders()
+			w.owned().Hide(c.header)
 		case value != "":
 			w.owned().Add(c.header, value)
 		}
@@ -35,11 +35,6 @@ func (w *world) accept(p *provider, t *jwt, at *place) {
 	}
 	w.leave(p.headerKey, t.header)
 	w.leave(p.payloadKey, normalized(t.payload, p.spaceDelimited))
-}
-
-// openHeaders says that there may be a header whose value is not known.
-func (w *world) openHeaders() {
-	w.headers, w.ownsHeaders = traffic.NewHeaders(w.headers.Lines(), traffic.OthersUnknown), true
 }
 
 func (w *world) leave(key string, o traffic.Object) {

@@ -169,8 +169,13 @@ func headersOf(s *traffic.Stream, worlds []*world) (traffic.Headers, bool) {
 		}
 		lines = slices.DeleteFunc(lines, func(l traffic.Header) bool { return l.Name != ":path" && !slices.Contains(others, l) })
 	}
+	others := traffic.OthersUnknown
 	if same {
-		return traffic.NewHeaders(lines, traffic.Others(worlds[0].headers.Open())), query
+		others = traffic.Others(worlds[0].headers.Open())
 	}
-	return traffic.NewHeaders(lines, traffic.OthersUnknown), query
+	out := traffic.NewHeaders(lines, others)
+	for _, w := range worlds {
+		out.Hide(w.headers.Hidden()...)
+	}
+	return out, query
 }

@@ -19,6 +19,8 @@ type Headers struct {
 	// open says that there may be others, which the request does not say, but none of absent.
 	open   bool
 	absent []string
+	// hidden are headers that may be there, with whatever value.
+	hidden []string
 }
 
 // NewHeaders returns the headers that are given; names are put into lower case, and lines are joined of
@@ -64,8 +66,22 @@ func (h *Headers) Values(name string) ([]string, bool) {
 			out = append(out, l.Value)
 		}
 	}
-	return out, len(out) > 0 || !h.open || slices.Contains(h.absent, name)
+	return out, len(out) > 0 || !h.Unsaid(name)
 }
+
+// Unsaid reports whether there may be a header, or lines of it, that is not given.
+func (h *Headers) Unsaid(name string) bool {
+	return h.open && !slices.Contains(h.absent, name) || slices.Contains(h.hidden, name)
+}
+
+// Hide has nothing be known of headers. Names are in lower case.
+func (h *Headers) Hide(names ...string) {
+	h.Remove(func(name string) bool { return slices.Contains(names, name) })
+	h.hidden = append(h.hidden, names...)
+}
+
+// Hidden returns the headers of which nothing is known.
+func (h *Headers) Hidden() []string { return slices.Clone(h.hidden) }
 
 // Lack has headers that are not given be known not to be there, whatever others there may be. Names are
 // in lower case.
@@ -110,6 +126,7 @@ func (h *Headers) Some(name string, matches func(value string) bool) (matched, t
 
 // Set has one value stand for a header, in the place of the first of its lines.
 func (h *Headers) Set(name, value string) {
+	h.reveal(func(hidden string) bool { return hidden == name })
 	for i := range h.lines {
 		if h.lines[i].Name != name {
 			continue
@@ -122,12 +139,22 @@ func (h *Headers) Set(name, value string) {
 	h.Add(name, value)
 }
 
-// Add adds a line behind all others, or to the one that is there where Envoy has only one.
-func (h *Headers) Add(name, value string) { h.add(Header{Name: name, Value: value}) }
+// Add adds a line behind all others, or to the one that is there where Envoy has only one. A hidden header stays hidden.
+func (h *Headers) Add(name, value string) {
+	if !slices.Contains(h.hidden, name) {
+		h.add(Header{Name: name, Value: value})
+	}
+}
 
-// Remove takes away the headers whose name is taken. Of those that are not given it takes none: ask
-// Open where that matters.
+// reveal has it be known of hidden headers that they are not there.
+func (h *Headers) reveal(known func(name string) bool) {
+	h.hidden = slices.DeleteFunc(slices.Clone(h.hidden), known)
+}
+
+// Remove takes away the headers whose name is taken, hidden ones too. Of those that are not given it takes none:
+// ask Open where that matters.
 func (h *Headers) Remove(taken func(name string) bool) {
+	h.reveal(taken)
 	h.lines = slices.DeleteFunc(h.lines, func(l Header) bool { return taken(l.Name) })
 }
 
@@ -136,7 +163,7 @@ func (h *Headers) Open() bool { return h.open }
 
 // Copy returns the same headers, to be changed apart.
 func (h *Headers) Copy() Headers {
-	return Headers{slices.Clone(h.lines), h.open, slices.Clone(h.absent)}
+	return Headers{slices.Clone(h.lines), h.open, slices.Clone(h.absent), slices.Clone(h.hidden)}
 }
 
 // Lines returns a copy of all that are given, in order.
