@@ -95,8 +95,10 @@ func (w *walk) stop(when traffic.Condition, with end) {
 	w.ends = append(w.ends, with)
 }
 
-// filtered ends the request by a filter: what its route does to headers of answers is done to the answer.
+// filtered ends the request by a filter: what its route does to headers of answers is done to the answer. The route is
+// chosen again for it where the filter has asked for that: one token of two may be good.
 func (w *walk) filtered(when traffic.Condition, with end) {
+	w.rechoose()
 	if len(w.chosen) == 1 && !w.over && !when.Fails() {
 		var notKnown []string
 		with.reply, notKnown = w.chosen[0].Answered(w.stream, with.reply)
