@@ -39,6 +39,7 @@ func (a *asking) answer() Answer {
 	if len(a.walks)+len(a.ends) > 1 {
 		out.Destination = nil
 	}
+	out.NotLookedAt = append(out.NotLookedAt, a.gateway.askedByNobody(a.request.Assume)...)
 	out.conclude()
 	if out.Verdict == Depends {
 		slices.Sort(facts)

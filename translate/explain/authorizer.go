@@ -2,6 +2,9 @@ package explain
 
 import (
 	"cmp"
+	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
@@ -41,6 +44,7 @@ func (b *builder) authorizer(name string, c *extauthzv3.ExtAuthz) (filter, error
 		out.failure.Status = uint32(status) //nolint:gosec // a status of HTTP
 	}
 	_, out.unreachable = b.backends.broken(cluster)
+	b.providers = append(b.providers, out.provider)
 	var err error
 	out.asked, err = matchers.Metadata(c.GetFilterEnabledMetadata())
 	return out.ask, err
@@ -53,6 +57,7 @@ func (b *builder) networkAuthorizer(name string, c *extauthznetworkv3.ExtAuthz) 
 		failure: traffic.Reply{Details: "ext_authz_close", Flags: flagAuthorizer},
 	}
 	_, out.unreachable = b.backends.broken(clusterOf(c.GetGrpcService()))
+	b.providers = append(b.providers, out.provider)
 	var err error
 	out.asked, err = matchers.Metadata(c.GetFilterEnabledMetadata())
 	return out.ask, err
@@ -118,4 +123,16 @@ func (a *authorizer) answer(assumed Decision) (traffic.Condition, string) {
 	default:
 		return traffic.DependsOn("authorizer " + a.provider + " denies"), "what it answers is not known"
 	}
+}
+
+// askedByNobody tells of assumptions about authorizers that this gateway does not ask: a name that is mistyped
+// would decide nothing, and nobody would see why.
+func (g *Gateway) askedByNobody(assumed map[string]Decision) []string {
+	var out []string
+	for _, name := range slices.Sorted(maps.Keys(assumed)) {
+		if !slices.Contains(g.providers, name) {
+			out = append(out, fmt.Sprintf("what %q is assumed to answer: this gateway asks %s", name, cmp.Or(strings.Join(g.providers, ", "), "no authorizer")))
+		}
+	}
+	return out
 }

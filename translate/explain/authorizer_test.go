@@ -1,6 +1,7 @@
 package explain_test
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/portreeve/portreeve/translate/explain"
@@ -72,5 +73,15 @@ func TestAuthorizersAreAskedWhereARuleSaysSo(t *testing.T) {
 	r.Assume = allow
 	if a := g.Ask(r); len(a.NotLookedAt) != 1 {
 		t.Errorf("not looked at are %q, want the headers that the authorizer adds", a.NotLookedAt)
+	}
+}
+
+// TestAnAssumptionAboutNobodyIsTold holds that a mistyped provider is seen, and decides nothing.
+func TestAnAssumptionAboutNobodyIsTold(t *testing.T) {
+	g := gateway(t, "", routing)
+	r := farAway("GET", "a.example/")
+	r.Assume = map[string]explain.Decision{"opa": explain.AssumeAllow}
+	if a := g.Ask(r); !slices.Contains(a.NotLookedAt, `what "opa" is assumed to answer: this gateway asks no authorizer`) {
+		t.Errorf("not looked at are %q", a.NotLookedAt)
 	}
 }

@@ -30,6 +30,8 @@ type builder struct {
 	tables     map[*routev3.RouteConfiguration]*route.Table
 	backends   backends
 	known      fields.Known
+	// providers are the names of all authorizers.
+	providers []string
 }
 
 func newBuilder(r envoy.Resources) *builder {

@@ -9,6 +9,8 @@
 package explain
 
 import (
+	"slices"
+
 	"github.com/portreeve/portreeve/translate/envoy"
 )
 
@@ -18,6 +20,8 @@ type Gateway struct {
 	listeners []*listener
 	backends  backends
 	origins   origins
+	// providers are the names of the authorizers that are asked, in order.
+	providers []string
 }
 
 // New makes ready what a gateway is served, in any of its shapes (Program.For, Static, Istio). An error
@@ -32,6 +36,8 @@ func New(r envoy.Resources) (*Gateway, error) {
 		}
 		out.listeners = append(out.listeners, ready)
 	}
+	slices.Sort(b.providers)
+	out.providers = slices.Compact(b.providers)
 	return out, nil
 }
 
