@@ -10,30 +10,11 @@ import (
 	"github.com/portreeve/portreeve/translate/explain/traffic"
 )
 
-// Header is a header matcher of routes. Lines of one name are matched as one, with a comma in between. A
-// header that is not there does not match, inverted or not, unless the matcher asks for that or takes it for
-// an empty one.
-func Header(m *routev3.HeaderMatcher) (Matcher, error) { return header(m, joined) }
-
-// HeaderLines is a header matcher of RBAC. It is like Header, but each line of a name is matched alone.
-func HeaderLines(m *routev3.HeaderMatcher) (Matcher, error) { return header(m, alone) }
-
-// lines decides by the lines of a header, and reports whether there are any that are known.
-type lines func(h *traffic.Headers, name string, matches func(string) bool) (matched, there bool)
-
-func joined(h *traffic.Headers, name string, matches func(string) bool) (matched, there bool) {
-	value, there := h.Joined(name)
-	return there && matches(value), there
-}
-
-func alone(h *traffic.Headers, name string, matches func(string) bool) (matched, there bool) {
-	return h.Some(name, matches)
-}
-
-func header(m *routev3.HeaderMatcher, decide lines) (Matcher, error) {
+// Header is a header matcher, of routes and of RBAC. Each line of a name is matched alone. A header that is
+// not there does not match, inverted or not, unless the matcher asks for that or takes it for an empty one.
+func Header(m *routev3.HeaderMatcher) (Matcher, error) {
 	h := headerMatcher{
-		lines: decide,
-		name:  strings.ToLower(m.GetName()), subject: headerSubject(m.GetName()),
+		name: strings.ToLower(m.GetName()), subject: headerSubject(m.GetName()),
 		inverted: inversion(m.GetInvertMatch()), orEmpty: m.GetTreatMissingHeaderAsEmpty(),
 	}
 	object := "there"
@@ -59,7 +40,6 @@ func header(m *routev3.HeaderMatcher, decide lines) (Matcher, error) {
 
 type headerMatcher struct {
 	name, subject string
-	lines         lines
 	// matches is nil where only presence is asked for. It does not regard inversion.
 	matches func(string) bool
 	// inverted and orEmpty are the matcher's; of one that asks for presence, inverted says that it
@@ -120,7 +100,7 @@ func (h headerMatcher) presence(s *traffic.Stream) traffic.Condition {
 }
 
 func (h headerMatcher) decide(s *traffic.Stream) traffic.Condition {
-	matched, there := h.lines(&s.Headers, h.name, h.matches)
+	matched, there := s.Headers.Some(h.name, h.matches)
 	switch {
 	case there && h.name == ":path" && s.QueryUnknown:
 		// Whatever the query is may decide.

@@ -51,7 +51,7 @@ func HTTP(name string, config *rbachttpv3.RBAC) (*Filter, error) {
 		prefix: config.GetShadowRulesStatPrefix(), enforcedPrefix: config.GetRulesStatPrefix(),
 		reply: traffic.Reply{Status: 403, Body: "RBAC: access denied"},
 	}
-	r := reader{header: matchers.HeaderLines}
+	r := reader{header: matchers.Header}
 	return f, f.read(r, source{config.GetRules(), config.GetMatcher()}, source{config.GetShadowRules(), config.GetShadowMatcher()})
 }
 

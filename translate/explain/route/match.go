@@ -62,7 +62,7 @@ func conditionsOf(m *routev3.RouteMatch) ([]condition, error) {
 		out = append(out, certificateConditions(c)...)
 	}
 	for i, h := range m.GetHeaders() {
-		ready, err := matchers.HeaderLines(h)
+		ready, err := matchers.Header(h)
 		if err != nil {
 			return nil, fmt.Errorf("match.headers[%d]: %w", i, err)
 		}
