@@ -2,6 +2,7 @@ package matchers
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -150,11 +151,11 @@ func (h headerMatcher) saw(s *traffic.Stream) string {
 	}
 }
 
-// secret reports headers whose values are credentials.
+// secret reports headers whose values are credentials. It names no fewer than resource.Credential, which stands
+// in a room that this one knows nothing of; a test holds the two together.
 func secret(name string) bool {
-	switch name {
-	case "authorization", "proxy-authorization", "cookie", "x-api-key":
-		return true
-	}
-	return strings.Contains(name, "token") || strings.Contains(name, "secret") || strings.Contains(name, "password")
+	name = strings.ReplaceAll(strings.ToLower(name), "_", "-")
+	return slices.ContainsFunc([]string{"authorization", "cookie", "token", "secret", "password", "api-key", "apikey", "access-key", "credential"}, func(part string) bool {
+		return strings.Contains(name, part)
+	})
 }

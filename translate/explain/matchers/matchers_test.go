@@ -3,6 +3,7 @@ package matchers_test
 import (
 	"encoding/json"
 	"net/netip"
+	"strings"
 	"testing"
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
@@ -16,6 +17,7 @@ import (
 	"github.com/portreeve/portreeve/translate/envoy/match"
 	"github.com/portreeve/portreeve/translate/explain/matchers"
 	"github.com/portreeve/portreeve/translate/explain/traffic"
+	"github.com/portreeve/portreeve/translate/resource"
 )
 
 func read[M proto.Message](t *testing.T, text string, into M) M {
@@ -83,6 +85,23 @@ func TestHeaders(t *testing.T) {
 				t.Errorf("%s: %s\nwant %s: %s", m.Wants, got, c.wants, c.want)
 			}
 		})
+	}
+}
+
+// TestNoCredentialIsShown holds that what the rest of the program takes for a credential is one here too.
+func TestNoCredentialIsShown(t *testing.T) {
+	for name, credential := range map[string]bool{
+		"authorization": true, "proxy-authorization": true, "cookie": true, "set-cookie": true, "x-csrf-token": true, "x-client-secret": true, "x-password": true,
+		"x-api-key": true, "x_api_key": true, "apikey": true, "x-access-key": true, "x-credential": true, "x-user": false, "accept": false,
+	} {
+		m, err := matchers.Header(&routev3.HeaderMatcher{Name: name, InvertMatch: true, HeaderMatchSpecifier: &routev3.HeaderMatcher_PresentMatch{PresentMatch: true}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := said(m, &traffic.Stream{Headers: traffic.NewHeaders([]traffic.Header{{Name: name, Value: "hunter2"}}, traffic.NoOthers)})
+		if resource.Credential(name) != credential || strings.Contains(got, "hunter2") == credential {
+			t.Errorf("%s: %s", name, got)
+		}
 	}
 }
 
