@@ -1,9 +1,6 @@
 package policytest
 
 import (
-	"bytes"
-	"crypto/sha256"
-	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -20,8 +17,8 @@ import (
 // token is one that requests carry.
 type token struct {
 	compact string
-	// trusted is what it says, where its signature is taken for that of its issuer; nil where it is verified.
-	trusted map[string]any
+	// trusted is what it says, where its signature is taken for that of its issuer; without fields where it is verified.
+	trusted traffic.Object
 }
 
 // made makes the tokens. Those that cannot be made are left out.
@@ -51,15 +48,16 @@ func (m maker) token(t *portreevev1alpha1.TestToken) (token, error) {
 	}
 	claims := map[string]any{"iss": m.issuer(t.GetIssuer()), "iat": m.at.Add(min(0, life)).Unix(), "exp": m.at.Add(life).Unix()}
 	maps.Copy(claims, t.GetClaims().AsMap())
-	payload, err := json.Marshal(claims) // the keys are sorted: equal claims are equal tokens
+	if m.how.Sign == nil {
+		compact, said, err := explain.Assumed(claims)
+		return token{compact: compact, trusted: said}, err
+	}
+	payload, err := json.Marshal(claims)
 	if err != nil {
 		return token{}, fmt.Errorf("write its claims: %w", err)
 	}
-	if m.how.Sign != nil {
-		compact, err := m.how.Sign(t.GetIssuer(), payload)
-		return token{compact: compact}, err
-	}
-	return unsigned(payload)
+	compact, err := m.how.Sign(t.GetIssuer(), payload)
+	return token{compact: compact}, err
 }
 
 func (m maker) issuer(name string) string {
@@ -69,21 +67,6 @@ func (m maker) issuer(name string) string {
 		}
 	}
 	return ""
-}
-
-// unsigned is a token whose signature is of nobody, and no other token's.
-func unsigned(payload []byte) (token, error) {
-	encode := base64.RawURLEncoding.EncodeToString
-	signed := encode([]byte(`{"alg":"RS256","typ":"JWT"}`)) + "." + encode(payload)
-	sum := sha256.Sum256([]byte(signed))
-	// Numbers as written: a large one must not become another.
-	decoder := json.NewDecoder(bytes.NewReader(payload))
-	decoder.UseNumber()
-	var claims map[string]any
-	if err := decoder.Decode(&claims); err != nil {
-		return token{}, fmt.Errorf("read its claims: %w", err)
-	}
-	return token{compact: signed + "." + encode(sum[:]), trusted: claims}, nil
 }
 
 // filled replaces what stands for tokens.
@@ -109,35 +92,11 @@ func (m maker) addTokens(ask *explain.Request, r *portreevev1alpha1.TestRequest)
 		add(strings.ToLower(h.GetName()), h.GetValue())
 	}
 	for _, t := range m.tokens {
-		if t.trusted != nil {
+		if t.trusted.Fields != nil {
 			if ask.Trusted == nil {
 				ask.Trusted = map[string]traffic.Object{}
 			}
-			ask.Trusted[t.compact] = object(t.trusted)
+			ask.Trusted[t.compact] = t.trusted
 		}
-	}
-}
-
-// object is a JSON object of which all is known.
-func object(fields map[string]any) traffic.Object {
-	out := traffic.Object{Fields: make(map[string]any, len(fields))}
-	for name, value := range fields {
-		out.Fields[name] = known(value)
-	}
-	return out
-}
-
-func known(value any) any {
-	switch v := value.(type) {
-	case map[string]any:
-		return object(v)
-	case []any:
-		out := make([]any, 0, len(v))
-		for _, item := range v {
-			out = append(out, known(item))
-		}
-		return out
-	default:
-		return v
 	}
 }
