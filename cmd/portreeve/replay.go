@@ -57,10 +57,12 @@ func (r *replaying) run(c *cobra.Command, args []string) error {
 	if r.format == formatLines {
 		options.Each = func(o replay.Outcome) error { return json.NewEncoder(out).Encode(o) }
 	}
+	hide := func() {}
 	if isTerminal(c.ErrOrStderr()) {
-		options.Progress = progressOn(c.ErrOrStderr(), size)
+		options.Progress, hide = progressOn(c.ErrOrStderr(), size)
 	}
 	report, err := replay.Run(c.Context(), log, options)
+	hide()
 	switch {
 	case errors.Is(err, context.Canceled):
 		return errors.New("stopped before the end of the log")
@@ -144,23 +146,21 @@ func openLog(c *cobra.Command, path string) (io.ReadCloser, int64, error) {
 	return file, info.Size(), nil
 }
 
-// progressOn shows how far a replay is, a few times a second.
-func progressOn(w io.Writer, size int64) func(replay.Progress) {
-	const pause = 200 * time.Millisecond
+// progressOn shows how far a replay is, a few times a second; the second function takes that away again. The
+// size is 0 where it is not known.
+func progressOn(w io.Writer, size int64) (show func(replay.Progress), hide func()) {
+	const pause, home = 200 * time.Millisecond, "\r\x1b[K"
 	var last time.Time
-	return func(p replay.Progress) {
-		done := size > 0 && p.Bytes >= size
-		if !done && time.Since(last) < pause {
+	show = func(p replay.Progress) {
+		if time.Since(last) < pause {
 			return
 		}
 		last = time.Now()
 		line := fmt.Sprintf("%d lines", p.Lines)
 		if size > 0 {
-			line += fmt.Sprintf(", %d %%", 100*p.Bytes/size)
+			line += fmt.Sprintf(", %d %%", min(100*p.Bytes/size, 100))
 		}
-		fmt.Fprintf(w, "\r\x1b[K%s", line)
-		if done {
-			fmt.Fprint(w, "\r\x1b[K")
-		}
+		fmt.Fprint(w, home+line)
 	}
+	return show, func() { fmt.Fprint(w, home) }
 }

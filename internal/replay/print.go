@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // WriteText writes a report for people: what changes first, then what cannot be told, then what was not read.
@@ -48,8 +50,18 @@ func writeRule(out *strings.Builder, what string, r Rule) {
 
 func writeExamples(out *strings.Builder, all []Example) {
 	for _, e := range all {
-		fmt.Fprintf(out, "         line %d: %s\n", e.Line, strings.TrimSpace(e.Method+" "+e.Authority+e.Path))
+		fmt.Fprintf(out, "         line %d: %s\n", e.Line, printable(strings.TrimSpace(e.Method+" "+e.Authority+e.Path)))
 	}
+}
+
+// printable replaces what would control a terminal: clients choose what stands in a log.
+func printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) || r == utf8.RuneError {
+			return '?'
+		}
+		return r
+	}, text)
 }
 
 func writeFacts(out *strings.Builder, title string, all []Fact) {
@@ -58,7 +70,7 @@ func writeFacts(out *strings.Builder, title string, all []Fact) {
 	}
 	out.WriteString(title)
 	for _, f := range all {
-		fmt.Fprintf(out, "%7d  %s\n", f.Count, f.Name)
+		fmt.Fprintf(out, "%7d  %s\n", f.Count, printable(f.Name))
 	}
 }
 

@@ -203,6 +203,20 @@ func TestALogOfAnotherConfigurationIsTold(t *testing.T) {
 	}
 }
 
+// TestAReportControlsNoTerminal holds for what clients wrote into a log.
+func TestAReportControlsNoTerminal(t *testing.T) {
+	o := options(t, "", "")
+	log := `{"method":"GET","path":"/a\u001b[2J\u009b1m","authority":"shop.example","protocol":"HTTP/1.1","response_code":200,"downstream_local_address":"10.0.0.1:8080"}` + "\n"
+	got := replayed(t, []byte(log), o)
+	var out strings.Builder
+	if err := got.WriteText(&out); err != nil {
+		t.Fatal(err)
+	}
+	if text := out.String(); !strings.Contains(text, "shop.example/a?[2J?1m\n") {
+		t.Errorf("%q", text)
+	}
+}
+
 // BenchmarkReplay measures lines of which each is another request, against a hundred policies.
 func BenchmarkReplay(b *testing.B) {
 	var before, after strings.Builder
