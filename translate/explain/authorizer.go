@@ -98,6 +98,9 @@ func (a *authorizer) ask(w *walk) {
 		// The status is what the authorizer says.
 		reply.Status = 0
 	}
+	if denies.Holds() && !a.unreachable && w.chain.manager != nil {
+		w.notLookedAt("status, body and headers that authorizer " + a.provider + " refuses with; 403 is what Envoy gives where it says none")
+	}
 	w.filtered(denies, end{verdict: Denied, reply: reply, reason: i})
 	if denies.Holds() || a.unreachable {
 		return

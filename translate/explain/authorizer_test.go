@@ -2,6 +2,7 @@ package explain_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/portreeve/portreeve/translate/explain"
@@ -61,6 +62,9 @@ func TestAuthorizersAreAskedWhereARuleSaysSo(t *testing.T) {
 			r := farAway("GET", "a.example"+c.path)
 			r.Assume = c.assume
 			a := g.Ask(r)
+			if got := slices.ContainsFunc(a.NotLookedAt, func(what string) bool { return strings.HasPrefix(what, "status, body") }); got != (name == "denied") {
+				t.Errorf("not looked at are %q: what an authorizer refuses with is its own", a.NotLookedAt)
+			}
 			if got := said(a); c.open == "" && got != c.want {
 				t.Errorf("%s, want %s", got, c.want)
 			}
