@@ -62,7 +62,7 @@ func copied(t *testing.T, dir string) example {
 	jwks := out.newKey(t)
 	backend, authorizer := envoytest.RunBackend(t), sampleAuthorizer(t)
 	ports := strings.NewReplacer(
-		"8080", fmt.Sprint(out.port), "targetPort: 9080", fmt.Sprintf("targetPort: %d", backend.Port()),
+		"- port: {number: 8080,", fmt.Sprintf("- bind: 127.0.0.1\n    port: {number: %d,", out.port), "8080", fmt.Sprint(out.port), "targetPort: 9080", fmt.Sprintf("targetPort: %d", backend.Port()),
 		"name: http\n    protocol: HTTP\n  location", fmt.Sprintf("name: http\n    protocol: HTTP\n    targetPort: %d\n  location", backend.Port()),
 		"{number: 8000,", fmt.Sprintf("{number: 8000, targetPort: %d,", authorizer),
 	)
@@ -161,7 +161,7 @@ func TestAnExampleWithAnotherPolicyFails(t *testing.T) {
 		t.Errorf("offline: exit %d:\n%s", code, text)
 	}
 	p := startPlane(t, e.dir)
-	address := p.startGateway(t, envoytest.Options{}).MustListener(t, fmt.Sprintf("0.0.0.0_%d", e.port))
+	address := p.startGateway(t, envoytest.Options{}).MustListener(t, fmt.Sprintf("127.0.0.1_%d", e.port))
 	_, port, err := net.SplitHostPort(address)
 	must(t, err)
 	text, code = policyTest(t, "--against", "http://127.0.0.1:"+port, e.dir)
