@@ -32,8 +32,8 @@ type judge struct {
 	program *translate.Program
 	tests   []policytest.Test
 	objects func() *policytest.Objects
-	// named are the failures at the gateways that the tests name. They are known from the start, so that nobody
-	// waits for them who holds a lock that gateways wait for.
+	// named are the failures at the gateways that the tests name, or that there is no test. They are known from the
+	// start, so that nobody waits for them who holds a lock that gateways wait for.
 	named diag.List
 	mu    sync.Mutex
 	known map[string]diag.List
@@ -46,7 +46,8 @@ func newJudge(program *translate.Program) *judge {
 	return j
 }
 
-// failures returns the tests that fail at the gateways that they name.
+// failures returns the tests that fail at the gateways that they name. Where there is no test that is the
+// failure: no gateway can be served then, and nobody should have to wait for one to be told.
 func (j *judge) failures() diag.List {
 	if j == nil {
 		return nil
@@ -55,6 +56,10 @@ func (j *judge) failures() diag.List {
 }
 
 func (j *judge) ofNamed() diag.List {
+	if len(j.tests) == 0 {
+		return diag.List{diag.New(diag.CodeUntested, j.somewhere(), "there is no PolicyTest, and --require-tests serves no gateway that is not tested").
+			WithHint("a PolicyTest beside the policies, see docs/testing.md; or start without --require-tests")}
+	}
 	var out diag.List
 	seen := map[string]bool{}
 	for _, t := range j.tests {

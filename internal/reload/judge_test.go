@@ -106,6 +106,30 @@ func TestRequiredTests(t *testing.T) {
 	}
 }
 
+// TestWithoutAnyTestNothingIsReady holds that files without a PolicyTest are told to be good for nobody before a
+// gateway comes, and that one which comes then gets what tests held for before.
+func TestWithoutAnyTestNothingIsReady(t *testing.T) {
+	dir := t.TempDir()
+	r, p := requiring(t, nil, &keyring{}, dir)
+	write(t, dir, "gateway.yaml", listener)
+	write(t, dir, "shut.yaml", policy("shut", "/shut"))
+	must(t, r.Reload(t.Context(), input.Change{}))
+	if s := r.Status(); s.Ready || len(s.Diagnostics) != 1 || s.Diagnostics[0].Code != diag.CodeUntested {
+		t.Errorf("without a test: ready %v, %v", s.Ready, s.Diagnostics)
+	}
+	write(t, dir, "test.yaml", shutTest(""))
+	must(t, r.Reload(t.Context(), input.Change{}))
+	if s := r.Status(); !s.Ready {
+		t.Errorf("with a test: %v", s.Diagnostics)
+	}
+	write(t, dir, "test.yaml", policy("more", "/more"))
+	must(t, r.Reload(t.Context(), input.Change{}))
+	r.Join(group())
+	if got := len(p.of(group())); got != 1 {
+		t.Errorf("a gateway that comes after the tests are gone was given something %d times, want what they held for", got)
+	}
+}
+
 // TestAGroupIsJudgedByWhatItGets holds that a gateway with more labels than a test names is asked itself: policy for
 // it alone may break what holds for the gateway of the test.
 func TestAGroupIsJudgedByWhatItGets(t *testing.T) {
