@@ -142,7 +142,7 @@ func TestAForgedLineIsBroken(t *testing.T) {
 // TestLinesAreBounded holds for a line that has no end: it is broken, and the next one is read.
 func TestLinesAreBounded(t *testing.T) {
 	o := options(t, "", rule("closed", `{to: [{operation: {paths: [/a]}}]}`))
-	got := replayed(t, []byte(line("GET", "/a", strings.Repeat("x", 3*maxLine), 200)+line("GET", "/a", "fine", 200)), o)
+	got := replayed(t, []byte(line("GET", "/a", strings.Repeat("x", 64<<10), 200)+line("GET", "/a", "fine", 200)), o)
 	if got.Broken.Count != 1 || got.Changed != 1 || got.Broken.Examples[0].Line != 1 {
 		t.Errorf("%+v", got)
 	}
