@@ -70,7 +70,7 @@ func audienceMutations() map[string]string {
 // signatures that no library makes.
 func TestClaimsAreExplainedAsEnvoyTakesThem(t *testing.T) {
 	k := newTokenKeys(t)
-	keys := k.set(t, asTheyAre, "HS256", "RS256", "PS256")
+	keys := k.set(t, asTheyAre, "HS256", "RS256", "PS256", "ES256")
 	outputs := `outputPayloadToHeader: x-payload, outputClaimToHeaders: [{header: x-claim, claim: a}, {header: x-sub, claim: sub}, {header: x-nested, claim: a.b}, {header: x-exp, claim: exp}]`
 	w := newTokenWorld(t, map[string]string{
 		"claims":    fmt.Sprintf("  - {issuer: claims, %s, jwks: '%s'}\n", outputs, keys),
@@ -87,6 +87,9 @@ func TestClaimsAreExplainedAsEnvoyTakesThem(t *testing.T) {
 	}
 	for name, payload := range audienceMutations() {
 		ask("audiences", name, k.sign(t, "HS256", headerOf("HS256"), iss(payload)))
+	}
+	for name, text := range ecMutations(t, k, "claims") {
+		ask("claims", name, text)
 	}
 	for name, text := range rsaMutations(t, k, "claims") {
 		ask("claims", name, text)
