@@ -1,6 +1,8 @@
 package explain
 
 import (
+	"slices"
+
 	"github.com/portreeve/portreeve/translate/diag"
 	"github.com/portreeve/portreeve/translate/explain/traffic"
 )
@@ -88,11 +90,19 @@ type Destination struct {
 	Clusters []WeightedCluster `json:"clusters"`
 	// Authority, Path and Headers are what the backend sees, as far as routes and filters decide:
 	// not what Envoy adds for itself (x-request-id, x-envoy-*), nor what an authorizer adds.
-	Authority string           `json:"authority,omitempty"`
-	Path      string           `json:"path,omitempty"`
-	Headers   []traffic.Header `json:"headers,omitempty"`
+	Authority string `json:"authority,omitempty"`
+	Path      string `json:"path,omitempty"`
+	// Headers are those of which all is known; see Unsure.
+	Headers []traffic.Header `json:"headers,omitempty"`
+	unsure  []func(name string) bool
 	// At is where the route is written.
 	At *diag.Position `json:"at,omitempty"`
+}
+
+// Unsure reports whether it is not known if the backend sees a header, whose name is in lower case, and with which
+// value: that depends on the cluster which is chosen, on an authorizer, or on what Envoy alone knows.
+func (d *Destination) Unsure(name string) bool {
+	return slices.ContainsFunc(d.unsure, func(unsure func(string) bool) bool { return unsure(name) })
 }
 
 // WeightedCluster is a cluster that a route leads to.

@@ -25,8 +25,10 @@ type authorizer struct {
 	// denial is what a client gets where it denies, failure where it does not answer.
 	denial, failure traffic.Reply
 	clearsRoute     bool
-	// changes says that it may change headers of what it allows.
+	// changes says that it may change headers of what it allows, changed which, where that is said: of all that
+	// an authorizer of gRPC may change it is not.
 	changes bool
+	changed []func(name string) bool
 }
 
 const flagAuthorizer = "UAEX"
@@ -45,6 +47,13 @@ func (b *builder) authorizer(name string, c *extauthzv3.ExtAuthz) (filter, error
 	}
 	_, out.unreachable = b.backends.broken(cluster)
 	b.providers = append(b.providers, out.provider)
+	for _, name := range c.GetHttpService().GetAuthorizationResponse().GetAllowedUpstreamHeaders().GetPatterns() {
+		changes, err := matchers.String(name)
+		if err != nil {
+			return nil, err
+		}
+		out.changed = append(out.changed, changes)
+	}
 	var err error
 	out.asked, err = matchers.Metadata(c.GetFilterEnabledMetadata())
 	return out.ask, err
@@ -108,6 +117,10 @@ func (a *authorizer) ask(w *walk) {
 	w.stream.RouteCleared = w.stream.RouteCleared || a.clearsRoute
 	if a.changes {
 		w.notLookedAt("headers that authorizer " + a.provider + " changes where it allows")
+		// A rule about one of them must not seem to be decided by what the client sends.
+		for _, changed := range a.changed {
+			w.stream.Headers.Doubt(changed)
+		}
 	}
 }
 

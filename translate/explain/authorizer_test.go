@@ -89,3 +89,31 @@ func TestAnAssumptionAboutNobodyIsTold(t *testing.T) {
 		t.Errorf("not looked at are %q", a.NotLookedAt)
 	}
 }
+
+// TestWhatAnAuthorizerMayWriteIsNotKnown holds that a rule about a header that an authorizer may write for the backend
+// decides nothing once the request was allowed by it: Envoy asks the rules after it.
+func TestWhatAnAuthorizerMayWriteIsNotKnown(t *testing.T) {
+	const rules = `---
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: {name: closed, namespace: istio-system}
+spec: {action: DENY, rules: [{to: [{operation: {paths: [/open/deny, /other]}}], when: [{key: "request.headers[x-user]", values: [evil]}]}]}
+---
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: {name: opened, namespace: istio-system}
+spec: {rules: [{to: [{operation: {notPaths: [/open/allow]}}]}, {when: [{key: "request.headers[x-user]", values: [admin]}]}]}
+`
+	g := gateway(t, custom("open", "/open/*")+rules, routing, authorizers)
+	for path, want := range map[string]explain.Verdict{"/open/allow": explain.Depends, "/open/deny": explain.Depends, "/open/x": explain.Allowed, "/other": explain.Allowed} {
+		r := farAway("GET", "a.example"+path, "x-user", "somebody")
+		r.Assume = map[string]explain.Decision{"open": explain.AssumeAllow}
+		a := g.Ask(r)
+		if a.Verdict != want {
+			t.Errorf("%s: %s, want %s", path, a.Verdict, want)
+		}
+		if unsure := path != "/other"; a.Destination != nil && a.Destination.Unsure("x-user") != unsure {
+			t.Errorf("%s: what the backend sees of x-user is unsure: %t", path, !unsure)
+		}
+	}
+}

@@ -21,7 +21,7 @@ func (m *manager) tellClient(w *walk, read message) {
 	m.setClient(w)
 	m.setScheme(w, read)
 	if w.stream.Remote.IsValid() {
-		h.Set("x-envoy-external-address", w.stream.Remote.Addr().Unmap().String())
+		h.Set("x-envoy-external-address", w.stream.Remote.Addr().String())
 	}
 	if g := m.config.GetGenerateRequestId(); g == nil || g.GetValue() {
 		h.Set("x-request-id", requestID)

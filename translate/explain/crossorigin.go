@@ -61,7 +61,7 @@ func (s sharing) sharedWith(origin string) []traffic.Header {
 // origin is the origin of the page that asks, and whether it is one that the route lets.
 func (s sharing) origin(w *walk) (string, traffic.Condition) {
 	origin, known := w.stream.Headers.First("origin")
-	if !known && w.stream.Headers.Open() {
+	if !known && w.stream.Headers.Unsaid("origin") {
 		return "", traffic.DependsOn("header origin is one that the route lets")
 	}
 	for _, matches := range s.origins {
@@ -81,7 +81,7 @@ func preflight(w *walk) traffic.Condition {
 	for _, name := range []string{"origin", "access-control-request-method"} {
 		value, known := w.stream.Headers.First(name)
 		switch {
-		case !known && w.stream.Headers.Open():
+		case !known && w.stream.Headers.Unsaid(name):
 			out = out.And(traffic.DependsOn("header " + name))
 		case value == "":
 			return traffic.Known(false)

@@ -3,6 +3,7 @@ package explain_test
 import (
 	"fmt"
 	"net/netip"
+	"strings"
 	"testing"
 
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
@@ -225,6 +226,39 @@ func TestWhatIsNotUnderstoodIsAnError(t *testing.T) {
 	} {
 		if _, err := explain.New(envoy.Resources{Listeners: []*listenerv3.Listener{l}}); err == nil {
 			t.Errorf("%s is passed over", name)
+		}
+	}
+}
+
+// TestAnAddressOfVersion4WrittenAsVersion6 holds what Envoy 1.40 does: it takes an address of a socket back to IPv4,
+// and one of x-forwarded-for at its word, so that no block of IPv4 has it.
+func TestAnAddressOfVersion4WrittenAsVersion6(t *testing.T) {
+	const rule = "apiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\nmetadata: {name: p, namespace: istio-system}\nspec: {action: DENY, rules: [{from: [{source: {remoteIpBlocks: [10.0.0.0/8]}}]}]}\n"
+	const mesh = "defaultConfig: {gatewayTopology: {numTrustedProxies: 1}}\n"
+	g := gateway(t, rule, routing, mesh)
+	r := farAway("GET", "a.example/")
+	r.Client = netip.MustParseAddrPort("[::ffff:10.1.1.1]:1")
+	if got := g.Ask(r).Verdict; got != explain.Denied {
+		t.Errorf("of a socket: %s", got)
+	}
+	if got := g.Ask(farAway("GET", "a.example/", "x-forwarded-for", "10.1.1.1")).Verdict; got != explain.Denied {
+		t.Errorf("plain: %s", got)
+	}
+	if got := g.Ask(farAway("GET", "a.example/", "x-forwarded-for", "::ffff:10.1.1.1")).Verdict; got != explain.Allowed {
+		t.Errorf("of a header: %s", got)
+	}
+}
+
+// TestARuleAboutTheHeaderHostIsAboutTheHost holds for policy and routes what Envoy 1.40 does.
+func TestARuleAboutTheHeaderHostIsAboutTheHost(t *testing.T) {
+	const rule = "apiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\nmetadata: {name: p, namespace: istio-system}\nspec: {action: DENY, rules: [{when: [{key: 'request.headers[host]', values: [bad.example]}]}]}\n"
+	routes := strings.Replace(routing, "  http: [{", "  http: [{match: [{headers: {host: {exact: moved.example}}}], directResponse: {status: 299}}, {", 1)
+	g := gateway(t, rule, routes)
+	for host, want := range map[string]string{
+		"bad.example": "denied rbac_access_denied_matched_policy[ns[istio-system]-policy[p]-rule[0]]", "moved.example": "answered direct_response", "good.example": "allowed",
+	} {
+		if got := outcome(g.Ask(farAway("GET", host+"/"))); !strings.HasPrefix(got, want) {
+			t.Errorf("%s: %s, want %s", host, got, want)
 		}
 	}
 }

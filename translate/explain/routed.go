@@ -3,6 +3,7 @@ package explain
 import (
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/portreeve/portreeve/translate/explain/route"
 	"github.com/portreeve/portreeve/translate/explain/traffic"
@@ -75,7 +76,12 @@ func (w *walk) goal(c route.Candidate, o route.Outcome) *Destination {
 		Listener: w.asking.listener.name, Chain: w.chain.name, VirtualHost: c.VirtualHost.GetName(), Route: c.Route.GetName(),
 		At: w.asking.gateway.origins.route(w.chain.manager.named, c.HostIndex, c.RouteIndex),
 	}
+	var unsure []func(string) bool
 	for i, b := range o.Backends {
+		unsure = append(unsure, func(name string) bool {
+			_, known := b.Headers.Values(name)
+			return !known
+		})
 		out.Clusters = append(out.Clusters, WeightedCluster{Name: b.Cluster, Weight: b.Weight})
 		headers := ofClient(b.Headers.Lines())
 		if i == 0 {
@@ -87,9 +93,11 @@ func (w *walk) goal(c route.Candidate, o route.Outcome) *Destination {
 		}
 		if !slices.Equal(out.Headers, headers) {
 			out.Headers = nil
+			unsure = append(unsure, func(name string) bool { return !strings.HasPrefix(name, ":") })
 			w.notLookedAt("headers that differ by the cluster that is chosen")
 		}
 	}
+	out.unsure = unsure
 	return out
 }
 

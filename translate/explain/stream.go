@@ -19,9 +19,10 @@ func newStream(a *asking, c *chain) *traffic.Stream {
 	if !r.Address.IsValid() && a.listener.address.IsValid() && !a.listener.address.IsUnspecified() {
 		out.Destination = netip.AddrPortFrom(a.listener.address, uint16(r.Port)) //nolint:gosec // a port
 	}
-	out.Direct, out.Remote = r.Client, r.Client
+	// A socket of both versions tells of IPv4 as IPv6, which Envoy takes back; the PROXY protocol is taken at its word.
+	out.Direct, out.Remote = unmapped(r.Client), unmapped(r.Client)
 	if a.listener.proxied {
-		out.Direct = r.Proxy
+		out.Direct, out.Remote = unmapped(r.Proxy), r.Client
 	}
 	out.TLS = c.tls != nil
 	if r.TLS && a.listener.inspects {
@@ -34,4 +35,9 @@ func newStream(a *asking, c *chain) *traffic.Stream {
 		}
 	}
 	return out
+}
+
+// unmapped is the address of a socket as Envoy holds it.
+func unmapped(a netip.AddrPort) netip.AddrPort {
+	return netip.AddrPortFrom(a.Addr().Unmap(), a.Port())
 }

@@ -136,6 +136,13 @@ func (d *differences) backend(e Expectation, a explain.Answer) {
 		d.add("destination", e.Destination, clustersText(a.Destination))
 	}
 	seen := slices.Concat([]traffic.Header{{Name: ":authority", Value: a.Destination.Authority}, {Name: ":path", Value: a.Destination.Path}}, withoutPseudo(a.Destination.Headers))
+	// What is not known is never as expected, also where it is expected not to be there.
+	for _, name := range slices.Concat(slices.Sorted(maps.Keys(e.Headers)), e.Absent) {
+		if a.Destination.Unsure(name) {
+			*d = append(*d, "header "+name+" at the backend: it is not known, since not all clusters of the route see the same, or an authorizer or the gateway alone knows it")
+			return
+		}
+	}
 	for _, name := range slices.Sorted(maps.Keys(e.Headers)) {
 		d.header("header "+name+" at the backend", e.Headers[name], seen, name)
 	}

@@ -394,3 +394,28 @@ spec: {jwtRules: [{issuer: https://machines.example, jwksUri: "https://machines.
 		t.Errorf("it says:\n%s", text)
 	}
 }
+
+// TestAHeaderThatIsNotKnownIsNotAbsent holds that no expectation holds about a header which depends on the cluster that is
+// chosen, or whose value the gateway alone knows.
+func TestAHeaderThatIsNotKnownIsNotAbsent(t *testing.T) {
+	const routes = `apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: two, namespace: istio-system}
+spec:
+  hosts: [two.example, known.example]
+  gateways: [front]
+  http:
+  - match: [{uri: {prefix: /weighted}}]
+    route:
+    - {destination: {host: shop.default.svc.cluster.local}, weight: 50, headers: {request: {set: {x-leak: a}}}}
+    - {destination: {host: shop.default.svc.cluster.local}, weight: 50, headers: {request: {set: {x-leak: b}}}}
+  - headers: {request: {set: {x-leak: "%START_TIME%"}}}
+    route: [{destination: {host: shop.default.svc.cluster.local}}]
+`
+	for _, path := range []string{"/weighted", "/other"} {
+		_, results, _ := tested(t, routes, "  - {name: a, request: {url: \"http://two.example"+path+"\"}, expect: {absentHeaders: [x-leak]}}\n")
+		if len(results) != 1 || !results[0].Failed() {
+			t.Errorf("%s: x-leak is taken for absent", path)
+		}
+	}
+}

@@ -9,13 +9,14 @@ import (
 	"github.com/portreeve/portreeve/translate/explain/traffic"
 )
 
-// CIDR is a matcher of an address by a block. An address of the other version of IP is not in it.
+// CIDR is a matcher of an address by a block. An address of the other version of IP is not in it; one of IPv4 that
+// is written as IPv6 (::ffff:10.0.0.1), as x-forwarded-for may have it, is of IPv6 to Envoy.
 func CIDR(m *corev3.CidrRange) (func(netip.Addr) bool, error) {
 	block, err := blockOf(m)
 	if err != nil {
 		return nil, err
 	}
-	return func(a netip.Addr) bool { return block.Contains(a.Unmap()) }, nil
+	return block.Contains, nil
 }
 
 func blockOf(m *corev3.CidrRange) (netip.Prefix, error) {
@@ -58,7 +59,7 @@ func Address(subject string, m *corev3.CidrRange, of func(*traffic.Stream) netip
 	}
 	saw := func(s *traffic.Stream) string {
 		if a := of(s); a.IsValid() {
-			return a.Unmap().String()
+			return a.String()
 		}
 		return subject + " is not known"
 	}

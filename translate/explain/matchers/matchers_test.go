@@ -186,7 +186,7 @@ func TestAddresses(t *testing.T) {
 		"host bits":        {"10.1.2.3", 8, "10.9.9.9", "holds"},
 		"outside":          {"10.0.0.0", 8, "11.0.0.1", "fails: 11.0.0.1"},
 		"one":              {"10.0.0.1", 32, "10.0.0.1", "holds"},
-		"mapped":           {"10.0.0.0", 8, "::ffff:10.0.0.1", "holds"},
+		"mapped":           {"10.0.0.0", 8, "::ffff:10.0.0.1", "fails: ::ffff:10.0.0.1"},
 		"other version":    {"0.0.0.0", 0, "::1", "fails: ::1"},
 		"version 6":        {"2001:db8::", 32, "2001:db8:1::1", "holds"},
 		"bits too many":    {"10.0.0.1", 99, "10.0.0.1", "holds"},

@@ -117,7 +117,7 @@ func addressInput(name string, of func(*traffic.Stream) netip.Addr) input {
 		if !a.IsValid() {
 			return text{unknown: true}
 		}
-		return known(a.Unmap().String())
+		return known(a.String())
 	}}
 }
 

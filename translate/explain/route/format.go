@@ -172,5 +172,5 @@ func plainText(v any) (string, bool) {
 }
 
 func addressOf(a netip.AddrPort) (string, bool) {
-	return a.Addr().Unmap().String(), a.IsValid()
+	return a.Addr().String(), a.IsValid()
 }

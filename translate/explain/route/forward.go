@@ -117,7 +117,10 @@ func (r hostRewrite) apply(headers *traffic.Headers) []string {
 	to, notKnown := r.host(headers)
 	switch {
 	case notKnown != "":
-		headers.Remove(func(name string) bool { return name == ":authority" || r.tells && name == "x-forwarded-host" })
+		headers.Remove(func(name string) bool { return name == ":authority" })
+		if r.tells {
+			headers.Hide("x-forwarded-host")
+		}
 		return []string{notKnown}
 	case to == "":
 		return nil

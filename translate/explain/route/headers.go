@@ -41,14 +41,13 @@ func operationsOf(add []*corev3.HeaderValueOption, remove []string) (operations,
 func (o operations) empty() bool { return len(o.remove) == 0 && len(o.set) == 0 }
 
 // apply changes headers as Envoy does: all values are worked out before the first is written. It returns
-// what is not known afterwards: a header of which that would be replaced is taken out.
+// what is not known afterwards, and of those headers nothing is.
 func (o operations) apply(headers *traffic.Headers, read reading) []string {
 	for _, gone := range o.remove {
 		headers.Remove(func(name string) bool { return name == gone })
 	}
 	var replaced, added []traffic.Header
-	var notKnown []string
-	lost := map[string]bool{}
+	var notKnown, lost []string
 	for _, h := range o.set {
 		value, known := h.value.text(read)
 		there, asked := headers.Values(h.name)
@@ -56,7 +55,7 @@ func (o operations) apply(headers *traffic.Headers, read reading) []string {
 		switch {
 		case !known || !asked && h.depends():
 			notKnown = append(notKnown, "header "+h.name+": "+h.value.source)
-			lost[h.name] = lost[h.name] || h.replaces(true)
+			lost = append(lost, h.name)
 		case value == "" && !h.keepEmpty:
 		case h.replaces(len(there) > 0):
 			replaced = append(replaced, line)
@@ -67,7 +66,7 @@ func (o operations) apply(headers *traffic.Headers, read reading) []string {
 	for _, l := range replaced {
 		headers.Set(l.Name, l.Value)
 	}
-	headers.Remove(func(name string) bool { return lost[name] })
+	headers.Hide(lost...)
 	for _, l := range added {
 		headers.Add(l.Name, l.Value)
 	}

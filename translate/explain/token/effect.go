@@ -173,7 +173,7 @@ func headersOf(s *traffic.Stream, worlds []*world) (traffic.Headers, bool) {
 	if same {
 		others = traffic.Others(worlds[0].headers.Open())
 	}
-	out := traffic.NewHeaders(lines, others)
+	out := s.Headers.With(lines, others)
 	for _, w := range worlds {
 		out.Hide(w.headers.Hidden()...)
 	}

@@ -21,6 +21,8 @@ type Headers struct {
 	absent []string
 	// hidden are headers that may be there, with whatever value.
 	hidden []string
+	// doubted are those of which nothing is known, whatever is done to them.
+	doubted []func(name string) bool
 }
 
 // NewHeaders returns the headers that are given; names are put into lower case, and lines are joined of
@@ -28,7 +30,7 @@ type Headers struct {
 func NewHeaders(lines []Header, others Others) Headers {
 	out := Headers{lines: make([]Header, 0, len(lines)+8), open: others == OthersUnknown}
 	for _, l := range lines {
-		out.add(Header{Name: strings.ToLower(l.Name), Value: l.Value})
+		out.add(Header{Name: named(strings.ToLower(l.Name)), Value: l.Value})
 	}
 	return out
 }
@@ -60,6 +62,10 @@ const (
 // Values returns the values of a header, whose name is in lower case, in order. It is false where
 // whether the header is there is not known.
 func (h *Headers) Values(name string) ([]string, bool) {
+	name = named(name)
+	if h.Doubted(name) {
+		return nil, false
+	}
 	var out []string
 	for _, l := range h.lines {
 		if l.Name == name {
@@ -71,7 +77,8 @@ func (h *Headers) Values(name string) ([]string, bool) {
 
 // Unsaid reports whether there may be a header, or lines of it, that is not given.
 func (h *Headers) Unsaid(name string) bool {
-	return h.open && !slices.Contains(h.absent, name) || slices.Contains(h.hidden, name)
+	name = named(name)
+	return h.open && !slices.Contains(h.absent, name) || slices.Contains(h.hidden, name) || h.Doubted(name)
 }
 
 // Hide has nothing be known of headers. Names are in lower case.
@@ -85,10 +92,37 @@ func (h *Headers) Hidden() []string { return slices.Clone(h.hidden) }
 
 // Lack has headers that are not given be known not to be there, whatever others there may be. Names are
 // in lower case.
-func (h *Headers) Lack(names ...string) { h.absent = append(h.absent, names...) }
+func (h *Headers) Lack(names ...string) {
+	for _, name := range names {
+		h.absent = append(h.absent, named(name))
+	}
+}
+
+// named is the name by which Envoy holds a header: host is :authority, so a rule about the one is about
+// the other. Without that a DENY by the header host would seem to match nobody.
+func named(name string) string {
+	if name == "host" {
+		return ":authority"
+	}
+	return name
+}
+
+// Doubt has nothing be known of the headers whose name is taken, whether they are given or not, and whatever is
+// done to them later: whoever changes them is not asked here. The lines of the request itself stay known.
+func (h *Headers) Doubt(taken func(name string) bool) {
+	h.doubted = append(h.doubted[:len(h.doubted):len(h.doubted)], taken)
+}
+
+// Doubted reports whether a header is one of those.
+func (h *Headers) Doubted(name string) bool {
+	return len(h.doubted) > 0 && !strings.HasPrefix(name, ":") && slices.ContainsFunc(h.doubted, func(taken func(string) bool) bool { return taken(name) })
+}
 
 // First returns the first value of a header, and whether there is one that is known.
 func (h *Headers) First(name string) (string, bool) {
+	if name = named(name); h.Doubted(name) {
+		return "", false
+	}
 	for _, l := range h.lines {
 		if l.Name == name {
 			return l.Value, true
@@ -101,6 +135,9 @@ func (h *Headers) First(name string) (string, bool) {
 // the values of all its lines, with a comma in between.
 func (h *Headers) Joined(name string) (string, bool) {
 	out, found := "", false
+	if name = named(name); h.Doubted(name) {
+		return out, found
+	}
 	for _, l := range h.lines {
 		switch {
 		case l.Name != name:
@@ -115,6 +152,9 @@ func (h *Headers) Joined(name string) (string, bool) {
 
 // Some reports whether any line of a header matches, and whether there is one that is known.
 func (h *Headers) Some(name string, matches func(value string) bool) (matched, there bool) {
+	if name = named(name); h.Doubted(name) {
+		return false, false
+	}
 	for _, l := range h.lines {
 		if l.Name == name {
 			there = true
@@ -126,6 +166,7 @@ func (h *Headers) Some(name string, matches func(value string) bool) (matched, t
 
 // Set has one value stand for a header, in the place of the first of its lines.
 func (h *Headers) Set(name, value string) {
+	name = named(name)
 	h.reveal(func(hidden string) bool { return hidden == name })
 	for i := range h.lines {
 		if h.lines[i].Name != name {
@@ -141,7 +182,7 @@ func (h *Headers) Set(name, value string) {
 
 // Add adds a line behind all others, or to the one that is there where Envoy has only one. A hidden header stays hidden.
 func (h *Headers) Add(name, value string) {
-	if !slices.Contains(h.hidden, name) {
+	if name = named(name); !slices.Contains(h.hidden, name) {
 		h.add(Header{Name: name, Value: value})
 	}
 }
@@ -163,8 +204,17 @@ func (h *Headers) Open() bool { return h.open }
 
 // Copy returns the same headers, to be changed apart.
 func (h *Headers) Copy() Headers {
-	return Headers{slices.Clone(h.lines), h.open, slices.Clone(h.absent), slices.Clone(h.hidden)}
+	return Headers{slices.Clone(h.lines), h.open, slices.Clone(h.absent), slices.Clone(h.hidden), h.doubted}
 }
 
-// Lines returns a copy of all that are given, in order.
-func (h *Headers) Lines() []Header { return slices.Clone(h.lines) }
+// Lines returns a copy of all that are given and known, in order.
+func (h *Headers) Lines() []Header {
+	return slices.DeleteFunc(slices.Clone(h.lines), func(l Header) bool { return h.Doubted(l.Name) })
+}
+
+// With returns other lines, of which the same is doubted.
+func (h *Headers) With(lines []Header, others Others) Headers {
+	out := NewHeaders(lines, others)
+	out.doubted = h.doubted
+	return out
+}

@@ -65,3 +65,37 @@ func TestHeadersThatAreNotGivenAreNotKnown(t *testing.T) {
 		}
 	}
 }
+
+// TestHostIsTheAuthority holds that to Envoy the header host is :authority, under either name.
+func TestHostIsTheAuthority(t *testing.T) {
+	h := traffic.NewHeaders([]traffic.Header{{Name: ":authority", Value: "a.example"}}, traffic.NoOthers)
+	first, _ := h.First("host")
+	joined, _ := h.Joined("host")
+	values, _ := h.Values("host")
+	matched, there := h.Some("host", func(v string) bool { return v == "a.example" })
+	if first != "a.example" || joined != "a.example" || len(values) != 1 || !matched || !there {
+		t.Error(first, joined, values, matched, there)
+	}
+	h.Set("host", "b.example")
+	if got := written(h); got != ":authority: b.example" {
+		t.Error(got)
+	}
+}
+
+// TestOfDoubtedHeadersNothingIsKnown holds that neither what is given nor what is written later counts.
+func TestOfDoubtedHeadersNothingIsKnown(t *testing.T) {
+	h := traffic.NewHeaders([]traffic.Header{{Name: "a", Value: "1"}, {Name: "b", Value: "2"}, {Name: ":path", Value: "/"}}, traffic.NoOthers)
+	h.Doubt(func(name string) bool { return name != "b" })
+	h.Set("a", "3")
+	copied := h.Copy()
+	for _, of := range []*traffic.Headers{&h, &copied} {
+		_, known := of.Values("a")
+		_, there := of.Joined("a")
+		if known || there || !of.Unsaid("a") || !of.Unsaid("c") || of.Unsaid("b") {
+			t.Error("a is known, or b is not")
+		}
+		if got := written(*of); got != "b: 2\n:path: /" {
+			t.Error(got)
+		}
+	}
+}
