@@ -36,7 +36,9 @@ func readMessage(r *Request, scheme string) message {
 		return out
 	}
 	out.readTarget()
+	out.checkCount(r)
 	out.checkHeaders()
+	out.checkLength()
 	if r.Protocol == "HTTP/1.0" {
 		out.refuse(426, "low_version")
 	}
@@ -199,6 +201,41 @@ func (m *message) checkHeaders() {
 		if strings.IndexFunc(h.Value, control) >= 0 {
 			m.refuse(400, "http1.invalid_characters")
 		}
+	}
+}
+
+// mostHeaders is how many lines Envoy reads of a request, that of its host among them.
+const mostHeaders = 100
+
+func (m *message) checkCount(r *Request) {
+	lines := len(r.Headers)
+	if r.Authority != "" {
+		lines++
+	}
+	if lines > mostHeaders {
+		m.refuse(431, "http1.too_many_headers")
+	}
+}
+
+// checkLength refuses a request of which it is not clear where it ends.
+func (m *message) checkLength() {
+	coded, hasLength := false, false
+	for _, h := range m.headers {
+		switch h.Name {
+		case "transfer-encoding":
+			coded = true
+			if !strings.EqualFold(h.Value, "chunked") {
+				m.refuse(501, "http1.invalid_transfer_encoding")
+			}
+		case "content-length":
+			hasLength = true
+			if strings.Trim(h.Value, "0123456789") != "" {
+				m.refuse(400, codecError)
+			}
+		}
+	}
+	if coded && hasLength {
+		m.refuse(400, "http1.content_length_and_chunked_not_allowed")
 	}
 }
 

@@ -1,6 +1,7 @@
 package explain
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/portreeve/portreeve/translate/explain/traffic"
@@ -43,6 +44,13 @@ func TestTheCodecRefusesWhatEnvoysDoes(t *testing.T) {
 		"header with bytes":   {request: header("x-a", "\xff")},
 		"name with space":     {header("x a", "1"), codecError, 400},
 		"name with colon":     {header(":path", "1"), codecError, 400},
+		"as many as are read": {request: Request{Authority: "a.example", Path: "/", Headers: slices.Repeat(headers("x-a", "1"), 99)}},
+		"one more":            {Request{Authority: "a.example", Path: "/", Headers: slices.Repeat(headers("x-a", "1"), 100)}, "http1.too_many_headers", 431},
+		"coding of nobody":    {header("transfer-encoding", "gzip"), "http1.invalid_transfer_encoding", 501},
+		"coding known":        {request: header("transfer-encoding", "chunked")},
+		"length with sign":    {header("content-length", "+7"), codecError, 400},
+		"length twice":        {Request{Authority: "a.example", Path: "/", Headers: headers("content-length", "1", "content-length", "2")}, codecError, 400},
+		"length and coding":   {Request{Authority: "a.example", Path: "/", Headers: headers("transfer-encoding", "chunked", "content-length", "1")}, "http1.content_length_and_chunked_not_allowed", 400},
 		"names the client":    {header("connection", "x-forwarded-for"), "http1.connection_header_rejected", 400},
 		"names a path":        {header("connection", "close, :path"), "http1.connection_header_rejected", 400},
 	} {

@@ -40,6 +40,8 @@ func phrase(status uint32) string {
 		return "Upgrade Required"
 	case 431:
 		return "Request Header Fields Too Large"
+	case 501:
+		return "Not Implemented"
 	default:
 		return "Bad Request"
 	}
