@@ -69,6 +69,8 @@ func TestHeaders(t *testing.T) {
 		"range":                    {`{"name":"x","rangeMatch":{"start":"1","end":"5"}}`, `header x is a number from 1 to less than 5`, one("5"), "fails: 5"},
 		"any case":                 {`{"name":"x","stringMatch":{"exact":"A","ignoreCase":true}}`, `header x is "A" in any case`, one("a"), "holds"},
 		"a credential":             {`{"name":"Authorization","stringMatch":{"exact":"a"}}`, `header authorization is "a"`, []traffic.Header{{Name: "authorization", Value: "Bearer x"}}, "fails: a value that is not shown"},
+		"a token elsewhere":        {`{"name":"x-jwt","stringMatch":{"exact":"a"}}`, `header x-jwt is "a"`, []traffic.Header{{Name: "x-jwt", Value: "Bearer eyJhbGciOiJIUzI1NiJ9.e30.c2ln"}}, "fails: a token, or what holds one"},
+		"an access key":            {`{"name":"x_access_key","stringMatch":{"exact":"a"}}`, `header x_access_key is "a"`, []traffic.Header{{Name: "x_access_key", Value: "b"}}, "fails: a value that is not shown"},
 		"a token":                  {`{"name":"x-csrf-token","stringMatch":{"exact":"a"}}`, `header x-csrf-token is "a"`, []traffic.Header{{Name: "x-csrf-token", Value: "b"}}, "fails: a value that is not shown"},
 		"a query":                  {`{"name":":path","stringMatch":{"exact":"/"}}`, `path with query is /`, []traffic.Header{{Name: ":path", Value: "/a?access_token=x"}}, "fails: /a?…"},
 		"a method":                 {`{"name":":method","stringMatch":{"exact":"GET"}}`, `method is GET`, []traffic.Header{{Name: ":method", Value: "PUT"}}, "fails: PUT"},

@@ -3,6 +3,7 @@ package matchers
 import (
 	"encoding/json"
 	"strconv"
+	"strings"
 
 	"github.com/portreeve/portreeve/translate/explain/traffic"
 )
@@ -10,8 +11,14 @@ import (
 // mostSpoken bounds what is repeated of what a client sent.
 const mostSpoken = 200
 
-// short returns a text, or its beginning where it is long.
+// token begins as the JSON of every token's header does.
+const token, tokenDots = "eyJ", 2
+
+// short returns a text, or its beginning where it is long. What holds a token is not shown, wherever a client puts it.
 func short(v string) string {
+	if at := strings.Index(v, token); at >= 0 && strings.Count(v[at:], ".") >= tokenDots {
+		return "a token, or what holds one"
+	}
 	if len(v) > mostSpoken {
 		return v[:mostSpoken] + "…"
 	}
