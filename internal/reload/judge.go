@@ -36,11 +36,11 @@ type judge struct {
 	// start, so that nobody waits for them who holds a lock that gateways wait for.
 	named diag.List
 	mu    sync.Mutex
-	known map[string]diag.List
+	known map[string]func() diag.List
 }
 
 func newJudge(program *translate.Program) *judge {
-	j := &judge{program: program.WithKeys(nil), tests: policytest.Of(program.Tests(), policytest.Making{}), known: map[string]diag.List{}}
+	j := &judge{program: program.WithKeys(nil), tests: policytest.Of(program.Tests(), policytest.Making{}), known: map[string]func() diag.List{}}
 	j.objects = sync.OnceValue(func() *policytest.Objects { return policytest.NewObjects(program.Objects()) })
 	j.named = j.ofNamed()
 	return j
@@ -64,7 +64,8 @@ func (j *judge) ofNamed() diag.List {
 	seen := map[string]bool{}
 	for _, t := range j.tests {
 		for _, g := range t.Gateways {
-			if key := node.Of(g).Key; !seen[key] {
+			key := node.Of(g).Key
+			if refused := len(j.program.Refusals(g)) > 0; !refused && !seen[key] { // errors of the files are told as such
 				seen[key] = true
 				out = append(out, j.refusals(key, g)...) // which a group with no other labels is judged by too
 			}
@@ -74,21 +75,26 @@ func (j *judge) ofNamed() diag.List {
 }
 
 // refusals returns the errors that refuse a group of gateways what no test holds for: those that are about it
-// and fail, or that none is about it. It fails closed.
+// and fail, or that none is about it. It fails closed. A group that is judged keeps no other one waiting.
 func (j *judge) refusals(key string, g model.Gateway) diag.List {
 	if j == nil {
 		return nil
 	}
+	return j.judgement(key, g)()
+}
+
+// judgement returns what judges a group, once however many ask.
+func (j *judge) judgement(key string, g model.Gateway) func() diag.List {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	found, known := j.known[key]
+	judgement, known := j.known[key]
 	if !known {
-		found = j.judged(g)
+		judgement = sync.OnceValue(func() diag.List { return j.judged(g) })
 		if len(j.known) < maxRemembered {
-			j.known[key] = found
+			j.known[key] = judgement
 		}
 	}
-	return found
+	return judgement
 }
 
 func (j *judge) judged(g model.Gateway) diag.List {
@@ -110,12 +116,12 @@ func (j *judge) somewhere() diag.Position {
 	return diag.Position{File: "."}
 }
 
-// failuresAt returns the tests that fail at a gateway. Where it is served nothing for other reasons those
-// are told elsewhere.
+// failuresAt returns the tests that fail at a gateway, or why there is nothing that they could be asked of: it
+// fails closed.
 func (j *judge) failuresAt(g model.Gateway) diag.List {
 	served, refused := j.program.For(g)
 	if len(refused) > 0 {
-		return nil
+		return refused
 	}
 	gateway, err := explain.New(served)
 	if err != nil {

@@ -3,7 +3,9 @@ package reload_test
 import (
 	"fmt"
 	"log/slog"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -152,8 +154,7 @@ func TestAGroupIsJudgedByWhatItGets(t *testing.T) {
 	}
 }
 
-// TestARotationIsNotJudged holds that keys which rotate reach a gateway whatever its tests would say of them,
-// and that a token which needs a fetched key is never taken for a valid one.
+// TestARotationIsNotJudged holds that keys which rotate reach a gateway whatever its tests would say of them.
 func TestARotationIsNotJudged(t *testing.T) {
 	dir, ring := t.TempDir(), &keyring{}
 	r, p := requiring(t, nil, ring, dir)
@@ -256,5 +257,30 @@ func TestFailuresAreBounded(t *testing.T) {
 				t.Errorf("nothing says %q:\n%s", c.want, text)
 			}
 		})
+	}
+}
+
+// TestGroupsAreJudgedSideBySide holds that each of many groups that come at once, while an edit is taken, is judged
+// by what it gets itself.
+func TestGroupsAreJudgedSideBySide(t *testing.T) {
+	dir := t.TempDir()
+	r, p := requiring(t, nil, &keyring{}, dir)
+	write(t, dir, "gateway.yaml", listener)
+	write(t, dir, "policy.yaml", policy("shut", "/shut"))
+	write(t, dir, "test.yaml", shutTest(""))
+	must(t, r.Reload(t.Context(), input.Change{}))
+	var joined sync.WaitGroup
+	for i := range 30 {
+		for _, g := range []node.Group{groupWith("zone", strconv.Itoa(i)), groupWith("istio", "nobody"+strconv.Itoa(i))} {
+			joined.Go(func() { r.Join(g) })
+		}
+	}
+	write(t, dir, "policy.yaml", policy("shut", "/shut")+"# again")
+	must(t, r.Reload(t.Context(), input.Change{}))
+	joined.Wait()
+	for i := range 30 {
+		if tested, untested := groupWith("zone", strconv.Itoa(i)), groupWith("istio", "nobody"+strconv.Itoa(i)); len(p.of(tested)) == 0 || len(p.of(untested)) != 0 {
+			t.Errorf("%s is given %d times and %s %d, want the first alone to be given anything", tested.Key, len(p.of(tested)), untested.Key, len(p.of(untested)))
+		}
 	}
 }

@@ -3,6 +3,7 @@ package reload
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -178,6 +179,7 @@ func (r *Reloader) Again() input.Again { return r.reader.unfinished.Load().again
 // Join implements server.Fleet: a group of gateways has connected.
 func (r *Reloader) Join(n node.Group) {
 	defer r.keeper.saveSoon()
+	r.judge(n)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	g, changed := r.fleet.join(n)
@@ -186,6 +188,19 @@ func (r *Reloader) Join(n node.Group) {
 	}
 	r.reporter.joined(r.history.latest, g)
 	r.show()
+}
+
+// judge has a group judged by the PolicyTests of what it may be given, before mu is taken, so that no other gateway
+// waits for that. What is found is remembered.
+func (r *Reloader) judge(n node.Group) {
+	r.mu.Lock()
+	kept := slices.Clone(r.history.kept)
+	r.mu.Unlock()
+	for _, g := range kept {
+		if len(g.refusals(n.Gateway)) == 0 && len(g.tests.refusals(n.Key, n.Gateway)) == 0 {
+			return
+		}
+	}
 }
 
 // Leave implements server.Fleet: the last gateway of a group has gone. It asks for no write: the
