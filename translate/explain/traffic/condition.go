@@ -151,13 +151,15 @@ func (e *expression) String() string {
 
 // Any returns whether any of them holds.
 func Any(of []Condition) Condition {
-	out := &expression{word: "or"}
-	seen := map[string]bool{}
+	if i := slices.IndexFunc(of, Condition.Holds); i >= 0 {
+		return of[i]
+	}
+	if !slices.ContainsFunc(of, Condition.Open) {
+		return Condition{} // most rules: nothing is made for them
+	}
+	out, seen := &expression{word: "or"}, map[string]bool{}
 	for _, c := range of {
-		switch {
-		case c.Holds():
-			return c
-		case c.Fails():
+		if !c.Open() {
 			continue
 		}
 		for _, e := range c.open.alternatives() {
@@ -167,14 +169,10 @@ func Any(of []Condition) Condition {
 			}
 		}
 	}
-	switch len(out.of) {
-	case 0:
-		return Condition{}
-	case 1:
+	if len(out.of) == 1 {
 		return Condition{open: out.of[0]}
-	default:
-		return Condition{open: out}
 	}
+	return Condition{open: out}
 }
 
 func (e *expression) alternatives() []*expression {
