@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -21,7 +22,8 @@ type servedGroup struct {
 // fetchServed asks a control plane what a gateway is served by it, without its secrets.
 func fetchServed(c *cobra.Command, address string, g model.Gateway) (envoy.Resources, error) {
 	var groups []servedGroup
-	if err := askPlane(c, address, "/debug/config", &groups); err != nil {
+	plane := adminClient{address, 30 * time.Second}
+	if err := plane.ask(c.Context(), "/debug/config", &groups); err != nil {
 		return envoy.Resources{}, err
 	}
 	known := ""

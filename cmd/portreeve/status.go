@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -48,20 +49,25 @@ func statusCommand() *cobra.Command {
 
 func fetchStatus(c *cobra.Command, address string) (admin.Status, error) {
 	var out admin.Status
-	err := askPlane(c, address, "/debug/status", &out)
+	err := adminClient{address, 5 * time.Second}.ask(c.Context(), "/debug/status", &out)
 	return out, err
 }
 
 // maxAdminAnswer bounds what is read of an answer of a control plane.
 const maxAdminAnswer = 1 << 30
 
-// askPlane asks a control plane for a page of its admin interface.
-func askPlane(c *cobra.Command, address, page string, into any) error {
-	request, err := http.NewRequestWithContext(c.Context(), http.MethodGet, "http://"+address+page, http.NoBody)
+// adminClient asks a control plane for pages of its admin interface, and waits for each no longer than patience.
+type adminClient struct {
+	address  string
+	patience time.Duration
+}
+
+func (a adminClient) ask(ctx context.Context, page string, into any) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+a.address+page, http.NoBody)
 	if err != nil {
 		return err
 	}
-	response, err := (&http.Client{Timeout: 30 * time.Second}).Do(request)
+	response, err := (&http.Client{Timeout: a.patience}).Do(request)
 	if err != nil {
 		return fmt.Errorf("ask the control plane: %w", err)
 	}
