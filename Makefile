@@ -8,7 +8,7 @@ COMMIT ?= $(shell git describe --always --abbrev=40 --dirty --exclude '*' 2>/dev
 # What `make demo ONCE=1`, `make fuzz FUZZTIME=5m`, `make bench BENCH=Compile`, `make soak SOAK=Authorizer`
 # and `make differential DIFFERENTIAL=50000` set.
 ONCE ?=
-FUZZTIME ?= 30s
+FUZZTIME ?= 20s
 BENCH ?= .
 HOSTILE ?= 2
 DIFFERENTIAL ?= 1000000
@@ -85,7 +85,7 @@ check-generate: ## Fail when the generated code is not what `make generate` make
 	sh tools/check-generate.sh
 
 .PHONY: fuzz
-fuzz: ## Run every fuzz test for FUZZTIME each (30s), two at once.
+fuzz: ## Run every fuzz test for FUZZTIME each (20s), two at once.
 	@sh tools/fuzz.sh $(FUZZTIME)
 
 .PHONY: bench
