@@ -9,10 +9,13 @@ import (
 	rbacv3 "github.com/envoyproxy/go-control-plane/envoy/config/rbac/v3"
 	filterchainv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/filter_chain/v3"
 	rbachttpv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/rbac/v3"
+	"github.com/google/go-cmp/cmp"
 	"google.golang.org/protobuf/encoding/prototext"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/testing/protocmp"
 
 	"github.com/portreeve/portreeve/translate"
+	"github.com/portreeve/portreeve/translate/envoy"
 	"github.com/portreeve/portreeve/translate/model"
 	"github.com/portreeve/portreeve/translate/source"
 )
@@ -92,9 +95,19 @@ func TestEveryConditionIsTracedToItsField(t *testing.T) {
 		{Path: "a.yaml", Content: []byte(text.String())}, {Path: "mesh.yaml", Content: []byte(mesh)},
 		{Path: "opa.yaml", Content: []byte("apiVersion: networking.istio.io/v1\nkind: ServiceEntry\nmetadata: {name: opa, namespace: istio-system}\nspec: {hosts: [opa.example], ports: [{number: 80, name: http, protocol: HTTP}], resolution: DNS}\n")},
 	}, settings)
-	resources, refused := program.For(ingress())
+	resources, refused := program.WithConditions().For(ingress())
 	if len(refused) > 0 {
 		t.Fatal(refused)
+	}
+	served, _ := program.For(ingress())
+	for name := range served.Trace[envoy.PolicyFilter] {
+		if strings.Contains(name, "Permissions") || strings.Contains(name, "Principals") {
+			t.Errorf("what is served is traced to %s", name)
+		}
+	}
+	served.Trace = resources.Trace
+	if diff := cmp.Diff(served, resources, protocmp.Transform()); diff != "" {
+		t.Errorf("what is served differs where conditions are traced:\n%s", diff)
 	}
 	var chain filterchainv3.FilterChainConfig
 	if err := resources.ExtensionConfigs[0].GetTypedConfig().UnmarshalTo(&chain); err != nil {

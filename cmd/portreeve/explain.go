@@ -99,7 +99,7 @@ func (e *explaining) subject(c *cobra.Command, args []string) (subject, error) {
 		return subject{}, err
 	}
 	unfetched := program.KeySourcesFor(e.gateway())
-	program = program.WithKeys(unknownKeysOf(unfetched))
+	program = program.WithKeys(unknownKeysOf(unfetched)).WithConditions()
 	render := program.For
 	if shape == shapeIstio {
 		render = program.Istio

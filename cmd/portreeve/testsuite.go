@@ -39,7 +39,7 @@ type testedGateway struct {
 }
 
 func newTestSuite(program *translate.Program, selected *regexp.Regexp) *testSuite {
-	return &testSuite{program: program, objects: policytest.NewObjects(program.Objects()), selected: selected, gateways: map[string]*testedGateway{}}
+	return &testSuite{program: program.WithConditions(), objects: policytest.NewObjects(program.Objects()), selected: selected, gateways: map[string]*testedGateway{}}
 }
 
 // tests are those that are selected, without the cases that are not.

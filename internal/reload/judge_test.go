@@ -284,3 +284,20 @@ func TestGroupsAreJudgedSideBySide(t *testing.T) {
 		}
 	}
 }
+
+// TestWhatIsServedLeadsToItsConditions holds that whoever asks what a gateway is served finds where each condition
+// of a rule is written, which what is published does not carry.
+func TestWhatIsServedLeadsToItsConditions(t *testing.T) {
+	dir := t.TempDir()
+	r, _ := requiring(t, nil, &keyring{}, dir)
+	write(t, dir, "gateway.yaml", listener)
+	write(t, dir, "policy.yaml", policy("shut", "/shut"))
+	write(t, dir, "test.yaml", shutTest(""))
+	must(t, r.Reload(t.Context(), input.Change{}))
+	r.Join(group())
+	served, ok := r.Serving(group().Key)
+	pos := served.Trace["envoy.filters.http.rbac.deny"]["ns[istio-system]-policy[shut]-rule[0].Permissions[0].AndRules.Rules[0]"]
+	if !ok || pos.Line == 0 {
+		t.Errorf("served: %v, and the condition leads to %v", ok, pos)
+	}
+}

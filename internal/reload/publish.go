@@ -117,6 +117,6 @@ func (f *fleet) give(ctx context.Context, g *group, o offer) error {
 	if len(o.resources.Listeners) > 0 {
 		g.standing = state.Listening
 	}
-	f.served.keep(g.key, o.resources)
+	f.served.keep(g.key, config{o.resources, o.generation, g.gateway})
 	return nil
 }

@@ -4,21 +4,34 @@ import (
 	"sync"
 
 	"github.com/portreeve/portreeve/translate/envoy"
+	"github.com/portreeve/portreeve/translate/model"
 )
 
 // served is what groups that are connected are served, by key, for who asks for the configuration. It
 // is apart from Reloader.mu, so that nobody waits for a reload.
 type served struct{ byKey sync.Map }
 
-func (s *served) keep(key string, r envoy.Resources) { s.byKey.Store(key, r) }
+// config is what a group is served, and what it comes from.
+type config struct {
+	resources  envoy.Resources
+	generation *Generation
+	gateway    model.Gateway
+}
+
+func (s *served) keep(key string, c config) { s.byKey.Store(key, c) }
 
 func (s *served) drop(key string) { s.byKey.Delete(key) }
 
-// Serving returns what a group is served, and whether it is served anything. It never waits for a reload.
+// Serving returns what a group is served, and whether it is served anything; its trace leads to the conditions of
+// rules too. It never waits for a reload, and takes as long as rendering.
 func (r *Reloader) Serving(key string) (envoy.Resources, bool) {
-	resources, ok := r.fleet.served.byKey.Load(key)
+	kept, ok := r.fleet.served.byKey.Load(key)
 	if !ok {
 		return envoy.Resources{}, false
 	}
-	return resources.(envoy.Resources), true
+	c := kept.(config)
+	if traced, refused := c.generation.Program.WithConditions().For(c.gateway); len(refused) == 0 {
+		c.resources.Trace = traced.Trace
+	}
+	return c.resources, true
 }

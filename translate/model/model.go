@@ -65,6 +65,9 @@ type View struct {
 	Keys     Keys
 	// Standalone says that secrets stand in the gateway's bootstrap. For leaves it unset.
 	Standalone bool
+	// Conditions says that the trace leads to the conditions within rules too, which takes a third longer to
+	// render. For leaves it unset.
+	Conditions bool
 }
 
 // Build indexes the resources. Findings are about how resources fit together; each

@@ -22,9 +22,44 @@ func principalClause(from, part int) string {
 	return fmt.Sprintf("Principals[%d].AndIds.Ids[%d]", from, part)
 }
 
-// opposite returns the name of the field that excepts what another asks for.
-func opposite(field string) string {
-	return "not" + strings.ToUpper(field[:1]) + field[1:]
+// note notes which fields the parts of a clause are; where nothing is traced (nil) it does nothing.
+func (c clauseFields) note(clause func(entry, part int) string, entry int, parts []ruleField) {
+	if c == nil {
+		return
+	}
+	for j, field := range parts {
+		c[clause(entry, j)] = field.path()
+	}
+}
+
+// ruleField is a field of an entry of a rule: to[0].operation.paths, when[1].values.
+type ruleField struct {
+	entry    string
+	index    int
+	of, name string
+	// excepts says that it is the field that excepts what the name asks for: notPaths.
+	excepts bool
+}
+
+func (f ruleField) named(name string) ruleField {
+	f.name = name
+	return f
+}
+
+func (f ruleField) except(name string) ruleField {
+	f.name, f.excepts = name, true
+	return f
+}
+
+func (f ruleField) path() resource.Path {
+	out := resource.Path{f.entry, f.index}
+	if f.of != "" {
+		out = append(out, f.of)
+	}
+	if f.excepts {
+		return append(out, "not"+strings.ToUpper(f.name[:1])+f.name[1:])
+	}
+	return append(out, f.name)
 }
 
 // traceTo notes where the conditions of a rule are written, behind the name of the rule.
@@ -57,6 +92,9 @@ type movedClauses struct {
 // move notes that some principals, from an index on, stand for the one that had another. Their parts are
 // those of it, behind some more.
 func (m *movedClauses) move(from, parts, to, count, more int) {
+	if m.trace == nil {
+		return
+	}
 	m.before, m.parts = max(m.before, from+1), max(m.parts, parts)
 	for j := range parts {
 		pos, ok := m.trace[m.rule+"."+principalClause(from, j)]

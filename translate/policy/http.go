@@ -78,6 +78,10 @@ func boundFilter(v model.View) []Filter {
 func rbacPolicy(name string, v model.View, action securityv1beta1.AuthorizationPolicy_Action, rules JWTRules) Filter {
 	config, from := rbacFilter(v.AuthorizationPolicies, action, strictly(v))
 	istio, _ := rbacFilter(v.AuthorizationPolicies, action, asIstioReads())
-	forEachToken(config, from, rules.PayloadKeys())
+	conditions := from
+	if !v.Conditions {
+		conditions = nil
+	}
+	forEachToken(config, conditions, rules.PayloadKeys())
 	return Filter{Name: name, IstioName: rbacName, Config: config, IstioConfig: istio, Trace: from}
 }

@@ -19,7 +19,7 @@ import (
 // tokens: what a rule asks of tokens must hold of one and the same token, and what it rules
 // out must be true of none. A rule that does not allow also counts for each token by itself.
 // So neither can the claims of two tokens be put together, nor can one token hide another, nor
-// make up for what another lacks. The trace follows.
+// make up for what another lacks. The trace of conditions follows, where there is one.
 func forEachToken(filter *rbachttpv3.RBAC, trace map[string]diag.Position, keys []string) {
 	if len(keys) < 2 {
 		return

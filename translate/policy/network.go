@@ -48,6 +48,6 @@ func networkFilters(v model.View) []Filter {
 }
 
 func networkAction(name string, v model.View, action securityv1beta1.AuthorizationPolicy_Action) Filter {
-	config, from := networkRBAC(v.AuthorizationPolicies, action)
+	config, from := networkRBAC(v.AuthorizationPolicies, action, ofConnections(v))
 	return Filter{Name: name, IstioName: networkRBACName, Config: config, Trace: from}
 }

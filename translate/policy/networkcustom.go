@@ -27,7 +27,7 @@ func networkCustom(v model.View) []Filter {
 		if ok && p.GRPC != nil {
 			continue
 		}
-		rules, trace := customRules(v, name, ofConnections())
+		rules, trace := customRules(v, name, ofConnections(v))
 		denied := refused(rules)
 		maps.Copy(closed.Policies, denied.GetPolicies())
 		for key := range denied.GetPolicies() {
@@ -55,7 +55,7 @@ func networkCustom(v model.View) []Filter {
 // let everything pass.
 func networkPair(v model.View, p model.Provider) []Filter {
 	find, ask := emptyNetworkRBAC(), Filter{Name: NetworkExtAuthzFilter + p.Name, IstioName: networkExtAuthzName, Config: emptyNetworkRBAC()}
-	rules, trace := customRules(v, p.Name, ofConnections())
+	rules, trace := customRules(v, p.Name, ofConnections(v))
 	if len(rules.GetPolicies()) > 0 {
 		find.ShadowRules, find.ShadowRulesStatPrefix = rules, customStatPrefix
 		ask.Config, ask.IstioConfig, ask.Trace = networkExtAuthz(p), istioNetworkExtAuthz(p), trace

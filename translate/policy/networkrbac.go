@@ -14,8 +14,8 @@ const networkStatPrefix = "tcp."
 
 // networkRBAC renders the policies of one action for servers whose connections are not
 // read, and where each of its rules comes from.
-func networkRBAC(policies []*resource.Resource, action securityv1beta1.AuthorizationPolicy_Action) (*rbacnetworkv3.RBAC, map[string]diag.Position) {
-	s, trace := ruleSetsOf(policies, action, ofConnections())
+func networkRBAC(policies []*resource.Resource, action securityv1beta1.AuthorizationPolicy_Action, as reading) (*rbacnetworkv3.RBAC, map[string]diag.Position) {
+	s, trace := ruleSetsOf(policies, action, as)
 	out := emptyNetworkRBAC()
 	out.Rules, out.ShadowRules, out.ShadowRulesStatPrefix = s.enforced, s.shadow, s.prefix
 	return out, trace

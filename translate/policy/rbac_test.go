@@ -90,7 +90,8 @@ func TestEmptyPolicies(t *testing.T) {
 
 // TestOrderInOneAnd pins the order in which Istio writes the parts, and each part's matcher.
 func TestOrderInOneAnd(t *testing.T) {
-	clauses := principal(&securityv1beta1.Source{
+	var clauses idClauses
+	clauses.principal(&securityv1beta1.Source{
 		Principals: []string{"p"}, RequestPrincipals: []string{"i/s"}, ServiceAccounts: []string{"a"}, TrustDomains: []string{"td"},
 		Namespaces: []string{"n"}, RemoteIpBlocks: []string{"1.1.1.1"}, IpBlocks: []string{"2.2.2.2"}, NotIpBlocks: []string{"3.3.3.3"},
 	}, 0, []*securityv1beta1.Condition{

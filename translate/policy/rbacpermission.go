@@ -86,24 +86,28 @@ func serverNameRule(v string) *rbacv3.Permission {
 // the rule they are. A part that is nil stands for what cannot be compiled.
 type ruleClauses struct {
 	parts  []*rbacv3.Permission
-	fields []resource.Path
+	fields []ruleField
+	// traced says that fields are noted.
+	traced bool
 }
 
-func (c *ruleClauses) field(at resource.Path, name string, rule func([]string) *rbacv3.Permission, values, notValues []string) {
+func (c *ruleClauses) field(at ruleField, name string, rule func([]string) *rbacv3.Permission, values, notValues []string) {
 	if len(values) > 0 {
-		c.add(at.Field(name), nonEmpty(rule, values))
+		c.add(at.named(name), nonEmpty(rule, values))
 	}
 	if len(notValues) > 0 {
 		part := nonEmpty(rule, notValues)
 		if part != nil {
 			part = notRule(part)
 		}
-		c.add(at.Field(opposite(name)), part)
+		c.add(at.except(name), part)
 	}
 }
 
-func (c *ruleClauses) add(field resource.Path, part *rbacv3.Permission) {
-	c.parts, c.fields = append(c.parts, part), append(c.fields, field)
+func (c *ruleClauses) add(field ruleField, part *rbacv3.Permission) {
+	if c.parts = append(c.parts, part); c.traced {
+		c.fields = append(c.fields, field)
+	}
 }
 
 func (c ruleClauses) all() *rbacv3.Permission {
@@ -130,28 +134,25 @@ func permissions(rule *securityv1beta1.Rule, as operationMatchers, fields clause
 	}
 	out := make([]*rbacv3.Permission, 0, len(operations))
 	for i, o := range operations {
-		c := permission(o, i, rule.GetWhen(), as)
-		for j, field := range c.fields {
-			fields[permissionClause(i, j)] = field
-		}
+		c := ruleClauses{traced: fields != nil}
+		c.permission(o, i, rule.GetWhen(), as)
+		fields.note(permissionClause, i, c.fields)
 		out = append(out, c.all())
 	}
 	return out
 }
 
-func permission(o *securityv1beta1.Operation, index int, when []*securityv1beta1.Condition, as operationMatchers) ruleClauses {
-	var c ruleClauses
-	c.operation(resource.Path{"to", index, "operation"}, o, as)
+func (c *ruleClauses) permission(o *securityv1beta1.Operation, index int, when []*securityv1beta1.Condition, as operationMatchers) {
+	c.operation(ruleField{entry: "to", index: index, of: "operation"}, o, as)
 	for i, w := range when {
 		key, _ := resource.ReadWhenKey(w.GetKey())
 		if rule := conditionRule(key); rule != nil {
-			c.field(resource.Path{"when", i}, "values", rule, w.GetValues(), w.GetNotValues())
+			c.field(ruleField{entry: "when", index: i}, "values", rule, w.GetValues(), w.GetNotValues())
 		}
 	}
-	return c
 }
 
-func (c *ruleClauses) operation(at resource.Path, o *securityv1beta1.Operation, as operationMatchers) {
+func (c *ruleClauses) operation(at ruleField, o *securityv1beta1.Operation, as operationMatchers) {
 	c.field(at, "hosts", as.hosts, o.GetHosts(), nil)
 	c.field(at, "hosts", eachRule(hostRule), nil, o.GetNotHosts())
 	c.field(at, "methods", eachRule(methodRule), o.GetMethods(), o.GetNotMethods())

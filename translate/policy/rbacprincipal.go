@@ -79,24 +79,28 @@ func remoteIP(v string) *rbacv3.Principal {
 // rule they are. A part that is nil stands for what cannot be compiled.
 type idClauses struct {
 	parts  []*rbacv3.Principal
-	fields []resource.Path
+	fields []ruleField
+	// traced says that fields are noted.
+	traced bool
 }
 
-func (c *idClauses) field(at resource.Path, name string, id func([]string) *rbacv3.Principal, values, notValues []string) {
+func (c *idClauses) field(at ruleField, name string, id func([]string) *rbacv3.Principal, values, notValues []string) {
 	if len(values) > 0 {
-		c.add(at.Field(name), nonEmpty(id, values))
+		c.add(at.named(name), nonEmpty(id, values))
 	}
 	if len(notValues) > 0 {
 		part := nonEmpty(id, notValues)
 		if part != nil {
 			part = notID(part)
 		}
-		c.add(at.Field(opposite(name)), part)
+		c.add(at.except(name), part)
 	}
 }
 
-func (c *idClauses) add(field resource.Path, part *rbacv3.Principal) {
-	c.parts, c.fields = append(c.parts, part), append(c.fields, field)
+func (c *idClauses) add(field ruleField, part *rbacv3.Principal) {
+	if c.parts = append(c.parts, part); c.traced {
+		c.fields = append(c.fields, field)
+	}
 }
 
 func (c idClauses) all() *rbacv3.Principal {
@@ -123,28 +127,25 @@ func principals(rule *securityv1beta1.Rule, namespace string, fields clauseField
 	}
 	out := make([]*rbacv3.Principal, 0, len(sources))
 	for i, s := range sources {
-		c := principal(s, i, rule.GetWhen(), namespace)
-		for j, field := range c.fields {
-			fields[principalClause(i, j)] = field
-		}
+		c := idClauses{traced: fields != nil}
+		c.principal(s, i, rule.GetWhen(), namespace)
+		fields.note(principalClause, i, c.fields)
 		out = append(out, c.all())
 	}
 	return out
 }
 
-func principal(s *securityv1beta1.Source, index int, when []*securityv1beta1.Condition, namespace string) idClauses {
-	var c idClauses
-	c.source(resource.Path{"from", index, "source"}, s, namespace)
+func (c *idClauses) principal(s *securityv1beta1.Source, index int, when []*securityv1beta1.Condition, namespace string) {
+	c.source(ruleField{entry: "from", index: index, of: "source"}, s, namespace)
 	for i, w := range when {
 		key, _ := resource.ReadWhenKey(w.GetKey())
 		if id := conditionID(key, namespace); id != nil {
-			c.field(resource.Path{"when", i}, "values", id, w.GetValues(), w.GetNotValues())
+			c.field(ruleField{entry: "when", index: i}, "values", id, w.GetValues(), w.GetNotValues())
 		}
 	}
-	return c
 }
 
-func (c *idClauses) source(at resource.Path, s *securityv1beta1.Source, namespace string) {
+func (c *idClauses) source(at ruleField, s *securityv1beta1.Source, namespace string) {
 	c.field(at, "principals", authenticated(match.Peer), s.GetPrincipals(), s.GetNotPrincipals())
 	c.field(at, "requestPrincipals", requestPrincipals, s.GetRequestPrincipals(), s.GetNotRequestPrincipals())
 	c.field(at, "serviceAccounts", serviceAccounts(namespace), s.GetServiceAccounts(), s.GetNotServiceAccounts())

@@ -12,7 +12,10 @@ import (
 // validation should have refused, allows nobody and denies (or reports, or asks about)
 // everybody: leaving out the part that is wrong would open what the rule keeps shut.
 func ruleOf(rule *securityv1beta1.Rule, namespace string, action securityv1beta1.AuthorizationPolicy_Action, as reading) (*rbacv3.Policy, clauseFields) {
-	fields := clauseFields{}
+	var fields clauseFields
+	if as.conditions {
+		fields = clauseFields{}
+	}
 	out := &rbacv3.Policy{Permissions: permissions(rule, as.operation(action), fields), Principals: principals(rule, namespace, fields)}
 	if slices.Contains(out.GetPermissions(), nil) || slices.Contains(out.GetPrincipals(), nil) {
 		return failClosed(action), nil
@@ -51,13 +54,13 @@ func compilable(rule *securityv1beta1.Rule) bool {
 	}
 	for _, f := range rule.GetFrom() {
 		var c idClauses
-		if c.source(nil, f.GetSource(), ""); len(c.parts) == 0 {
+		if c.source(ruleField{}, f.GetSource(), ""); len(c.parts) == 0 {
 			return false
 		}
 	}
 	for _, t := range rule.GetTo() {
 		var c ruleClauses
-		if c.operation(nil, t.GetOperation(), asWritten(0)); len(c.parts) == 0 {
+		if c.operation(ruleField{}, t.GetOperation(), asWritten(0)); len(c.parts) == 0 {
 			return false
 		}
 	}

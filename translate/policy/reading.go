@@ -15,6 +15,8 @@ type reading struct {
 	layer func(*securityv1beta1.Rule, securityv1beta1.AuthorizationPolicy_Action) (*securityv1beta1.Rule, bool)
 	// operation returns how the values that a rule of an action asks for are compiled.
 	operation func(securityv1beta1.AuthorizationPolicy_Action) operationMatchers
+	// conditions says that the conditions of rules are traced, each by itself.
+	conditions bool
 }
 
 // operationMatchers compiles the values that an operation asks for, and the paths that it excepts.
@@ -30,9 +32,9 @@ func asIstioReads() reading { return reading{layer: wholeRule, operation: asWrit
 // Istio's modes of paths, these are as in Istio.
 func strictly(v model.View) reading {
 	if choosesPaths(v) {
-		return reading{layer: wholeRule, operation: withHostAliases}
+		return reading{layer: wholeRule, operation: withHostAliases, conditions: v.Conditions}
 	}
-	return reading{layer: wholeRule, operation: withAliases}
+	return reading{layer: wholeRule, operation: withAliases, conditions: v.Conditions}
 }
 
 // choosesPaths reports whether the mesh configuration chooses one of Istio's modes of paths.
@@ -41,7 +43,9 @@ func choosesPaths(v model.View) bool {
 }
 
 // ofConnections reads of rules what a connection can be held against.
-func ofConnections() reading { return reading{layer: networkRule, operation: asWritten} }
+func ofConnections(v model.View) reading {
+	return reading{layer: networkRule, operation: asWritten, conditions: v.Conditions}
+}
 
 // wholeRule is the layer of HTTP, where all of a rule counts.
 func wholeRule(rule *securityv1beta1.Rule, _ securityv1beta1.AuthorizationPolicy_Action) (*securityv1beta1.Rule, bool) {

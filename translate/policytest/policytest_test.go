@@ -91,7 +91,7 @@ func tested(t *testing.T, policy, tests string) (*translate.Program, []policytes
 	if len(all) != 1 || len(all[0].Faults) > 0 {
 		t.Fatalf("%d tests, %v", len(all), all[0].Faults)
 	}
-	served, refused := program.For(all[0].Gateways[0])
+	served, refused := program.WithConditions().For(all[0].Gateways[0])
 	if len(refused) > 0 {
 		t.Fatal(refused)
 	}
@@ -166,7 +166,7 @@ spec: {action: CUSTOM, provider: {name: opa}, rules: [{to: [{operation: {paths: 
 			{Path: "test.yaml", Content: []byte(header + "  - {name: a, request: {url: http://a/asked" + c.assume + "}, expect: {verdict: " + strings.TrimSpace(verdict) + "}}\n")},
 		}, settings)
 		test := policytest.Of(program.Tests(), policytest.Making{})[0]
-		served, refused := program.For(test.Gateways[0])
+		served, refused := program.WithConditions().For(test.Gateways[0])
 		if len(refused) > 0 {
 			t.Fatal(refused)
 		}
@@ -263,7 +263,7 @@ spec:
 		t.Run(name, func(t *testing.T) {
 			program, results, objects := tested(t, policy, "  - "+strings.Join(c.tests, "\n  - ")+"\n")
 			coverage := policytest.NewCoverage(program.Objects(), objects)
-			served, _ := program.For(model.Gateway{Namespace: "istio-system", Labels: map[string]string{"istio": "ingressgateway"}})
+			served, _ := program.WithConditions().For(model.Gateway{Namespace: "istio-system", Labels: map[string]string{"istio": "ingressgateway"}})
 			if err := coverage.Add(served, results); err != nil {
 				t.Fatal(err)
 			}
@@ -297,7 +297,7 @@ spec:
 func TestCoverageKnowsRulesOfNobody(t *testing.T) {
 	program, results, objects := tested(t, strings.Replace(rules, "namespace: istio-system", "namespace: elsewhere", 1), "  - {name: a, request: {url: \"http://a/\"}, expect: {verdict: allowed}}\n")
 	coverage := policytest.NewCoverage(program.Objects(), objects)
-	served, _ := program.For(model.Gateway{Namespace: "istio-system", Labels: map[string]string{"istio": "ingressgateway"}})
+	served, _ := program.WithConditions().For(model.Gateway{Namespace: "istio-system", Labels: map[string]string{"istio": "ingressgateway"}})
 	if err := coverage.Add(served, results); err != nil {
 		t.Fatal(err)
 	}
@@ -367,7 +367,7 @@ func TestARawTokenIsVerified(t *testing.T) {
 		{Path: "test.yaml", Content: []byte(raw + "  - {name: a, request: {url: http://a/, token: raw}, expect: {verdict: denied, status: 401}}\n")},
 	}, model.DefaultSettings())
 	test := policytest.Of(program.Tests(), policytest.Making{})[0]
-	served, refused := program.For(test.Gateways[0])
+	served, refused := program.WithConditions().For(test.Gateways[0])
 	if len(refused) > 0 {
 		t.Fatal(refused)
 	}
