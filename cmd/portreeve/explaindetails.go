@@ -66,7 +66,7 @@ func placesOf(trace envoy.Trace, rule string) []diag.Position {
 func (d detailed) write(w io.Writer, looked bool) error {
 	fmt.Fprintln(w, d.Says)
 	if d.Rule != "" {
-		fmt.Fprintf(w, "  rule %s\n", d.Rule)
+		fmt.Fprintf(w, "  rule %s\n", words.Printable(d.Rule))
 	}
 	for _, at := range d.Places {
 		fmt.Fprintf(w, "  %s\n", at)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/portreeve/portreeve/translate/diag"
+	"github.com/portreeve/portreeve/translate/explain/words"
 	"github.com/portreeve/portreeve/translate/policytest"
 )
 
@@ -131,13 +132,13 @@ func (r testReport) writeText(w io.Writer) error {
 	var b strings.Builder
 	for _, c := range r.Tests {
 		if c.Failed {
-			fmt.Fprintf(&b, "--- FAIL: %s (%s)\n", c.title(), c.At)
+			fmt.Fprintf(&b, "--- FAIL: %s (%s)\n", words.Printable(c.title()), c.At)
 		} else if r.verbose {
-			fmt.Fprintf(&b, "--- PASS: %s (%s)\n", c.title(), c.At)
+			fmt.Fprintf(&b, "--- PASS: %s (%s)\n", words.Printable(c.title()), c.At)
 		}
 		if c.Failed {
 			for _, line := range c.failures() {
-				fmt.Fprintf(&b, "    %s\n", line)
+				fmt.Fprintf(&b, "    %s\n", words.Printable(line))
 			}
 		}
 		if r.verbose {
@@ -153,10 +154,10 @@ func (r testReport) writeText(w io.Writer) error {
 func (c testedCase) writePassed(b *strings.Builder) {
 	for _, q := range c.Requests {
 		if len(q.Faults) == 0 {
-			fmt.Fprintf(b, "    %s: %s\n", q.Request, q.Got)
+			fmt.Fprintf(b, "    %s: %s\n", words.Printable(q.Request), words.Printable(q.Got))
 		}
 		for _, n := range q.NotCompared {
-			fmt.Fprintf(b, "      not compared: %s\n", n)
+			fmt.Fprintf(b, "      not compared: %s\n", words.Printable(n))
 		}
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,9 +13,6 @@ import (
 
 // withheldText stands where a secret would.
 const withheldText = "[redacted]"
-
-// jwtText is what looks like a token, whoever put it there.
-var jwtText = regexp.MustCompile(`eyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*`)
 
 // keep notes what a header of the request holds that nobody is shown: all of it, and what stands behind its
 // scheme or name.
@@ -69,6 +65,6 @@ func (s *sieve) flush() error {
 			text = strings.ReplaceAll(text, secret, withheldText)
 		}
 	}
-	_, err := io.WriteString(s.to, jwtText.ReplaceAllString(text, withheldText))
+	_, err := io.WriteString(s.to, resource.WithoutTokens(text))
 	return err
 }

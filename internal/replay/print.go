@@ -54,10 +54,10 @@ func writeExamples(out *strings.Builder, all []Example) {
 	}
 }
 
-// printable replaces what would control a terminal: clients choose what stands in a log.
+// printable replaces what would control a terminal or change the order of what is shown: clients choose what stands in a log.
 func printable(text string) string {
 	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || r == utf8.RuneError {
+		if !unicode.IsGraphic(r) || r == utf8.RuneError {
 			return '?'
 		}
 		return r

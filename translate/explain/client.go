@@ -41,7 +41,7 @@ func (m *manager) setClient(w *walk) {
 		return
 	}
 	if a, ok := forwardedFor(told, hops); ok {
-		w.stream.Remote = netip.AddrPortFrom(a, 0)
+		w.stream.Remote = netip.AddrPortFrom(a, 0) // which is not known where a is invalid
 	}
 	if peer := w.asking.request.Client; peer.IsValid() {
 		if told != "" {
@@ -81,7 +81,19 @@ func forwardedFor(told string, hops uint32) (netip.Addr, bool) {
 		return netip.Addr{}, false
 	}
 	out, err := netip.ParseAddr(strings.TrimSpace(entries[len(entries)-int(hops)]))
-	return out, err == nil && out.Zone() == ""
+	if err != nil || out.Zone() == "" {
+		return out, err == nil
+	}
+	return zoned(out)
+}
+
+// zoned is an address with a zone, which no rule sees. Zones have numbers; the names of those of link-local
+// addresses are known to the machine of the gateway alone, so that such an address is invalid, which is not known.
+func zoned(a netip.Addr) (netip.Addr, bool) {
+	if _, err := strconv.ParseUint(a.Zone(), 10, 32); err == nil {
+		return a.WithZone(""), true
+	}
+	return netip.Addr{}, a.IsLinkLocalUnicast() || a.IsLinkLocalMulticast()
 }
 
 // setCertificate tells of the client's certificate: of all of it, which Envoy alone has.

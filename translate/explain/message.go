@@ -25,14 +25,12 @@ type message struct {
 	status  uint32
 }
 
-// readMessage reads a request in a connection of a scheme. HTTP/1 is read as Envoy does; of HTTP/2 the forms that do not exist in it
-// are let be.
+// readMessage reads a request in a connection of a scheme, as Envoy does.
 func readMessage(r *Request, scheme string) message {
 	out := message{method: cmp.Or(r.Method, "GET"), path: r.Path, hasPath: true, scheme: scheme}
 	out.readHeaders(r)
 	if r.Protocol == "HTTP/2" {
-		out.headers = slices.DeleteFunc(out.headers, connectionHeader)
-		out.readHost()
+		out.readHTTP2(r)
 		return out
 	}
 	out.readTarget()
@@ -78,13 +76,16 @@ func (m *message) lines() []traffic.Header {
 	return append(out, m.headers...)
 }
 
-// readHeaders takes headers over as Envoy holds them: names in lower case, values without space around them,
+// readHeaders takes headers over as Envoy holds them: names in lower case, values of HTTP/1 without space around them,
 // several lines of some in one. Host counts, with that of the request, as one of those.
 func (m *message) readHeaders(r *Request) {
 	m.host, m.hasHost = r.Authority, r.Authority != ""
 	m.headers = make([]traffic.Header, 0, len(r.Headers))
 	for _, h := range r.Headers {
-		name, value := strings.ToLower(h.Name), strings.Trim(h.Value, " \t")
+		name, value := strings.ToLower(h.Name), h.Value
+		if r.Protocol != "HTTP/2" {
+			value = strings.Trim(value, " \t")
+		}
 		switch {
 		case name == "host" && m.hasHost:
 			m.host += "," + value

@@ -99,3 +99,65 @@ func headers(of ...string) []traffic.Header {
 	}
 	return out
 }
+
+// TestHTTP2IsReadAsEnvoyDoes holds what Envoy 1.40 wrote of these requests into its access log: of most of those that it
+// refuses it resets the stream, with no status.
+func TestHTTP2IsReadAsEnvoyDoes(t *testing.T) {
+	for name, c := range map[string]struct {
+		method, host, path string
+		headers            []traffic.Header
+		want               string
+	}{
+		"plain":               {"GET", "a", "/", nil, ""},
+		"no host":             {"GET", "", "/", nil, invalidMessage},
+		"header host":         {"GET", "", "/", headers("host", "a"), ""},
+		"empty header host":   {"GET", "a", "/", headers("host", ""), invalidField},
+		"two headers host":    {"GET", "a", "/", headers("host", "a", "host", "a"), invalidField},
+		"host with user":      {"GET", "u@a", "/", nil, invalidField},
+		"host with slash":     {"GET", "a/b", "/", nil, invalidField},
+		"method beyond ASCII": {"\u00e9", "a", "/", nil, invalidField},
+		"path of nothing":     {"GET", "a", "", nil, invalidField},
+		"path without slash":  {"GET", "a", "admin", nil, invalidMessage},
+		"path with space":     {"GET", "a", "/a b", nil, invalidField},
+		"path beyond ASCII":   {"GET", "a", "/\u00e9", nil, ""},
+		"star":                {"GET", "a", "*", nil, invalidMessage},
+		"star of OPTIONS":     {"OPTIONS", "a", "*", nil, ""},
+		"tunnel":              {"CONNECT", "a:80", "", nil, ""},
+		"tunnel with path":    {"CONNECT", "a:80", "/", nil, invalidMessage},
+		"connection":          {"GET", "a", "/", headers("connection", "x-a", "x-a", "1"), invalidField},
+		"upgrade":             {"GET", "a", "/", headers("upgrade", "websocket"), invalidField},
+		"coding":              {"GET", "a", "/", headers("transfer-encoding", "chunked"), invalidField},
+		"te":                  {"GET", "a", "/", headers("te", "gzip"), invalidField},
+		"te with trailers":    {"GET", "a", "/", headers("te", "Trailers"), ""},
+		"length with letter":  {"GET", "a", "/", headers("content-length", "a"), invalidField},
+		"header with control": {"GET", "a", "/", headers("x-a", "a\x00"), invalidField},
+		"name with space":     {"GET", "a", "/", headers("x a", "1"), invalidField},
+		"as many as are read": {"GET", "a", "/", slices.Repeat(headers("x-a", "1"), 96), ""},
+		"one more":            {"GET", "a", "/", slices.Repeat(headers("x-a", "1"), 97), tooManyFields},
+	} {
+		r := Request{Protocol: "HTTP/2", Method: c.method, Authority: c.host, Path: c.path, Headers: c.headers}
+		if got := readMessage(&r, "http"); got.refusal != c.want || got.status != 0 {
+			t.Errorf("%s: %d %q, want %q", name, got.status, got.refusal, c.want)
+		}
+	}
+	read := readMessage(&Request{Protocol: "HTTP/2", Authority: "a", Path: "/", Headers: headers("host", "b", "cookie", "a=1", "cookie", "", "x-a", " 1 ", "cookie", "b=2")}, "http")
+	if want := headers("x-a", " 1 ", "cookie", "a=1; b=2"); read.host != "a" || !slices.Equal(read.headers, want) {
+		t.Errorf("host %q and headers %q, want a and %q", read.host, read.headers, want)
+	}
+}
+
+// TestZonesOfClients holds whose address Envoy 1.40 took for the client's by x-forwarded-for.
+func TestZonesOfClients(t *testing.T) {
+	for told, want := range map[string]string{
+		"2001:db8::1%1": "2001:db8::1", "fe80::1%7": "fe80::1", "2001:db8::1%4294967296": "", "2001:db8::1%lo": "", "2001:db8::1%": "", "203.0.113.7%1": "",
+	} {
+		if got, ok := forwardedFor(told, 1); ok != (want != "") || ok && got.String() != want {
+			t.Errorf("%s: %v %v, want %q", told, got, ok, want)
+		}
+	}
+	for _, told := range []string{"fe80::1%lo", "ff02::1%lo"} {
+		if got, ok := forwardedFor(told, 1); !ok || got.IsValid() {
+			t.Errorf("%s: %v %v, want an address that is not known", told, got, ok)
+		}
+	}
+}

@@ -47,8 +47,16 @@ func phrase(status uint32) string {
 	}
 }
 
-// refuse ends a request that the codec does not take.
+// refuse ends a request that the codec does not take. Of HTTP/2 it ends the stream, with no status.
 func (w *walk) refuse(status uint32, details string) {
+	if status == 0 {
+		flags := "DPE"
+		if details == tooManyFields {
+			flags = "DR"
+		}
+		w.stop(traffic.Known(true), end{verdict: Closed, reply: traffic.Reply{Details: details, Flags: flags}, reason: noReason})
+		return
+	}
 	w.answered(traffic.Reply{Status: status, Body: phrase(status), Details: details, Flags: "DPE"})
 }
 

@@ -9,6 +9,7 @@ import (
 	portreevev1alpha1 "github.com/portreeve/portreeve/proto/portreeve/v1alpha1"
 	"github.com/portreeve/portreeve/translate/explain"
 	"github.com/portreeve/portreeve/translate/explain/traffic"
+	"github.com/portreeve/portreeve/translate/resource"
 )
 
 // Expectation is what has to become of a request. What is empty is not looked at.
@@ -69,7 +70,7 @@ func (e Expectation) faults(a explain.Answer, decided, namespace string, objects
 type differences []string
 
 func (d *differences) add(what string, want, got any) {
-	*d = append(*d, fmt.Sprintf("%s: expected %v, got %v", what, want, got))
+	*d = append(*d, resource.WithoutTokens(fmt.Sprintf("%s: expected %v, got %v", what, want, got)))
 }
 
 // text compares where something is expected.

@@ -148,9 +148,10 @@ func (m maker) request(path resource.Path, r *portreevev1alpha1.TestRequest) Req
 		method = "GET"
 	}
 	u, _ := resource.ReadTestURL(r.GetUrl()) // it has been checked
-	out := Request{Text: method + " " + r.GetUrl(), At: m.origin.At(path), URL: u}
+	url := shownURL(r.GetUrl())
+	out := Request{Text: method + " " + url, At: m.origin.At(path), URL: u}
 	if u.Connection {
-		out.Text = r.GetUrl()
+		out.Text = url
 	}
 	if r.GetToken() != "" {
 		out.Text += " with the token " + r.GetToken()
@@ -173,6 +174,21 @@ func (m maker) request(path resource.Path, r *portreevev1alpha1.TestRequest) Req
 	}
 	out.Ask = ask
 	return out
+}
+
+// shownURL is a URL without the tokens in it; ${name} stands for one and stays.
+func shownURL(url string) string {
+	before, query, _ := strings.Cut(url, "?")
+	for _, one := range strings.FieldsFunc(query, func(r rune) bool { return r == '&' || r == '#' }) {
+		name, value, _ := strings.Cut(one, "=")
+		if value != "" && !strings.HasPrefix(value, "${") && resource.Credential(name) {
+			query = strings.ReplaceAll(query, one, name+"=[redacted]")
+		}
+	}
+	if query != "" {
+		before += "?" + query
+	}
+	return resource.WithoutTokens(before)
 }
 
 // serverName is the SNI: the host, unless the request says another, or that there is none. An address

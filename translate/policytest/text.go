@@ -8,6 +8,7 @@ import (
 	"github.com/portreeve/portreeve/translate/diag"
 	"github.com/portreeve/portreeve/translate/explain"
 	"github.com/portreeve/portreeve/translate/explain/traffic"
+	"github.com/portreeve/portreeve/translate/resource"
 )
 
 // maxReasons bounds the reasons that are told of one answer.
@@ -87,7 +88,7 @@ func missed(r explain.Reason) string {
 		parts = append(parts, "it wants "+r.Wants)
 	}
 	if r.Saw != "" {
-		parts = append(parts, "there is "+r.Saw)
+		parts = append(parts, "there is "+resource.WithoutTokens(r.Saw))
 	}
 	out := strings.Join(parts, ", ")
 	if out == "" {

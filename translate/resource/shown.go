@@ -2,6 +2,7 @@ package resource
 
 import (
 	"net/url"
+	"regexp"
 	"strings"
 )
 
@@ -30,3 +31,9 @@ func Credential(header string) bool {
 	}
 	return false
 }
+
+// jwtText is what looks like a token, whoever put it there.
+var jwtText = regexp.MustCompile(`eyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*`)
+
+// WithoutTokens returns a text in which nothing stands that looks like a token.
+func WithoutTokens(text string) string { return jwtText.ReplaceAllString(text, "[redacted]") }

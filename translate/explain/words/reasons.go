@@ -97,7 +97,7 @@ func weight(a explain.Answer, r reason) int {
 // that failed and what was there.
 func (p *page) reason(r reason) {
 	word, ink := wordOf(r.Reason)
-	p.line("    %s %s%s", p.paint(ink, word), nameOf(r.Reason), p.place(r.At))
+	p.line("    %s %s%s", p.ink(ink, word), nameOf(r.Reason), p.place(r.At))
 	const indent = "          "
 	r.Wants, r.Saw = shortened(r.Wants), shortened(r.Saw)
 	switch {

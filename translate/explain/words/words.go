@@ -70,9 +70,22 @@ func Write(w io.Writer, p Page, paint Paint) error {
 	return err
 }
 
-func (p *page) line(format string, args ...any) { fmt.Fprintf(&p.out, format+"\n", args...) }
+// painted is text in an ink, which is printable.
+type painted string
 
-func (p *page) title(text string) { p.line("\n%s", p.paint(Title, text)) }
+func (p *page) ink(ink Ink, text string) painted { return painted(p.paint(ink, Printable(text))) }
+
+// line writes a line. Clients choose what is in many, and none controls a terminal.
+func (p *page) line(format string, args ...any) {
+	for i := range args {
+		if text, ok := args[i].(string); ok {
+			args[i] = Printable(text)
+		}
+	}
+	fmt.Fprintf(&p.out, format+"\n", args...)
+}
+
+func (p *page) title(text string) { p.line("\n%s", p.ink(Title, text)) }
 
 func (p *page) list(title string, lines []string) {
 	if len(lines) == 0 {
@@ -87,7 +100,7 @@ func (p *page) list(title string, lines []string) {
 // verdict says what becomes of the request, and by what.
 func (p *page) verdict() {
 	a := p.Answer
-	p.line("%s", p.paint(inkOf(a.Verdict), headline(a)))
+	p.line("%s", p.ink(inkOf(a.Verdict), headline(a)))
 	if a.NotHeard != "" {
 		p.line("  %s", a.NotHeard)
 	}
@@ -105,9 +118,9 @@ func (p *page) verdict() {
 		p.line("  by no rule: ALLOW policies apply, and no rule of theirs takes it")
 	}
 	if a.Details != "" {
-		p.line("  %s", p.paint(Faint, "response code details: "+a.Details))
+		p.line("  %s", p.ink(Faint, "response code details: "+a.Details))
 	}
-	p.line("  %s", p.paint(Faint, p.Asked))
+	p.line("  %s", p.ink(Faint, p.Asked))
 }
 
 // maxBody bounds the body that is shown.
@@ -145,11 +158,11 @@ func inkOf(v explain.Verdict) Ink {
 }
 
 // place is a position behind a line.
-func (p *page) place(at *diag.Position) string {
+func (p *page) place(at *diag.Position) painted {
 	if at == nil {
 		return ""
 	}
-	return "  " + p.paint(Faint, at.String())
+	return "  " + p.ink(Faint, at.String())
 }
 
 // nameOf is what a reason is called.
@@ -179,7 +192,7 @@ func (p *page) destination() {
 		p.line("  %s%s", c.Name, share)
 	}
 	route := strings.Join(nonEmpty(d.Listener, d.Chain, d.VirtualHost, d.Route), " > ")
-	p.line("  %s%s", p.paint(Faint, "by "+route), p.place(d.At))
+	p.line("  %s%s", p.ink(Faint, "by "+route), p.place(d.At))
 	if d.Path != "" {
 		p.line("  as %s%s", d.Authority, d.Path)
 	}
@@ -212,7 +225,7 @@ func (p *page) open() {
 		if e.If != "" {
 			condition = "if " + e.If
 		}
-		p.line("  %s: %s", condition, p.paint(inkOf(e.Verdict), endText(p.Answer, e)))
+		p.line("  %s: %s", condition, p.ink(inkOf(e.Verdict), endText(p.Answer, e)))
 	}
 }
 
@@ -240,7 +253,7 @@ func (p *page) policies() {
 	}
 	for _, o := range p.Policies {
 		if o.WhyNot != "" {
-			p.line("  %s  %s: %s%s", p.paint(Faint, "not here"), o.Object, o.WhyNot, p.place(&o.At))
+			p.line("  %s  %s: %s%s", p.ink(Faint, "not here"), o.Object, o.WhyNot, p.place(&o.At))
 		}
 	}
 }
