@@ -27,6 +27,8 @@ const (
 	standardPatience = 10 * time.Second
 	// maxBody is as much of an answer's body as is read.
 	maxBody = 1 << 20
+	// maxAnswer is as much of an answer as is taken in all, its headers too.
+	maxAnswer = 2 * maxBody
 )
 
 // Gateway is where requests are sent.
@@ -159,7 +161,7 @@ func (g Gateway) send(ctx context.Context, r *policytest.Request) (answer, error
 	if _, err := io.WriteString(conn, text(r)); err != nil {
 		return answer{closed: true}, errClosed
 	}
-	response, err := http.ReadResponse(bufio.NewReader(conn), &http.Request{Method: r.Ask.Method})
+	response, err := http.ReadResponse(bufio.NewReader(io.LimitReader(conn, maxAnswer)), &http.Request{Method: r.Ask.Method})
 	if err != nil {
 		if ctx.Err() != nil {
 			return answer{}, fmt.Errorf("no answer within %s", patience)
