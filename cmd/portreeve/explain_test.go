@@ -117,6 +117,10 @@ func TestExplainSaysWhyAtAGlance(t *testing.T) {
 			[]string{"--request", "GET http://shop.example/public"},
 			[]string{"CLOSED: the gateway does not take the connection\n  nothing listens on port 80; the gateway's ports: 8080\n"},
 		},
+		"what is none in HTTP/2": {
+			[]string{"--request", "GET http://shop.example:8080/public HTTP/2", "-H", "connection: close"},
+			[]string{"CLOSED: the gateway resets the request, which is none in HTTP/2\n"},
+		},
 		"a connection to a server of requests": {
 			[]string{"--request", "tcp://shop.example:8080"},
 			[]string{"DEPENDS", "not looked at\n  what is sent on the connection: the server of this port reads requests"},

@@ -28,7 +28,7 @@ type questionFlags struct {
 }
 
 func (f *questionFlags) register(c *cobra.Command) {
-	c.Flags().StringVar(&f.request, "request", "", "What is asked: 'METHOD URL', a URL alone for GET, or tcp://HOST:PORT for a connection. ${token} in it stands for the token.")
+	c.Flags().StringVar(&f.request, "request", "", "What is asked: 'METHOD URL' or 'METHOD URL HTTP/2', a URL alone for GET, or tcp://HOST:PORT for a connection. ${token} in it stands for the token.")
 	c.Flags().StringArrayVarP(&f.headers, "header", "H", nil, "Header of the request, 'Name: value'; may be given several times. ${token} in it stands for the token.")
 	c.Flags().StringVar(&f.token, "token", "", "File with a token (- is standard input), sent as Authorization: Bearer unless ${token} says where.")
 	c.Flags().StringVar(&f.claims, "claims", "", "Claims of a token, as JSON, that is taken for one that its issuer signed.")
@@ -127,7 +127,12 @@ func (f *questionFlags) target(q *question, token string) error {
 	if !both {
 		method, url = "GET", method
 	}
-	scheme, rest, ok := strings.Cut(strings.ReplaceAll(strings.TrimSpace(url), tokenMark, token), "://")
+	url, protocol, err := ofProtocol(strings.TrimSpace(url))
+	if err != nil {
+		return err
+	}
+	q.request.Protocol = protocol
+	scheme, rest, ok := strings.Cut(strings.ReplaceAll(url, tokenMark, token), "://")
 	if !ok {
 		return errors.New("it is no METHOD URL such as 'GET http://shop.example/cart'")
 	}
@@ -147,6 +152,22 @@ func (f *questionFlags) target(q *question, token string) error {
 		q.keep(name, value)
 	}
 	return f.place(r, scheme)
+}
+
+// ofProtocol splits a protocol off that stands behind a URL, as in the first line of a request.
+func ofProtocol(text string) (url, protocol string, err error) {
+	i := strings.LastIndex(text, " HTTP/")
+	if i < 0 {
+		return text, "", nil
+	}
+	switch url, protocol = text[:i], text[i+1:]; protocol {
+	case "HTTP/1.0", "HTTP/1.1", "HTTP/2":
+		return url, protocol, nil
+	case "HTTP/2.0":
+		return url, "HTTP/2", nil
+	default:
+		return "", "", fmt.Errorf("protocol %q is not one of HTTP/1.0, HTTP/1.1, HTTP/2", protocol)
+	}
 }
 
 // place says where the client goes: port, and TLS with its server name.

@@ -140,6 +140,9 @@ func headline(a explain.Answer) string {
 	case explain.Answered:
 		return "ANSWERED by the gateway" + status
 	case explain.Closed:
+		if strings.HasPrefix(a.Details, "http2.") {
+			return "CLOSED: the gateway resets the request, which is none in HTTP/2"
+		}
 		return "CLOSED: the gateway does not take the connection"
 	default:
 		return "DEPENDS on what the request does not say"
