@@ -8,7 +8,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/portreeve/portreeve/translate"
-	"github.com/portreeve/portreeve/translate/diag"
 	"github.com/portreeve/portreeve/translate/explain"
 	"github.com/portreeve/portreeve/translate/model"
 	"github.com/portreeve/portreeve/translate/policytest"
@@ -226,94 +225,6 @@ func TestAbout(t *testing.T) {
 	}
 }
 
-// TestCoverage holds when a rule and a condition count as decided.
-func TestCoverage(t *testing.T) {
-	const policy = `apiVersion: security.istio.io/v1
-kind: AuthorizationPolicy
-metadata: {name: open, namespace: istio-system}
-spec:
-  rules:
-  - from:
-    - source:
-        requestPrincipals: ["https://accounts.example/ed"]
-    - source:
-        ipBlocks: [10.0.0.0/8]
-    to:
-    - operation:
-        methods: [PUT]
-    when:
-    - key: request.headers[x-team]
-      values: [a]
-`
-	const rule, principal, address, method, team = 6, 8, 10, 13, 16
-	const put = `{name: put, request: {method: PUT, url: "http://a/", token: editor, headers: {x-team: a}}, expect: {verdict: allowed}}`
-	for name, c := range map[string]struct {
-		tests []string
-		// want are the lines of what is decided.
-		want []int
-	}{
-		"nothing":                   {[]string{`{name: none, request: {url: "http://a/"}, expect: {verdict: denied}}`}, nil},
-		"the rule":                  {[]string{put}, []int{rule}},
-		"the method alone":          {[]string{put, `{name: get, request: {url: "http://a/", token: editor, headers: {x-team: a}}, expect: {verdict: denied}}`}, []int{rule, method}},
-		"two at once are none":      {[]string{put, `{name: get, request: {url: "http://a/", token: editor}, expect: {verdict: denied}}`}, []int{rule}},
-		"either source":             {[]string{put, `{name: who, request: {method: PUT, url: "http://a/", headers: {x-team: a}}, expect: {verdict: denied}}`}, []int{rule, principal, address}},
-		"the team":                  {[]string{put, `{name: b, request: {method: PUT, url: "http://a/", token: editor, headers: {x-team: b}}, expect: {verdict: denied}}`}, []int{rule, team}},
-		"only where a test matches": {[]string{`{name: b, request: {method: PUT, url: "http://a/", token: editor, headers: {x-team: b}}, expect: {verdict: denied}}`}, nil},
-	} {
-		t.Run(name, func(t *testing.T) {
-			program, results, objects := tested(t, policy, "  - "+strings.Join(c.tests, "\n  - ")+"\n")
-			coverage := policytest.NewCoverage(program.Objects(), objects)
-			served, _ := program.WithConditions().For(model.Gateway{Namespace: "istio-system", Labels: map[string]string{"istio": "ingressgateway"}})
-			if err := coverage.Add(served, results); err != nil {
-				t.Fatal(err)
-			}
-			var got, all []int
-			note := func(at diag.Position, decided bool) {
-				if all = append(all, at.Line); decided {
-					got = append(got, at.Line)
-				}
-			}
-			for _, r := range coverage.Rules() {
-				if r.At.File != "policy.yaml" {
-					continue
-				}
-				note(r.At, r.Decided)
-				for _, condition := range r.Conditions {
-					note(condition.At, condition.Decided)
-				}
-			}
-			if d := cmp.Diff(c.want, got); d != "" {
-				t.Errorf("decided (-want +got):\n%s", d)
-			}
-			if d := cmp.Diff([]int{rule, principal, address, method, team}, all); d != "" {
-				t.Errorf("rules and conditions (-want +got):\n%s", d)
-			}
-		})
-	}
-}
-
-// TestCoverageKnowsRulesOfNobody holds that a rule which applies to no gateway that is tested is not decided, and
-// that counting goes by rules and conditions.
-func TestCoverageKnowsRulesOfNobody(t *testing.T) {
-	program, results, objects := tested(t, strings.Replace(rules, "namespace: istio-system", "namespace: elsewhere", 1), "  - {name: a, request: {url: \"http://a/\"}, expect: {verdict: allowed}}\n")
-	coverage := policytest.NewCoverage(program.Objects(), objects)
-	served, _ := program.WithConditions().For(model.Gateway{Namespace: "istio-system", Labels: map[string]string{"istio": "ingressgateway"}})
-	if err := coverage.Add(served, results); err != nil {
-		t.Fatal(err)
-	}
-	names := map[string]bool{}
-	for _, r := range coverage.Rules() {
-		names[r.Name] = r.Decided
-	}
-	want := map[string]bool{"elsewhere/shut[0]": false, "istio-system/open[0]": true, "istio-system/open[1]": false, "istio-system/tokens[0]": false}
-	if d := cmp.Diff(want, names); d != "" {
-		t.Errorf("rules (-want +got):\n%s", d)
-	}
-	if decided, all := policytest.Count(coverage.Rules()); decided != 1 || all != 7 {
-		t.Errorf("%d of %d are decided", decided, all)
-	}
-}
-
 // TestConnections holds that connections whose requests nobody reads can be tested too.
 func TestConnections(t *testing.T) {
 	const tcp = `apiVersion: networking.istio.io/v1
@@ -350,72 +261,5 @@ spec: {rules: [{from: [{source: {ipBlocks: [10.0.0.0/8]}}]}]}
 				t.Errorf("%v; it got %s", results[0].Faults, results[0].Got())
 			}
 		})
-	}
-}
-
-// TestARawTokenIsVerified holds that the signature of a raw token counts: it is refused where its keys are to be
-// fetched, whatever it says.
-func TestARawTokenIsVerified(t *testing.T) {
-	_, made, _ := tested(t, rules, "  - {name: a, request: {url: http://a/, token: editor}, expect: {verdict: allowed}}\n")
-	compact := strings.TrimPrefix(made[0].Request.Ask.Headers[0].Value, "Bearer ")
-	if made[0].Failed() {
-		t.Fatalf("a token that is made: %v", made[0].Faults)
-	}
-	raw := "apiVersion: portreeve.dev/v1alpha1\nkind: PolicyTest\nmetadata: {name: t}\nspec:\n  time: 2026-01-01T00:00:00Z\n  tokens: {raw: {raw: " + compact + "}}\n  tests:\n"
-	program := translate.Compile([]source.File{
-		{Path: "base.yaml", Content: []byte(base)},
-		{Path: "test.yaml", Content: []byte(raw + "  - {name: a, request: {url: http://a/, token: raw}, expect: {verdict: denied, status: 401}}\n")},
-	}, model.DefaultSettings())
-	test := policytest.Of(program.Tests(), policytest.Making{})[0]
-	served, refused := program.WithConditions().For(test.Gateways[0])
-	if len(refused) > 0 {
-		t.Fatal(refused)
-	}
-	gateway, err := explain.New(served)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if r := test.Run(gateway, policytest.NewObjects(program.Objects()))[0]; r.Failed() {
-		t.Errorf("the same token, raw: %v", r.Faults)
-	}
-}
-
-// TestATokenOfAnotherIssuerIsToldOf holds that a provider says whose token there is, and of no slash where the
-// issuers differ by more.
-func TestATokenOfAnotherIssuerIsToldOf(t *testing.T) {
-	const other = `apiVersion: security.istio.io/v1
-kind: RequestAuthentication
-metadata: {name: others, namespace: istio-system}
-spec: {jwtRules: [{issuer: https://machines.example, jwksUri: "https://machines.example/keys"}]}
-`
-	_, results, objects := tested(t, other, "  - {name: a, request: {url: http://a/, token: editor}, expect: {verdict: denied}}\n")
-	text := strings.Join(results[0].Reasons(objects), "\n")
-	if !strings.Contains(text, `istio-system/others[0] (policy.yaml:4:19) verifies, but not this`) || !strings.Contains(text, `is of issuer "https://accounts.example"`) || strings.Contains(text, "slash") {
-		t.Errorf("it says:\n%s", text)
-	}
-}
-
-// TestAHeaderThatIsNotKnownIsNotAbsent holds that no expectation holds about a header which depends on the cluster that is
-// chosen, or whose value the gateway alone knows.
-func TestAHeaderThatIsNotKnownIsNotAbsent(t *testing.T) {
-	const routes = `apiVersion: networking.istio.io/v1
-kind: VirtualService
-metadata: {name: two, namespace: istio-system}
-spec:
-  hosts: [two.example, known.example]
-  gateways: [front]
-  http:
-  - match: [{uri: {prefix: /weighted}}]
-    route:
-    - {destination: {host: shop.default.svc.cluster.local}, weight: 50, headers: {request: {set: {x-leak: a}}}}
-    - {destination: {host: shop.default.svc.cluster.local}, weight: 50, headers: {request: {set: {x-leak: b}}}}
-  - headers: {request: {set: {x-leak: "%START_TIME%"}}}
-    route: [{destination: {host: shop.default.svc.cluster.local}}]
-`
-	for _, path := range []string{"/weighted", "/other"} {
-		_, results, _ := tested(t, routes, "  - {name: a, request: {url: \"http://two.example"+path+"\"}, expect: {absentHeaders: [x-leak]}}\n")
-		if len(results) != 1 || !results[0].Failed() {
-			t.Errorf("%s: x-leak is taken for absent", path)
-		}
 	}
 }
