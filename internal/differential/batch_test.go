@@ -68,7 +68,10 @@ func (l *laboratory) ask(trials []*trial) {
 		groups = append(groups, t.groups()...)
 	}
 	l.send(groups)
-	read, err := readLog(l.Context(), log, groups)
+	read, err := readLog(l.Context(), log, func(read accessLog) string {
+		read.keepAnswers()
+		return untold(groups, read)
+	})
 	if err != nil {
 		l.Fatalf("%v\n%s", err, tail(e.Log()))
 	}
@@ -124,8 +127,8 @@ func (l *laboratory) send(groups []*group) {
 // logFormat is a line of the access log: whose it is, and what became of it.
 const logFormat = "%DOWNSTREAM_DIRECT_REMOTE_ADDRESS% %DOWNSTREAM_LOCAL_ADDRESS%\t%REQ(X-CASE)%\t%RESPONSE_CODE%\t%RESPONSE_CODE_DETAILS%\t%RESPONSE_FLAGS%\t%ROUTE_NAME%\t%UPSTREAM_CLUSTER_RAW%"
 
-// readLog waits until the log has a line for each answer, and returns the lines by connection.
-func readLog(ctx context.Context, path string, groups []*group) (accessLog, error) {
+// readLog reads the log until nothing is missing in it.
+func readLog(ctx context.Context, path string, missing func(accessLog) string) (accessLog, error) {
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
 	ticker := time.NewTicker(100 * time.Millisecond)
@@ -136,13 +139,13 @@ func readLog(ctx context.Context, path string, groups []*group) (accessLog, erro
 			return nil, fmt.Errorf("read the access log: %w", err)
 		}
 		read := byConnection(string(content))
-		missing := slices.IndexFunc(groups, func(g *group) bool { return !g.toldBy(read) })
-		if missing < 0 {
+		lacks := missing(read)
+		if lacks == "" {
 			return read, nil
 		}
 		select {
 		case <-ctx.Done():
-			return nil, fmt.Errorf("the access log lacks lines: %s (%w)", groups[missing].told(read), ctx.Err())
+			return nil, fmt.Errorf("the access log lacks lines: %s (%w)", lacks, ctx.Err())
 		case <-ticker.C:
 		}
 	}
@@ -174,11 +177,18 @@ func byConnection(content string) accessLog {
 			continue
 		}
 		parts := strings.Split(line, "\t")
-		if len(parts) == 7 && parts[2] != "0" { // the others are of connections that nobody takes
+		if len(parts) == 7 {
 			out[parts[0]] = append(out[parts[0]], parts[1:])
 		}
 	}
 	return out
+}
+
+// keepAnswers leaves out what got no answer: of HTTP/1.1 those are connections that nobody takes.
+func (l accessLog) keepAnswers() {
+	for name, lines := range l {
+		l[name] = slices.DeleteFunc(lines, func(line []string) bool { return line[1] == "0" })
+	}
 }
 
 // dial opens a connection from an address of this host to a gateway.

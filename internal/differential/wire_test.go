@@ -9,7 +9,6 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
-	"slices"
 	"strings"
 	"time"
 )
@@ -58,13 +57,18 @@ func (t *trial) groups() []*group {
 	return out
 }
 
-// toldBy reports whether the log has a line for each answer.
-func (g *group) toldBy(log accessLog) bool {
-	return !slices.ContainsFunc(g.ways, func(w way) bool { return len(log[w.name]) < len(w.answered) })
+// untold says what the log lacks of the first group of which it does not have all; it is empty where it has all.
+func untold(groups []*group, log accessLog) string {
+	for _, g := range groups {
+		if lacks := g.untold(log); lacks != "" {
+			return lacks
+		}
+	}
+	return ""
 }
 
-// told says what the log has of each connection.
-func (g *group) told(log accessLog) string {
+// untold says what the log has of each connection of which it does not have all.
+func (g *group) untold(log accessLog) string {
 	var out strings.Builder
 	for _, w := range g.ways {
 		if len(log[w.name]) < len(w.answered) {

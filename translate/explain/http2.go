@@ -22,7 +22,7 @@ func (m *message) readHTTP2(r *Request) {
 	}
 	m.chooseHost(r)
 	m.joinCookies()
-	m.checkFields()
+	m.checkFields(r)
 	switch {
 	case !m.hasHost || !tunnel && !m.hasPlace():
 		m.refuse(0, invalidMessage)
@@ -69,15 +69,16 @@ func (m *message) joinCookies() {
 }
 
 // checkFields refuses what no field of HTTP/2 can be, headers that are about a connection among it.
-func (m *message) checkFields() {
+func (m *message) checkFields(r *Request) {
 	notToken := func(c rune) bool { return !nameCharacter(c) }
 	bad := m.hasPath && m.path == "" || m.method == "" || strings.ContainsFunc(m.path, func(c rune) bool { return c <= ' ' || c == 0x7f }) || strings.ContainsFunc(m.method, notToken)
+	for _, h := range r.Headers { // of several lines m has made one, which Envoy does later
+		bad = bad || strings.EqualFold(h.Name, "te") && !strings.EqualFold(h.Value, "trailers")
+	}
 	for _, h := range m.headers {
 		switch h.Name {
 		case "connection", "keep-alive", "proxy-connection", "upgrade", "transfer-encoding":
 			bad = true
-		case "te":
-			bad = bad || slices.ContainsFunc(strings.Split(h.Value, ","), func(one string) bool { return !strings.EqualFold(one, "trailers") })
 		case "content-length":
 			bad = bad || h.Value == "" || strings.Trim(h.Value, "0123456789") != ""
 		}
