@@ -21,7 +21,8 @@ const (
 	maxJudged = 10_000
 	// maxFailures is how many failures are told of a gateway.
 	maxFailures = 20
-	// maxRemembered is how many groups are remembered; others are judged whenever they ask.
+	// maxRemembered is how many groups are remembered. At more all are forgotten, and judged again when they ask:
+	// the latest is always known, as it has been judged before the lock is taken under which it is asked for.
 	maxRemembered = 4096
 )
 
@@ -90,9 +91,10 @@ func (j *judge) judgement(key string, g model.Gateway) func() diag.List {
 	judgement, known := j.known[key]
 	if !known {
 		judgement = sync.OnceValue(func() diag.List { return j.judged(g) })
-		if len(j.known) < maxRemembered {
-			j.known[key] = judgement
+		if len(j.known) >= maxRemembered {
+			clear(j.known)
 		}
+		j.known[key] = judgement
 	}
 	return judgement
 }
