@@ -82,7 +82,7 @@ func TestNoSecretIsShown(t *testing.T) {
 		}
 	}
 	for verb, notes := range map[string]bool{
-		"validate": false, "render istio": true, "render envoy": false, "render envoy --no-optimize": false, "render envoy --static": true, "render envoy -o json": false,
+		"validate": false, "render istio": true, "render envoy": false, "render envoy --optimize=off": false, "render envoy --static": true, "render envoy -o json": false,
 	} {
 		var out bytes.Buffer
 		for _, fetch := range []string{"control-plane", "envoy"} {

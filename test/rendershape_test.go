@@ -33,7 +33,7 @@ spec:
 		code = run(t.Context(), append([]string{"render", "envoy", file}, args...), &stdout, &stderr)
 		return stdout.String(), stderr.String(), code
 	}
-	const ignored, older = "note: Istio ignores the presence: REQUIRED of RequestAuthentication istio-system/tokens", "warning: --no-optimize is deprecated; use --shape istio"
+	const ignored = "note: Istio ignores the presence: REQUIRED of RequestAuthentication istio-system/tokens"
 	standard, errs, code := shape()
 	if code != exitClean || !strings.Contains(standard, "key: payload-1") || strings.Contains(errs, ignored) {
 		t.Errorf("what gateways are served: exit %d, stderr %q:\n%s", code, errs, standard)
@@ -45,13 +45,10 @@ spec:
 	if code != exitClean || !strings.Contains(istio, "payloadInMetadata: payload\n") || strings.Contains(istio, "payload-1") || strings.Contains(istio, "portreeve.policy") {
 		t.Errorf("Istio's shape: exit %d:\n%s", code, istio)
 	}
-	if !strings.Contains(errs, ignored) || strings.Contains(errs, older) {
+	if !strings.Contains(errs, ignored) {
 		t.Errorf("of Istio's shape it is said: %q", errs)
 	}
-	if out, errs, code := shape("--no-optimize"); out != istio || code != exitClean || !strings.Contains(errs, ignored) || !strings.Contains(errs, older) {
-		t.Errorf("--no-optimize: exit %d, stderr %q, Istio's shape %v", code, errs, out == istio)
-	}
-	for _, args := range [][]string{{"--shape", "gloo"}, {"--shape", "istio", "--static"}, {"--no-optimize", "--static"}, {"--no-optimize", "--shape", "istio"}} {
+	for _, args := range [][]string{{"--shape", "gloo"}, {"--shape", "istio", "--static"}, {"--no-optimize"}, {"--optimize", "nothing"}} {
 		if out, errs, code := shape(args...); code != exitUsage || out != "" || errs == "" {
 			t.Errorf("%v: exit %d, want %d: %s%s", args, code, exitUsage, out, errs)
 		}

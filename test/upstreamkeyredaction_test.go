@@ -31,7 +31,7 @@ func (s *telling) everything(t *testing.T) {
 		slices.Concat([]string{"validate", s.dir}, s.flags),
 		slices.Concat([]string{"render", "envoy", s.dir}, s.flags),
 		slices.Concat([]string{"render", "envoy", "--static", s.dir}, s.flags),
-		slices.Concat([]string{"render", "envoy", "--no-optimize", s.dir}, s.flags),
+		slices.Concat([]string{"render", "envoy", "--optimize", "off", s.dir}, s.flags),
 		{"status", "--admin-address", s.admin},
 	} {
 		run(t.Context(), args, s, s)

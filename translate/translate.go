@@ -15,6 +15,7 @@ import (
 	"github.com/portreeve/portreeve/translate/diag"
 	"github.com/portreeve/portreeve/translate/envoy"
 	"github.com/portreeve/portreeve/translate/model"
+	"github.com/portreeve/portreeve/translate/optimize"
 	"github.com/portreeve/portreeve/translate/policy"
 	"github.com/portreeve/portreeve/translate/resource"
 	"github.com/portreeve/portreeve/translate/source"
@@ -32,6 +33,9 @@ type Program struct {
 	written   *written
 	// judged remembers what of the resources Envoy's API allows.
 	judged *constraint.Known
+	// optimized remembers what the optimiser made of rules, optimization is what it does.
+	optimized    *optimize.Known
+	optimization optimize.Options
 	// identities are the valid GatewayIdentity objects, in file order.
 	identities []model.GatewayIdentity
 	// tests are the valid PolicyTest objects, in file order.
@@ -81,6 +85,7 @@ func (p *Program) Recompile(files []source.File, settings model.Settings) *Progr
 	return &Program{
 		Diags: diags.Sorted(), Resources: resources, model: m, cache: cache, written: written,
 		judged: p.judged.Next(), elsewhere: diag.Position{File: settings.MeshFile}, identities: identities, tests: tests,
+		optimized: p.optimized.Next(), optimization: optimizationOf(settings.Optimization),
 	}
 }
 
@@ -88,18 +93,18 @@ func (p *Program) Recompile(files []source.File, settings model.Settings) *Progr
 // are any, the resources are empty: a configuration that an error can have touched is
 // never handed out, not even in part.
 func (p *Program) For(g model.Gateway) (envoy.Resources, diag.List) {
-	return p.render(g, envoy.Render)
+	return p.render(g, p.optimization, envoy.Render)
 }
 
 // Static is For with everything inlined, for a gateway without a control plane.
 func (p *Program) Static(g model.Gateway) (envoy.Resources, diag.List) {
-	return p.render(g, envoy.RenderStatic)
+	return p.render(g, p.optimization, envoy.RenderStatic)
 }
 
 // Istio is For in Istio's own shape, for comparison: the filters that Istio would
 // generate, under the names that it gives them. It is not what gateways are served.
 func (p *Program) Istio(g model.Gateway) (envoy.Resources, diag.List) {
-	return p.render(g, envoy.RenderIstio)
+	return p.render(g, optimize.Options{}, envoy.RenderIstio)
 }
 
 // WithConditions returns the same program, whose configurations also say where each condition within a rule is
@@ -108,6 +113,26 @@ func (p *Program) WithConditions() *Program {
 	out := *p
 	out.conditions = true
 	return &out
+}
+
+// Unoptimized returns the same program whose configurations are not rewritten: rule by rule as policy says it. Verdicts
+// are the same, and all reasons for them can be told.
+func (p *Program) Unoptimized() *Program {
+	out := *p
+	out.optimization = optimize.Options{}
+	return &out
+}
+
+// optimizationOf returns what the optimiser does by the settings.
+func optimizationOf(s model.Optimization) optimize.Options {
+	out := optimize.Standard()
+	if s.Rules != nil {
+		out.Rules = s.Rules
+	}
+	if s.JWTCacheEntries != nil {
+		out.JWTCacheEntries = *s.JWTCacheEntries
+	}
+	return out
 }
 
 // KeyRequests returns the sources of keys that the control plane has to fetch, each once, in order.
@@ -200,13 +225,13 @@ func (p *Program) Refusals(g model.Gateway) diag.List {
 	return append(out, p.model.Missing(g)...).Sorted()
 }
 
-func (p *Program) render(g model.Gateway, with func(model.View, policy.Policy) envoy.Resources) (envoy.Resources, diag.List) {
+func (p *Program) render(g model.Gateway, as optimize.Options, with func(model.View, policy.Policy) envoy.Resources) (envoy.Resources, diag.List) {
 	if refusing := p.Refusals(g); len(refusing) > 0 {
 		return envoy.Resources{}, refusing
 	}
 	v := p.model.For(g)
 	v.Conditions = p.conditions
-	out := with(v, policy.Of(v))
+	out := with(v, optimize.Policy(policy.Of(v), as, p.optimized))
 	if violating := p.violations(out, g); len(violating) > 0 {
 		return envoy.Resources{}, violating
 	}

@@ -129,7 +129,7 @@ func TestAViolationStandsAtItsObject(t *testing.T) {
 				c.breaks(r)
 				return r
 			}
-			resources, refused := p.render(g, breaks)
+			resources, refused := p.render(g, p.optimization, breaks)
 			if len(refused) == 0 || len(resources.Listeners)+len(resources.ExtensionConfigs)+len(resources.Clusters) > 0 {
 				t.Fatalf("it is rendered; refused: %v", refused)
 			}

@@ -90,7 +90,7 @@ func (e *explaining) subject(c *cobra.Command, args []string) (subject, error) {
 		resources, err := fetchServed(c, e.adminAddress, e.gateway())
 		return subject{resources: resources}, err
 	}
-	shape, err := e.chosen(c)
+	shape, err := e.chosen()
 	if err != nil {
 		return subject{}, err
 	}

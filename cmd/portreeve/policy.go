@@ -13,6 +13,7 @@ import (
 	"github.com/portreeve/portreeve/internal/output"
 	"github.com/portreeve/portreeve/translate/diag"
 	"github.com/portreeve/portreeve/translate/model"
+	"github.com/portreeve/portreeve/translate/optimize"
 	"github.com/portreeve/portreeve/translate/resource"
 )
 
@@ -20,9 +21,14 @@ import (
 type compileFlags struct {
 	rootNamespace, meshConfig, gateways, keyFetch string
 	ignored, secretsDirs, excluded                []string
+	optimize                                      string
+	jwtCacheEntries                               int
 	// notes, where it is there, takes a line of each file that is left out as no manifest.
 	notes io.Writer
 }
+
+// maxJWTCacheEntries bounds what a worker of a gateway is told to remember: some 700 MB.
+const maxJWTCacheEntries = 100_000
 
 // Who fetches keys, as --jwks-fetch says it.
 const (
@@ -36,6 +42,8 @@ func (f *compileFlags) register(c *cobra.Command) {
 	c.Flags().StringVar(&f.gateways, "gateways", "", "File that alone holds GatewayIdentity objects: one anywhere else is an error then, so that who writes policy does not say who a gateway is. Gateways have to prove who they are then.")
 	c.Flags().StringArrayVar(&f.secretsDirs, "secrets-dir", nil, "Directory with certificates as NAME/tls.crt, NAME/tls.key and NAME/ca.crt; may be given several times.")
 	c.Flags().StringVar(&f.keyFetch, "jwks-fetch", fetchByControlPlane, "Who fetches the keys behind a jwksUri: "+fetchByControlPlane+" or "+fetchByGateway+".")
+	c.Flags().StringVar(&f.optimize, "optimize", "", "Rules by which policy is rewritten so that it costs gateways less, separated by commas, or "+optimize.Off+". Verdicts stay the same (default: all; "+strings.Join(optimize.Names(), ", ")+").")
+	c.Flags().IntVar(&f.jwtCacheEntries, "jwt-cache-entries", optimize.DefaultJWTCacheEntries, "Verified tokens that each worker thread of a gateway remembers, 4 KiB a token at most; 0 is none.")
 	c.Flags().StringArrayVar(&f.excluded, "exclude", nil, "Pattern, as in a "+ignore.File+", of files in the directories of policy that are left out; may be given several times.")
 	c.Flags().StringArrayVar(&f.ignored, "ignore", nil, "Kind whose objects are left out with a warning instead of an error: EnvoyFilter, WasmPlugin or TrafficExtension; may be given several times.")
 }
@@ -60,6 +68,16 @@ func (f *compileFlags) settings() (model.Settings, error) {
 	}
 	for _, dir := range f.secretsDirs {
 		s.SecretsDirs = append(s.SecretsDirs, filepath.Clean(dir))
+	}
+	if f.optimize != "" {
+		rules, err := optimize.Parse(f.optimize)
+		if err != nil {
+			return s, fmt.Errorf("--optimize: %w", err)
+		}
+		s.Optimization.Rules = rules
+	}
+	if s.Optimization.JWTCacheEntries = &f.jwtCacheEntries; f.jwtCacheEntries < 0 || f.jwtCacheEntries > maxJWTCacheEntries {
+		return s, fmt.Errorf("--jwt-cache-entries %d is not a number from 0 to %d", f.jwtCacheEntries, maxJWTCacheEntries)
 	}
 	switch f.keyFetch {
 	case fetchByControlPlane:

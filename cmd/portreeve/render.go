@@ -92,7 +92,7 @@ func renderEnvoyCommand() *cobra.Command {
 }
 
 func (r *renderEnvoy) run(c *cobra.Command, args []string) error {
-	shape, err := r.chosen(c)
+	shape, err := r.chosen()
 	switch {
 	case err != nil:
 		return err

@@ -18,23 +18,15 @@ const (
 
 // shapeFlag chooses a shape.
 type shapeFlag struct {
-	shape      string
-	noOptimize bool
+	shape string
 }
 
 func (f *shapeFlag) register(c *cobra.Command) {
 	c.Flags().StringVar(&f.shape, "shape", shapePortreeve, "Shape of the filters of policy: portreeve, what gateways are served, or istio, what Istio would generate, for comparison.")
-	c.Flags().BoolVar(&f.noOptimize, "no-optimize", false, "The older name of --shape istio.")
-	c.Flags().Lookup("no-optimize").Hidden = true
-	c.MarkFlagsMutuallyExclusive("shape", "no-optimize")
 }
 
-// chosen returns the shape, and says where an older name of it was used.
-func (f *shapeFlag) chosen(c *cobra.Command) (string, error) {
-	if f.noOptimize {
-		fmt.Fprintln(c.ErrOrStderr(), "warning: --no-optimize is deprecated; use --shape istio")
-		return shapeIstio, nil
-	}
+// chosen returns the shape.
+func (f *shapeFlag) chosen() (string, error) {
 	if f.shape != shapePortreeve && f.shape != shapeIstio {
 		return "", fmt.Errorf("shape %q is not one of %s, %s", f.shape, shapePortreeve, shapeIstio)
 	}

@@ -47,6 +47,8 @@ type Settings struct {
 	// Gateway is a gateway that the policy is meant for, where somebody says so; nil where nobody
 	// does. It only makes warnings more exact.
 	Gateway *Gateway
+	// Optimization says how policy is rewritten for gateways.
+	Optimization Optimization
 	// KeyFetch says who fetches keys that a policy does not hold itself.
 	KeyFetch KeyFetch
 	// Keys are the keys that have been fetched. A source that is not among them rejects
@@ -80,4 +82,13 @@ func (s Settings) completed() Settings {
 		s.RootNamespace = defaultRootNamespace
 	}
 	return s
+}
+
+// Optimization says how policy is rewritten so that it costs gateways less, which changes no verdict. Its zero value
+// is the standard one.
+type Optimization struct {
+	// Rules are the names of the rules (optimize.Names) that rewrite; nil stands for all.
+	Rules []string
+	// JWTCacheEntries is how many verified tokens each worker of a gateway remembers; nil stands for the default.
+	JWTCacheEntries *int
 }
