@@ -115,6 +115,8 @@ type Reader struct {
 	mounts map[string]bool
 	// leaving are files that are gone, while another is written that may take their place.
 	leaving map[string]bool
+	// last is the last reading where nothing was left to be done, or nil.
+	last *complete
 	// begun says that every file has been read once. Until then a file that is being written
 	// has no content to keep, and leaving it out could drop the policy that guards.
 	begun bool
@@ -153,6 +155,9 @@ func (r *Reader) ExpectMounts(dirs []string) {
 // reading for every gateway, and so is, until all files have been read once, one that is being
 // written. No call on a disk holds it up for longer than the Disk's timeout.
 func (r *Reader) Read(change Change) Reading {
+	if out, plain := r.edited(change); plain {
+		return out
+	}
 	p := r.look(change)
 	out := Reading{Unreadable: p.unreadable, Held: p.held, Again: p.again, Taken: func(path string) string { return r.taken(p, path) }}
 	maps.Copy(r.ignored, p.ignores)
@@ -192,6 +197,7 @@ func (r *Reader) Read(change Change) Reading {
 	r.remind(waiting)
 	r.retry(&out)
 	r.settle(out.Files)
+	r.remember(p, out)
 	return out
 }
 

@@ -28,6 +28,8 @@ type pass struct {
 	infos map[string]fs.FileInfo
 	// mounts are the numbers of those that the directories are on which were walked.
 	mounts map[string]uint64
+	// aliases says that there are symlinks, by which a file can have several names.
+	aliases bool
 	// missing are the roots that are not there.
 	missing map[string]bool
 	// unreadable and held are what could not be read, stuck the paths of held.

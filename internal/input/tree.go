@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"path/filepath"
+	"slices"
 
 	"github.com/portreeve/portreeve/internal/disk"
 )
@@ -71,6 +72,7 @@ func (t tree) ReadDir(name string) ([]fs.DirEntry, error) {
 			t.pass.infos[filepath.Join(dir, name)] = info
 		}
 	}
+	t.pass.aliases = t.pass.aliases || slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return e.Type()&fs.ModeSymlink != 0 })
 	return entries, nil
 }
 
