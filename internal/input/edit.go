@@ -3,7 +3,6 @@ package input
 import (
 	"io/fs"
 	"path/filepath"
-	"reflect"
 	"slices"
 	"strings"
 
@@ -75,7 +74,7 @@ func (r *Reader) edit(e *edits, path string) bool {
 	switch {
 	case err != nil, slices.Contains(r.options.Files, path):
 		return false
-	case !info.Mode().IsRegular(), severalNames(info), info.Size() > r.options.Limits.FileBytes:
+	case !info.Mode().IsRegular(), disk.HasOtherNames(info), info.Size() > r.options.Limits.FileBytes:
 		return false
 	case !known && !r.admits(&e.pass, path):
 		return false
@@ -129,15 +128,4 @@ func (r *Reader) takeEdits(e *edits) Reading {
 	}
 	r.last = &complete{reading: out, pass: r.last.pass, bytes: e.bytes}
 	return out
-}
-
-// severalNames reports whether a file has other names than the one that it was asked for by. Where the
-// system does not tell it may.
-func severalNames(info fs.FileInfo) bool {
-	stat := reflect.Indirect(reflect.ValueOf(info.Sys()))
-	if stat.Kind() != reflect.Struct {
-		return true
-	}
-	links := stat.FieldByName("Nlink")
-	return !(links.IsValid() && (links.CanUint() && links.Uint() == 1 || links.CanInt() && links.Int() == 1))
 }

@@ -4,8 +4,9 @@ import (
 	"io/fs"
 	"maps"
 	"os"
-	"reflect"
 	"time"
+
+	"github.com/portreeve/portreeve/internal/disk"
 )
 
 // fileCache holds what was read of each file, so that an edit of one among thousands does not
@@ -28,7 +29,7 @@ const rest = time.Second
 
 // note remembers a file that was read, unless its times would not tell a change.
 func (c fileCache) note(path string, info fs.FileInfo, content []byte, now time.Time) {
-	changed, ok := changeTime(info)
+	changed, ok := disk.ChangeTime(info)
 	if !ok || now.Sub(changed) < rest || now.Sub(info.ModTime()) < rest {
 		delete(c, path)
 		return
@@ -42,27 +43,11 @@ func (c fileCache) same(path string, info fs.FileInfo) ([]byte, bool) {
 	if !known || !os.SameFile(was.info, info) || was.info.Size() != info.Size() || !was.info.ModTime().Equal(info.ModTime()) {
 		return nil, false
 	}
-	changed, ok := changeTime(info)
+	changed, ok := disk.ChangeTime(info)
 	return was.content, ok && changed.Equal(was.changed)
 }
 
 // keep forgets all other files.
 func (c fileCache) keep(files map[string][]byte) {
 	maps.DeleteFunc(c, func(path string, _ cachedFile) bool { _, kept := files[path]; return !kept })
-}
-
-// changeTime returns when the file or anything about it last changed, which unlike the time
-// of modification nobody can set. Its name differs between operating systems; where it has
-// none the file is read every time.
-func changeTime(info fs.FileInfo) (time.Time, bool) {
-	stat := reflect.Indirect(reflect.ValueOf(info.Sys()))
-	if stat.Kind() != reflect.Struct {
-		return time.Time{}, false
-	}
-	for _, name := range []string{"Ctim", "Ctimespec"} {
-		if t := stat.FieldByName(name); t.IsValid() && t.Kind() == reflect.Struct {
-			return time.Unix(t.FieldByName("Sec").Int(), t.FieldByName("Nsec").Int()), true
-		}
-	}
-	return time.Time{}, false
 }

