@@ -36,9 +36,9 @@ type Limits struct {
 	Files            int
 }
 
-// DefaultLimits returns 8 MiB a file, 32 MiB and 50,000 files in all. A policy for each of 10,000
+// DefaultLimits returns 8 MiB a file, 32 MiB and 200,000 files in all. A policy for each of 10,000
 // paths is 6 MiB; compiled, policy takes some forty times its size.
-func DefaultLimits() Limits { return Limits{FileBytes: 8 << 20, Bytes: 32 << 20, Files: 50_000} }
+func DefaultLimits() Limits { return Limits{FileBytes: 8 << 20, Bytes: 32 << 20, Files: 200_000} }
 
 // Completed returns the limits with the defaults filled in.
 func (l Limits) Completed() Limits {
