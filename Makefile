@@ -5,11 +5,13 @@ GOLANGCI_LINT_VERSION := 2.15.0
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 COMMIT ?= $(shell git describe --always --abbrev=40 --dirty --exclude '*' 2>/dev/null || echo unknown)
-# What `make demo ONCE=1`, `make fuzz FUZZTIME=5m`, `make bench BENCH=Compile`, `make soak SOAK=Authorizer`
+# What `make demo ONCE=1`, `make fuzz FUZZTIME=5m`, `make bench QUICK=1`, `make microbench BENCH=Compile`, `make soak SOAK=Authorizer`
 # and `make differential DIFFERENTIAL=50000` set.
 ONCE ?=
 FUZZTIME ?= 20s
 BENCH ?= .
+QUICK ?=
+ONLY ?=
 HOSTILE ?= 2
 DIFFERENTIAL ?= 1000000
 SOAK ?= AnswersAsEnvoyDoes|LosesNo|CostsNothing|IsNotLost|BringsItsAuthorizer|AmongManyServices|Kill
@@ -89,7 +91,12 @@ fuzz: ## Run every fuzz test for FUZZTIME each (20s), two at once.
 	@sh tools/fuzz.sh $(FUZZTIME)
 
 .PHONY: bench
-bench: ## Run the benchmarks that match BENCH, ready for benchstat.
+bench: build ## Measure everything end to end with a real Envoy and write bench/REPORT.md (QUICK=1: in five minutes; ONLY=reload,request: some).
+	@go build -o bin/ ./bench
+	@ENVOY=$$(sh tools/envoy.sh) bin/bench $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY))
+
+.PHONY: microbench
+microbench: ## Run the Go benchmarks that match BENCH, ready for benchstat.
 	@sh tools/test.sh -run '^$$' -bench '$(BENCH)' -benchmem -count 6 ./...
 
 .PHONY: compose-check

@@ -182,6 +182,9 @@ func (e *Envoy) awaitAdmin(ctx context.Context) error {
 // Admin returns the address (host:port) of Envoy's admin interface.
 func (e *Envoy) Admin() string { return e.admin }
 
+// PID returns the id of the process.
+func (e *Envoy) PID() int { return e.cmd.Process.Pid }
+
 // Done is closed when the process has ended, by Stop or by itself.
 func (e *Envoy) Done() <-chan struct{} { return e.done }
 
