@@ -1,6 +1,7 @@
 package reload_test
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -36,6 +37,8 @@ func (d *hangingDisk) Replace(path string, text []byte) error {
 	<-d.replace
 	return os.WriteFile(path, text, 0o600)
 }
+
+func (d *hangingDisk) Append(string, []byte) error { return errors.ErrUnsupported }
 
 // TestADiskThatHangsStopsNobody holds that while the state cannot be written a gateway is served
 // at once and an edit of policy reaches it, and that status says what is wrong.

@@ -63,8 +63,9 @@ type Dir struct {
 	end    sync.Once
 	// disk is filled by who reads or writes.
 	disk chan struct{}
-	// closed is for who fills disk.
-	closed bool
+	// journal and closed are for who fills disk.
+	journal journal
+	closed  bool
 }
 
 // Open uses a directory, which is made where it is missing, readable by its owner only. The
@@ -184,7 +185,7 @@ func (d *Dir) load() (Content, error) {
 		d.options.Logger.Error("the state directory cannot be used", "directory", d.options.Dir, "reason", d.err)
 		return Content{}, d.err
 	}
-	text, err := d.readAtLast()
+	text, err := d.readAtLast(fileName)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return Content{}, nil
@@ -195,11 +196,29 @@ func (d *Dir) load() (Content, error) {
 	if err == nil {
 		content, err = decode(text)
 	}
-	if err != nil {
+	if err == nil {
+		content, err = d.replayed(content, checksumOf(text))
+	}
+	switch {
+	case errors.Is(err, errEnded):
+		return Content{}, err
+	case err != nil:
 		d.setAside(err)
 		return Content{}, nil
 	}
 	return content, nil
+}
+
+// replayed returns a state with what the journal tells of it. Without a journal there is nothing to tell.
+func (d *Dir) replayed(content Content, base string) (Content, error) {
+	text, err := d.readAtLast(journalName)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return content, nil
+	case err != nil:
+		return Content{}, err
+	}
+	return replay(content, base, text)
 }
 
 // errEnded says that the file was not read before the end.
@@ -215,16 +234,17 @@ func passing(err error) bool {
 	}, func(e error) bool { return errors.Is(err, e) })
 }
 
-// readAtLast reads the file. What the disk fails to read, such as a file under somebody's lease, or
+// readAtLast reads a file. What the disk fails to read, such as a file under somebody's lease, or
 // for want of descriptors, may be whole: it is tried until it is read or proves to be broken.
-func (d *Dir) readAtLast() ([]byte, error) {
+func (d *Dir) readAtLast(name string) ([]byte, error) {
+	path := filepath.Join(d.options.Dir, name)
 	for told := false; ; told = true {
-		text, err := d.options.Disk.Read(d.path(), 2*d.options.MaxContent+overhead)
+		text, err := d.options.Disk.Read(path, 2*d.options.MaxContent+overhead)
 		if err == nil || !passing(err) {
 			return text, err
 		}
 		if !told {
-			d.options.Logger.Error("the kept state cannot be read now, and is tried again every second", "file", d.path(), "reason", err)
+			d.options.Logger.Error("the kept state cannot be read now, and is tried again every second", "file", path, "reason", err)
 		}
 		select {
 		case <-time.After(readEvery):
@@ -256,11 +276,37 @@ func (d *Dir) write(content func() Content) (leftOut int, err error) {
 	case !d.Known():
 		return 0, errors.New("it is not known yet what is kept there")
 	}
-	text, leftOut, err := encode(content(), d.options.MaxContent)
-	if err == nil {
-		err = d.options.Disk.Replace(d.path(), text)
+	now := content()
+	if text, sum, grown, ok := d.journal.line(now, d.options.MaxContent); ok {
+		if err := d.options.Disk.Append(filepath.Join(d.options.Dir, journalName), text); err == nil {
+			d.journal.written(now, text, sum, grown)
+			return 0, nil
+		}
 	}
-	return leftOut, err
+	return d.writeWhole(now)
+}
+
+// writeWhole replaces what is kept, and begins a journal of it. What there is of an older journal is of another
+// state, and does not count.
+func (d *Dir) writeWhole(now Content) (leftOut int, err error) {
+	d.journal = journal{}
+	body, leftOut, err := encode(now, d.options.MaxContent)
+	if err != nil {
+		return leftOut, err
+	}
+	text := enclosed(body)
+	if err := d.options.Disk.Replace(d.path(), text); err != nil {
+		return leftOut, err
+	}
+	if len(text) < minWhole || leftOut > 0 {
+		return leftOut, nil
+	}
+	head := fmt.Appendf(nil, "{\"base\":%q}\n", checksum(body))
+	// Without a journal the next write is of everything again.
+	if err := d.options.Disk.Replace(filepath.Join(d.options.Dir, journalName), head); err == nil {
+		d.journal.began(now, body, text)
+	}
+	return leftOut, nil
 }
 
 // Close gives the directory to other processes. Where the disk hangs in the midst of something

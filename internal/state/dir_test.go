@@ -3,6 +3,7 @@ package state
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -175,19 +176,19 @@ func TestHalfAFileIsRemoved(t *testing.T) {
 	}
 }
 
-// journal is a log that may be read while it is written.
-type journal struct {
+// readLog is a log that may be read while it is written.
+type readLog struct {
 	mu   sync.Mutex
 	text bytes.Buffer
 }
 
-func (j *journal) Write(p []byte) (int, error) {
+func (j *readLog) Write(p []byte) (int, error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return j.text.Write(p)
 }
 
-func (j *journal) String() string {
+func (j *readLog) String() string {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return j.text.String()
@@ -227,11 +228,11 @@ func (d *disk) Open(string, time.Time) (io.Closer, error) {
 	return unlocked{}, nil
 }
 
-func (d *disk) Read(string, int64) ([]byte, error) {
+func (d *disk) Read(path string, _ int64) ([]byte, error) {
 	pass(d.read)
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.text == nil {
+	if d.text == nil || filepath.Base(path) != fileName {
 		return nil, fs.ErrNotExist
 	}
 	return d.text, nil
@@ -248,6 +249,8 @@ func (d *disk) Replace(_ string, text []byte) error {
 	return d.err
 }
 
+func (d *disk) Append(string, []byte) error { return errors.New("there is no journal") }
+
 // TestTheStartDoesNotWaitForTheDisk holds that a disk that hangs holds up the start for a bounded
 // time, that what it keeps is taken up when it answers, and that nothing is written over it before.
 func TestTheStartDoesNotWaitForTheDisk(t *testing.T) {
@@ -259,7 +262,7 @@ func TestTheStartDoesNotWaitForTheDisk(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				hung, gate := &disk{text: encoded(t, sample())}, make(chan struct{})
 				hang(hung, gate)
-				var log journal
+				var log readLog
 				begin := time.Now()
 				d, err := Open(Options{Disk: hung, Logger: slog.New(slog.NewTextHandler(&log, nil))})
 				must(t, err)

@@ -22,6 +22,9 @@ type Disk interface {
 	// Replace puts a file in place of the one that is there. Whenever it ends, by whatever, there
 	// is the old one or the new one, whole.
 	Replace(path string, text []byte) error
+	// Append puts text behind what a file holds that is there. When it ends well the text is there, whole, and
+	// otherwise none or some of it.
+	Append(path string, text []byte) error
 }
 
 // localDisk is the file system.
@@ -55,6 +58,18 @@ func (localDisk) Open(dir string, now time.Time) (io.Closer, error) {
 func (localDisk) Read(path string, most int64) ([]byte, error) { return ReadFile(path, most) }
 
 func (localDisk) Replace(path string, text []byte) error { return ReplaceFile(path, text) }
+
+func (localDisk) Append(path string, text []byte) error {
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return err
+	}
+	_, err = file.Write(text)
+	if err == nil {
+		err = file.Sync()
+	}
+	return errors.Join(err, file.Close())
+}
 
 // RemoveUnfinished removes from a directory what ReplaceFile left when the process was killed.
 func RemoveUnfinished(dir string) {

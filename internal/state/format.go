@@ -11,14 +11,16 @@ import (
 	"time"
 )
 
-// The formats of the file. A program reads its own and the one before. Format 1 is the one
-// without a version: what was kept before formats had numbers.
+// The formats of the file. A program reads its own and those before. Format 1 is the one
+// without a version: what was kept before formats had numbers. Format 2 has no journal beside it: who reads
+// that only would read what is older.
 const (
 	unversioned = 1
-	current     = 2
+	unjournaled = 2
+	current     = 3
 )
 
-// envelope is the whole file of format 2. The checksum is that of the bytes of the state, as
+// envelope is the whole file of formats 2 and 3. The checksum is that of the bytes of the state, as
 // they stand in the file.
 //
 // The names in this file are the format: they stay as they are when fields of the program get
@@ -79,10 +81,10 @@ type storedGroup struct {
 	Seen             time.Time `json:"seen"`
 }
 
-// encode writes content as a file of the current format. Generations whose files would take
+// encode writes content as the body of a file of the current format. Generations whose files would take
 // the distinct contents beyond bound bytes are left out, the newest last; it returns how many.
-func encode(c Content, bound int64) (text []byte, leftOut int, err error) {
-	out := storedState{Written: c.At, Contents: map[string][]byte{}, Generations: []storedGeneration{}, Groups: []storedGroup{}}
+func encode(c Content, bound int64) (body []byte, leftOut int, err error) {
+	out := storedState{Written: c.At, Contents: map[string][]byte{}, Generations: []storedGeneration{}, Groups: storedGroups(c.Groups)}
 	for _, g := range c.Generations {
 		stored, fresh, size := storedOf(g, out.Contents)
 		if size > bound {
@@ -95,14 +97,32 @@ func encode(c Content, bound int64) (text []byte, leftOut int, err error) {
 		}
 		out.Generations = append(out.Generations, stored)
 	}
-	for _, g := range c.Groups {
-		out.Groups = append(out.Groups, storedGroup{g.Namespace, g.Labels, g.Locality, g.Serving, g.Standing, g.Connected.Seconds(), g.Seen})
-	}
-	body, err := json.Marshal(out)
+	body, err = json.Marshal(out)
 	if err != nil {
 		return nil, 0, fmt.Errorf("encode state: %w", err)
 	}
-	return enclosed(body), leftOut, nil
+	return body, leftOut, nil
+}
+
+// storedGroups returns how groups are stored.
+func storedGroups(groups []Group) []storedGroup {
+	out := make([]storedGroup, 0, len(groups))
+	for _, g := range groups {
+		out = append(out, storedGroup{g.Namespace, g.Labels, g.Locality, g.Serving, g.Standing, g.Connected.Seconds(), g.Seen})
+	}
+	return out
+}
+
+// groupsOf returns the groups that are stored.
+func groupsOf(stored []storedGroup) []Group {
+	var out []Group
+	for _, g := range stored {
+		out = append(out, Group{
+			Namespace: g.Namespace, Labels: g.Labels, Locality: g.Locality, Serving: g.Serving,
+			Standing: g.Standing, Connected: time.Duration(g.ConnectedSeconds * float64(time.Second)), Seen: g.Seen,
+		})
+	}
+	return out
 }
 
 // enclosed puts the body of a file into its envelope.
@@ -114,10 +134,7 @@ func enclosed(body []byte) []byte {
 // storedOf returns how a generation is stored, with those of its contents that are not known
 // yet, and their size.
 func storedOf(g Generation, known map[string][]byte) (storedGeneration, map[string][]byte, int64) {
-	out := storedGeneration{Hash: g.Hash, Read: g.At, Files: []storedFile{}, ServedCertificates: g.Served, LostDirectories: g.Lost, MountedDirectories: g.Mounts}
-	if f := g.Flags; f != nil {
-		out.Flags = &storedFlags{f.RootNamespace, f.MeshFile, f.GatewaysFile, f.SecretsDirs, f.Ignored, f.RequireTests}
-	}
+	out := storedHead(g)
 	fresh, size := map[string][]byte{}, int64(0)
 	for _, f := range g.Files {
 		key := keyOf(f.Content)
@@ -131,6 +148,24 @@ func storedOf(g Generation, known map[string][]byte) (storedGeneration, map[stri
 		size += int64(len(f.Content))
 	}
 	return out, fresh, size
+}
+
+// storedHead returns how a generation is stored, without its files.
+func storedHead(g Generation) storedGeneration {
+	out := storedGeneration{Hash: g.Hash, Read: g.At, Files: []storedFile{}, ServedCertificates: g.Served, LostDirectories: g.Lost, MountedDirectories: g.Mounts}
+	if f := g.Flags; f != nil {
+		out.Flags = &storedFlags{f.RootNamespace, f.MeshFile, f.GatewaysFile, f.SecretsDirs, f.Ignored, f.RequireTests}
+	}
+	return out
+}
+
+// head returns the generation that is stored, without its files.
+func (g storedGeneration) head() Generation {
+	out := Generation{Hash: g.Hash, At: g.Read, Served: g.ServedCertificates, Lost: g.LostDirectories, Mounts: g.MountedDirectories}
+	if f := g.Flags; f != nil {
+		out.Flags = &Flags{f.RootNamespace, f.MeshConfig, f.Gateways, f.SecretsDirs, f.Ignored, f.RequireTests}
+	}
+	return out
 }
 
 // standings are the names of standings on disk.
@@ -157,6 +192,16 @@ func keyOf(content []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
+// checksumOf returns the checksum that a file of the current format says it has; empty where it says none.
+func checksumOf(text []byte) string {
+	_, after, _ := bytes.Cut(text, []byte(`,"checksum":"`))
+	sum, _, found := bytes.Cut(after[:min(len(after), 100)], []byte(`"`))
+	if !found {
+		return ""
+	}
+	return string(sum)
+}
+
 func checksum(body []byte) string { return "sha256:" + keyOf(body) }
 
 // decode reads a file of the current format or of the one before. Whatever is not exactly that
@@ -169,10 +214,10 @@ func decode(text []byte) (Content, error) {
 	switch {
 	case head.Version == nil:
 		return decodeUnversioned(text)
-	case *head.Version == current:
+	case *head.Version == current || *head.Version == unjournaled:
 		return decodeCurrent(text)
 	case *head.Version > current:
-		return Content{}, fmt.Errorf("it is of format %d, which a newer program wrote; this one reads %d and %d", *head.Version, unversioned, current)
+		return Content{}, fmt.Errorf("it is of format %d, which a newer program wrote; this one reads %d to %d", *head.Version, unversioned, current)
 	default:
 		return Content{}, fmt.Errorf("there is no format %d", *head.Version)
 	}
@@ -190,12 +235,9 @@ func decodeCurrent(text []byte) (Content, error) {
 	if err := strictly(e.State, &in); err != nil {
 		return Content{}, err
 	}
-	out := Content{At: in.Written}
+	out := Content{At: in.Written, Groups: groupsOf(in.Groups)}
 	for _, g := range in.Generations {
-		generation := Generation{Hash: g.Hash, At: g.Read, Served: g.ServedCertificates, Lost: g.LostDirectories, Mounts: g.MountedDirectories}
-		if f := g.Flags; f != nil {
-			generation.Flags = &Flags{f.RootNamespace, f.MeshConfig, f.Gateways, f.SecretsDirs, f.Ignored, f.RequireTests}
-		}
+		generation := g.head()
 		for _, f := range g.Files {
 			content, ok := in.Contents[f.Content]
 			if !ok {
@@ -204,12 +246,6 @@ func decodeCurrent(text []byte) (Content, error) {
 			generation.Files = append(generation.Files, File{f.Path, content})
 		}
 		out.Generations = append(out.Generations, generation)
-	}
-	for _, g := range in.Groups {
-		out.Groups = append(out.Groups, Group{
-			Namespace: g.Namespace, Labels: g.Labels, Locality: g.Locality, Serving: g.Serving,
-			Standing: g.Standing, Connected: time.Duration(g.ConnectedSeconds * float64(time.Second)), Seen: g.Seen,
-		})
 	}
 	return out, nil
 }

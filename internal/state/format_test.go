@@ -41,18 +41,18 @@ func sample() Content {
 
 func encoded(t *testing.T, c Content) []byte {
 	t.Helper()
-	text, leftOut, err := encode(c, 1<<20)
+	body, leftOut, err := encode(c, 1<<20)
 	must(t, err)
 	if leftOut > 0 {
 		t.Fatalf("%d generations are left out", leftOut)
 	}
-	return text
+	return enclosed(body)
 }
 
 // TestTheFormatStays holds that the names on disk stay as they are: what this program writes is,
 // byte for byte, the file that is kept here, and that file is read.
 func TestTheFormatStays(t *testing.T) {
-	path := filepath.Join("testdata", "format2.json")
+	path := filepath.Join("testdata", "format3.json")
 	want, err := os.ReadFile(path)
 	must(t, err)
 	if got := encoded(t, sample()); !bytes.Equal(got, want) {
@@ -77,6 +77,17 @@ func TestFlagsAreKept(t *testing.T) {
 	}
 	if named := `"flags":{"rootNamespace":"corp","meshConfig":"mesh.yaml","gateways":"gateways.yaml","secretsDirs":["s"],"ignored":["EnvoyFilter"],"requireTests":true}`; !bytes.Contains(text, []byte(named)) {
 		t.Errorf("kept:\n%s\nwant %s", text, named)
+	}
+}
+
+// TestTheFormatWithoutAJournalIsRead holds that an upgrade loses no last good generation.
+func TestTheFormatWithoutAJournalIsRead(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join("testdata", "format2.json"))
+	must(t, err)
+	got, err := decode(text)
+	must(t, err)
+	if diff := cmp.Diff(sample(), got); diff != "" {
+		t.Errorf("read (-want +got):\n%s", diff)
 	}
 }
 
@@ -132,7 +143,7 @@ func broken(t *testing.T) map[string][]byte {
 		"no checksum": replaced(whole, `"checksum"`, `"sum"`), "a field more": replaced(whole, `{"version"`, `{"more":1,"version"`),
 		"a renamed field": signed(`"serving"`, `"served"`), "a renamed list": signed(`"groups"`, `"gateways"`), "a standing that is not known": signed(`"idle"`, `"resting"`),
 		"a content that is missing": signed(`"contents":{`, `"contents":{},"contents2":{`), "another content": signed(keyOf([]byte("kind: B\n")), keyOf([]byte("kind: C\n"))),
-		"a newer format": replaced(whole, `"version":2`, `"version":3`), "a format that never was": replaced(whole, `"version":2`, `"version":0`), "a version in words": replaced(whole, `"version":2`, `"version":"two"`),
+		"a newer format": replaced(whole, `"version":3`, `"version":4`), "a format that never was": replaced(whole, `"version":3`, `"version":0`), "a version in words": replaced(whole, `"version":3`, `"version":"two"`),
 		"the old format, cut": old[:len(old)-20], "the old format, a renamed list": replaced(old, `"gateways"`, `"groups"`), "the old format, a renamed field": replaced(old, `"Content"`, `"Text"`),
 		"the old format, a renamed field of a group": replaced(old, `"Namespace"`, `"Space"`), "the old format, NULs behind it": append(slices.Clone(old), 0, 0),
 	}
@@ -169,8 +180,9 @@ func TestTheNewestHaveRoom(t *testing.T) {
 	for i := range 5 {
 		c.Generations = append(c.Generations, Generation{Hash: fmt.Sprint(i), Files: []File{{"a.yaml", bytes.Repeat(fmt.Append(nil, i), 1000)}}})
 	}
-	text, leftOut, err := encode(c, 3500)
+	body, leftOut, err := encode(c, 3500)
 	must(t, err)
+	text := enclosed(body)
 	if leftOut != 2 || len(text) > 2*3500+overhead {
 		t.Errorf("%d left out of 5, %d bytes; want 2", leftOut, len(text))
 	}
@@ -195,7 +207,7 @@ func FuzzDecode(f *testing.F) {
 			if err != nil || leftOut > 0 {
 				t.Fatalf("what was read cannot be written: %v", err)
 			}
-			if _, err := decode(again); err != nil {
+			if _, err := decode(enclosed(again)); err != nil {
 				t.Errorf("what was written cannot be read: %v", err)
 			}
 		}

@@ -17,9 +17,9 @@ import (
 )
 
 // inMemory is a saver on a disk in memory, and the log. Its content is numbered by taken.
-func inMemory(t *testing.T, disk *disk, taken *atomic.Int64) (*Saver, *journal) {
+func inMemory(t *testing.T, disk *disk, taken *atomic.Int64) (*Saver, *readLog) {
 	t.Helper()
-	var log journal
+	var log readLog
 	d, err := Open(Options{Disk: disk, Logger: slog.New(slog.NewTextHandler(&log, nil))})
 	must(t, err)
 	return NewSaver(d, func() Content { return Content{At: day(1).Add(time.Duration(taken.Add(1)))} }), &log
