@@ -90,7 +90,14 @@ func (s *scan) single(file string) {
 // is what stands there itself.
 func (s *scan) file(path string, kind fs.FileMode) {
 	info, err := s.w.options.Disk.Stat(path)
-	if s.tree[path] = sign(info, err); err != nil || !info.Mode().IsRegular() || kind != fs.ModeSymlink && !linked(info) {
+	if s.tree[path] = sign(info, err); err == nil && info.Mode().IsRegular() {
+		s.regular(path, info, kind)
+	}
+}
+
+// regular takes in a file that is there.
+func (s *scan) regular(path string, info fs.FileInfo, kind fs.FileMode) {
+	if s.tree[path] = sign(info, nil); kind != fs.ModeSymlink && !linked(info) {
 		return
 	}
 	if _, err := s.watch(path, info, content); err != nil && !gone(err) {
@@ -131,14 +138,21 @@ func (s *scan) dir(dir string) {
 		}
 		return
 	}
+	// What is told of files is asked for at once; where that does not answer each is asked for by itself.
+	infos, _ := d.Infos(dir, entries)
 	for _, e := range entries {
-		s.entry(filepath.Join(dir, e.Name()), e)
+		s.entry(filepath.Join(dir, e.Name()), e, infos[e.Name()])
 	}
 }
 
-func (s *scan) entry(path string, e fs.DirEntry) {
+// entry looks at what a directory has under a name; info is what is known of it, or nil.
+func (s *scan) entry(path string, e fs.DirEntry, info fs.FileInfo) {
 	relevant := s.w.options.Relevant(e.Name())
 	if hidden(e.Name()) || e.Type().IsRegular() && !relevant {
+		return
+	}
+	if info != nil {
+		s.regular(path, info, e.Type())
 		return
 	}
 	switch sign := s.w.look(path); {
