@@ -164,7 +164,7 @@ func readAll(f io.Reader, size, limit int64, l *lease) ([]byte, error) {
 	for {
 		n, err := io.CopyN(&out, rest, chunk)
 		if n < chunk && (err == nil || errors.Is(err, io.EOF)) {
-			return out.Bytes(), nil
+			return bytes.Clone(out.Bytes()), nil // without the room that was left to grow: it is kept
 		}
 		if err != nil {
 			return nil, err

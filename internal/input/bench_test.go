@@ -45,3 +45,19 @@ func file(b *testing.B, dir string, n int, content string) string {
 	}
 	return path
 }
+
+// BenchmarkStart measures the first reading of many files.
+func BenchmarkStart(b *testing.B) {
+	dir := b.TempDir()
+	for i := range 10000 {
+		file(b, dir, i, "a")
+	}
+	for b.Loop() {
+		r := input.New(input.Options{
+			Dirs: []string{dir}, Disk: disk.New(disk.Options{Timeout: 10 * time.Second}), Logger: slog.New(slog.DiscardHandler),
+			Now: func() time.Time { return time.Now().Add(time.Hour) }, Quiet: 50 * time.Millisecond, RemoteQuiet: 10 * time.Second,
+		})
+		r.Unsettled()
+		r.Read(input.Change{})
+	}
+}

@@ -238,13 +238,3 @@ func (r *Reader) retry(out *Reading) {
 		out.Again.sooner(l.Dir, retryEvery)
 	}
 }
-
-// Unsettled reports whether any file was written to so lately that it may not be complete, though
-// it may be so soon.
-func (r *Reader) Unsettled() bool {
-	p := r.look(Change{})
-	return slices.ContainsFunc(p.files, func(f source.File) bool {
-		wait := r.unsettledFor(f.Path, p)
-		return wait > 0 && wait <= r.options.Quiet
-	})
-}

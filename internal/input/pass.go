@@ -43,14 +43,18 @@ type pass struct {
 	left source.Limits
 }
 
+func newPass(change Change, limits source.Limits) *pass {
+	return &pass{
+		change: change, unchanged: map[string]bool{}, read: map[string]disk.Content{}, before: map[string]fs.FileInfo{}, infos: map[string]fs.FileInfo{},
+		mounts: map[string]uint64{}, missing: map[string]bool{}, ignores: map[string]ignoring{}, left: limits,
+	}
+}
+
 // look reads the files that are there: the policy directories', those of secrets, and those that are
 // named one by one. These count once, also where they stand in a policy directory.
 func (r *Reader) look(change Change) *pass {
 	change.Unsettled = append(slices.Clone(change.Unsettled), r.options.Writing()...)
-	p := &pass{
-		change: change, unchanged: map[string]bool{}, read: map[string]disk.Content{}, before: map[string]fs.FileInfo{}, infos: map[string]fs.FileInfo{},
-		mounts: map[string]uint64{}, missing: map[string]bool{}, ignores: map[string]ignoring{}, left: r.options.Limits,
-	}
+	p := newPass(change, r.options.Limits)
 	for _, dir := range r.options.Dirs {
 		r.walk(p, dir, func(tree fs.FS, o source.Options) ([]source.File, error) {
 			o.Ignored = r.ignores(p, dir)

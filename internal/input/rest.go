@@ -2,10 +2,12 @@ package input
 
 import (
 	"io/fs"
+	"path/filepath"
 	"slices"
 	"time"
 
 	"github.com/portreeve/portreeve/internal/disk"
+	"github.com/portreeve/portreeve/translate/source"
 )
 
 // resting is a file that is watched for rest.
@@ -54,11 +56,7 @@ func (r *Reader) unsettledFor(path string, p *pass) time.Duration {
 	if content.Remote || content.Writer == disk.WriterUnknown && (!r.begun || r.options.Blind()) {
 		return r.unrested(path, info, r.options.RemoteQuiet)
 	}
-	// A time in the future tells nothing.
-	if age := r.options.Now().Sub(info.ModTime()); age >= 0 && age < r.options.Quiet {
-		return r.options.Quiet - age
-	}
-	return 0
+	return r.growing(info)
 }
 
 // linked reports whether a file was not renamed into place itself: a symlink to it was, or one to
@@ -81,4 +79,33 @@ func (r *Reader) unrested(path string, info fs.FileInfo, rest time.Duration) tim
 	r.resting[path] = was
 	rested := max(age, now.Sub(was.since))
 	return max(rest-rested, 0)
+}
+
+// Unsettled reports whether any file was written to so lately that it may not be complete, though it may be so
+// soon. Nothing is read: only what is told of the files counts.
+func (r *Reader) Unsettled() bool {
+	p, young := newPass(Change{}, r.options.Limits), false
+	for _, dir := range slices.Concat(r.options.Dirs, r.options.SecretsDirs) {
+		glance := source.Options{Limits: p.left, Known: func(_ string, info fs.FileInfo) ([]byte, bool) {
+			young = young || r.growing(info) > 0
+			return nil, true
+		}}
+		if !r.secrets(filepath.Clean(dir)) {
+			glance.Ignored = r.ignores(p, dir)
+		}
+		_, _ = source.ReadWith(tree{dir: dir, disk: r.options.Disk, pass: p}, glance) // what cannot be read is for the reading to say
+	}
+	for _, file := range r.options.Files {
+		info, err := r.options.Disk.Stat(file)
+		young = young || err == nil && r.growing(info) > 0
+	}
+	return young
+}
+
+// growing returns how much is missing of Quiet since a file was modified. A time in the future tells nothing.
+func (r *Reader) growing(info fs.FileInfo) time.Duration {
+	if age := r.options.Now().Sub(info.ModTime()); age >= 0 && age < r.options.Quiet {
+		return r.options.Quiet - age
+	}
+	return 0
 }

@@ -83,3 +83,27 @@ func TestWhatASymlinkBrought(t *testing.T) {
 		t.Errorf("after a rest: moves for %v", got)
 	}
 }
+
+// TestAFileThatWasJustWrittenIsUnsettled holds that a start in the midst of a copy waits for it, and that nothing is
+// read to know of that.
+func TestAFileThatWasJustWrittenIsUnsettled(t *testing.T) {
+	b := lie(t, nil)
+	if b.Unsettled() {
+		t.Error("what has rested is unsettled")
+	}
+	b.now = time.Now()
+	b.write("sub.yaml", "a")
+	must(t, os.Chtimes(filepath.Join(b.dir, "sub.yaml"), b.now, b.now.Add(-10*time.Millisecond)))
+	if !b.Unsettled() {
+		t.Error("what was written 10 ms ago is not")
+	}
+	put(t, filepath.Join(b.dir, ".portreeveignore"), "sub.yaml\n")
+	must(t, os.Chtimes(filepath.Join(b.dir, ".portreeveignore"), b.now, b.now.Add(-time.Hour)))
+	for _, name := range []string{"a.yaml", "b.yaml"} {
+		must(t, os.Chtimes(filepath.Join(b.dir, name), b.now, b.now.Add(-time.Hour)))
+	}
+	must(t, os.Chtimes(filepath.Join(b.other, "c.yaml"), b.now, b.now.Add(-time.Hour)))
+	if b.Unsettled() {
+		t.Error("what is left out is unsettled")
+	}
+}
