@@ -1,10 +1,128 @@
 package optimize
 
+import (
+	"hash/fnv"
+	"maps"
+	"slices"
+	"sync"
+
+	rbacv3 "github.com/envoyproxy/go-control-plane/envoy/config/rbac/v3"
+)
+
 // Known remembers what was made of the rules of policies, by their messages, which are immutable: a rule that an
 // edit does not touch is the same message in the next program. It changes how long Policy takes and never what
 // it returns. Its zero value knows nothing. It is safe for concurrent use.
-type Known struct{}
+type Known struct {
+	mu    sync.Mutex
+	turn  uint64
+	store *store
+}
 
 // Next returns a value for what is rendered after this: it knows what this one came across, and forgets what it
 // does not come across itself when it is followed. What follows nil knows nothing.
-func (k *Known) Next() *Known { return &Known{} }
+func (k *Known) Next() *Known {
+	if k == nil {
+		return &Known{}
+	}
+	s := k.kept()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.forget(k.turn)
+	return &Known{turn: k.turn + 1, store: s}
+}
+
+func (k *Known) kept() *store {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.store == nil {
+		k.store = &store{}
+	}
+	return k.store
+}
+
+// store is what is remembered, shared by what follows each other.
+type store struct {
+	mu sync.Mutex
+	// by is what it was made by: with other rules switched on nothing of it is good.
+	by       []string
+	made     map[*rbacv3.Policy]*made
+	literals map[literalKey]*literal
+	// run counts calls of Policy; turn and used how many rules were used in the last turn.
+	run, turn uint64
+	used      int
+}
+
+type literalKey struct {
+	index int
+	key   string
+}
+
+// made is what was made of a rule.
+type made struct {
+	rule   string
+	action rbacv3.RBAC_Action
+	atoms  []atom
+	// whole says that the atoms are the whole rule: all of it can be found.
+	whole bool
+	turn  uint64
+}
+
+// forget forgets what was last used before the turn, once that is a quarter of what was used in it.
+func (s *store) forget(turn uint64) {
+	if s.turn != turn || len(s.made) <= s.used+s.used/4 {
+		return // where nothing was rendered, as where a program is refused, what was known is
+	}
+	maps.DeleteFunc(s.made, func(_ *rbacv3.Policy, m *made) bool { return m.turn < turn })
+	maps.DeleteFunc(s.literals, func(_ literalKey, l *literal) bool { return l.turn < turn })
+}
+
+// use notes that something made is used in a turn.
+func (s *store) use(m *made, turn uint64) {
+	if s.turn < turn {
+		s.turn, s.used = turn, 0
+	}
+	if m.turn < turn {
+		m.turn = turn
+		s.used++
+	}
+}
+
+// of returns what is made of a rule.
+func (m *maker) of(turn uint64, rule string, p *rbacv3.Policy) *made {
+	if known := m.store.made[p]; known != nil && known.rule == rule && known.action == m.action {
+		m.store.use(known, turn)
+		return known
+	}
+	out := &made{rule: rule, action: m.action}
+	out.atoms, out.whole = m.atoms(rule, p)
+	m.store.made[p] = out
+	m.store.use(out, turn)
+	return out
+}
+
+// literal returns the one literal of a key.
+func (m *maker) literal(x int, key string) *literal {
+	at := literalKey{x, key}
+	if known := m.store.literals[at]; known != nil {
+		return known
+	}
+	h := fnv.New64a()
+	h.Write([]byte(key))
+	out := &literal{index: x, key: key, hash: spread(h.Sum64())}
+	m.store.literals[at] = out
+	return out
+}
+
+// spread has all bits of a hash decide the upper ones.
+func spread(h uint64) uint64 {
+	h ^= h >> 33
+	h *= 0xff51afd7ed558ccd
+	return h ^ h>>33
+}
+
+// ready empties the store where it was filled by other rules.
+func (s *store) ready(by []string) {
+	if s.made == nil || !slices.Equal(s.by, by) {
+		s.by, s.made, s.literals = by, map[*rbacv3.Policy]*made{}, map[literalKey]*literal{}
+	}
+}

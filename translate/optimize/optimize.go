@@ -6,6 +6,9 @@
 // equal, and what it keeps of the names of policies that Envoy reports. A rule that is not sure leaves
 // a filter as it is. It fails closed: what a matcher of Envoy cannot say exactly stays in the form in which
 // package policy wrote it.
+//
+// Most rules are indexes (index.go): ways of finding, by what a request has, the few rules of policies that can match it.
+// They work together on one match tree (tree.go), and each can be left out.
 package optimize
 
 import (
@@ -54,7 +57,8 @@ type rule struct {
 	apply func([]policy.Filter, Options, *Known) []policy.Filter
 }
 
-// rules returns all rules, in the order in which they are applied. It is the one list of them.
+// rules returns the rules that rewrite by themselves, in the order in which they are applied, after the indexes:
+// what an index finds by its value need not be folded. With indexes it is the one list of all rules.
 func rules() []rule {
 	return nil
 }
@@ -62,6 +66,9 @@ func rules() []rule {
 // Names returns the names of all rules, in the order in which they are applied.
 func Names() []string {
 	out := []string{}
+	for _, x := range indexes() {
+		out = append(out, x.name)
+	}
 	for _, r := range rules() {
 		out = append(out, r.name)
 	}
@@ -84,8 +91,12 @@ func Parse(text string) ([]string, error) {
 
 // Policy returns policy that gives every request the verdict that p gives it, the same headers to the
 // backend and the same response but for the name of the policy in its details. What is in p is not changed.
-// known only makes it faster.
+// known only makes it faster; nil knows nothing.
 func Policy(p policy.Policy, o Options, known *Known) policy.Policy {
+	if known == nil {
+		known = &Known{}
+	}
+	p.HTTP = indexed(p.HTTP, o, known)
 	for _, r := range rules() {
 		if slices.Contains(o.Rules, r.name) {
 			p.HTTP = r.apply(p.HTTP, o, known)

@@ -1,0 +1,67 @@
+package optimize
+
+import (
+	"slices"
+
+	rbacv3 "github.com/envoyproxy/go-control-plane/envoy/config/rbac/v3"
+)
+
+// The bounds of what is made of one rule. A rule that would be more stays as it is.
+const (
+	// maxAtoms bounds the pairs of an alternative of what is asked for and one of who asks.
+	maxAtoms = 64
+	// maxPlaces bounds the values by which one rule can be found.
+	maxPlaces = 16 << 10
+)
+
+// atom is one way in which a rule matches: one of its permissions with one of its principals. It matches where
+// all of its conditions hold.
+type atom struct {
+	conditions []condition
+	// ways are how a request that the atom matches can be found, one for each of the conditions that
+	// allow it. There is one at least.
+	ways []way
+}
+
+// way is how an atom is found by one of its conditions: by any of the places, each of an alternative of the condition.
+type way struct {
+	places []*place
+	// shared are the literals of the places, each once.
+	literals []*literal
+}
+
+// atoms returns what a rule is made of, without what never matches. It is false where that cannot be said, or is
+// more than is good.
+func (m *maker) atoms(rule string, p *rbacv3.Policy) ([]atom, bool) {
+	if p.GetCondition() != nil || p.GetCheckedCondition() != nil || p.GetCelConfig() != nil ||
+		len(p.GetPermissions())*len(p.GetPrincipals()) > maxAtoms {
+		return nil, false
+	}
+	var out []atom
+	for _, permission := range ofPermissions(p.GetPermissions()) {
+		for _, principal := range ofPrincipals(p.GetPrincipals()) {
+			all := slices.Concat(permission.conjuncts(), principal.conjuncts())
+			if slices.ContainsFunc(all, condition.never) {
+				continue
+			}
+			a := atom{conditions: slices.DeleteFunc(all, condition.always)}
+			if !m.findable(rule, len(out), &a) {
+				return nil, false
+			}
+			out = append(out, a)
+		}
+	}
+	return out, true
+}
+
+// findable works out the ways of an atom. It is false where it has none, or where a matcher cannot say all that
+// it asks.
+func (m *maker) findable(rule string, position int, a *atom) bool {
+	for i, c := range a.conditions {
+		others := slices.Delete(slices.Clone(a.conditions), i, i+1)
+		if w, ok := m.way(rule, position, c.alternatives(), others); ok {
+			a.ways = append(a.ways, w)
+		}
+	}
+	return len(a.ways) > 0
+}

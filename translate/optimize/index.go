@@ -1,0 +1,39 @@
+package optimize
+
+import (
+	xdsmatcherv3 "github.com/cncf/xds/go/xds/type/matcher/v3"
+)
+
+// index is a way of finding atoms by what a request has. A new one gets a file of its own and its place in indexes.
+type index struct {
+	name string
+	// find returns the key under which a request must be found for which the condition holds, and what of the
+	// condition then remains to be asked: nothing where the key says all of it. It is false where the condition has
+	// no such key. It fails open to return a key under which some request is not found for which the condition holds.
+	find func(condition) (key string, rest []condition, ok bool)
+	// state is what it looks at, where that is a state of the request that a filter has to set before.
+	state *state
+	// weight is what it costs a request to be held against one of its atoms. Of several indexes by which an atom can be found
+	// the one is taken whose weight, times the atoms that share the key, is least.
+	weight int
+	// bucket is how many keys are encoded together: an edit encodes those anew among which it is. All keys of one
+	// bucket are passed to encode in one call.
+	bucket int
+	// encode returns what a bucket adds to the content of a section, encoded: some fields of a message.
+	encode func([]entry) []byte
+	// section returns the tree that looks its entries up, whose content is encoded. Where nothing in
+	// it matches it must go on with what follows on no match.
+	section func(content []byte) *xdsmatcherv3.Matcher
+}
+
+// entry is what there is under one key of an index.
+type entry struct {
+	key string
+	// leaves are asked in their order. There is one at least.
+	leaves []*leaf
+}
+
+// indexes returns all indexes, in the order in which their sections are asked. It is the one list of them.
+func indexes() []*index {
+	return []*index{exactPaths(), prefixPaths(), suffixPaths(), otherSpellings()}
+}

@@ -1,0 +1,95 @@
+package optimize
+
+import (
+	"slices"
+
+	rbacv3 "github.com/envoyproxy/go-control-plane/envoy/config/rbac/v3"
+)
+
+// literal is a key of an index that some atom can be found by.
+type literal struct {
+	// index is the position of its index.
+	index int
+	key   string
+	hash  uint64
+	// shared is how many atoms can be found by it, counted in one run.
+	shared int
+	run    uint64
+	turn   uint64
+}
+
+// place is an atom under a key.
+type place struct {
+	*literal
+	*leaf
+	// bucket is where it was encoded last.
+	bucket *bucket
+}
+
+// leaf decides, where what its atom asks holds beyond the key.
+type leaf struct {
+	// rule and position say which atom of which rule it is: leaves of one key are asked in this order.
+	rule     string
+	position int
+	// asks says that something is left to be asked. encoded is then a FieldMatcher, or else an OnMatch.
+	asks    bool
+	encoded []byte
+}
+
+// way places an atom by the alternatives of one of its conditions. It is false where one of these can be found by no
+// index: all of them have to be, or the atom would be missed. So must a matcher be able to say the rest.
+func (m *maker) way(rule string, position int, alternatives, others []condition) (way, bool) {
+	var out way
+	var exact *leaf
+	for _, alternative := range alternatives {
+		x, key, rest, ok := m.find(alternative)
+		if !ok || len(out.places) >= maxPlaces {
+			return way{}, false
+		}
+		l := exact
+		if len(rest) > 0 || l == nil {
+			if l = m.leaf(rule, position, slices.Concat(rest, others)); l == nil {
+				return way{}, false
+			}
+		}
+		if len(rest) == 0 {
+			exact = l
+		}
+		lit := m.literal(x, key)
+		out.places = append(out.places, &place{literal: lit, leaf: l})
+		if !slices.Contains(out.literals, lit) {
+			out.literals = append(out.literals, lit)
+		}
+	}
+	return out, true
+}
+
+// find returns the first index by which a condition can be found.
+func (m *maker) find(c condition) (x int, key string, rest []condition, ok bool) {
+	for i, x := range m.indexes {
+		if key, rest, ok := x.find(c); ok {
+			return i, key, rest, true
+		}
+	}
+	return 0, "", nil, false
+}
+
+// leaf returns the leaf that asks for all of the conditions, or nil where a matcher cannot say them.
+func (m *maker) leaf(rule string, position int, asks []condition) *leaf {
+	onMatch := decides(rule, m.action)
+	if len(asks) == 0 {
+		return &leaf{rule: rule, position: position, encoded: marshal(onMatch)}
+	}
+	p, ok := all(asks)
+	if !ok {
+		return nil
+	}
+	return &leaf{rule: rule, position: position, asks: true, encoded: marshal(&fieldMatcher{Predicate: p, OnMatch: onMatch})}
+}
+
+// maker makes atoms of the rules of one action.
+type maker struct {
+	store   *store
+	indexes []*index
+	action  rbacv3.RBAC_Action
+}

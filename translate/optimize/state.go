@@ -1,0 +1,52 @@
+package optimize
+
+import (
+	"slices"
+	"strings"
+
+	xdscorev3 "github.com/cncf/xds/go/xds/core/v3"
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	setfilterstatecommonv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/common/set_filter_state/v3"
+	setfilterstatev3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/set_filter_state/v3"
+	networkv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/matching/common_inputs/network/v3"
+
+	"github.com/portreeve/portreeve/translate/policy"
+)
+
+// StateFilter is the name of the filter that sets the states of a request which match trees look at. It stands
+// before the first of these.
+const StateFilter = "portreeve.request_state"
+
+// state is a text that match trees look at: what a format says of a request. It is not there where that is
+// empty, or where any part of it is missing.
+type state struct{ key, format string }
+
+// pathState is the path without query and fragment, as rules see it: never what a client has put into
+// x-envoy-original-path, which the format reads first where it is not told otherwise.
+func pathState() *state { return &state{"portreeve.path", "%PATH(NQ:PATH)%"} }
+
+// input looks at the state.
+func (s *state) input() *xdscorev3.TypedExtensionConfig {
+	return extension(&networkv3.FilterStateInput{Key: s.key})
+}
+
+// sets returns the filter that sets states, each once, in the order of their keys.
+func sets(states []*state) policy.Filter {
+	slices.SortFunc(states, func(a, b *state) int { return strings.Compare(a.key, b.key) })
+	config := &setfilterstatev3.Config{}
+	for i, s := range states {
+		if i > 0 && states[i-1].key == s.key {
+			continue
+		}
+		config.OnRequestHeaders = append(config.OnRequestHeaders, &setfilterstatecommonv3.FilterStateValue{
+			Key:        &setfilterstatecommonv3.FilterStateValue_ObjectKey{ObjectKey: s.key},
+			FactoryKey: "envoy.string",
+			Value: &setfilterstatecommonv3.FilterStateValue_FormatString{FormatString: &corev3.SubstitutionFormatString{
+				Format:          &corev3.SubstitutionFormatString_TextFormatSource{TextFormatSource: &corev3.DataSource{Specifier: &corev3.DataSource_InlineString{InlineString: s.format}}},
+				OmitEmptyValues: true,
+			}},
+			SkipIfEmpty: true,
+		})
+	}
+	return policy.Filter{Name: StateFilter, Config: config}
+}

@@ -1,0 +1,89 @@
+package optimize
+
+import (
+	xdsmatcherv3 "github.com/cncf/xds/go/xds/type/matcher/v3"
+	rbacv3 "github.com/envoyproxy/go-control-plane/envoy/config/rbac/v3"
+)
+
+// found are the rules of one filter, as indexes find them.
+type found struct {
+	// places are where the atoms are found, by the position of the index.
+	places [][]*place
+	atoms  int
+	// left are the rules that no index finds.
+	left map[string]*rbacv3.Policy
+}
+
+// find places all atoms of a set of rules: each by the condition that has it held against the fewest requests.
+func (m *maker) findAll(turn uint64, policies map[string]*rbacv3.Policy) found {
+	m.store.run++
+	out := found{places: make([][]*place, len(m.indexes)), left: map[string]*rbacv3.Policy{}}
+	all := make([]*made, 0, len(policies))
+	for rule, p := range policies {
+		if one := m.of(turn, rule, p); one.whole {
+			m.count(one, turn)
+			all = append(all, one)
+		} else {
+			out.left[rule] = p
+		}
+	}
+	for _, one := range all {
+		for i := range one.atoms {
+			out.atoms++
+			for _, p := range m.best(one.atoms[i].ways).places {
+				out.places[p.index] = append(out.places[p.index], p)
+			}
+		}
+	}
+	return out
+}
+
+// count counts the atoms that can be found by each literal.
+func (m *maker) count(one *made, turn uint64) {
+	for i := range one.atoms {
+		for _, w := range one.atoms[i].ways {
+			for _, l := range w.literals {
+				if l.run != m.store.run {
+					l.run, l.shared, l.turn = m.store.run, 0, max(l.turn, turn)
+				}
+				l.shared++
+			}
+		}
+	}
+}
+
+// best returns the way whose literals the fewest share; of equal ones the first.
+func (m *maker) best(ways []way) *way {
+	best, least := &ways[0], 0
+	if len(ways) == 1 {
+		return best
+	}
+	for i := range ways {
+		cost := 0
+		for _, l := range ways[i].literals {
+			cost = max(cost, l.shared*m.indexes[l.index].weight)
+		}
+		if i == 0 || cost < least {
+			best, least = &ways[i], cost
+		}
+	}
+	return best
+}
+
+// tree returns the match tree of what was found: a section for each index that found something, each followed by
+// the next where nothing in it decides, the last by otherwise. States are those that it looks at.
+func (m *maker) tree(f found, otherwise *xdsmatcherv3.Matcher_OnMatch) (*xdsmatcherv3.Matcher, []*state) {
+	var out *xdsmatcherv3.Matcher
+	var states []*state
+	for i := len(m.indexes) - 1; i >= 0; i-- {
+		if len(f.places[i]) == 0 {
+			continue
+		}
+		x := m.indexes[i]
+		section := x.section(x.content(f.places[i]))
+		section.OnNoMatch = otherwise
+		out, otherwise = section, follows(section)
+		states = append(states, x.state)
+	}
+	return out, states
+}
