@@ -26,8 +26,6 @@ type atom struct {
 // way is how an atom is found by one of its conditions: by any of the places, each of an alternative of the condition.
 type way struct {
 	places []*place
-	// shared are the literals of the places, each once.
-	literals []*literal
 }
 
 // atoms returns what a rule is made of, without what never matches. It is false where that cannot be said, or is

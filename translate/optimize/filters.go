@@ -22,14 +22,13 @@ const IndexFilter = policy.DenyFilter + ".index"
 //
 // Of several rules that match Envoy reports the first of the tree: by index, by key, and only then by the name of the rule.
 func indexed(filters []policy.Filter, o Options, known *Known) []policy.Filter {
-	on := enabled(o.Rules)
-	if len(on) == 0 {
+	if len(enabled(o.Rules)) == 0 {
 		return filters
 	}
 	store := known.kept()
 	store.mu.Lock()
 	defer store.mu.Unlock()
-	store.ready(o.Rules)
+	on := store.ready(o.Rules)
 	var out []policy.Filter
 	var states []*state
 	first := -1

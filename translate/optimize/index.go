@@ -7,10 +7,9 @@ import (
 // index is a way of finding atoms by what a request has. A new one gets a file of its own and its place in indexes.
 type index struct {
 	name string
-	// find returns the key under which a request must be found for which the condition holds, and what of the
-	// condition then remains to be asked: nothing where the key says all of it. It is false where the condition has
-	// no such key. It fails open to return a key under which some request is not found for which the condition holds.
-	find func(condition) (key string, rest []condition, ok bool)
+	// find returns the key under which a request must be found for which the condition holds. It is false where the
+	// condition has no such key. It fails open to return a key under which some request is not found for which the condition holds.
+	find func(condition) (key, bool)
 	// state is what it looks at, where that is a state of the request that a filter has to set before.
 	state *state
 	// weight is what it costs a request to be held against one of its atoms. Of several indexes by which an atom can be found
@@ -24,6 +23,16 @@ type index struct {
 	// section returns the tree that looks its entries up, whose content is encoded. Where nothing in
 	// it matches it must go on with what follows on no match.
 	section func(content []byte) *xdsmatcherv3.Matcher
+}
+
+// key is a key of an index, by which a condition can be found.
+type key struct {
+	text string
+	// rest is what of the condition remains to be asked of what is found: nothing where the key says all of it.
+	rest []condition
+	// by is the index, where it is not the one that was asked: one of many that are made as they are needed. Those of one
+	// name are the same, and their sections come behind all others, in the order of their names.
+	by *index
 }
 
 // entry is what there is under one key of an index.

@@ -44,9 +44,13 @@ func (k *Known) kept() *store {
 type store struct {
 	mu sync.Mutex
 	// by is what it was made by: with other rules switched on nothing of it is good.
-	by       []string
+	by []string
+	// indexes are those that found anything, and those that are always there before them.
+	indexes  []*index
 	made     map[*rbacv3.Policy]*made
 	literals map[literalKey]*literal
+	// fixed is how many of the indexes are always there.
+	fixed int
 	// run counts calls of Policy; turn and used how many rules were used in the last turn.
 	run, turn uint64
 	used      int
@@ -101,16 +105,25 @@ func (m *maker) of(turn uint64, rule string, p *rbacv3.Policy) *made {
 }
 
 // literal returns the one literal of a key.
-func (m *maker) literal(x int, key string) *literal {
-	at := literalKey{x, key}
-	if known := m.store.literals[at]; known != nil {
+func (s *store) literal(k key) *literal {
+	at := literalKey{s.position(k.by), k.text}
+	if known := s.literals[at]; known != nil {
 		return known
 	}
 	h := fnv.New64a()
-	h.Write([]byte(key))
-	out := &literal{index: x, key: key, hash: spread(h.Sum64())}
-	m.store.literals[at] = out
+	h.Write([]byte(k.text))
+	out := &literal{index: at.index, key: k.text, hash: spread(h.Sum64())}
+	s.literals[at] = out
 	return out
+}
+
+// position returns the place of an index in the store.
+func (s *store) position(x *index) int {
+	i := slices.IndexFunc(s.indexes, func(known *index) bool { return known == x || known.name == x.name })
+	if i < 0 {
+		i, s.indexes = len(s.indexes), append(s.indexes, x)
+	}
+	return i
 }
 
 // spread has all bits of a hash decide the upper ones.
@@ -120,9 +133,12 @@ func spread(h uint64) uint64 {
 	return h ^ h>>33
 }
 
-// ready empties the store where it was filled by other rules.
-func (s *store) ready(by []string) {
+// ready empties the store where it was filled by other rules, and returns the indexes of these.
+func (s *store) ready(by []string) []*index {
 	if s.made == nil || !slices.Equal(s.by, by) {
 		s.by, s.made, s.literals = by, map[*rbacv3.Policy]*made{}, map[literalKey]*literal{}
+		s.indexes = enabled(by)
+		s.fixed = len(s.indexes)
 	}
+	return s.indexes[:s.fixed]
 }

@@ -4,23 +4,16 @@ import (
 	"fmt"
 	"testing"
 
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	rbacv3 "github.com/envoyproxy/go-control-plane/envoy/config/rbac/v3"
 	rbachttpv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/rbac/v3"
+	uritemplatev3 "github.com/envoyproxy/go-control-plane/envoy/extensions/path/match/uri_template/v3"
 	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
 
 	"github.com/portreeve/portreeve/translate/envoy/match"
 	"github.com/portreeve/portreeve/translate/optimize"
 	"github.com/portreeve/portreeve/translate/policy"
 )
-
-func permissionFor(path string) *rbacv3.Permission {
-	written := &rbacv3.Permission{Rule: &rbacv3.Permission_UrlPath{UrlPath: match.Path(path)}}
-	rules := []*rbacv3.Permission{written}
-	if aliases, ok := match.PathAliases(path); ok {
-		rules = append(rules, andRules(byPath(match.Regex(".*[;%].*")), orRules(byPath(match.Regex(aliases)))))
-	}
-	return andRules(orRules(rules...))
-}
 
 func byPath(m *matcherv3.StringMatcher) *rbacv3.Permission {
 	return &rbacv3.Permission{Rule: &rbacv3.Permission_UrlPath{UrlPath: &matcherv3.PathMatcher{Rule: &matcherv3.PathMatcher_Path{Path: m}}}}
@@ -44,7 +37,7 @@ func denying(n int, path func(int) string) map[string]*rbacv3.Policy {
 	out := make(map[string]*rbacv3.Policy, n)
 	for i := range n {
 		out[fmt.Sprintf("ns[default]-policy[deny-%d]-rule[0]", i)] = &rbacv3.Policy{
-			Permissions: []*rbacv3.Permission{permissionFor(path(i))}, Principals: []*rbacv3.Principal{everybody()},
+			Permissions: []*rbacv3.Permission{andRules(pathsOf(true, path(i)))}, Principals: []*rbacv3.Principal{everybody()},
 		}
 	}
 	return out
@@ -90,4 +83,25 @@ func encode(p policy.Policy) int {
 		n += len(match.Any(f.Config).GetValue())
 	}
 	return n
+}
+
+// pathsOf matches any of the paths, as package policy does it: in a rule that keeps shut in other spellings too.
+func pathsOf(aliases bool, values ...string) *rbacv3.Permission {
+	var written, others []*rbacv3.Permission
+	for _, v := range values {
+		if template, ok := match.Template(v); ok {
+			written = append(written, &rbacv3.Permission{Rule: &rbacv3.Permission_UriTemplate{UriTemplate: &corev3.TypedExtensionConfig{
+				Name: "uri-template", TypedConfig: match.Any(&uritemplatev3.UriTemplateMatchConfig{PathTemplate: template}),
+			}}})
+		} else {
+			written = append(written, byPath(match.String(v)))
+		}
+		if expression, ok := match.PathAliases(v); ok {
+			others = append(others, byPath(match.Regex(expression)))
+		}
+	}
+	if aliases && len(others) > 0 {
+		written = append(written, andRules(byPath(match.Regex(".*[;%].*")), orRules(others...)))
+	}
+	return orRules(written...)
 }

@@ -8,7 +8,7 @@ import (
 
 // literal is a key of an index that some atom can be found by.
 type literal struct {
-	// index is the position of its index.
+	// index is the position of its index in the store.
 	index int
 	key   string
 	hash  uint64
@@ -42,36 +42,35 @@ func (m *maker) way(rule string, position int, alternatives, others []condition)
 	var out way
 	var exact *leaf
 	for _, alternative := range alternatives {
-		x, key, rest, ok := m.find(alternative)
+		k, ok := m.find(alternative)
 		if !ok || len(out.places) >= maxPlaces {
 			return way{}, false
 		}
 		l := exact
-		if len(rest) > 0 || l == nil {
-			if l = m.leaf(rule, position, slices.Concat(rest, others)); l == nil {
+		if len(k.rest) > 0 || l == nil {
+			if l = m.leaf(rule, position, slices.Concat(k.rest, others)); l == nil {
 				return way{}, false
 			}
 		}
-		if len(rest) == 0 {
+		if len(k.rest) == 0 {
 			exact = l
 		}
-		lit := m.literal(x, key)
-		out.places = append(out.places, &place{literal: lit, leaf: l})
-		if !slices.Contains(out.literals, lit) {
-			out.literals = append(out.literals, lit)
-		}
+		out.places = append(out.places, &place{literal: m.store.literal(k), leaf: l})
 	}
 	return out, true
 }
 
-// find returns the first index by which a condition can be found.
-func (m *maker) find(c condition) (x int, key string, rest []condition, ok bool) {
-	for i, x := range m.indexes {
-		if key, rest, ok := x.find(c); ok {
-			return i, key, rest, true
+// find returns a key of the first index by which a condition can be found.
+func (m *maker) find(c condition) (key, bool) {
+	for _, x := range m.indexes {
+		if k, ok := x.find(c); ok {
+			if k.by == nil {
+				k.by = x
+			}
+			return k, true
 		}
 	}
-	return 0, "", nil, false
+	return key{}, false
 }
 
 // leaf returns the leaf that asks for all of the conditions, or nil where a matcher cannot say them.

@@ -15,9 +15,9 @@ import (
 func prefixPaths() *index {
 	return &index{
 		name: "prefix-paths", state: pathState(), weight: 1, bucket: 64, encode: mapEntries,
-		find: func(c condition) (string, []condition, bool) {
-			value := c.permission.GetUrlPath().GetPath().GetPrefix()
-			return value, nil, value != "" && !c.permission.GetUrlPath().GetPath().GetIgnoreCase()
+		find: func(c condition) (key, bool) {
+			path := c.permission.GetUrlPath().GetPath()
+			return key{text: path.GetPrefix()}, path.GetPrefix() != "" && !path.GetIgnoreCase()
 		},
 		section: func(content []byte) *xdsmatcherv3.Matcher {
 			return lookup(pathState(), &xdsmatcherv3.Matcher_MatcherTree{TreeType: &xdsmatcherv3.Matcher_MatcherTree_PrefixMatchMap{PrefixMatchMap: matchMap(content)}})

@@ -20,13 +20,13 @@ const spellings = ".*[;%].*"
 func otherSpellings() *index {
 	return &index{
 		name: "other-spellings", state: pathState(), weight: 1, bucket: 32, encode: listed,
-		find: func(c condition) (string, []condition, bool) {
+		find: func(c condition) (key, bool) {
 			parts, is := c.and()
 			if !is || len(parts) != 2 || parts[0].pathExpression() != spellings || len(parts[1].alternatives()) == 0 {
-				return "", nil, false
+				return key{}, false
 			}
 			// Any key will do: nothing is looked up by it.
-			return parts[1].alternatives()[0].pathExpression(), parts[1:], true
+			return key{text: parts[1].alternatives()[0].pathExpression(), rest: parts[1:]}, true
 		},
 		section: func(content []byte) *xdsmatcherv3.Matcher {
 			guard, _ := value(pathState().input(), match.Regex(spellings))

@@ -19,10 +19,10 @@ import (
 func suffixPaths() *index {
 	return &index{
 		name: "suffix-paths", state: pathState(), weight: 1, bucket: 64, encode: domains,
-		find: func(c condition) (string, []condition, bool) {
-			value := c.permission.GetUrlPath().GetPath().GetSuffix()
-			ok := len(value) > 1 && value[0] == '.' && !strings.Contains(value, "*") && !c.permission.GetUrlPath().GetPath().GetIgnoreCase()
-			return value, nil, ok
+		find: func(c condition) (key, bool) {
+			path := c.permission.GetUrlPath().GetPath()
+			end := path.GetSuffix()
+			return key{text: end}, len(end) > 1 && end[0] == '.' && !strings.Contains(end, "*") && !path.GetIgnoreCase()
 		},
 		section: func(content []byte) *xdsmatcherv3.Matcher {
 			names := withContent(&xdsmatcherv3.ServerNameMatcher{}, content)

@@ -1,6 +1,9 @@
 package optimize
 
 import (
+	"slices"
+	"strings"
+
 	xdsmatcherv3 "github.com/cncf/xds/go/xds/type/matcher/v3"
 	rbacv3 "github.com/envoyproxy/go-control-plane/envoy/config/rbac/v3"
 )
@@ -17,7 +20,7 @@ type found struct {
 // find places all atoms of a set of rules: each by the condition that has it held against the fewest requests.
 func (m *maker) findAll(turn uint64, policies map[string]*rbacv3.Policy) found {
 	m.store.run++
-	out := found{places: make([][]*place, len(m.indexes)), left: map[string]*rbacv3.Policy{}}
+	out := found{left: map[string]*rbacv3.Policy{}}
 	all := make([]*made, 0, len(policies))
 	for rule, p := range policies {
 		if one := m.of(turn, rule, p); one.whole {
@@ -27,6 +30,7 @@ func (m *maker) findAll(turn uint64, policies map[string]*rbacv3.Policy) found {
 			out.left[rule] = p
 		}
 	}
+	out.places = make([][]*place, len(m.store.indexes))
 	for _, one := range all {
 		for i := range one.atoms {
 			out.atoms++
@@ -42,7 +46,8 @@ func (m *maker) findAll(turn uint64, policies map[string]*rbacv3.Policy) found {
 func (m *maker) count(one *made, turn uint64) {
 	for i := range one.atoms {
 		for _, w := range one.atoms[i].ways {
-			for _, l := range w.literals {
+			for _, p := range w.places {
+				l := p.literal
 				if l.run != m.store.run {
 					l.run, l.shared, l.turn = m.store.run, 0, max(l.turn, turn)
 				}
@@ -60,8 +65,8 @@ func (m *maker) best(ways []way) *way {
 	}
 	for i := range ways {
 		cost := 0
-		for _, l := range ways[i].literals {
-			cost = max(cost, l.shared*m.indexes[l.index].weight)
+		for _, p := range ways[i].places {
+			cost = max(cost, p.shared*m.store.indexes[p.index].weight)
 		}
 		if i == 0 || cost < least {
 			best, least = &ways[i], cost
@@ -75,15 +80,29 @@ func (m *maker) best(ways []way) *way {
 func (m *maker) tree(f found, otherwise *xdsmatcherv3.Matcher_OnMatch) (*xdsmatcherv3.Matcher, []*state) {
 	var out *xdsmatcherv3.Matcher
 	var states []*state
-	for i := len(m.indexes) - 1; i >= 0; i-- {
+	for _, i := range slices.Backward(m.order()) {
 		if len(f.places[i]) == 0 {
 			continue
 		}
-		x := m.indexes[i]
+		x := m.store.indexes[i]
 		section := x.section(x.content(f.places[i]))
 		section.OnNoMatch = otherwise
 		out, otherwise = section, follows(section)
-		states = append(states, x.state)
+		if x.state != nil {
+			states = append(states, x.state)
+		}
 	}
 	return out, states
+}
+
+// order returns the positions of indexes in the order of their sections, which does not depend on what was known.
+func (m *maker) order() []int {
+	var out []int
+	for i := range m.store.indexes {
+		out = append(out, i)
+	}
+	slices.SortFunc(out[m.store.fixed:], func(a, b int) int {
+		return strings.Compare(m.store.indexes[a].name, m.store.indexes[b].name)
+	})
+	return out
 }

@@ -1,0 +1,243 @@
+package optimize_test
+
+import (
+	"bufio"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	bootstrapv3 "github.com/envoyproxy/go-control-plane/envoy/config/bootstrap/v3"
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
+	rbacv3 "github.com/envoyproxy/go-control-plane/envoy/config/rbac/v3"
+	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+	rbachttpv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/rbac/v3"
+	routerv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/router/v3"
+	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/wrapperspb"
+
+	"github.com/portreeve/portreeve/internal/envoytest"
+	"github.com/portreeve/portreeve/translate/envoy/match"
+	"github.com/portreeve/portreeve/translate/optimize"
+	"github.com/portreeve/portreeve/translate/policy"
+)
+
+// everyForm has every set take the forms of large ones.
+func everyForm(rules ...string) optimize.Options {
+	o := optimize.Standard()
+	o.Thresholds = optimize.Thresholds{Index: 1, Fold: 1, Issuers: 1}
+	if len(rules) > 0 {
+		o.Rules = rules
+	}
+	return o
+}
+
+// TestTreesDecideAsRulesDo asks a real Envoy the same of sets of rules in both forms.
+func TestTreesDecideAsRulesDo(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // a test that can be repeated
+	var listeners []*listenerv3.Listener
+	const sets = 24
+	for i := range sets {
+		p := randomSet(random, i%2 == 0)
+		o := everyForm()
+		if i >= sets/2 {
+			o = everyForm(someOf(random, optimize.Names())...)
+		}
+		listeners = append(listeners, listening(fmt.Sprint("rules-", i), p), listening(fmt.Sprint("tree-", i), optimize.Policy(p, o, nil)))
+	}
+	envoy := envoytest.Run(t, envoytest.Options{Concurrency: 1, Bootstrap: binary(t, listeners), Extension: ".pb"})
+	asked, denied := 0, 0
+	for i := range sets {
+		byRules, byTree := connect(t, envoy.MustListener(t, fmt.Sprint("rules-", i))), connect(t, envoy.MustListener(t, fmt.Sprint("tree-", i)))
+		for range 250 {
+			request := randomRequest(random)
+			want, got := byRules.ask(request), byTree.ask(request)
+			if want != got {
+				t.Errorf("set %d, %q: %d by the tree, %d by rules", i, request, got, want)
+			}
+			if asked++; want == http.StatusForbidden {
+				denied++
+			}
+		}
+	}
+	if denied < asked/10 || denied > asked*9/10 {
+		t.Errorf("%d of %d requests are denied: the sets try too little", denied, asked)
+	}
+}
+
+func someOf(random *rand.Rand, names []string) []string {
+	names = slices.DeleteFunc(slices.Clone(names), func(string) bool { return random.IntN(2) == 0 })
+	return append(names, "exact-paths")
+}
+
+func oneOf[T any](random *rand.Rand, of ...T) T { return of[random.IntN(len(of))] }
+
+// randomSet has rules about few values, so that several match a request.
+func randomSet(random *rand.Rand, deny bool) policy.Policy {
+	rules := map[string]*rbacv3.Policy{}
+	for i := range 1 + random.IntN(12) {
+		one := &rbacv3.Policy{}
+		for range 1 + random.IntN(2) {
+			one.Permissions = append(one.Permissions, randomPermission(random, deny))
+		}
+		one.Principals = append(one.Principals, randomPrincipal(random))
+		rules[fmt.Sprintf("rule-%d", i)] = one
+	}
+	f := policy.Filter{Name: policy.AllowFilter, Config: &rbachttpv3.RBAC{Rules: &rbacv3.RBAC{Policies: rules}}}
+	if deny {
+		f = policy.Filter{Name: policy.DenyFilter, Config: &rbachttpv3.RBAC{Rules: &rbacv3.RBAC{Action: rbacv3.RBAC_DENY, Policies: rules}}}
+	}
+	return policy.Policy{HTTP: []policy.Filter{f}}
+}
+
+func paths() []string {
+	return []string{"/a", "/a/b", "/a/b/c", "/b", "/a*", "/a/*", "/a/b*", "/*", "*.php", "*.tar.gz", "*b", "*.b", "/a/{*}/c", "/u@h/b", "*"}
+}
+
+func randomPermission(random *rand.Rand, deny bool) *rbacv3.Permission {
+	var parts []*rbacv3.Permission
+	if random.IntN(8) > 0 {
+		var values []string
+		for range 1 + random.IntN(3) {
+			values = append(values, oneOf(random, paths()...))
+		}
+		parts = append(parts, pathsOf(deny, values...))
+	}
+	for _, one := range []*rbacv3.Permission{
+		orRules(headerIs(match.Header(":method", "GET"))), orRules(headerIs(match.Header(":method", "POST")), headerIs(match.Header(":method", "P*"))),
+		orRules(headerIs(match.Host("a.example"))), orRules(headerIs(match.Host("*.EXAMPLE"))), headerIs(match.Host("*")),
+		notRule(orRules(headerIs(match.Header(":method", "GET")))), notRule(pathsOf(false, "/a/b")), notRule(pathsOf(!deny, "/a/b*")), notRule(pathsOf(false, "*.php")),
+		{Rule: &rbacv3.Permission_DestinationPort{DestinationPort: 1}}, notRule(&rbacv3.Permission{Rule: &rbacv3.Permission_DestinationPort{DestinationPort: 1}}),
+		{Rule: &rbacv3.Permission_RequestedServerName{RequestedServerName: match.String("*")}}, notRule(&rbacv3.Permission{Rule: &rbacv3.Permission_RequestedServerName{RequestedServerName: match.String("*")}}),
+		{Rule: &rbacv3.Permission_DestinationIp{DestinationIp: match.CIDR("127.0.0.0/8")}}, notRule(&rbacv3.Permission{Rule: &rbacv3.Permission_Any{Any: true}}),
+	} {
+		if random.IntN(14) == 0 {
+			parts = append(parts, one)
+		}
+	}
+	if len(parts) == 0 {
+		return pathsOf(deny, "/a/b")
+	}
+	return andRules(parts...)
+}
+
+func notRule(p *rbacv3.Permission) *rbacv3.Permission {
+	return &rbacv3.Permission{Rule: &rbacv3.Permission_NotRule{NotRule: p}}
+}
+
+func headerIs(h *routev3.HeaderMatcher) *rbacv3.Permission {
+	return &rbacv3.Permission{Rule: &rbacv3.Permission_Header{Header: h}}
+}
+
+func randomPrincipal(random *rand.Rand) *rbacv3.Principal {
+	return oneOf(random, everybody(), everybody(), everybody(),
+		&rbacv3.Principal{Identifier: &rbacv3.Principal_DirectRemoteIp{DirectRemoteIp: match.CIDR("127.0.0.0/8")}},
+		&rbacv3.Principal{Identifier: &rbacv3.Principal_NotId{NotId: &rbacv3.Principal{Identifier: &rbacv3.Principal_RemoteIp{RemoteIp: match.CIDR("127.0.0.1")}}}},
+		&rbacv3.Principal{Identifier: &rbacv3.Principal_Header{Header: match.Header("x-user", "a")}},
+		&rbacv3.Principal{Identifier: &rbacv3.Principal_Header{Header: match.Header(":method", "GET")}})
+}
+
+func randomRequest(random *rand.Rand) string {
+	path := oneOf(random, "/a", "/a/b", "/a/b/c", "/b", "/ab", "/a/x.php", "/x.php", "/.php", "/a/x.tar.gz", "/gz", "/a/1/c", "/u@h/b", "/u%40h/b", "/A", "/", "/a/b/", "/x.b", "/a//b", "/a/bb")
+	if random.IntN(3) == 0 {
+		i := random.IntN(len(path)) + 1
+		path = path[:i] + oneOf(random, ";x", "%3b", "%3Bx=1", ";", "%41", "%2541", "%", ";.php") + path[i:]
+	}
+	path += oneOf(random, "", "", "", "?q", "?a/b", "?x.php", ";", "?;%")
+	lines := oneOf(random, "", "", "x-user: a\r\n", "x-user: b\r\n", "x-envoy-original-path: /none\r\n", "x-forwarded-for: 10.0.0.1\r\n")
+	return oneOf(random, "GET", "GET", "GET", "POST", "PUT", "get") + " " + path + " HTTP/1.1\r\nHost: " + oneOf(random, "a.example", "A.EXAMPLE", "b.example", "c", "a.example:80") + "\r\n" + lines + "\r\n"
+}
+
+// listening serves what the filters let pass.
+func listening(name string, p policy.Policy) *listenerv3.Listener {
+	manager := &hcmv3.HttpConnectionManager{
+		StatPrefix: "http", NormalizePath: wrapperspb.Bool(true), MergeSlashes: true,
+		PathWithEscapedSlashesAction: hcmv3.HttpConnectionManager_UNESCAPE_AND_FORWARD,
+		RouteSpecifier: &hcmv3.HttpConnectionManager_RouteConfig{RouteConfig: &routev3.RouteConfiguration{VirtualHosts: []*routev3.VirtualHost{{
+			Name: "all", Domains: []string{"*"}, Routes: []*routev3.Route{
+				{Match: &routev3.RouteMatch{PathSpecifier: &routev3.RouteMatch_ConnectMatcher_{ConnectMatcher: &routev3.RouteMatch_ConnectMatcher{}}}, Action: passes()},
+				{Match: &routev3.RouteMatch{PathSpecifier: &routev3.RouteMatch_Prefix{Prefix: "/"}}, Action: passes()},
+			},
+		}}}},
+	}
+	for _, f := range p.HTTP {
+		manager.HttpFilters = append(manager.HttpFilters, &hcmv3.HttpFilter{Name: f.Name, ConfigType: &hcmv3.HttpFilter_TypedConfig{TypedConfig: match.Any(f.Config)}})
+	}
+	manager.HttpFilters = append(manager.HttpFilters, &hcmv3.HttpFilter{Name: "router", ConfigType: &hcmv3.HttpFilter_TypedConfig{TypedConfig: match.Any(&routerv3.Router{})}})
+	return &listenerv3.Listener{
+		Name:    name,
+		Address: localhost(),
+		FilterChains: []*listenerv3.FilterChain{{Filters: []*listenerv3.Filter{{
+			Name: "http", ConfigType: &listenerv3.Filter_TypedConfig{TypedConfig: match.Any(manager)},
+		}}}},
+	}
+}
+
+func passes() *routev3.Route_DirectResponse {
+	return &routev3.Route_DirectResponse{DirectResponse: &routev3.DirectResponseAction{Status: http.StatusOK}}
+}
+
+func localhost() *corev3.Address {
+	return &corev3.Address{Address: &corev3.Address_SocketAddress{SocketAddress: &corev3.SocketAddress{Address: "127.0.0.1", PortSpecifier: &corev3.SocketAddress_PortValue{}}}}
+}
+
+func binary(t *testing.T, listeners []*listenerv3.Listener) []byte {
+	t.Helper()
+	out, err := proto.Marshal(&bootstrapv3.Bootstrap{
+		Admin:           &bootstrapv3.Admin{Address: localhost()},
+		StaticResources: &bootstrapv3.Bootstrap_StaticResources{Listeners: listeners},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// client asks one listener, over one connection as long as it stays open.
+type client struct {
+	t       *testing.T
+	address string
+	conn    net.Conn
+	reader  *bufio.Reader
+}
+
+func connect(t *testing.T, address string) *client {
+	t.Helper()
+	return &client{t: t, address: address}
+}
+
+// ask returns the status of the answer.
+func (c *client) ask(request string) int {
+	c.t.Helper()
+	if c.conn == nil {
+		conn, err := net.Dial("tcp", c.address)
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		c.conn, c.reader = conn, bufio.NewReader(conn)
+		c.t.Cleanup(func() { conn.Close() })
+	}
+	if err := c.conn.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
+		c.t.Fatal(err)
+	}
+	if _, err := c.conn.Write([]byte(request)); err != nil {
+		c.t.Fatal(err)
+	}
+	method, _, _ := strings.Cut(request, " ")
+	answer, err := http.ReadResponse(c.reader, &http.Request{Method: method})
+	if err != nil {
+		c.t.Fatalf("%q: %v", request, err)
+	}
+	answer.Body.Close()
+	if answer.Close || method == http.MethodConnect {
+		c.conn.Close()
+		c.conn = nil
+	}
+	return answer.StatusCode
+}
