@@ -57,9 +57,18 @@ func (m *maker) atoms(rule string, p *rbacv3.Policy) ([]atom, bool) {
 func (m *maker) findable(rule string, position int, a *atom) bool {
 	for i, c := range a.conditions {
 		others := slices.Delete(slices.Clone(a.conditions), i, i+1)
-		if w, ok := m.way(rule, position, c.alternatives(), others); ok {
+		if w, ok := m.way(rule, position, m.alternatives(c), others); ok {
 			a.ways = append(a.ways, w)
 		}
 	}
 	return len(a.ways) > 0
+}
+
+// alternatives returns those of a condition in the form in which indexes find them.
+func (m *maker) alternatives(c condition) []condition {
+	out := c.alternatives()
+	if slices.ContainsFunc(m.indexes, func(x *index) bool { return x.name == plainPathsName }) {
+		return withoutParameters(out)
+	}
+	return out
 }

@@ -4,10 +4,12 @@ import (
 	rbacv3 "github.com/envoyproxy/go-control-plane/envoy/config/rbac/v3"
 )
 
-// condition is one thing that a rule asks: of what is asked for, or of who asks. One of the two is there.
+// condition is one thing that a rule asks: of what is asked for, or of who asks. One of the fields is there.
 type condition struct {
 	permission *rbacv3.Permission
 	principal  *rbacv3.Principal
+	// plainPath is the path, without parameters. It is no form of rules: see plainPaths.
+	plainPath string
 }
 
 // conjuncts returns conditions that hold together exactly where this one does: those of an AND, of ANDs within

@@ -147,9 +147,9 @@ func randomRequest(random *rand.Rand) string {
 	path := oneOf(random, "/a", "/a/b", "/a/b/c", "/b", "/ab", "/a/x.php", "/x.php", "/.php", "/a/x.tar.gz", "/gz", "/a/1/c", "/u@h/b", "/u%40h/b", "/A", "/", "/a/b/", "/x.b", "/a//b", "/a/bb")
 	if random.IntN(3) == 0 {
 		i := random.IntN(len(path)) + 1
-		path = path[:i] + oneOf(random, ";x", "%3b", "%3Bx=1", ";", "%41", "%2541", "%", ";.php") + path[i:]
+		path = path[:i] + oneOf(random, ";x", "%3b", "%3Bx=1", ";", "%41", "%2541", "%", ";.php", ";\xff", "%3c", ";x%3by") + path[i:]
 	}
-	path += oneOf(random, "", "", "", "?q", "?a/b", "?x.php", ";", "?;%")
+	path += oneOf(random, "", "", "", "?q", "?a/b", "?x.php", ";", "?;%", "?\xff", "?\xff;/b", "#", "#x")
 	lines := oneOf(random, "", "", "x-user: a\r\n", "x-user: b\r\n", "x-envoy-original-path: /none\r\n", "x-forwarded-for: 10.0.0.1\r\n")
 	return oneOf(random, "GET", "GET", "GET", "POST", "PUT", "get") + " " + path + " HTTP/1.1\r\nHost: " + oneOf(random, "a.example", "A.EXAMPLE", "b.example", "c", "a.example:80") + "\r\n" + lines + "\r\n"
 }

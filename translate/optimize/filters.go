@@ -42,7 +42,7 @@ func indexed(filters []policy.Filter, o Options, known *Known) []policy.Filter {
 	if first < 0 {
 		return out
 	}
-	return slices.Insert(out, first, sets(states))
+	return slices.Insert(out, first, sets(states)...)
 }
 
 func enabled(rules []string) []*index {

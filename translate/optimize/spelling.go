@@ -1,6 +1,8 @@
 package optimize
 
 import (
+	"slices"
+
 	xdsmatcherv3 "github.com/cncf/xds/go/xds/type/matcher/v3"
 
 	"github.com/portreeve/portreeve/translate/envoy/match"
@@ -21,12 +23,11 @@ func otherSpellings() *index {
 	return &index{
 		name: "other-spellings", state: pathState(), weight: 1, bucket: 32, encode: listed,
 		find: func(c condition) (key, bool) {
-			parts, is := c.and()
-			if !is || len(parts) != 2 || parts[0].pathExpression() != spellings || len(parts[1].alternatives()) == 0 {
-				return key{}, false
+			if spelled := c.spelled(); len(spelled) > 0 {
+				// Any key will do: nothing is looked up by it.
+				return key{text: spelled[0].pathExpression(), rest: []condition{{permission: c.permission.GetAndRules().GetRules()[1]}}}, true
 			}
-			// Any key will do: nothing is looked up by it.
-			return key{text: parts[1].alternatives()[0].pathExpression(), rest: parts[1:]}, true
+			return key{}, false
 		},
 		section: func(content []byte) *xdsmatcherv3.Matcher {
 			guard, _ := value(pathState().input(), match.Regex(spellings))
@@ -37,6 +38,20 @@ func otherSpellings() *index {
 			}}}
 		},
 	}
+}
+
+// spelled returns, of a condition about the other spellings of paths, those that match one of these each; of any other
+// condition nothing.
+func (c condition) spelled() []condition {
+	parts, is := c.and()
+	if !is || len(parts) != 2 || parts[0].pathExpression() != spellings {
+		return nil
+	}
+	out := parts[1].alternatives()
+	if slices.ContainsFunc(out, func(one condition) bool { return one.pathExpression() == "" }) {
+		return nil
+	}
+	return out
 }
 
 // pathExpression returns the expression by which the condition matches the whole path, if that is what it does.

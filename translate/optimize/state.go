@@ -19,24 +19,32 @@ const StateFilter = "portreeve.request_state"
 
 // state is a text that match trees look at: what a format says of a request. It is not there where that is
 // empty, or where any part of it is missing.
-type state struct{ key, format string }
+type state struct {
+	key, format string
+	// source makes the filter that has to stand before, where there is one.
+	source func() policy.Filter
+}
 
 // pathState is the path without query and fragment, as rules see it: never what a client has put into
 // x-envoy-original-path, which the format reads first where it is not told otherwise.
-func pathState() *state { return &state{"portreeve.path", "%PATH(NQ:PATH)%"} }
+func pathState() *state { return &state{key: "portreeve.path", format: "%PATH(NQ:PATH)%"} }
 
 // input looks at the state.
 func (s *state) input() *xdscorev3.TypedExtensionConfig {
 	return extension(&networkv3.FilterStateInput{Key: s.key})
 }
 
-// sets returns the filter that sets states, each once, in the order of their keys.
-func sets(states []*state) policy.Filter {
+// sets returns the filters that set states, each once, in the order of their keys.
+func sets(states []*state) []policy.Filter {
+	var out []policy.Filter
 	slices.SortFunc(states, func(a, b *state) int { return strings.Compare(a.key, b.key) })
 	config := &setfilterstatev3.Config{}
 	for i, s := range states {
 		if i > 0 && states[i-1].key == s.key {
 			continue
+		}
+		if s.source != nil {
+			out = append(out, s.source())
 		}
 		config.OnRequestHeaders = append(config.OnRequestHeaders, &setfilterstatecommonv3.FilterStateValue{
 			Key:        &setfilterstatecommonv3.FilterStateValue_ObjectKey{ObjectKey: s.key},
@@ -48,5 +56,5 @@ func sets(states []*state) policy.Filter {
 			SkipIfEmpty: true,
 		})
 	}
-	return policy.Filter{Name: StateFilter, Config: config}
+	return append(out, policy.Filter{Name: StateFilter, Config: config})
 }
