@@ -2,6 +2,7 @@ package optimize
 
 import (
 	"hash/fnv"
+	"iter"
 	"maps"
 	"slices"
 	"sync"
@@ -65,10 +66,34 @@ type literalKey struct {
 type made struct {
 	rule   string
 	action rbacv3.RBAC_Action
-	atoms  []atom
 	// whole says that the atoms are the whole rule: all of it can be found.
 	whole bool
-	turn  uint64
+	// places are those of its atoms that can be found in one way.
+	places []*place
+	// several are the atoms that can be found in several ways.
+	several []atom
+	atoms   int
+	turn    uint64
+}
+
+// all yields every place in which a rule may be found.
+func (m *made) all() iter.Seq[*place] {
+	return func(yield func(*place) bool) {
+		for _, p := range m.places {
+			if !yield(p) {
+				return
+			}
+		}
+		for _, a := range m.several {
+			for _, w := range a.ways {
+				for _, p := range w.places {
+					if !yield(p) {
+						return
+					}
+				}
+			}
+		}
+	}
 }
 
 // forget forgets what was last used before the turn, once that is a quarter of what was used in it.
@@ -77,7 +102,12 @@ func (s *store) forget(turn uint64) {
 		return // where nothing was rendered, as where a program is refused, what was known is
 	}
 	maps.DeleteFunc(s.made, func(_ *rbacv3.Policy, m *made) bool { return m.turn < turn })
-	maps.DeleteFunc(s.literals, func(_ literalKey, l *literal) bool { return l.turn < turn })
+	s.literals = map[literalKey]*literal{}
+	for _, m := range s.made {
+		for p := range m.all() {
+			s.literals[literalKey{p.index, p.key}] = p.literal
+		}
+	}
 }
 
 // use notes that something made is used in a turn.
@@ -98,7 +128,16 @@ func (m *maker) of(turn uint64, rule string, p *rbacv3.Policy) *made {
 		return known
 	}
 	out := &made{rule: rule, action: m.action}
-	out.atoms, out.whole = m.atoms(rule, p)
+	var atoms []atom
+	atoms, out.whole = m.atoms(rule, p)
+	out.atoms = len(atoms)
+	for _, a := range atoms {
+		if len(a.ways) == 1 {
+			out.places = append(out.places, a.ways[0].places...)
+		} else {
+			out.several = append(out.several, a)
+		}
+	}
 	m.store.made[p] = out
 	m.store.use(out, turn)
 	return out
@@ -112,7 +151,7 @@ func (s *store) literal(k key) *literal {
 	}
 	h := fnv.New64a()
 	h.Write([]byte(k.text))
-	out := &literal{index: at.index, key: k.text, hash: spread(h.Sum64())}
+	out := &literal{key: k.text, hash: spread(h.Sum64())}
 	s.literals[at] = out
 	return out
 }

@@ -8,20 +8,20 @@ import (
 
 // literal is a key of an index that some atom can be found by.
 type literal struct {
-	// index is the position of its index in the store.
-	index int
-	key   string
-	hash  uint64
+	key  string
+	hash uint64
 	// shared is how many atoms can be found by it, counted in one run.
 	shared int
 	run    uint64
-	turn   uint64
 }
 
 // place is an atom under a key.
 type place struct {
 	*literal
 	*leaf
+	// index is the position of its index in the store, hash that of its literal.
+	index int
+	hash  uint64
 	// bucket is where it was encoded last.
 	bucket *bucket
 }
@@ -55,7 +55,8 @@ func (m *maker) way(rule string, position int, alternatives, others []condition)
 		if len(k.rest) == 0 {
 			exact = l
 		}
-		out.places = append(out.places, &place{literal: m.store.literal(k), leaf: l})
+		lit := m.store.literal(k)
+		out.places = append(out.places, &place{literal: lit, leaf: l, index: m.store.position(k.by), hash: lit.hash})
 	}
 	return out, true
 }

@@ -17,24 +17,31 @@ type found struct {
 	left map[string]*rbacv3.Policy
 }
 
-// find places all atoms of a set of rules: each by the condition that has it held against the fewest requests.
+// findAll places all atoms of a set of rules: each by the condition that has it held against the fewest requests.
 func (m *maker) findAll(turn uint64, policies map[string]*rbacv3.Policy) found {
 	m.store.run++
 	out := found{left: map[string]*rbacv3.Policy{}}
 	all := make([]*made, 0, len(policies))
+	several := false
 	for rule, p := range policies {
 		if one := m.of(turn, rule, p); one.whole {
-			m.count(one, turn)
 			all = append(all, one)
+			several = several || len(one.several) > 0
 		} else {
 			out.left[rule] = p
 		}
 	}
+	if several {
+		m.count(all)
+	}
 	out.places = make([][]*place, len(m.store.indexes))
 	for _, one := range all {
-		for i := range one.atoms {
-			out.atoms++
-			for _, p := range m.best(one.atoms[i].ways).places {
+		out.atoms += one.atoms
+		for _, p := range one.places {
+			out.places[p.index] = append(out.places[p.index], p)
+		}
+		for _, a := range one.several {
+			for _, p := range m.best(a.ways).places {
 				out.places[p.index] = append(out.places[p.index], p)
 			}
 		}
@@ -43,14 +50,12 @@ func (m *maker) findAll(turn uint64, policies map[string]*rbacv3.Policy) found {
 }
 
 // count counts the atoms that can be found by each literal.
-func (m *maker) count(one *made, turn uint64) {
-	for i := range one.atoms {
-		for _, w := range one.atoms[i].ways {
-			for _, p := range w.places {
-				l := p.literal
-				if l.run != m.store.run {
-					l.run, l.shared, l.turn = m.store.run, 0, max(l.turn, turn)
-				}
+func (m *maker) count(all []*made) {
+	for _, one := range all {
+		for p := range one.all() {
+			if l := p.literal; l.run != m.store.run {
+				l.run, l.shared = m.store.run, 1
+			} else {
 				l.shared++
 			}
 		}
