@@ -20,13 +20,10 @@ type (
 
 // The numbers of the fields that are encoded by themselves, piece by piece, so that a piece can be remembered.
 const (
-	matchersField   protowire.Number = 1 // of MatcherList
-	mapField        protowire.Number = 1 // of MatchMap
-	keyField        protowire.Number = 1 // of an entry of a map
-	valueField      protowire.Number = 2
-	domainsField    protowire.Number = 1 // of ServerNameMatcher
-	domainField     protowire.Number = 1 // of DomainMatcher
-	domainNextField protowire.Number = 2
+	matchersField protowire.Number = 1 // of MatcherList
+	mapField      protowire.Number = 1 // of MatchMap
+	keyField      protowire.Number = 1 // of an entry of a map
+	valueField    protowire.Number = 2
 )
 
 // appendField appends a field whose value is a text or an encoded message.

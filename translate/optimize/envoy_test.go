@@ -244,3 +244,38 @@ func (c *client) ask(request string) int {
 	}
 	return answer.StatusCode
 }
+
+// TestEverySpellingOfAPathIsFound holds which requests for a path are denied, in both forms.
+func TestEverySpellingOfAPathIsFound(t *testing.T) {
+	rules := map[string]*rbacv3.Policy{}
+	for name, path := range map[string]string{"1": "/a/b", "2": "/c", "3": "/u@h", "4": "/p/q*", "5": "*.php", "6": "/x/"} {
+		rules[name] = &rbacv3.Policy{Permissions: []*rbacv3.Permission{andRules(pathsOf(true, path))}, Principals: []*rbacv3.Principal{everybody()}}
+	}
+	p := denies(rules)
+	envoy := envoytest.Run(t, envoytest.Options{
+		Concurrency: 1, Extension: ".pb", Bootstrap: binary(t, []*listenerv3.Listener{listening("rules", p), listening("tree", optimize.Policy(p, everyForm(), nil))}),
+	})
+	byRules, byTree := connect(t, envoy.MustListener(t, "rules")), connect(t, envoy.MustListener(t, "tree"))
+	long := strings.Repeat("x", 9000)
+	for want, all := range map[int][]string{
+		http.StatusForbidden: {
+			"/a/b", "/a/b?", "/a/b?x;/c", "/a;x/b", "/a%3bx/b", "/a%3Bx/b%3b", "/a/b;", "/a/b;x;y", "/a;x%3by/b;z?q", "/a/./b", "/%61/b", "/c;" + long, "/c%3b" + long + "?" + long,
+			"/u@h", "/u%40h", "/u@h;x", "/p/q", "/p/qr", "/p;x/qr", "/p/q" + long, "/p;x/q" + long, "/y.php", "/y.php;x", "/y;x.php", "/x/", "/x/;",
+		},
+		http.StatusOK: {"/a", "/a/b/", "/a/bb", "/a;x", "/a/b/;", "/A/b", "/a%2541/b", "/c/", "/c%3c", "/cc;x", "/u%41h", "/p", "/p;x/r", "/y.phpx", "/y.php;x/z", "/x", "/x;/y", "/" + long},
+		http.StatusNotFound: {"*"}, http.StatusBadRequest: {"/a/b?\xff", "/a/b#x"},
+	} {
+		for _, path := range all {
+			request := "GET " + path + " HTTP/1.1\r\nHost: a.example\r\nx-envoy-original-path: /none\r\n\r\n"
+			if path == "*" {
+				request = "OPTIONS" + strings.TrimPrefix(request, "GET")
+			}
+			if rules, tree := byRules.ask(request), byTree.ask(request); rules != want || tree != want {
+				t.Errorf("%.40q: %d by rules, %d by the tree, want %d", path, rules, tree, want)
+			}
+		}
+	}
+	if rules, tree := byRules.ask("CONNECT a:80 HTTP/1.1\r\nHost: a:80\r\n\r\n"), byTree.ask("CONNECT a:80 HTTP/1.1\r\nHost: a:80\r\n\r\n"); rules != tree {
+		t.Errorf("CONNECT: %d by rules, %d by the tree", rules, tree)
+	}
+}

@@ -84,7 +84,8 @@ func (m *maker) best(ways []way) *way {
 // the next where nothing in it decides, the last by otherwise. States are those that it looks at.
 func (m *maker) tree(f found, otherwise *xdsmatcherv3.Matcher_OnMatch) (*xdsmatcherv3.Matcher, []*state) {
 	var out *xdsmatcherv3.Matcher
-	var states []*state
+	// Leaves ask for the path too, whatever finds them. Without its state they would never match.
+	states := []*state{pathState()}
 	for _, i := range slices.Backward(m.order()) {
 		if len(f.places[i]) == 0 {
 			continue
