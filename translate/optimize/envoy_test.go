@@ -2,10 +2,12 @@ package optimize_test
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -275,7 +277,30 @@ func TestEverySpellingOfAPathIsFound(t *testing.T) {
 			}
 		}
 	}
+	for _, path := range []string{"/a/b?\xff", "/a/b?\xff;/c", "/a;\xff/b?\xfe"} { // bytes that are no text, which HTTP/1 refuses
+		if rules, tree := askHTTP2(t, byRules.address, path), askHTTP2(t, byTree.address, path); rules != http.StatusForbidden || tree != rules {
+			t.Errorf("%q of HTTP/2: %d by rules, %d by the tree", path, rules, tree)
+		}
+	}
 	if rules, tree := byRules.ask("CONNECT a:80 HTTP/1.1\r\nHost: a:80\r\n\r\n"), byTree.ask("CONNECT a:80 HTTP/1.1\r\nHost: a:80\r\n\r\n"); rules != tree {
 		t.Errorf("CONNECT: %d by rules, %d by the tree", rules, tree)
 	}
+}
+
+// askHTTP2 asks for a path, byte by byte, by HTTP/2.
+func askHTTP2(t *testing.T, address, path string) int {
+	t.Helper()
+	transport := &http.Transport{Protocols: &http.Protocols{}}
+	transport.Protocols.SetUnencryptedHTTP2(true)
+	defer transport.CloseIdleConnections()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	answer, err := transport.RoundTrip((&http.Request{
+		Method: http.MethodGet, URL: &url.URL{Scheme: "http", Host: address, Opaque: path}, Host: "a.example", Header: http.Header{},
+	}).WithContext(ctx))
+	if err != nil {
+		t.Fatalf("%q: %v", path, err)
+	}
+	answer.Body.Close()
+	return answer.StatusCode
 }

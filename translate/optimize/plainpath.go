@@ -42,9 +42,9 @@ func plainPaths() *index {
 	}
 }
 
-// parametersOrQuery is what is cut off of a path. A query may have bytes that are no text, which only \C matches: what
-// remained of it would make another path. In the path itself there are none, as Envoy has brought it to its form.
-const parametersOrQuery = `(?:;|%3[Bb])[^/?#]*|[?#]\C*`
+// parametersOrQuery is what is cut off of a path: all of a query, whatever bytes it has. What remained of it would make
+// another path.
+const parametersOrQuery = `(?s)(?:;|%3[Bb])[^/?#]*|[?#].*`
 
 func plainPathState() *state {
 	return &state{key: "portreeve.plain_path", format: "%DYNAMIC_METADATA(portreeve:plain_path)%", source: plainPathFilter}
