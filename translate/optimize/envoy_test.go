@@ -264,7 +264,7 @@ func TestEverySpellingOfAPathIsFound(t *testing.T) {
 			"/a/b", "/a/b?", "/a/b?x;/c", "/a;x/b", "/a%3bx/b", "/a%3Bx/b%3b", "/a/b;", "/a/b;x;y", "/a;x%3by/b;z?q", "/a/./b", "/%61/b", "/c;" + long, "/c%3b" + long + "?" + long,
 			"/u@h", "/u%40h", "/u@h;x", "/p/q", "/p/qr", "/p;x/qr", "/p/q" + long, "/p;x/q" + long, "/y.php", "/y.php;x", "/y;x.php", "/x/", "/x/;",
 		},
-		http.StatusOK: {"/a", "/a/b/", "/a/bb", "/a;x", "/a/b/;", "/A/b", "/a%2541/b", "/c/", "/c%3c", "/cc;x", "/u%41h", "/p", "/p;x/r", "/y.phpx", "/y.php;x/z", "/x", "/x;/y", "/" + long},
+		http.StatusOK:       {"/a", "/a/b/", "/a/bb", "/a;x", "/a/b/;", "/A/b", "/a%2541/b", "/c/", "/c%3c", "/cc;x", "/u%41h", "/p", "/p;x/r", "/y.phpx", "/y.php;x/z", "/x", "/x;/y", "/" + long},
 		http.StatusNotFound: {"*"}, http.StatusBadRequest: {"/a/b?\xff", "/a/b#x"},
 	} {
 		for _, path := range all {

@@ -14,7 +14,8 @@ import (
 // edit does not touch is the same message in the next program. It changes how long Policy takes and never what
 // it returns. Its zero value knows nothing. It is safe for concurrent use.
 type Known struct {
-	mu    sync.Mutex
+	mu sync.Mutex
+	// turn is how many there were before it.
 	turn  uint64
 	store *store
 }
@@ -28,8 +29,16 @@ func (k *Known) Next() *Known {
 	s := k.kept()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.forget(k.turn)
+	s.forget(k.turn + 1)
 	return &Known{turn: k.turn + 1, store: s}
+}
+
+// Len returns how many rules are remembered.
+func (k *Known) Len() int {
+	s := k.kept()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.made)
 }
 
 func (k *Known) kept() *store {
