@@ -82,7 +82,9 @@ type made struct {
 	// several are the atoms that can be found in several ways.
 	several []atom
 	atoms   int
-	turn    uint64
+	// asksPath says that a leaf does.
+	asksPath bool
+	turn     uint64
 }
 
 // all yields every place in which a rule may be found.
@@ -146,6 +148,9 @@ func (m *maker) of(turn uint64, rule string, p *rbacv3.Policy) *made {
 		} else {
 			out.several = append(out.several, a)
 		}
+	}
+	for p := range out.all() {
+		out.asksPath = out.asksPath || p.asksPath
 	}
 	m.store.made[p] = out
 	m.store.use(out, turn)

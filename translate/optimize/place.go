@@ -1,6 +1,7 @@
 package optimize
 
 import (
+	"bytes"
 	"slices"
 
 	rbacv3 "github.com/envoyproxy/go-control-plane/envoy/config/rbac/v3"
@@ -34,6 +35,8 @@ type leaf struct {
 	// asks says that something is left to be asked. encoded is then a FieldMatcher, or else an OnMatch.
 	asks    bool
 	encoded []byte
+	// asksPath says that the state of the path has to be there.
+	asksPath bool
 }
 
 // way places an atom by the alternatives of one of its conditions. It is false where one of these can be found by no
@@ -84,7 +87,8 @@ func (m *maker) leaf(rule string, position int, asks []condition) *leaf {
 	if !ok {
 		return nil
 	}
-	return &leaf{rule: rule, position: position, asks: true, encoded: marshal(&fieldMatcher{Predicate: p, OnMatch: onMatch})}
+	encoded := marshal(&fieldMatcher{Predicate: p, OnMatch: onMatch})
+	return &leaf{rule: rule, position: position, asks: true, encoded: encoded, asksPath: bytes.Contains(encoded, []byte(pathState().key))}
 }
 
 // maker makes atoms of the rules of one action.

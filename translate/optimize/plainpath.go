@@ -5,7 +5,10 @@ import (
 	"strings"
 
 	xdsmatcherv3 "github.com/cncf/xds/go/xds/type/matcher/v3"
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	rbacv3 "github.com/envoyproxy/go-control-plane/envoy/config/rbac/v3"
+	matchingv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/common/matching/v3"
+	actionv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/common/matcher/action/v3"
 	headertometadatav3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/header_to_metadata/v3"
 	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
 
@@ -29,7 +32,7 @@ const plainPathsName = "plain-paths"
 // character for which the expression has other spellings too. So the key says all of the condition, and Envoy need not
 // compile an expression for each value.
 //
-// A path of which 8 KiB or more remain has no such state, and no value is as long (match.PathAliases).
+// Of a path of which 8 KiB or more remain nothing is cut off, and no value is as long (match.PathAliases).
 //
 // Of rules for one path Envoy reports the first by name; of others that match too, the one by this path.
 func plainPaths() *index {
@@ -46,20 +49,41 @@ func plainPaths() *index {
 // another path.
 const parametersOrQuery = `(?s)(?:;|%3[Bb])[^/?#]*|[?#].*`
 
+// plainPathState is the path itself, where it has nothing that could be cut off.
 func plainPathState() *state {
-	return &state{key: "portreeve.plain_path", format: "%DYNAMIC_METADATA(portreeve:plain_path)%", source: plainPathFilter}
+	return &state{key: "portreeve.plain_path", formats: []string{pathFormat, "%DYNAMIC_METADATA(portreeve:plain_path)%"}, source: plainPathFilter}
 }
 
-// plainPathFilter works out the path without parameters. It takes it from the path alone, whatever else a client sends.
+// plainPathFilter works out the path without parameters, where it has ; or %: for most requests that costs more than all else. It
+// takes it from the path alone, whatever else a client sends.
 func plainPathFilter() policy.Filter {
-	pattern := &matcherv3.RegexMatcher{Regex: parametersOrQuery}
-	return policy.Filter{Name: PlainPathFilter, Config: &headertometadatav3.Config{RequestRules: []*headertometadatav3.Config_Rule{{
+	works := &headertometadatav3.Config{RequestRules: []*headertometadatav3.Config_Rule{{
 		Header: ":path",
 		OnHeaderPresent: &headertometadatav3.Config_KeyValuePair{
 			MetadataNamespace: "portreeve", Key: "plain_path",
-			RegexValueRewrite: &matcherv3.RegexMatchAndSubstitute{Pattern: pattern},
+			RegexValueRewrite: &matcherv3.RegexMatchAndSubstitute{Pattern: &matcherv3.RegexMatcher{Regex: parametersOrQuery}},
 		},
-	}}}}
+	}}}
+	return policy.Filter{Name: PlainPathFilter, Config: &matchingv3.ExtensionWithMatcher{
+		ExtensionConfig: &corev3.TypedExtensionConfig{Name: PlainPathFilter, TypedConfig: match.Any(works)},
+		XdsMatcher: &xdsmatcherv3.Matcher{
+			MatcherType: &xdsmatcherv3.Matcher_MatcherList_{MatcherList: &xdsmatcherv3.Matcher_MatcherList{Matchers: []*fieldMatcher{{
+				Predicate: &predicate{MatchType: &xdsmatcherv3.Matcher_MatcherList_Predicate_NotMatcher{NotMatcher: mayBeSpelled()}},
+				OnMatch:   &xdsmatcherv3.Matcher_OnMatch{OnMatch: &xdsmatcherv3.Matcher_OnMatch_Action{Action: extension(&actionv3.SkipFilter{})}},
+			}}}},
+		},
+	}}
+}
+
+// mayBeSpelled holds where the path, or the query, has ; or %.
+func mayBeSpelled() *predicate {
+	in := extension(&matcherv3.HttpRequestHeaderMatchInput{HeaderName: ":path"})
+	var either []*predicate
+	for _, c := range []string{";", "%"} {
+		one, _ := value(in, &matcherv3.StringMatcher{MatchPattern: &matcherv3.StringMatcher_Contains{Contains: c}})
+		either = append(either, one)
+	}
+	return &predicate{MatchType: &xdsmatcherv3.Matcher_MatcherList_Predicate_OrMatcher{OrMatcher: &predicateList{Predicate: either}}}
 }
 
 // withoutParameters returns alternatives that say the same, in which a path to the letter and the expression for its other spellings are

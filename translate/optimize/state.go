@@ -20,14 +20,18 @@ const StateFilter = "portreeve.request_state"
 // state is a text that match trees look at: what a format says of a request. It is not there where that is
 // empty, or where any part of it is missing.
 type state struct {
-	key, format string
+	key string
+	// formats say what it is: the last of them that is there.
+	formats []string
 	// source makes the filter that has to stand before, where there is one.
 	source func() policy.Filter
 }
 
 // pathState is the path without query and fragment, as rules see it: never what a client has put into
 // x-envoy-original-path, which the format reads first where it is not told otherwise.
-func pathState() *state { return &state{key: "portreeve.path", format: "%PATH(NQ:PATH)%"} }
+func pathState() *state { return &state{key: "portreeve.path", formats: []string{pathFormat}} }
+
+const pathFormat = "%PATH(NQ:PATH)%"
 
 // input looks at the state.
 func (s *state) input() *xdscorev3.TypedExtensionConfig {
@@ -46,15 +50,21 @@ func sets(states []*state) []policy.Filter {
 		if s.source != nil {
 			out = append(out, s.source())
 		}
-		config.OnRequestHeaders = append(config.OnRequestHeaders, &setfilterstatecommonv3.FilterStateValue{
-			Key:        &setfilterstatecommonv3.FilterStateValue_ObjectKey{ObjectKey: s.key},
-			FactoryKey: "envoy.string",
-			Value: &setfilterstatecommonv3.FilterStateValue_FormatString{FormatString: &corev3.SubstitutionFormatString{
-				Format:          &corev3.SubstitutionFormatString_TextFormatSource{TextFormatSource: &corev3.DataSource{Specifier: &corev3.DataSource_InlineString{InlineString: s.format}}},
-				OmitEmptyValues: true,
-			}},
-			SkipIfEmpty: true,
-		})
+		for _, format := range s.formats {
+			config.OnRequestHeaders = append(config.OnRequestHeaders, s.set(format))
+		}
 	}
 	return append(out, policy.Filter{Name: StateFilter, Config: config})
+}
+
+func (s *state) set(format string) *setfilterstatecommonv3.FilterStateValue {
+	return &setfilterstatecommonv3.FilterStateValue{
+		Key:        &setfilterstatecommonv3.FilterStateValue_ObjectKey{ObjectKey: s.key},
+		FactoryKey: "envoy.string",
+		Value: &setfilterstatecommonv3.FilterStateValue_FormatString{FormatString: &corev3.SubstitutionFormatString{
+			Format:          &corev3.SubstitutionFormatString_TextFormatSource{TextFormatSource: &corev3.DataSource{Specifier: &corev3.DataSource_InlineString{InlineString: format}}},
+			OmitEmptyValues: true,
+		}},
+		SkipIfEmpty: true,
+	}
 }

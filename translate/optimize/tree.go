@@ -13,6 +13,8 @@ type found struct {
 	// places are where the atoms are found, by the position of the index.
 	places [][]*place
 	atoms  int
+	// asksPath says that a leaf does.
+	asksPath bool
 	// left are the rules that no index finds.
 	left map[string]*rbacv3.Policy
 }
@@ -36,7 +38,7 @@ func (m *maker) findAll(turn uint64, policies map[string]*rbacv3.Policy) found {
 	}
 	out.places = make([][]*place, len(m.store.indexes))
 	for _, one := range all {
-		out.atoms += one.atoms
+		out.atoms, out.asksPath = out.atoms+one.atoms, out.asksPath || one.asksPath
 		for _, p := range one.places {
 			out.places[p.index] = append(out.places[p.index], p)
 		}
@@ -84,8 +86,10 @@ func (m *maker) best(ways []way) *way {
 // the next where nothing in it decides, the last by otherwise. States are those that it looks at.
 func (m *maker) tree(f found, otherwise *xdsmatcherv3.Matcher_OnMatch) (*xdsmatcherv3.Matcher, []*state) {
 	var out *xdsmatcherv3.Matcher
-	// Leaves ask for the path too, whatever finds them. Without its state they would never match.
-	states := []*state{pathState()}
+	var states []*state
+	if f.asksPath { // whatever finds them: without the state they would never match
+		states = append(states, pathState())
+	}
 	for _, i := range slices.Backward(m.order()) {
 		if len(f.places[i]) == 0 {
 			continue
