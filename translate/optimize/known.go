@@ -18,6 +18,7 @@ type Known struct {
 	// turn is how many there were before it.
 	turn  uint64
 	store *store
+	folds foldMemory
 }
 
 // Next returns a value for what is rendered after this: it knows what this one came across, and forgets what it
@@ -30,7 +31,9 @@ func (k *Known) Next() *Known {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.forget(k.turn + 1)
-	return &Known{turn: k.turn + 1, store: s}
+	out := &Known{turn: k.turn + 1, store: s}
+	out.folds.follow(&k.folds)
+	return out
 }
 
 // Len returns how many rules are remembered.

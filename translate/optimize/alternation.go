@@ -1,0 +1,110 @@
+package optimize
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"strings"
+
+	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
+
+	"github.com/portreeve/portreeve/translate/envoy/match"
+)
+
+// maxAlternation bounds the size of one alternation. An RE2 program has at most one instruction for a literal
+// character and two for each character of other pieces, so it stays below the 32,768 of our bootstrap, beyond
+// which Envoy refuses all policy.
+const maxAlternation = 24_000
+
+// kind is what expressions must have in common to be put into one alternation. What they begin and end with is
+// said once, so an alternation never has more than one piece at work that takes any text.
+type kind struct {
+	begin, end string
+	anyCase    bool
+}
+
+func (k kind) compare(o kind) int {
+	byCase := 0
+	if k.anyCase != o.anyCase {
+		byCase = 1
+		if o.anyCase {
+			byCase = -1
+		}
+	}
+	return cmp.Or(cmp.Compare(k.begin, o.begin), cmp.Compare(k.end, o.end), byCase)
+}
+
+// alternations returns matchers of which one matches where one of the expressions does that are noted as folded,
+// and no other text: a full match of (?:a|b) is one of a or of b, and what all have in front and behind can be
+// said once. Of a kind there must be least. Equal sets give equal matchers.
+func alternations(of []expression, least int, folded map[int]bool) []*matcherv3.StringMatcher {
+	byKind := kinds(of)
+	var out []*matcherv3.StringMatcher
+	for _, k := range slices.SortedFunc(maps.Keys(byKind), kind.compare) {
+		if len(byKind[k]) < least {
+			continue
+		}
+		for _, e := range byKind[k] {
+			folded[e.from] = true
+		}
+		for _, chunk := range chunks(byKind[k]) {
+			out = append(out, match.Regex(k.alternation(chunk)))
+		}
+	}
+	return out
+}
+
+// fewAlike is how many expressions must begin alike so that it is worth an alternation of their own.
+const fewAlike = 8
+
+// kinds tells expressions apart. Where few begin alike they differ by what stands before, so the beginning
+// becomes part of each.
+func kinds(of []expression) map[kind][]expression {
+	alike := map[string]int{}
+	for _, e := range of {
+		alike[e.begin]++
+	}
+	out := map[kind][]expression{}
+	for _, e := range of {
+		if alike[e.begin] < fewAlike {
+			e.middle, e.begin = e.begin+e.middle, ""
+		}
+		k := kind{e.begin, e.end, e.anyCase}
+		out[k] = append(out[k], e)
+	}
+	return out
+}
+
+// chunks divides expressions of a kind, in the order of their texts: RE2 shares the beginnings of neighbours.
+func chunks(of []expression) [][]expression {
+	slices.SortFunc(of, func(a, b expression) int { return strings.Compare(a.middle, b.middle) })
+	of = slices.CompactFunc(of, func(a, b expression) bool { return a.middle == b.middle })
+	var out [][]expression
+	size := 0
+	for i, e := range of {
+		if size += e.size + len("|"); i == 0 || size > maxAlternation {
+			out, size = append(out, nil), e.size
+		}
+		out[len(out)-1] = append(out[len(out)-1], e)
+	}
+	return out
+}
+
+// alternation writes expressions of a kind as one.
+func (k kind) alternation(of []expression) string {
+	var out strings.Builder
+	if k.anyCase {
+		out.WriteString("(?i)")
+	}
+	out.WriteString(k.begin)
+	out.WriteString("(?:")
+	for i, e := range of {
+		if i > 0 {
+			out.WriteByte('|')
+		}
+		out.WriteString(e.middle)
+	}
+	out.WriteByte(')')
+	out.WriteString(k.end)
+	return out.String()
+}

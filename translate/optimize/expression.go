@@ -1,0 +1,173 @@
+package optimize
+
+import (
+	"regexp"
+	"strings"
+	"unicode/utf8"
+
+	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
+)
+
+// expression is a full-match RE2 expression: what it begins and ends with, where these can be said once for
+// several expressions, and what stands between them.
+type expression struct {
+	begin, middle, end string
+	// anyCase says that the case of ASCII letters does not count.
+	anyCase bool
+	// size is an upper bound of what it takes of an RE2 program.
+	size int
+	// from says which of several it is.
+	from int
+}
+
+// rest stands for whatever follows, newlines too: values of claims can have some.
+const rest = "(?s:.*)"
+
+// expressionOf returns what a matcher of strings asks as an expression. It is false where RE2 cannot say the
+// same, or where this package is not sure: the matcher then stays.
+func expressionOf(m *matcherv3.StringMatcher) (expression, bool) {
+	out := expression{anyCase: m.GetIgnoreCase()}
+	var literal string
+	switch p := m.GetMatchPattern().(type) {
+	case *matcherv3.StringMatcher_Exact:
+		literal = p.Exact
+	case *matcherv3.StringMatcher_Prefix:
+		literal, out.end = p.Prefix, rest
+	case *matcherv3.StringMatcher_Suffix:
+		literal, out.begin = p.Suffix, rest
+	case *matcherv3.StringMatcher_SafeRegex:
+		return readExpression(p.SafeRegex.GetRegex())
+	}
+	out.middle = regexp.QuoteMeta(literal)
+	out.size = len(literal) + 2*len(out.begin+out.end)
+	return out, literal != "" && plain(literal, out.anyCase) && out.size <= maxAlternation
+}
+
+// plain reports whether an expression says a literal without doubt: nothing of it is a control character,
+// and where case does not count it is ASCII, which alone Envoy folds.
+func plain(literal string, anyCase bool) bool {
+	for i := range len(literal) {
+		if c := literal[i]; c < ' ' || c == 0x7f || anyCase && c > 0x7f {
+			return false
+		}
+	}
+	return true
+}
+
+// readExpression takes an expression apart. It is false for what it does not know, such as alternatives that
+// stand in no group, and for what RE2 refuses: put together with others that could become something else.
+func readExpression(text string) (expression, bool) {
+	text, anyCase := strings.CutPrefix(text, "(?i)")
+	out := expression{anyCase: anyCase}
+	if text == "" || !plain(text, anyCase) {
+		return out, false
+	}
+	simple, last := true, 0
+	for at := 0; at < len(text); {
+		n, literal := piece(text[at:])
+		if n == 0 {
+			return out, false
+		}
+		if simple && !literal && wide(text[at:at+n]) && at+n < len(text) {
+			out.begin = text[:at+n]
+		}
+		if simple = simple && literal; literal {
+			last, out.size = at+n, out.size+n
+		} else {
+			out.size += 2 * n
+		}
+		at += n
+	}
+	out.end = text[max(last, len(out.begin)):]
+	out.middle = text[len(out.begin) : len(text)-len(out.end)]
+	return out, out.size <= maxAlternation
+}
+
+// piece returns how long the first piece of an expression is, a character, group or class with what repeats it,
+// or 0 where it is not known; and whether it is a character that stands for itself.
+func piece(text string) (n int, literal bool) {
+	n, literal = undivided(text)
+	if 0 < n && n < len(text) && strings.IndexByte("*+?", text[n]) >= 0 {
+		return n + 1, false
+	}
+	return n, literal
+}
+
+// undivided returns how long what cannot be divided is with which an expression begins, or 0 where it is not known.
+func undivided(text string) (n int, literal bool) {
+	switch text[0] {
+	case '(':
+		return group(text), false
+	case '[':
+		return class(text), false
+	case '.':
+		return 1, false
+	case '\\':
+		return escape(text), true
+	case ')', ']', '{', '}', '|', '*', '+', '?', '^', '$':
+		return 0, false
+	default:
+		_, n := utf8.DecodeRuneInString(text)
+		return n, true
+	}
+}
+
+// escape knows the escapes of regexp.QuoteMeta alone.
+func escape(text string) int {
+	if len(text) > 1 && (strings.IndexByte(`\.+*?()|[]{}^$-`, text[1]) >= 0) {
+		return len(`\.`)
+	}
+	return 0
+}
+
+// class returns how long a class of characters is.
+func class(text string) int {
+	if strings.HasPrefix(text, "[]") || strings.HasPrefix(text, "[^]") {
+		return 0
+	}
+	for i := 1; i < len(text); i++ {
+		switch text[i] {
+		case ']':
+			return i + 1
+		case '[':
+			return 0
+		case '\\':
+			if escape(text[i:]) == 0 {
+				return 0
+			}
+			i++
+		}
+	}
+	return 0
+}
+
+// group returns how long a group is, with all that is in it.
+func group(text string) int {
+	i := 1
+	for _, flags := range []string{"(?:", "(?i:", "(?s:"} {
+		if strings.HasPrefix(text, flags) {
+			i = len(flags)
+		}
+	}
+	for i < len(text) {
+		switch text[i] {
+		case ')':
+			return i + 1
+		case '|':
+			i++
+		default:
+			n, _ := piece(text[i:])
+			if n == 0 {
+				return 0
+			}
+			i += n
+		}
+	}
+	return 0
+}
+
+// wide reports whether a piece takes any number of segments of a path. Alternatives that each have one of
+// their own keep RE2 in as many places at once, so it has to be shared.
+func wide(piece string) bool {
+	return piece == rest || piece == ".*" || piece == ".+" || piece == templateRest
+}
