@@ -3,6 +3,7 @@ package optimize
 import (
 	"regexp"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
@@ -40,18 +41,17 @@ func expressionOf(m *matcherv3.StringMatcher) (expression, bool) {
 	}
 	out.middle = regexp.QuoteMeta(literal)
 	out.size = len(literal) + 2*len(out.begin+out.end)
-	return out, literal != "" && plain(literal, out.anyCase) && out.size <= maxAlternation
+	return out, literal != "" && plain(literal) && (!out.anyCase || ascii(literal)) && out.size <= maxAlternation
 }
 
-// plain reports whether an expression says a literal without doubt: nothing of it is a control character,
-// and where case does not count it is ASCII, which alone Envoy folds.
-func plain(literal string, anyCase bool) bool {
-	for i := range len(literal) {
-		if c := literal[i]; c < ' ' || c == 0x7f || anyCase && c > 0x7f {
-			return false
-		}
-	}
-	return true
+// plain reports whether an expression says a text without doubt: it has no control characters.
+func plain(text string) bool {
+	return strings.IndexFunc(text, unicode.IsControl) < 0
+}
+
+// ascii reports whether a text has nothing else. Where case does not count Envoy folds nothing else.
+func ascii(text string) bool {
+	return strings.IndexFunc(text, func(r rune) bool { return r > unicode.MaxASCII }) < 0
 }
 
 // readExpression takes an expression apart. It is false for what it does not know, such as alternatives that
@@ -59,7 +59,7 @@ func plain(literal string, anyCase bool) bool {
 func readExpression(text string) (expression, bool) {
 	text, anyCase := strings.CutPrefix(text, "(?i)")
 	out := expression{anyCase: anyCase}
-	if text == "" || !plain(text, anyCase) {
+	if text == "" || !plain(text) || anyCase && !ascii(text) {
 		return out, false
 	}
 	simple, last := true, 0

@@ -42,7 +42,7 @@ type Thresholds struct {
 
 // Standard returns the options that gateways are served with where nobody says otherwise.
 func Standard() Options {
-	return Options{Rules: Names(), JWTCacheEntries: DefaultJWTCacheEntries, Thresholds: Thresholds{Index: 64, Fold: 8, Issuers: 2}}
+	return Options{Rules: Names(), JWTCacheEntries: DefaultJWTCacheEntries, Thresholds: Thresholds{Index: 64, Fold: 32, Issuers: 2}}
 }
 
 // DefaultJWTCacheEntries is Options.JWTCacheEntries where nobody says otherwise.
