@@ -47,7 +47,7 @@ func alternations(of []expression, least int, folded map[int]bool) []*matcherv3.
 		for _, e := range byKind[k] {
 			folded[e.from] = true
 		}
-		for _, chunk := range chunks(byKind[k]) {
+		for _, chunk := range chunks(distinct(byKind[k])) {
 			out = append(out, match.Regex(k.alternation(chunk)))
 		}
 	}
@@ -67,6 +67,7 @@ func kinds(of []expression) map[kind][]expression {
 	out := map[kind][]expression{}
 	for _, e := range of {
 		if alike[e.begin] < fewAlike {
+			e.size += 2 * len(e.begin)
 			e.middle, e.begin = e.begin+e.middle, ""
 		}
 		k := kind{e.begin, e.end, e.anyCase}
@@ -75,15 +76,24 @@ func kinds(of []expression) map[kind][]expression {
 	return out
 }
 
+// distinct returns expressions of a kind, each once.
+func distinct(of []expression) []expression {
+	byText(of)
+	return slices.CompactFunc(of, func(a, b expression) bool { return a.middle == b.middle })
+}
+
+func byText(of []expression) {
+	slices.SortFunc(of, func(a, b expression) int { return strings.Compare(a.middle, b.middle) })
+}
+
 // chunks divides expressions of a kind, in the order of their texts: RE2 shares the beginnings of neighbours.
 func chunks(of []expression) [][]expression {
-	slices.SortFunc(of, func(a, b expression) int { return strings.Compare(a.middle, b.middle) })
-	of = slices.CompactFunc(of, func(a, b expression) bool { return a.middle == b.middle })
+	byText(of)
 	var out [][]expression
 	size := 0
 	for i, e := range of {
 		if size += e.size + len("|"); i == 0 || size > maxAlternation {
-			out, size = append(out, nil), e.size
+			out, size = append(out, nil), e.size+2*len(e.begin+e.end)
 		}
 		out[len(out)-1] = append(out[len(out)-1], e)
 	}

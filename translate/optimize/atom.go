@@ -57,8 +57,14 @@ func (m *maker) atoms(rule string, p *rbacv3.Policy) ([]atom, bool) {
 func (m *maker) findable(rule string, position int, a *atom) bool {
 	for i, c := range a.conditions {
 		others := slices.Delete(slices.Clone(a.conditions), i, i+1)
-		if w, ok := m.way(rule, position, m.alternatives(c), others); ok {
+		alternatives := m.alternatives(c)
+		if w, ok := m.way(rule, position, alternatives, others, m.find); ok {
 			a.ways = append(a.ways, w)
+		}
+		if slices.ContainsFunc(alternatives, m.foundTwice) {
+			if w, ok := m.way(rule, position, alternatives, others, m.findLast); ok {
+				a.ways = append(a.ways, w)
+			}
 		}
 	}
 	return len(a.ways) > 0
@@ -68,7 +74,7 @@ func (m *maker) findable(rule string, position int, a *atom) bool {
 func (m *maker) alternatives(c condition) []condition {
 	out := c.alternatives()
 	if slices.ContainsFunc(m.indexes, func(x *index) bool { return x.name == plainPathsName }) {
-		return withoutParameters(out)
+		out = withoutParameters(out)
 	}
-	return out
+	return eachSpelling(out)
 }

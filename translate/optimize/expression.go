@@ -15,7 +15,7 @@ type expression struct {
 	begin, middle, end string
 	// anyCase says that the case of ASCII letters does not count.
 	anyCase bool
-	// size is an upper bound of what it takes of an RE2 program.
+	// size is an upper bound of what the middle takes of an RE2 program.
 	size int
 	// from says which of several it is.
 	from int
@@ -40,12 +40,12 @@ func expressionOf(m *matcherv3.StringMatcher) (expression, bool) {
 		return readExpression(p.SafeRegex.GetRegex())
 	}
 	out.middle = regexp.QuoteMeta(literal)
-	out.size = len(literal) + 2*len(out.begin+out.end)
-	return out, literal != "" && plain(literal) && (!out.anyCase || ascii(literal)) && out.size <= maxAlternation
+	out.size = len(literal)
+	return out, literal != "" && printable(literal) && (!out.anyCase || ascii(literal)) && out.fits()
 }
 
-// plain reports whether an expression says a text without doubt: it has no control characters.
-func plain(text string) bool {
+// printable reports whether an expression says a text without doubt: it has no control characters.
+func printable(text string) bool {
 	return strings.IndexFunc(text, unicode.IsControl) < 0
 }
 
@@ -59,29 +59,33 @@ func ascii(text string) bool {
 func readExpression(text string) (expression, bool) {
 	text, anyCase := strings.CutPrefix(text, "(?i)")
 	out := expression{anyCase: anyCase}
-	if text == "" || !plain(text) || anyCase && !ascii(text) {
+	if text == "" || !printable(text) || anyCase && !ascii(text) {
 		return out, false
 	}
-	simple, last := true, 0
+	simple, last, size := true, 0, 0
 	for at := 0; at < len(text); {
 		n, literal := piece(text[at:])
 		if n == 0 {
 			return out, false
 		}
 		if simple && !literal && wide(text[at:at+n]) && at+n < len(text) {
-			out.begin = text[:at+n]
+			out.begin, size = text[:at+n], -2*n
 		}
-		if simple = simple && literal; literal {
-			last, out.size = at+n, out.size+n
-		} else {
-			out.size += 2 * n
-		}
+		simple = simple && literal
 		at += n
+		if size += n; literal {
+			last, out.size = at, size
+		} else {
+			size += n
+		}
 	}
 	out.end = text[max(last, len(out.begin)):]
 	out.middle = text[len(out.begin) : len(text)-len(out.end)]
-	return out, out.size <= maxAlternation
+	return out, out.fits()
 }
+
+// fits reports whether an expression is not too large for an alternation.
+func (e expression) fits() bool { return e.size+2*len(e.begin+e.end) <= maxAlternation }
 
 // piece returns how long the first piece of an expression is, a character, group or class with what repeats it,
 // or 0 where it is not known; and whether it is a character that stands for itself.

@@ -2,6 +2,7 @@ package optimize
 
 import (
 	"bytes"
+	"iter"
 	"slices"
 
 	rbacv3 "github.com/envoyproxy/go-control-plane/envoy/config/rbac/v3"
@@ -41,11 +42,11 @@ type leaf struct {
 
 // way places an atom by the alternatives of one of its conditions. It is false where one of these can be found by no
 // index: all of them have to be, or the atom would be missed. So must a matcher be able to say the rest.
-func (m *maker) way(rule string, position int, alternatives, others []condition) (way, bool) {
+func (m *maker) way(rule string, position int, alternatives, others []condition, find func(condition) (key, bool)) (way, bool) {
 	var out way
 	var exact *leaf
 	for _, alternative := range alternatives {
-		k, ok := m.find(alternative)
+		k, ok := find(alternative)
 		if !ok || len(out.places) >= maxPlaces {
 			return way{}, false
 		}
@@ -65,8 +66,22 @@ func (m *maker) way(rule string, position int, alternatives, others []condition)
 }
 
 // find returns a key of the first index by which a condition can be found.
-func (m *maker) find(c condition) (key, bool) {
-	for _, x := range m.indexes {
+func (m *maker) find(c condition) (key, bool) { return findBy(slices.Values(m.indexes), c) }
+
+// findLast returns a key of the last index by which a condition can be found: where many share what the first finds it by,
+// that is the better one.
+func (m *maker) findLast(c condition) (key, bool) {
+	return findBy(func(yield func(*index) bool) {
+		for _, x := range slices.Backward(m.indexes) {
+			if !yield(x) {
+				return
+			}
+		}
+	}, c)
+}
+
+func findBy(indexes iter.Seq[*index], c condition) (key, bool) {
+	for x := range indexes {
 		if k, ok := x.find(c); ok {
 			if k.by == nil {
 				k.by = x
@@ -75,6 +90,17 @@ func (m *maker) find(c condition) (key, bool) {
 		}
 	}
 	return key{}, false
+}
+
+// foundTwice reports whether more than one index finds a condition.
+func (m *maker) foundTwice(c condition) bool {
+	n := 0
+	for _, x := range m.indexes {
+		if _, ok := x.find(c); ok {
+			n++
+		}
+	}
+	return n > 1
 }
 
 // leaf returns the leaf that asks for all of the conditions, or nil where a matcher cannot say them.

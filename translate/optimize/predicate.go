@@ -82,6 +82,10 @@ func ofPermission(p *rbacv3.Permission) (*predicate, bool) {
 	switch p := p.GetRule().(type) {
 	case *rbacv3.Permission_UrlPath:
 		return value(pathState().input(), p.UrlPath.GetPath())
+	case *rbacv3.Permission_UriTemplate:
+		e, ok := templateExpression(p.UriTemplate)
+		out, _ := value(pathState().input(), match.Regex(e.begin+e.middle+e.end))
+		return out, ok
 	case *rbacv3.Permission_Header:
 		return header(p.Header)
 	case *rbacv3.Permission_DestinationIp:

@@ -13,28 +13,29 @@ const spellings = ".*[;%].*"
 
 // otherSpellings finds atoms by the other spellings of a path that they deny, those with ; or %.
 //
-//	path matches ".*[;%].*" and any of these, and …  ─▶  where the path matches ".*[;%].*": a list of these, and …
+//	path matches ".*[;%].*" and any of these, and …  ─▶  where the path matches ".*[;%].*": guards over the path
 //
-// What all of them ask first is asked once, in front of them, so that no other request is held against any. Each keeps
-// what it asks beyond that.
+// What all of them ask first is asked once, in front of them, so that no other request is held against any. Each
+// is then guarded and asked by itself.
 //
-// Of several rules that match Envoy reports the first by name, unless another index finds one.
+// Of several rules that match Envoy reports the first by value among those that are guarded together, unless another
+// index finds one.
 func otherSpellings() *index {
+	input := pathState().input()
 	return &index{
-		name: "other-spellings", state: pathState(), weight: 1, bucket: 32, encode: listed,
+		name: "other-spellings", state: pathState(), weight: 1, bucket: guardedBucket, encode: guard{input}.encode,
 		find: func(c condition) (key, bool) {
-			if spelled := c.spelled(); len(spelled) > 0 {
-				// Any key will do: nothing is looked up by it.
-				return key{text: spelled[0].pathExpression(), rest: []condition{{permission: c.permission.GetAndRules().GetRules()[1]}}}, true
+			spelled := c.spelled()
+			if len(spelled) != 1 {
+				return key{}, false
 			}
-			return key{}, false
+			e, ok := expressionOf(spelled[0].permission.GetUrlPath().GetPath())
+			return key{text: e.key(), rest: spelled}, ok
 		},
 		section: func(content []byte) *xdsmatcherv3.Matcher {
-			guard, _ := value(pathState().input(), match.Regex(spellings))
-			list := &xdsmatcherv3.Matcher_MatcherList{}
-			within := &xdsmatcherv3.Matcher{MatcherType: &xdsmatcherv3.Matcher_MatcherList_{MatcherList: withContent(list, content)}}
+			spelled, _ := value(input, match.Regex(spellings))
 			return &xdsmatcherv3.Matcher{MatcherType: &xdsmatcherv3.Matcher_MatcherList_{MatcherList: &xdsmatcherv3.Matcher_MatcherList{
-				Matchers: []*fieldMatcher{{Predicate: guard, OnMatch: follows(within)}},
+				Matchers: []*fieldMatcher{{Predicate: spelled, OnMatch: follows(listTree(content))}},
 			}}}
 		},
 	}
@@ -50,6 +51,22 @@ func (c condition) spelled() []condition {
 	out := parts[1].alternatives()
 	if slices.ContainsFunc(out, func(one condition) bool { return one.pathExpression() == "" }) {
 		return nil
+	}
+	return out
+}
+
+// eachSpelling returns alternatives that say the same, in which each of the other spellings is one.
+func eachSpelling(alternatives []condition) []condition {
+	var out []condition
+	for _, c := range alternatives {
+		spelled := c.spelled()
+		if len(spelled) < 2 {
+			out = append(out, c)
+			continue
+		}
+		for _, one := range spelled {
+			out = append(out, c.onlySpelled(map[string]bool{one.pathExpression(): true}))
+		}
 	}
 	return out
 }

@@ -23,7 +23,7 @@ func templateExpression(m *corev3.TypedExtensionConfig) (expression, bool) {
 		return expression{}, false
 	}
 	text := config.GetPathTemplate()
-	if !strings.HasPrefix(text, "/") || strings.ContainsAny(text, "{}") || !plain(text) || !ascii(text) {
+	if !strings.HasPrefix(text, "/") || strings.ContainsAny(text, "{}") || !printable(text) || !ascii(text) {
 		return expression{}, false
 	}
 	text = strings.NewReplacer(`\*\*`, templateRest, `\*`, templateSegment).Replace(regexp.QuoteMeta(text))

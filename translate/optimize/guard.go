@@ -1,0 +1,86 @@
+package optimize
+
+import (
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	xdscorev3 "github.com/cncf/xds/go/xds/core/v3"
+	xdsmatcherv3 "github.com/cncf/xds/go/xds/type/matcher/v3"
+
+	"github.com/portreeve/portreeve/translate/envoy/match"
+)
+
+const (
+	// guarded is how many expressions a guard has that stands in front of atoms, and guardedBucket how many one
+	// has that stands in front of such guards, at most. A request is held against all of the latter; where it
+	// has one of their texts, against the former, and then against the atoms: a few dozens in all of 10,000.
+	guarded       = 32
+	guardedBucket = 1024
+	// guardWeight is what a guard costs, in lookups.
+	guardWeight = 4
+)
+
+// guard puts one expression in front of many atoms: those of which no map knows where a request has them.
+//
+//	path ~ a and …, path ~ b and …  ─▶  where the path matches (?:a|b|…): where it matches (?:a|b): the list of these
+//
+// Equal, because an atom stands behind expressions that match whatever it asks of the text (index.find gives such a
+// key), asks all of that itself, and the list goes on where nothing behind an expression decides.
+type guard struct {
+	input *xdscorev3.TypedExtensionConfig
+}
+
+// key names an expression. Two that are told apart by nothing have one.
+func (e expression) key() string {
+	return strings.Join([]string{e.middle, e.begin, e.end, strconv.FormatBool(e.anyCase), strconv.Itoa(e.size)}, "\x00")
+}
+
+// keyed reads the expression that a key names. No part of it has a NUL (printable).
+func keyed(key string, from int) expression {
+	parts := strings.Split(key, "\x00")
+	size, _ := strconv.Atoi(parts[4])
+	return expression{middle: parts[0], begin: parts[1], end: parts[2], anyCase: parts[3] == "true", size: size, from: from}
+}
+
+// encode returns the guards of the entries of a bucket, as fields of a list.
+func (g guard) encode(entries []entry) []byte {
+	expressions := make([]expression, 0, len(entries))
+	for i, e := range entries {
+		expressions = append(expressions, keyed(e.key, i))
+	}
+	byKind := kinds(expressions)
+	var out []byte
+	for _, k := range slices.SortedFunc(maps.Keys(byKind), kind.compare) {
+		for _, chunk := range chunks(byKind[k]) {
+			out = g.guarded(out, k, chunk, entries)
+		}
+	}
+	return out
+}
+
+// guarded appends the guard of expressions of a kind, in front of guards of a few of them or of their leaves.
+func (g guard) guarded(to []byte, k kind, of []expression, entries []entry) []byte {
+	if len(of) == 1 { // its leaves ask all of it
+		return append(to, listed(entries[of[0].from:of[0].from+1])...)
+	}
+	var list []byte
+	if len(of) > guarded {
+		for some := range slices.Chunk(of, guarded) {
+			list = g.guarded(list, k, some, entries)
+		}
+	} else {
+		for _, e := range of {
+			list = append(list, listed(entries[e.from:e.from+1])...)
+		}
+	}
+	p, _ := value(g.input, match.Regex(k.alternation(of)))
+	return appendField(to, matchersField, marshal(&fieldMatcher{Predicate: p, OnMatch: follows(listTree(list))}))
+}
+
+// listTree is a tree of an encoded list.
+func listTree(content []byte) *xdsmatcherv3.Matcher {
+	list := withContent(&xdsmatcherv3.Matcher_MatcherList{}, content)
+	return &xdsmatcherv3.Matcher{MatcherType: &xdsmatcherv3.Matcher_MatcherList_{MatcherList: list}}
+}
