@@ -11,9 +11,8 @@ import (
 	"github.com/portreeve/portreeve/translate/envoy/match"
 )
 
-// maxAlternation bounds the size of one alternation. An RE2 program has at most one instruction for a literal
-// character and two for each character of other pieces, so it stays below the 32,768 of our bootstrap, beyond
-// which Envoy refuses all policy.
+// maxAlternation bounds the size of one alternation (programSize), so that its RE2 program stays below the 32,768
+// instructions of our bootstrap, beyond which Envoy refuses all policy.
 const maxAlternation = 24_000
 
 // kind is what expressions must have in common to be put into one alternation. What they begin and end with is
@@ -54,8 +53,9 @@ func alternations(of []expression, least int, folded map[int]bool) []*matcherv3.
 	return out
 }
 
-// fewAlike is how many expressions must begin alike so that it is worth an alternation of their own.
-const fewAlike = 8
+// fewAlike is how many expressions must begin alike so that it is worth an alternation of their own, and manyKinds how
+// many such alternations are worth it: each is one that a request is held against.
+const fewAlike, manyKinds = 8, 8
 
 // kinds tells expressions apart. Where few begin alike they differ by what stands before, so the beginning
 // becomes part of each.
@@ -66,8 +66,7 @@ func kinds(of []expression) map[kind][]expression {
 	}
 	out := map[kind][]expression{}
 	for _, e := range of {
-		if alike[e.begin] < fewAlike {
-			e.size += 2 * len(e.begin)
+		if alike[e.begin] < max(fewAlike, len(of)/manyKinds) {
 			e.middle, e.begin = e.begin+e.middle, ""
 		}
 		k := kind{e.begin, e.end, e.anyCase}
@@ -86,18 +85,34 @@ func byText(of []expression) {
 	slices.SortFunc(of, func(a, b expression) int { return strings.Compare(a.middle, b.middle) })
 }
 
-// chunks divides expressions of a kind, in the order of their texts: RE2 shares the beginnings of neighbours.
+// chunks divides expressions of a kind, in the order of their texts: RE2 has the literals with which neighbours begin once.
 func chunks(of []expression) [][]expression {
 	byText(of)
 	var out [][]expression
 	size := 0
 	for i, e := range of {
-		if size += e.size + len("|"); i == 0 || size > maxAlternation {
-			out, size = append(out, nil), e.size+2*len(e.begin+e.end)
+		if i > 0 {
+			size += programSize(e.middle[sharedBegin(of[i-1].middle, e.middle):]) + 2*len("|")
+		}
+		if i == 0 || size > maxAlternation {
+			out, size = append(out, nil), programSize(e.text())
 		}
 		out[len(out)-1] = append(out[len(out)-1], e)
 	}
 	return out
+}
+
+// sharedBegin returns how long the literal is with which both expressions begin.
+func sharedBegin(a, b string) int {
+	at := 0
+	for at < len(b) {
+		n, literal := piece(b[at:])
+		if !literal || !strings.HasPrefix(a[at:], b[at:at+n]) {
+			return at
+		}
+		at += n
+	}
+	return at
 }
 
 // alternation writes expressions of a kind as one.

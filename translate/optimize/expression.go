@@ -15,8 +15,6 @@ type expression struct {
 	begin, middle, end string
 	// anyCase says that the case of ASCII letters does not count.
 	anyCase bool
-	// size is an upper bound of what the middle takes of an RE2 program.
-	size int
 	// from says which of several it is.
 	from int
 }
@@ -40,7 +38,6 @@ func expressionOf(m *matcherv3.StringMatcher) (expression, bool) {
 		return readExpression(p.SafeRegex.GetRegex())
 	}
 	out.middle = regexp.QuoteMeta(literal)
-	out.size = len(literal)
 	return out, literal != "" && printable(literal) && (!out.anyCase || ascii(literal)) && out.fits()
 }
 
@@ -62,21 +59,20 @@ func readExpression(text string) (expression, bool) {
 	if text == "" || !printable(text) || anyCase && !ascii(text) {
 		return out, false
 	}
-	simple, last, size := true, 0, 0
+	last, first := 0, true
 	for at := 0; at < len(text); {
 		n, literal := piece(text[at:])
 		if n == 0 {
 			return out, false
 		}
-		if simple && !literal && wide(text[at:at+n]) && at+n < len(text) {
-			out.begin, size = text[:at+n], -2*n
-		}
-		simple = simple && literal
-		at += n
-		if size += n; literal {
-			last, out.size = at, size
-		} else {
-			size += n
+		switch at += n; {
+		case literal:
+			last = at
+		case first && at < len(text):
+			out.begin = text[:at]
+			fallthrough
+		default:
+			first = false
 		}
 	}
 	out.end = text[max(last, len(out.begin)):]
@@ -84,8 +80,17 @@ func readExpression(text string) (expression, bool) {
 	return out, out.fits()
 }
 
+// text is the expression without what it says of case.
+func (e expression) text() string { return e.begin + e.middle + e.end }
+
 // fits reports whether an expression is not too large for an alternation.
-func (e expression) fits() bool { return e.size+2*len(e.begin+e.end) <= maxAlternation }
+func (e expression) fits() bool { return programSize(e.text()) <= maxAlternation }
+
+// programSize returns an upper bound of what an expression of package policy takes of an RE2 program: an instruction for
+// each character, but for what takes all characters except a few.
+func programSize(text string) int {
+	return len(text) + 4*(strings.Count(text, ".*")+strings.Count(text, ".+")+strings.Count(text, "[^"))
+}
 
 // piece returns how long the first piece of an expression is, a character, group or class with what repeats it,
 // or 0 where it is not known; and whether it is a character that stands for itself.
@@ -168,10 +173,4 @@ func group(text string) int {
 		}
 	}
 	return 0
-}
-
-// wide reports whether a piece takes any number of segments of a path. Alternatives that each have one of
-// their own keep RE2 in as many places at once, so it has to be shared.
-func wide(piece string) bool {
-	return piece == rest || piece == ".*" || piece == ".+" || piece == templateRest
 }

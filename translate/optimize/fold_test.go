@@ -219,7 +219,7 @@ func TestAlternationsFitIntoEnvoy(t *testing.T) {
 	var listeners []string
 	for name, value := range values {
 		var paths []string
-		for i := range 2000 {
+		for i := range 5000 {
 			if name == "long ones" && i > 20 {
 				break
 			}

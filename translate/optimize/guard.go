@@ -17,7 +17,7 @@ const (
 	// has that stands in front of such guards, at most. A request is held against all of the latter; where it
 	// has one of their texts, against the former, and then against the atoms: a few dozens in all of 10,000.
 	guarded       = 32
-	guardedBucket = 1024
+	guardedBucket = 2048
 	// guardWeight is what a guard costs, in lookups.
 	guardWeight = 4
 )
@@ -34,14 +34,13 @@ type guard struct {
 
 // key names an expression. Two that are told apart by nothing have one.
 func (e expression) key() string {
-	return strings.Join([]string{e.middle, e.begin, e.end, strconv.FormatBool(e.anyCase), strconv.Itoa(e.size)}, "\x00")
+	return strings.Join([]string{e.middle, e.begin, e.end, strconv.FormatBool(e.anyCase)}, "\x00")
 }
 
 // keyed reads the expression that a key names. No part of it has a NUL (printable).
 func keyed(key string, from int) expression {
 	parts := strings.Split(key, "\x00")
-	size, _ := strconv.Atoi(parts[4])
-	return expression{middle: parts[0], begin: parts[1], end: parts[2], anyCase: parts[3] == "true", size: size, from: from}
+	return expression{middle: parts[0], begin: parts[1], end: parts[2], anyCase: parts[3] == "true", from: from}
 }
 
 // encode returns the guards of the entries of a bucket, as fields of a list.

@@ -84,7 +84,7 @@ func ofPermission(p *rbacv3.Permission) (*predicate, bool) {
 		return value(pathState().input(), p.UrlPath.GetPath())
 	case *rbacv3.Permission_UriTemplate:
 		e, ok := templateExpression(p.UriTemplate)
-		out, _ := value(pathState().input(), match.Regex(e.begin+e.middle+e.end))
+		out, _ := value(pathState().input(), match.Regex(e.text()))
 		return out, ok
 	case *rbacv3.Permission_Header:
 		return header(p.Header)
