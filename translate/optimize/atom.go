@@ -73,8 +73,16 @@ func (m *maker) findable(rule string, position int, a *atom) bool {
 // alternatives returns those of a condition in the form in which indexes find them.
 func (m *maker) alternatives(c condition) []condition {
 	out := c.alternatives()
-	if slices.ContainsFunc(m.indexes, func(x *index) bool { return x.name == plainPathsName }) {
+	if m.uses(plainPathsName) {
 		out = withoutParameters(out)
 	}
+	if m.uses("host-maps") && m.uses("host-beginnings") && m.uses("capital-hosts") {
+		out = byCase(out)
+	}
 	return eachSpelling(out)
+}
+
+// uses reports whether an index is switched on.
+func (m *maker) uses(name string) bool {
+	return slices.ContainsFunc(m.indexes, func(x *index) bool { return x.name == name })
 }

@@ -10,6 +10,8 @@ type condition struct {
 	principal  *rbacv3.Principal
 	// plainPath is the path, without parameters. It is no form of rules: see plainPaths.
 	plainPath string
+	// cases says of which hosts the permission is asked. It is no form of rules: see hostMaps.
+	cases cases
 }
 
 // conjuncts returns conditions that hold together exactly where this one does: those of an AND, of ANDs within

@@ -92,7 +92,7 @@ func folded() map[string]struct {
 	paths := gets("/", "/a", "/A", "/a/", "/ab", "/a?b", "/b", "/c", "/cd", "/c/d", "/x.php", "/a.b.php", "/.php", "/xphp", "/x", "/1/x", "/1/2/x", "/t/1/x", "/t//x", "/t/1/2/x", "/t/", "/t/1/2", "/t", "/q/y", "/q/w/z", "/y",
 		"/a;v", "/t;v/1/x", "/c%64", "/%61", "/a%3bv", "/x.php;w", "/+", "/(a)", "/a.c", "/axc", "/a|b", "/$", "/^", "/{x}", "/[y]", "/\xc3\xa9", "/\xc3", "/%c3%a9", "/%C3%A9", "/a*b", "/aXb", "/q\xffw/z")
 	hosts := []string{"a.example", "A.EXAMPLE", "a.example:80", "a.example:", "b.example:x", "x.c.example", "x.C.example:8", "c.example", ".c.example", "d.other", "D.oTher:1", "axexample", "a.example.", "", "\xc3\xa9.example"}
-	values := []string{"", "a", "A", "b", "ab", "x-a", "a-", "sig", "\xff", "\xc3\xa9", "\xc3", "a,b", "b, a", "c.d", "cxd"}
+	values := []string{"", "a", "A", "b", "ab", "x-a", "a-", "sig", "ab\xff", "\xff-a", "\xff", "\xc3\xa9", "\xc3", "a,b", "b, a", "c.d", "cxd"}
 	payloads := []string{`{}`, `{"s":"a"}`, `{"s":"b"}`, `{"s":"pre-x"}`, `{"s":"pre-\nx"}`, `{"s":"x\n-suf"}`, `{"s":""}`, `{"s":5}`, `{"s":"5"}`, `{"s":["q","a"]}`, `{"s":["q"]}`, `{"s":[["a"]]}`, `{"s":[5,"5"]}`, `{"s":{"a":"a"}}`, `{"s":"A"}`, `{"s":null}`, `{"s":"\u00e9"}`,
 		`{"iss":"i","sub":"s1"}`, `{"iss":"i","sub":"s2"}`, `{"iss":"j","sub":"s1"}`, `{"iss":"i","sub":"pre/3"}`, `{"iss":"i"}`, `{"aud":["x","y"]}`, `{"aud":"y"}`, `{"azp":"p"}`}
 	op := func(o *securityv1beta1.Operation) *securityv1beta1.Rule { return to(o) }

@@ -83,3 +83,10 @@ func listTree(content []byte) *xdsmatcherv3.Matcher {
 	list := withContent(&xdsmatcherv3.Matcher_MatcherList{}, content)
 	return &xdsmatcherv3.Matcher{MatcherType: &xdsmatcherv3.Matcher_MatcherList_{MatcherList: list}}
 }
+
+// behind is a tree of an encoded list, of which nothing is looked at where a text does not match an expression.
+func behind(input *xdscorev3.TypedExtensionConfig, expression string, content []byte) *xdsmatcherv3.Matcher {
+	p, _ := value(input, match.Regex(expression))
+	list := &xdsmatcherv3.Matcher_MatcherList{Matchers: []*fieldMatcher{{Predicate: p, OnMatch: follows(listTree(content))}}}
+	return &xdsmatcherv3.Matcher{MatcherType: &xdsmatcherv3.Matcher_MatcherList_{MatcherList: list}}
+}

@@ -2,23 +2,21 @@ package optimize
 
 import (
 	"strings"
-
-	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
 )
 
 // anyPort stands behind a host: with a port, and without.
 const anyPort = "(?::" + rest + ")?"
 
-// hosts finds atoms by the host that they ask for.
+// hosts finds atoms by how the host ends, and by any other host where hostMaps are switched off.
 //
-//	host is "a.example" in any case and …, host ends with ".b.example" and …  ─▶  guards over the host
+//	host ends with ".b.example" in any case and …  ─▶  guards over the host
 //
-// No map takes a host in any case, so it is guarded. The guard of a host also matches it with a port, which rules that
-// deny see too: so both are found by one. Each atom asks for the host itself, as written.
+// The guard of a host also matches it with a port, which rules that deny see too: so both are found by one. Each atom asks
+// for the host itself, as written.
 //
 // Of several rules that match Envoy reports the first by host among those that are guarded together.
 func hosts() *index {
-	input := extension(&matcherv3.HttpRequestHeaderMatchInput{HeaderName: ":authority"})
+	input := extension(hostInput())
 	return &index{
 		name: "hosts", weight: guardWeight, bucket: guardedBucket, encode: guard{input}.encode, section: listTree,
 		find: func(c condition) (key, bool) {
@@ -27,7 +25,7 @@ func hosts() *index {
 				return key{}, false
 			}
 			e, ok := expressionOf(h.GetStringMatch())
-			return key{text: e.withPort().key(), rest: []condition{c}}, ok
+			return key{text: e.withPort().key(), rest: []condition{c}}, ok && c.cases == anyCase
 		},
 	}
 }

@@ -44,5 +44,5 @@ type entry struct {
 
 // indexes returns all indexes, in the order in which their sections are asked. It is the one list of them.
 func indexes() []*index {
-	return []*index{plainPaths(), exactPaths(), prefixPaths(), templates(), otherPaths(), hosts(), otherSpellings()}
+	return []*index{plainPaths(), exactPaths(), prefixPaths(), templates(), otherPaths(), hostMaps(), hostBeginnings(), hosts(), capitalHosts(), otherSpellings()}
 }

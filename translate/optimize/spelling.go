@@ -4,8 +4,6 @@ import (
 	"slices"
 
 	xdsmatcherv3 "github.com/cncf/xds/go/xds/type/matcher/v3"
-
-	"github.com/portreeve/portreeve/translate/envoy/match"
 )
 
 // spellings is what package policy asks first of a path that some server takes for one that is denied.
@@ -32,12 +30,7 @@ func otherSpellings() *index {
 			e, ok := expressionOf(spelled[0].permission.GetUrlPath().GetPath())
 			return key{text: e.key(), rest: spelled}, ok
 		},
-		section: func(content []byte) *xdsmatcherv3.Matcher {
-			spelled, _ := value(input, match.Regex(spellings))
-			return &xdsmatcherv3.Matcher{MatcherType: &xdsmatcherv3.Matcher_MatcherList_{MatcherList: &xdsmatcherv3.Matcher_MatcherList{
-				Matchers: []*fieldMatcher{{Predicate: spelled, OnMatch: follows(listTree(content))}},
-			}}}
-		},
+		section: func(content []byte) *xdsmatcherv3.Matcher { return behind(input, spellings, content) },
 	}
 }
 
