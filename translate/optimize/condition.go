@@ -29,9 +29,12 @@ func (c condition) conjuncts() []condition {
 }
 
 // alternatives returns conditions of which one holds exactly where this one does: those of an OR, of ORs
-// within it too, or else the condition itself.
+// within it too, and of several values of a claim; or else the condition itself.
 func (c condition) alternatives() []condition {
 	parts, is := c.or()
+	if !is {
+		parts, is = c.values()
+	}
 	if !is {
 		return []condition{c}
 	}

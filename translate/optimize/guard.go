@@ -8,6 +8,7 @@ import (
 
 	xdscorev3 "github.com/cncf/xds/go/xds/core/v3"
 	xdsmatcherv3 "github.com/cncf/xds/go/xds/type/matcher/v3"
+	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
 
 	"github.com/portreeve/portreeve/translate/envoy/match"
 )
@@ -29,7 +30,16 @@ const (
 // Equal, because an atom stands behind expressions that match whatever it asks of the text (index.find gives such a
 // key), asks all of that itself, and the list goes on where nothing behind an expression decides.
 type guard struct {
-	input *xdscorev3.TypedExtensionConfig
+	// asks says an expression of what the guard looks at.
+	asks func(*matcherv3.StringMatcher) *predicate
+}
+
+// guardOf is a guard that looks at an input.
+func guardOf(input *xdscorev3.TypedExtensionConfig) guard {
+	return guard{func(m *matcherv3.StringMatcher) *predicate {
+		p, _ := value(input, m)
+		return p
+	}}
 }
 
 // key names an expression. Two that are told apart by nothing have one.
@@ -74,7 +84,7 @@ func (g guard) guarded(to []byte, k kind, of []expression, entries []entry) []by
 			list = append(list, listed(entries[e.from:e.from+1])...)
 		}
 	}
-	p, _ := value(g.input, match.Regex(k.alternation(of)))
+	p := g.asks(match.Regex(k.alternation(of)))
 	return appendField(to, matchersField, marshal(&fieldMatcher{Predicate: p, OnMatch: follows(listTree(list))}))
 }
 

@@ -18,7 +18,7 @@ const anyPort = "(?::" + rest + ")?"
 func hosts() *index {
 	input := extension(hostInput())
 	return &index{
-		name: "hosts", weight: guardWeight, bucket: guardedBucket, encode: guard{input}.encode, section: listTree,
+		name: "hosts", weight: guardWeight, bucket: guardedBucket, encode: guardOf(input).encode, section: listTree,
 		find: func(c condition) (key, bool) {
 			h := c.permission.GetHeader()
 			if _, ok := header(h); !ok || h.GetName() != ":authority" {

@@ -77,7 +77,7 @@ func hostText(p *rbacv3.Permission) *matcherv3.StringMatcher {
 // capitalHosts finds what hostMaps and hostBeginnings find in requests whose host has a capital.
 func capitalHosts() *index {
 	return &index{
-		name: "capital-hosts", weight: 1, bucket: guardedBucket, encode: guard{extension(hostInput())}.encode,
+		name: "capital-hosts", weight: 1, bucket: guardedBucket, encode: guardOf(extension(hostInput())).encode,
 		find: func(c condition) (key, bool) {
 			e, ok := expressionOf(hostText(c.permission))
 			return key{text: e.withPort().key(), rest: []condition{{permission: c.permission}}}, ok && c.cases == capitals

@@ -7,6 +7,8 @@ import (
 // index is a way of finding atoms by what a request has. A new one gets a file of its own and its place in indexes.
 type index struct {
 	name string
+	// part is the name of the index of which this is a part, where it is made as it is needed.
+	part string
 	// find returns the key under which a request must be found for which the condition holds. It is false where the
 	// condition has no such key. It fails open to return a key under which some request is not found for which the condition holds.
 	find func(condition) (key, bool)
@@ -44,5 +46,8 @@ type entry struct {
 
 // indexes returns all indexes, in the order in which their sections are asked. It is the one list of them.
 func indexes() []*index {
-	return []*index{plainPaths(), exactPaths(), prefixPaths(), templates(), otherPaths(), hostMaps(), hostBeginnings(), hosts(), capitalHosts(), otherSpellings()}
+	return []*index{
+		plainPaths(), exactPaths(), prefixPaths(), templates(), otherPaths(), hostMaps(), hostBeginnings(), hosts(), capitalHosts(), otherSpellings(),
+		claims(), claimLists(), claimPatterns(), remoteAddresses(), directAddresses(),
+	}
 }

@@ -59,9 +59,11 @@ type store struct {
 	// by is what it was made by: with other rules switched on nothing of it is good.
 	by []string
 	// indexes are those that found anything, and those that are always there before them.
-	indexes  []*index
-	made     map[*rbacv3.Policy]*made
-	literals map[literalKey]*literal
+	indexes []*index
+	// positions are those of indexes, by their names.
+	positions map[string]int
+	made      map[*rbacv3.Policy]*made
+	literals  map[literalKey]*literal
 	// fixed is how many of the indexes are always there.
 	fixed int
 	// run counts calls of Policy; turn and used how many rules were used in the last turn.
@@ -122,6 +124,9 @@ func (s *store) forget(turn uint64) {
 			s.literals[literalKey{p.index, p.key}] = p.literal
 		}
 	}
+	if len(s.indexes) > s.fixed+maxKnownParts {
+		s.made = nil // all of it is forgotten, since literals know indexes by their positions
+	}
 }
 
 // use notes that something made is used in a turn.
@@ -175,9 +180,10 @@ func (s *store) literal(k key) *literal {
 
 // position returns the place of an index in the store.
 func (s *store) position(x *index) int {
-	i := slices.IndexFunc(s.indexes, func(known *index) bool { return known == x || known.name == x.name })
-	if i < 0 {
+	i, ok := s.positions[x.name]
+	if !ok {
 		i, s.indexes = len(s.indexes), append(s.indexes, x)
+		s.positions[x.name] = i
 	}
 	return i
 }
@@ -195,6 +201,10 @@ func (s *store) ready(by []string) []*index {
 		s.by, s.made, s.literals = by, map[*rbacv3.Policy]*made{}, map[literalKey]*literal{}
 		s.indexes = enabled(by)
 		s.fixed = len(s.indexes)
+		s.positions = map[string]int{}
+		for i, x := range s.indexes {
+			s.positions[x.name] = i
+		}
 	}
 	return s.indexes[:s.fixed]
 }

@@ -11,7 +11,7 @@ import rbacv3 "github.com/envoyproxy/go-control-plane/envoy/config/rbac/v3"
 //
 // Of several rules that match Envoy reports the first by value among those that are guarded together.
 func otherPaths() *index {
-	g := guard{pathState().input()}
+	g := guardOf(pathState().input())
 	return &index{
 		name: "other-paths", state: pathState(), weight: guardWeight, bucket: guardedBucket, encode: g.encode, section: listTree,
 		find: func(c condition) (key, bool) {

@@ -66,7 +66,12 @@ func (m *maker) way(rule string, position int, alternatives, others []condition,
 }
 
 // find returns a key of the first index by which a condition can be found.
-func (m *maker) find(c condition) (key, bool) { return findBy(slices.Values(m.indexes), c) }
+func (m *maker) find(c condition) (key, bool) {
+	if k, ok := findBy(slices.Values(m.indexes), c); ok {
+		return k, true
+	}
+	return m.findPart(c)
+}
 
 // findLast returns a key of the last index by which a condition can be found: where many share what the first finds it by,
 // that is the better one.
@@ -86,6 +91,19 @@ func findBy(indexes iter.Seq[*index], c condition) (key, bool) {
 			if k.by == nil {
 				k.by = x
 			}
+			return k, true
+		}
+	}
+	return key{}, false
+}
+
+// findPart returns a key by which one part of an AND can be found; what its other parts ask remains. The last one is
+// taken that can be: the subject of a token, and not its issuer.
+func (m *maker) findPart(c condition) (key, bool) {
+	parts, _ := c.and()
+	for i, part := range slices.Backward(parts) {
+		if k, ok := m.find(part); ok {
+			k.rest = slices.Concat(k.rest, parts[:i], parts[i+1:])
 			return k, true
 		}
 	}
@@ -122,4 +140,7 @@ type maker struct {
 	store   *store
 	indexes []*index
 	action  rbacv3.RBAC_Action
+	// counted is how many atoms can be found by each index of the store; chosen are those that may be used.
+	counted []int
+	chosen  []bool
 }

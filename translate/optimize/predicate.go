@@ -161,9 +161,12 @@ func text(m *matcherv3.StringMatcher) (*xdsmatcherv3.StringMatcher, bool) {
 	return out, value != ""
 }
 
+// addressPrefix is that of the statistics of matchers of addresses.
+const addressPrefix = "portreeve"
+
 // within matches an address in a block.
 func within(input proto.Message, block *corev3.CidrRange) *predicate {
-	return custom(input, &ipv3.Ip{CidrRanges: []*corev3.CidrRange{block}, StatPrefix: "portreeve"})
+	return custom(input, &ipv3.Ip{CidrRanges: []*corev3.CidrRange{block}, StatPrefix: addressPrefix})
 }
 
 // metadata matches what a filter has left of a request, of whatever type it is.

@@ -21,7 +21,7 @@ const spellings = ".*[;%].*"
 func otherSpellings() *index {
 	input := pathState().input()
 	return &index{
-		name: "other-spellings", state: pathState(), weight: 1, bucket: guardedBucket, encode: guard{input}.encode,
+		name: "other-spellings", state: pathState(), weight: 1, bucket: guardedBucket, encode: guardOf(input).encode,
 		find: func(c condition) (key, bool) {
 			spelled := c.spelled()
 			if len(spelled) != 1 {

@@ -33,28 +33,55 @@ func (m *maker) findAll(turn uint64, policies map[string]*rbacv3.Policy) found {
 			out.left[rule] = p
 		}
 	}
-	if several {
+	if crowded := m.crowded(); several || crowded {
 		m.count(all)
+		if crowded {
+			m.choose()
+		}
 	}
 	out.places = make([][]*place, len(m.store.indexes))
 	for _, one := range all {
-		out.atoms, out.asksPath = out.atoms+one.atoms, out.asksPath || one.asksPath
-		for _, p := range one.places {
-			out.places[p.index] = append(out.places[p.index], p)
-		}
-		for _, a := range one.several {
-			for _, p := range m.best(a.ways).places {
-				out.places[p.index] = append(out.places[p.index], p)
-			}
+		if !m.place(one, &out) {
+			out.left[one.rule] = policies[one.rule]
 		}
 	}
 	return out
 }
 
-// count counts the atoms that can be found by each literal.
+// place puts each atom of a rule where it is found best. It is false, and nothing is put anywhere, where one can only be found
+// by an index that may not be used.
+func (m *maker) place(one *made, in *found) bool {
+	if !m.usable(one.places) {
+		return false
+	}
+	ways := make([]*way, 0, len(one.several))
+	for _, a := range one.several {
+		best := m.best(a.ways)
+		if best == nil {
+			return false
+		}
+		ways = append(ways, best)
+	}
+	in.atoms, in.asksPath = in.atoms+one.atoms, in.asksPath || one.asksPath
+	in.add(one.places)
+	for _, w := range ways {
+		in.add(w.places)
+	}
+	return true
+}
+
+func (f *found) add(places []*place) {
+	for _, p := range places {
+		f.places[p.index] = append(f.places[p.index], p)
+	}
+}
+
+// count counts the atoms that can be found by each literal, and by each index.
 func (m *maker) count(all []*made) {
+	m.counted = make([]int, len(m.store.indexes))
 	for _, one := range all {
 		for p := range one.all() {
+			m.counted[p.index]++
 			if l := p.literal; l.run != m.store.run {
 				l.run, l.shared = m.store.run, 1
 			} else {
@@ -64,18 +91,20 @@ func (m *maker) count(all []*made) {
 	}
 }
 
-// best returns the way whose literals the fewest share; of equal ones the first.
+// best returns the way whose literals the fewest share; of equal ones the first. It is nil where all need an index that may not
+// be used.
 func (m *maker) best(ways []way) *way {
-	best, least := &ways[0], 0
-	if len(ways) == 1 {
-		return best
-	}
+	var best *way
+	least := 0
 	for i := range ways {
+		if !m.usable(ways[i].places) {
+			continue
+		}
 		cost := 0
 		for _, p := range ways[i].places {
 			cost = max(cost, p.shared*m.store.indexes[p.index].weight)
 		}
-		if i == 0 || cost < least {
+		if best == nil || cost < least {
 			best, least = &ways[i], cost
 		}
 	}
