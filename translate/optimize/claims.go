@@ -1,6 +1,7 @@
 package optimize
 
 import (
+	"slices"
 	"strings"
 
 	xdsmatcherv3 "github.com/cncf/xds/go/xds/type/matcher/v3"
@@ -15,12 +16,12 @@ import (
 // claims finds atoms by a text that they ask for as a claim of a token: a map for each claim.
 //
 //	claim sub is "a" and …  ─▶  state %DYNAMIC_METADATA(envoy.filters.http.jwt_authn:payload:sub)%
-//	                            map over the state: "a" → claim sub is "a" and …
+//	                            where sub is a text: map over the state: "a" → …
 //
-// A claim that is a text is the state, byte for byte, whatever it holds. So a request that the rule matches is found under
-// its key. The other way round that is not so: the number 5 is the same state as the text "5", and a list the same as the text
-// that spells it. So all of the condition remains to be asked, by the matcher that the rule has. The empty text is no
-// state, and not found by this. The state is set behind jwt_authn, which alone writes what it is made of.
+// A claim that is a text is the state, byte for byte, whatever it holds. What is none may be the same state: the number 5 is spelled
+// like the text "5", a list like the text that spells it. So the map is asked for texts alone, and there the key says
+// all of the condition. The empty text is no state, and not found by this. The state is set behind jwt_authn, which
+// alone writes what it is made of.
 //
 // Of several rules that match Envoy reports one of the claim that comes first, and of these the first by name.
 func claims() *index {
@@ -30,7 +31,7 @@ func claims() *index {
 		if !ok || text == "" || v.GetStringMatch().GetIgnoreCase() {
 			return key{}, false
 		}
-		return key{text: text, rest: []condition{c}, by: claimMap(path)}, true
+		return key{text: text, by: claimMap(path)}, true
 	}}
 }
 
@@ -40,7 +41,9 @@ func claimMap(path string) *index {
 	return &index{
 		name: "claims " + path, part: "claims", state: s, weight: 2, bucket: 64, encode: mapEntries,
 		section: func(content []byte) *xdsmatcherv3.Matcher {
-			return lookup(s, &xdsmatcherv3.Matcher_MatcherTree{TreeType: &xdsmatcherv3.Matcher_MatcherTree_ExactMatchMap{ExactMatchMap: matchMap(content)}})
+			texts := lookup(s, &xdsmatcherv3.Matcher_MatcherTree{TreeType: &xdsmatcherv3.Matcher_MatcherTree_ExactMatchMap{ExactMatchMap: matchMap(content)}})
+			isText := &fieldMatcher{Predicate: claimIs(path, match.StringValue(match.Regex("(?s).+"))), OnMatch: follows(texts)}
+			return listTree(appendField(nil, matchersField, marshal(isText)))
 		},
 	}
 }
@@ -83,14 +86,17 @@ func plainInFormat(r rune) bool {
 }
 
 // values returns conditions of which one holds exactly where this one does: for a claim that may have one of
-// several values, or be a list with one of them, one for each. It is false where there is one value at most.
+// several values, or be a list with one of them, one for each. It is false where that is nothing new.
 func (c condition) values() ([]condition, bool) {
 	m := c.principal.GetSourcedMetadata()
 	if m == nil || m.GetMetadataMatcher().GetInvert() {
 		return nil, false
 	}
 	values := eachValue(m.GetMetadataMatcher().GetValue())
-	if len(values) < 2 {
+	if alwaysText(m.GetMetadataMatcher()) {
+		values = slices.DeleteFunc(values, func(v *matcherv3.ValueMatcher) bool { return v.GetListMatch() != nil })
+	}
+	if len(values) == 0 || len(values) == 1 && values[0] == m.GetMetadataMatcher().GetValue() {
 		return nil, false
 	}
 	out := make([]condition, 0, len(values))
@@ -103,6 +109,14 @@ func (c condition) values() ([]condition, bool) {
 	return out, true
 }
 
+// alwaysText reports whether a claim is never a list: of a token whose issuer or subject is one jwt_authn leaves nothing, but
+// refuses it.
+func alwaysText(m *matcherv3.MetadataMatcher) bool {
+	path, ok := claimPath(m)
+	_, claim, _ := strings.Cut(path, ":")
+	return ok && (claim == "iss" || claim == "sub")
+}
+
 // eachValue returns matchers of which one matches exactly where this one does: those of an OR, and those of an OR
 // within a list, since an element that is either is one or the other.
 func eachValue(v *matcherv3.ValueMatcher) []*matcherv3.ValueMatcher {
@@ -113,7 +127,11 @@ func eachValue(v *matcherv3.ValueMatcher) []*matcherv3.ValueMatcher {
 			out = append(out, eachValue(one)...)
 		}
 	case *matcherv3.ValueMatcher_ListMatch:
-		for _, one := range eachValue(of.ListMatch.GetOneOf()) {
+		inside := eachValue(of.ListMatch.GetOneOf())
+		if len(inside) == 1 {
+			return []*matcherv3.ValueMatcher{v}
+		}
+		for _, one := range inside {
 			out = append(out, match.InList(one))
 		}
 	default:

@@ -91,6 +91,20 @@ func TestWhatPrintsAlikeIsNoClaim(t *testing.T) {
 	}
 }
 
+// TestNoSubjectIsAList asks Envoy: rules about it are not looked for in lists.
+func TestNoSubjectIsAList(t *testing.T) {
+	documents := []string{authentication("issuer"), authorization("subject", "DENY", claimed("sub", "", "a")), authorization("issuer", "DENY", claimed("iss", "", "a"))}
+	both := runBoth(t, filtersOf(t, documents...))
+	for _, payload := range []string{`{"iss":"issuer","sub":["a"]}`, `{"iss":["issuer","a"]}`, `{"iss":["a"]}`, `{"iss":"issuer","sub":["b","a"]}`, `{"iss":"issuer","sub":{"a":"a"}}`, `{"iss":"issuer","sub":5}`} {
+		if rules, _ := both.ask(t, bearer(payload)); rules.status != http.StatusUnauthorized {
+			t.Errorf("%s: %v", payload, rules)
+		}
+	}
+	if _, got := both.ask(t, bearer(`{"iss":"issuer","sub":"a"}`)); got.status != http.StatusForbidden {
+		t.Errorf("a subject that is denied: %v", got)
+	}
+}
+
 func bearer(payload string) question {
 	return question{path: "/", headers: []string{"Authorization: Bearer " + tokenOf(payload)}}
 }
