@@ -1,6 +1,8 @@
 package optimize
 
 import (
+	"slices"
+
 	rbacv3 "github.com/envoyproxy/go-control-plane/envoy/config/rbac/v3"
 	rbachttpv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/rbac/v3"
 	"google.golang.org/protobuf/proto"
@@ -101,9 +103,10 @@ func withOwnPolicies(m *rbacv3.RBAC) *rbacv3.RBAC {
 func (f folder) rule(m *rbacv3.Policy) *rbacv3.Policy {
 	permissions, some := mapped(m.GetPermissions(), f.permission)
 	permissions, more := foldTexts(permissions, f.least, permissionText)
-	principals, others := mapped(m.GetPrincipals(), f.principal)
+	asked := factored(m.GetPrincipals(), f.least)
+	principals, others := mapped(asked, f.principal)
 	principals, last := foldTexts(principals, f.least, principalText)
-	if !some && !more && !others && !last {
+	if !some && !more && !others && !last && slices.Equal(asked, m.GetPrincipals()) {
 		return m
 	}
 	out := shallow(m)

@@ -114,7 +114,11 @@ type twoForms struct{ rules, optimized string }
 
 func runBoth(t testing.TB, filters []policy.Filter) twoForms {
 	t.Helper()
-	optimized := optimize.Policy(policy.Policy{HTTP: filters}, always(), nil).HTTP
+	return runForms(t, filters, optimize.Policy(policy.Policy{HTTP: filters}, always(), nil).HTTP)
+}
+
+func runForms(t testing.TB, filters, optimized []policy.Filter) twoForms {
+	t.Helper()
 	run := envoytest.Run(t, envoytest.Options{Concurrency: 1, Extension: ".pb", Bootstrap: bootstrapOf(t, map[string][]policy.Filter{"rules": filters, "optimized": optimized})})
 	return twoForms{run.MustListener(t, "rules"), run.MustListener(t, "optimized")}
 }
