@@ -69,6 +69,7 @@ type store struct {
 	// run counts calls of Policy; turn and used how many rules were used in the last turn.
 	run, turn uint64
 	used      int
+	tokens    knownTokens
 }
 
 type literalKey struct {

@@ -60,7 +60,11 @@ type rule struct {
 // rules returns the rules that rewrite by themselves, in the order in which they are applied, after the indexes:
 // what an index finds by its value need not be folded. With indexes it is the one list of all rules.
 func rules() []rule {
-	return []rule{{"fold", fold}}
+	return []rule{
+		{"fold", fold},
+		{"issuers", issuers},
+		{"token-cache", tokenCache},
+	}
 }
 
 // Names returns the names of all rules, in the order in which they are applied.

@@ -21,7 +21,7 @@ func (w *world) extract(places []place) []found {
 	for i := range places {
 		p := &places[i]
 		texts, known := w.lookUp(p)
-		if !known && !w.gone[p.short] && w.ask("a token in "+p.title) {
+		if !known && !w.gone[p.short] && w.ask(p.holdsToken()) {
 			out = append(out, found{place: p, unsaid: true})
 		}
 		for _, text := range texts {

@@ -108,14 +108,30 @@ func TestWhatIsKnownOfAPartHoldsOfTheWhole(t *testing.T) {
 	provider := func(key, issuer, more string) string {
 		return fmt.Sprintf(`%q: {"issuer": %q, "payload_in_metadata": "payload-%s", "claim_to_headers": [{"header_name": "x-%s", "claim_name": "sub"}]%s%s}`, key, issuer, issuer, issuer, more, localKeys())
 	}
-	f := filterOf(t, `{"bypass_cors_preflight": true, "providers": {`+provider("p", "a", "")+`,`+provider("q", "b", `, "from_headers": [{"name": "x-token"}], "from_params": ["token"]`)+`,`+provider("r", "c", `, "from_cookies": ["session"], "audiences": ["one"]`)+`},
-		"rules": [{"match": {"prefix": "/"}, "requires": {"requires_all": {"requirements": [
+	providers := `"bypass_cors_preflight": true, "providers": {` + provider("p", "a", "") + `,` + provider("q", "b", `, "from_headers": [{"name": "x-token"}], "from_params": ["token"]`) + `,` + provider("r", "c", `, "from_cookies": ["session"], "audiences": ["one"]`) + `}`
+	for name, requires := range map[string]string{
+		"a tree": `{"requires_all": {"requirements": [
 			{"requires_any": {"requirements": [{"provider_name": "p"}, {"provider_name": "q"}, {"allow_missing": {}}]}},
-			{"requires_any": {"requirements": [{"provider_name": "r"}, {"requires_all": {"requirements": [{"provider_name": "p"}, {"provider_name": "q"}]}}, {"allow_missing": {}}]}}]}}}]}`)
+			{"requires_any": {"requirements": [{"provider_name": "r"}, {"requires_all": {"requirements": [{"provider_name": "p"}, {"provider_name": "q"}]}}, {"allow_missing": {}}]}}]}}`,
+		"all that may be missing": `{"allow_missing": {}}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			holdsOfTheWhole(t, filterOf(t, `{`+providers+`, "rules": [{"match": {"prefix": "/"}, "requires": `+requires+`}]}`))
+			holdsOfTheWhole(t, filterOf(t, `{`+providers+`, "rules": [
+				{"match": {"prefix": "/", "headers": [{"name": "authorization", "string_match": {"contains": ","}, "invert_match": true, "treat_missing_header_as_empty": true}, {"name": "x-token", "present_match": true, "invert_match": true}],
+					"query_parameters": [{"name": "token", "present_match": false}]}, "requires": {"allow_missing": {}}},
+				{"match": {"prefix": "/", "headers": [{"name": "cookie", "string_match": {"contains": "session"}, "invert_match": true, "treat_missing_header_as_empty": true},
+					{"name": ":path", "string_match": {"safe_regex": {"regex": "[^?]*(\\?token=.*)?"}}}]}, "requires": {"provider_name": "q"}},
+				{"match": {"prefix": "/"}, "requires": `+requires+`}]}`))
+		})
+	}
+}
+
+func holdsOfTheWhole(t *testing.T, f *Filter) {
 	texts := []string{minted(`{"iss":"a","sub":"s"}`), minted(`{"iss":"b","sub":"s"}`), minted(`{"iss":"c","aud":"one"}`), minted(`{"iss":"c","aud":"two"}`), minted(`{"iss":"a","exp":1}`), minted(`{"iss":"x"}`), "x"}
 	seed := rand.Uint64()
 	random := rand.New(rand.NewPCG(seed, 1))
-	for range 3000 {
+	for range 1000 {
 		var lines []string
 		for _, name := range []string{"authorization", "x-token", "cookie", "x-a"} {
 			if random.IntN(2) == 0 {

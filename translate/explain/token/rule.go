@@ -2,6 +2,7 @@ package token
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
@@ -12,18 +13,23 @@ import (
 
 // rule is what requests to some paths must have.
 type rule struct {
-	// matches takes a path without its query.
+	// matches takes a path without its query; guards are asked if it does.
 	matches  func(path string) bool
+	guards   []guard
 	requires *requirement
 }
 
-func readRules(config *jwtauthnv3.JwtAuthentication, r requirements) ([]rule, error) {
+func (f *Filter) readRules(config *jwtauthnv3.JwtAuthentication, r requirements) ([]rule, error) {
 	if config.GetFilterStateRules() != nil || config.GetStripFailureResponse() {
 		return nil, fmt.Errorf("filter_state_rules and strip_failure_response are not understood")
 	}
 	var out []rule
 	for i, m := range config.GetRules() {
 		matches, err := pathMatcher(m.GetMatch())
+		if err != nil {
+			return nil, fmt.Errorf("rules[%d]: %w", i, err)
+		}
+		guards, err := f.guardsOf(m.GetMatch())
 		if err != nil {
 			return nil, fmt.Errorf("rules[%d]: %w", i, err)
 		}
@@ -35,16 +41,19 @@ func readRules(config *jwtauthnv3.JwtAuthentication, r requirements) ([]rule, er
 		if err != nil {
 			return nil, fmt.Errorf("rules[%d]: %w", i, err)
 		}
-		out = append(out, rule{matches, requires})
+		out = append(out, rule{matches, guards, requires})
 	}
 	return out, nil
 }
 
-// pathMatcher understands what looks at the path alone.
+// pathMatcher understands what looks at the path, beside headers and parameters.
 func pathMatcher(m *routev3.RouteMatch) (func(string) bool, error) {
-	alone := &routev3.RouteMatch{PathSpecifier: m.GetPathSpecifier(), CaseSensitive: m.GetCaseSensitive()}
-	if !proto.Equal(alone, m) {
-		return nil, fmt.Errorf("a match that looks at more than the path is not understood")
+	understood := &routev3.RouteMatch{
+		PathSpecifier: m.GetPathSpecifier(), CaseSensitive: m.GetCaseSensitive(),
+		Headers: m.GetHeaders(), QueryParameters: m.GetQueryParameters(),
+	}
+	if !proto.Equal(understood, m) {
+		return nil, fmt.Errorf("a match that looks at more than path, headers and parameters is not understood")
 	}
 	fold := foldCase(m.GetCaseSensitive())
 	switch m.GetPathSpecifier().(type) {
@@ -78,5 +87,5 @@ func (r rule) match(w *world) bool {
 	if i := strings.IndexAny(path, "?#"); i >= 0 {
 		path = path[:i]
 	}
-	return r.matches(path)
+	return r.matches(path) && !slices.ContainsFunc(r.guards, func(g guard) bool { return !g(w) })
 }

@@ -42,7 +42,7 @@ func New(name string, config *jwtauthnv3.JwtAuthentication) (*Filter, error) {
 	}
 	distinguish(out.providers)
 	out.claimed = claimsOf(out.providers)
-	rules, err := readRules(config, requirements{byKey})
+	rules, err := out.readRules(config, requirements{byKey})
 	out.rules = rules
 	return out, err
 }
@@ -79,7 +79,7 @@ func (f *Filter) run(w *world) status {
 			return r.requires.verify(w)
 		}
 	}
-	w.spared = "nobody asks for one: no rule of the filter matches the path"
+	w.spared = "nobody asks for one: no rule of the filter matches the request"
 	return ok
 }
 

@@ -1,6 +1,10 @@
 package token
 
-import "github.com/portreeve/portreeve/translate/explain/traffic"
+import (
+	"slices"
+
+	"github.com/portreeve/portreeve/translate/explain/traffic"
+)
 
 // verify verifies all tokens that stand in the places of a provider, the last first; one that is
 // not verified ends it.
@@ -64,7 +68,7 @@ func (w *world) verifyOptional(r *requirement) status {
 // verifyOfAny takes the provider of the token's issuer, else one of any issuer.
 func (w *world) verifyOfAny(r *requirement, f found) status {
 	if f.unsaid {
-		return unsure
+		return w.verifyUnsaid(r, f)
 	}
 	t := w.memory.token(f.text)
 	if t.status != ok {
@@ -81,6 +85,17 @@ func (w *world) verifyOfAny(r *requirement, f found) status {
 		}
 	}
 	return unknownIssuer
+}
+
+// verifyUnsaid takes any provider whose token it may be.
+func (w *world) verifyUnsaid(r *requirement, f found) status {
+	for _, p := range r.providers {
+		reads := slices.ContainsFunc(p.places, func(at place) bool { return at.title == f.place.title })
+		if reads && w.verifyOne(&requirement{provider: p}, f) == ok {
+			return ok
+		}
+	}
+	return unsure
 }
 
 // mayStand reports whether a token's issuer may stand in a place.

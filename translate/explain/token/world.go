@@ -42,7 +42,7 @@ func (w *world) ask(fact string) bool {
 }
 
 // maxWorlds bounds how many worlds are looked at. Behind it nothing is said to be known.
-const maxWorlds = 64
+const maxWorlds = 256
 
 // worlds returns all that may be the case. It is false where those are too many.
 func (f *Filter) worlds(s *traffic.Stream) ([]*world, bool) {

@@ -106,6 +106,14 @@ func (c Condition) Facts() []string {
 	return slices.Compact(out)
 }
 
+// Given returns whether it holds where the facts do for which holds says so, in the order in which it asks.
+func (c Condition) Given(holds func(fact string) bool) bool {
+	if c.open == nil {
+		return c.holds
+	}
+	return c.open.given(holds)
+}
+
 // String returns `holds`, `fails`, or the expression: equal texts are decided equally.
 func (c Condition) String() string {
 	switch {
@@ -127,6 +135,19 @@ func (e *expression) each(visit func(fact string)) {
 	}
 	for _, of := range e.of {
 		of.each(visit)
+	}
+}
+
+func (e *expression) given(holds func(fact string) bool) bool {
+	switch e.word {
+	case "and":
+		return !slices.ContainsFunc(e.of, func(of *expression) bool { return !of.given(holds) })
+	case "or":
+		return slices.ContainsFunc(e.of, func(of *expression) bool { return of.given(holds) })
+	case "not":
+		return !e.of[0].given(holds)
+	default:
+		return holds(e.fact)
 	}
 }
 
