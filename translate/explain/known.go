@@ -67,7 +67,9 @@ func addFilters(to map[protoreflect.FullName]fields.Message) {
 	to["envoy.config.common.mutation_rules.v3.HeaderMutation"] = fields.Message{Read: "remove remove_on_match"}
 	to["envoy.config.common.mutation_rules.v3.HeaderMutation.RemoveOnMatch"] = fields.Message{Left: "key_matcher"}
 	to["envoy.extensions.filters.http.set_filter_state.v3.Config"] = fields.Message{Read: "clear_route_cache on_request_headers"}
-	to["envoy.extensions.filters.common.set_filter_state.v3.FilterStateValue"] = fields.Message{Read: "object_key", Left: "format_string"}
+	to["envoy.extensions.filters.common.set_filter_state.v3.FilterStateValue"] = fields.Message{Read: "object_key factory_key format_string skip_if_empty"}
+	to["envoy.config.core.v3.SubstitutionFormatString"] = fields.Message{Read: "text_format_source omit_empty_values"}
+	to["envoy.config.core.v3.DataSource"] = fields.Message{Read: "inline_string"}
 	to["envoy.extensions.filters.http.router.v3.Router"] = fields.Message{Left: "suppress_envoy_headers"}
 	to["envoy.extensions.filters.http.grpc_web.v3.GrpcWeb"] = fields.Message{}
 	to["envoy.extensions.filters.http.dynamic_forward_proxy.v3.FilterConfig"] = fields.Message{Left: "dns_cache_config allow_dynamic_host_from_filter_state"}

@@ -5,7 +5,6 @@ import (
 
 	mutationrulesv3 "github.com/envoyproxy/go-control-plane/envoy/config/common/mutation_rules/v3"
 	headermutationv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/header_mutation/v3"
-	setfilterstatev3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/set_filter_state/v3"
 
 	"github.com/portreeve/portreeve/translate/explain/matchers"
 )
@@ -31,20 +30,5 @@ func mutation(c *headermutationv3.HeaderMutation) (filter, error) {
 		for _, taken := range removals {
 			w.stream.Headers.Remove(taken)
 		}
-	}, nil
-}
-
-// dynamicPort is the state that says to which port of a resolved name a request is sent: no rule sees it.
-const dynamicPort = "envoy.upstream.dynamic_port"
-
-// filterState is the filter that has the route chosen again.
-func filterState(c *setfilterstatev3.Config) (filter, error) {
-	for _, v := range c.GetOnRequestHeaders() {
-		if v.GetObjectKey() != dynamicPort {
-			return nil, fmt.Errorf("filter state %s is not understood", v.GetObjectKey())
-		}
-	}
-	return func(w *walk) {
-		w.stream.RouteCleared = w.stream.RouteCleared || c.GetClearRouteCache()
 	}, nil
 }

@@ -7,13 +7,16 @@ import (
 	"github.com/portreeve/portreeve/translate/explain/traffic"
 )
 
+// usualFindings is for how many findings there is room from the start. A gateway with more rules seldom looks at them all.
+const usualFindings = 256
+
 // newStream is a connection, before any filter.
 func newStream(a *asking, c *chain) *traffic.Stream {
 	r := a.request
 	out := &traffic.Stream{
 		At: r.At, Trusted: r.Trusted, QueryUnknown: r.Unknown.Query, AbsentParameters: r.Unknown.AbsentParameters,
-		Metadata: map[string]traffic.Object{}, State: map[string]string{},
-		Findings: make([]traffic.Finding, 0, len(a.gateway.origins.rules)+1),
+		Metadata: map[string]traffic.Object{}, State: map[string]traffic.Text{},
+		Findings: make([]traffic.Finding, 0, min(len(a.gateway.origins.rules)+1, usualFindings)),
 	}
 	out.Destination = netip.AddrPortFrom(r.Address, uint16(r.Port)) //nolint:gosec // a port
 	if !r.Address.IsValid() && a.listener.address.IsValid() && !a.listener.address.IsUnspecified() {

@@ -12,14 +12,15 @@ import (
 // CIDR is a matcher of an address by a block. An address of the other version of IP is not in it; one of IPv4 that
 // is written as IPv6 (::ffff:10.0.0.1), as x-forwarded-for may have it, is of IPv6 to Envoy.
 func CIDR(m *corev3.CidrRange) (func(netip.Addr) bool, error) {
-	block, err := blockOf(m)
+	block, err := Block(m)
 	if err != nil {
 		return nil, err
 	}
 	return block.Contains, nil
 }
 
-func blockOf(m *corev3.CidrRange) (netip.Prefix, error) {
+// Block is a block of addresses, without the bits that do not count.
+func Block(m *corev3.CidrRange) (netip.Prefix, error) {
 	address, err := netip.ParseAddr(m.GetAddressPrefix())
 	if err != nil || address.Zone() != "" {
 		return netip.Prefix{}, notUnderstood(m)
@@ -40,7 +41,7 @@ func Address(subject string, m *corev3.CidrRange, of func(*traffic.Stream) netip
 	if err != nil {
 		return Matcher{}, err
 	}
-	block, err := blockOf(m)
+	block, err := Block(m)
 	if err != nil {
 		return Matcher{}, err
 	}

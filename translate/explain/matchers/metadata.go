@@ -133,3 +133,10 @@ func (p *metadataPlace) missing(s *traffic.Stream) string {
 	}
 	return "no " + p.subject
 }
+
+// MetadataAt returns what stands at a place of the dynamic metadata, in the forms of traffic.Object, and whether
+// anything may.
+func MetadataAt(s *traffic.Stream, namespace string, path []string) (any, bool) {
+	value := (&metadataPlace{namespace: namespace, path: path}).in(s)
+	return value, value != absent{}
+}

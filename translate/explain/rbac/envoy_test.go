@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"net/netip"
@@ -96,7 +97,8 @@ func trials() map[string]trial {
 		"addresses": {`{"matcher":{"matcherTree":{"input":` + networkIn("DirectSourceIPInput") + `,"customMatch":{"name":"ip","typedConfig":{"@type":"type.googleapis.com/xds.type.matcher.v3.IPMatcher","rangeMatchers":[` +
 			`{"ranges":[{"addressPrefix":"127.0.0.0","prefixLen":8},{"addressPrefix":"::","prefixLen":0}],"onMatch":` + act("ALLOW") + `},{"ranges":[{"addressPrefix":"127.0.0.1","prefixLen":32}],"onMatch":{"matcher":{"matcherTree":{"input":` + headerIn("x") + `,"exactMatchMap":{"map":{"a":` + act("DENY") + `}}}}}}]}}}}}`, users},
 		"no server name in a tree":  {`{"matcher":{"matcherTree":{"input":` + networkIn("ServerNameInput") + `,"prefixMatchMap":{"map":{"a":` + act("ALLOW") + `}}},"onNoMatch":` + act("DENY") + `}}`, users[:3]},
-		"filter state in a tree":    {`{"matcher":{"matcherTree":{"input":{"name":"in","typedConfig":{"@type":"type.googleapis.com/envoy.extensions.matching.common_inputs.network.v3.FilterStateInput","key":"x"}},"exactMatchMap":{"map":{"a":` + act("ALLOW") + `}}},"onNoMatch":` + act("DENY") + `}}`, users[:3]},
+		"filter state in a tree":    {`{"matcher":{"matcherTree":{"input":` + stateIn("x") + `,"exactMatchMap":{"map":{"a":` + act("ALLOW") + `}}},"onNoMatch":` + act("DENY") + `}}`, users[:3]},
+		"a text that is empty":      {`{"matcher":{"matcherTree":{"input":` + stateIn("x") + `,"exactMatchMap":{"map":{"":` + act("DENY") + `}}},"onNoMatch":` + act("ALLOW") + `}}`, append(users, "/\nX: -")},
 		"header":                    {header(`{"name":"x","stringMatch":{"exact":"a"}}`), users},
 		"header joined":             {header(`{"name":"x","stringMatch":{"exact":"a,b"}}`), users},
 		"header inverted":           {header(`{"name":"x","stringMatch":{"exact":"a"},"invertMatch":true}`), users},
@@ -171,6 +173,10 @@ func headerIn(name string) string {
 	return `{"name":"in","typedConfig":{"@type":"type.googleapis.com/envoy.type.matcher.v3.HttpRequestHeaderMatchInput","headerName":"` + name + `"}}`
 }
 
+func stateIn(name string) string {
+	return `{"name":"in","typedConfig":{"@type":"type.googleapis.com/envoy.extensions.matching.common_inputs.network.v3.FilterStateInput","key":"` + name + `"}}`
+}
+
 func networkIn(name string) string {
 	return `{"name":"in","typedConfig":{"@type":"type.googleapis.com/envoy.extensions.matching.common_inputs.network.v3.` + name + `"}}`
 }
@@ -186,6 +192,7 @@ func templateOf(path string) string {
 // TestRulesDecideAsEnvoyDoes asks Envoy and the filter the same.
 func TestRulesDecideAsEnvoyDoes(t *testing.T) {
 	all := trials()
+	maps.Copy(all, indexes())
 	var listeners []string
 	for name, c := range all {
 		listeners = append(listeners, listener(name, c.filter, `{"match":{"prefix":"/"},"direct_response":{"status":200}}`))
@@ -320,9 +327,9 @@ func decide(t *testing.T, f *rbac.Filter, address, request string) string {
 			{Name: ":method", Value: "GET"}, {Name: ":path", Value: path}, {Name: ":authority", Value: "a.example"}, {Name: ":scheme", Value: "http"},
 		}, headers...), traffic.NoOthers),
 	}
-	s.State = map[string]string{"x": "-"}
+	s.State = map[string]traffic.Text{"x": {Value: "-"}}
 	if x, there := s.Headers.First("x"); there {
-		s.State["x"] = x
+		s.State["x"] = traffic.Text{Value: x}
 	}
 	var claims any
 	if err := json.Unmarshal([]byte(left), &claims); err != nil {

@@ -16,10 +16,10 @@ func filterState(m *matcherv3.FilterStateMatcher) (matchers.Matcher, error) {
 	}
 	subject := "filter state " + strconv.Quote(m.GetKey())
 	return matchers.Texts(subject, "no "+subject, m.GetStringMatch(), func(s *traffic.Stream) ([]string, bool) {
-		value, there := s.State[m.GetKey()]
+		left, there := s.State[m.GetKey()]
 		if !there {
 			return nil, true
 		}
-		return []string{value}, true
+		return []string{left.Value}, !left.Unknown
 	})
 }

@@ -60,8 +60,8 @@ func (r reader) input(config *xdscorev3.TypedExtensionConfig) (input, error) {
 			return input{}, notUnderstood(m)
 		}
 		return input{name: "filter state " + strconv.Quote(m.GetKey()), get: func(s *traffic.Stream) text {
-			value, there := s.State[m.GetKey()]
-			return text{value: value, there: there}
+			left, there := s.State[m.GetKey()]
+			return text{left.Value, there, left.Unknown}
 		}}, nil
 	case *networkv3.DynamicMetadataInput:
 		place := &matcherv3.MetadataMatcher{Filter: m.GetFilter()}

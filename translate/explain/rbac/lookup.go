@@ -3,15 +3,12 @@ package rbac
 import (
 	"cmp"
 	"maps"
-	"net/netip"
 	"slices"
 	"strconv"
 
 	xdscorev3 "github.com/cncf/xds/go/xds/core/v3"
 	xdsmatcherv3 "github.com/cncf/xds/go/xds/type/matcher/v3"
-	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 
-	"github.com/portreeve/portreeve/translate/explain/matchers"
 	"github.com/portreeve/portreeve/translate/explain/traffic"
 )
 
@@ -36,14 +33,21 @@ func (r reader) lookup(m *xdsmatcherv3.Matcher_MatcherTree) (branch, error) {
 		entries, err := r.entries(kind.PrefixMatchMap)
 		return in.prefix(entries), err
 	case *xdsmatcherv3.Matcher_MatcherTree_CustomMatch:
-		ranges := &xdsmatcherv3.IPMatcher{}
-		if kind.CustomMatch.GetTypedConfig().UnmarshalTo(ranges) != nil {
-			return nil, notUnderstood(kind.CustomMatch)
-		}
-		return r.ranges(in, ranges)
+		return r.custom(in, kind.CustomMatch)
 	default:
 		return nil, notUnderstood(m)
 	}
+}
+
+// custom makes one of the two custom matchers ready that look a text up: among blocks of addresses, or among names.
+func (r reader) custom(in input, config *xdscorev3.TypedExtensionConfig) (branch, error) {
+	if ranges := (&xdsmatcherv3.IPMatcher{}); config.GetTypedConfig().UnmarshalTo(ranges) == nil {
+		return r.ranges(in, ranges)
+	}
+	if names := (&xdsmatcherv3.ServerNameMatcher{}); config.GetTypedConfig().UnmarshalTo(names) == nil {
+		return r.names(in, names)
+	}
+	return nil, notUnderstood(config)
 }
 
 // entries are those of a map, in the order of their keys.
@@ -59,11 +63,16 @@ func (r reader) entries(m *xdsmatcherv3.Matcher_MatcherTree_MatchMap) ([]entry, 
 	return out, nil
 }
 
-func (in input) exact(entries []entry) branch {
-	byKey := make(map[string]branch, len(entries))
+func keyed(entries []entry) map[string]branch {
+	out := make(map[string]branch, len(entries))
 	for _, e := range entries {
-		byKey[e.key] = e.next
+		out[e.key] = e.next
 	}
+	return out
+}
+
+func (in input) exact(entries []entry) branch {
+	byKey := keyed(entries)
 	return func(s *traffic.Stream, guard traffic.Condition, d *decision) {
 		t := in.get(s)
 		if t.unknown {
@@ -90,10 +99,7 @@ func (in input) prefix(entries []entry) branch {
 	// The longest first: that is the one that Envoy takes.
 	longest := slices.Clone(entries)
 	slices.SortStableFunc(longest, func(a, b entry) int { return cmp.Compare(len(b.key), len(a.key)) })
-	byKey := make(map[string]branch, len(entries))
-	for _, e := range entries {
-		byKey[e.key] = e.next
-	}
+	byKey := keyed(entries)
 	return func(s *traffic.Stream, guard traffic.Condition, d *decision) {
 		t := in.get(s)
 		if t.unknown {
@@ -109,51 +115,4 @@ func (in input) prefix(entries []entry) branch {
 			}
 		}
 	}
-}
-
-// ranges looks an address up in blocks, the longest first, and of equal ones in their order.
-func (r reader) ranges(in input, m *xdsmatcherv3.IPMatcher) (branch, error) {
-	type block struct {
-		entry
-		bits     int
-		contains func(netip.Addr) bool
-	}
-	var blocks []block
-	for _, one := range m.GetRangeMatchers() {
-		if one.GetExclusive() {
-			return nil, notUnderstood(one)
-		}
-		next, err := r.onMatch(one.GetOnMatch())
-		if err != nil {
-			return nil, err
-		}
-		for _, written := range one.GetRanges() {
-			contains, err := matchers.CIDR(blockOf(written))
-			if err != nil {
-				return nil, err
-			}
-			bits := int(written.GetPrefixLen().GetValue())
-			blocks = append(blocks, block{entry{written.GetAddressPrefix() + "/" + strconv.Itoa(bits), next}, bits, contains})
-		}
-	}
-	slices.SortStableFunc(blocks, func(a, b block) int { return cmp.Compare(b.bits, a.bits) })
-	return func(s *traffic.Stream, guard traffic.Condition, d *decision) {
-		t := in.get(s)
-		address, err := netip.ParseAddr(t.value)
-		for _, b := range blocks {
-			switch {
-			case d.last():
-				return
-			case t.unknown:
-				in.each(s, guard, d, []entry{b.entry}, "in ")
-			case t.there && err == nil && b.contains(address):
-				b.next(s, guard, d)
-			}
-		}
-	}, nil
-}
-
-// blockOf returns a block in Envoy's message, which has the same fields.
-func blockOf(m *xdscorev3.CidrRange) *corev3.CidrRange {
-	return &corev3.CidrRange{AddressPrefix: m.GetAddressPrefix(), PrefixLen: m.GetPrefixLen()}
 }

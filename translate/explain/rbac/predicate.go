@@ -24,30 +24,50 @@ func (r reader) predicate(m *xdsmatcherv3.Matcher_MatcherList_Predicate) (predic
 		of, err := r.predicate(kind.NotMatcher)
 		return func(s *traffic.Stream) traffic.Condition { return of(s).Not() }, err
 	case *xdsmatcherv3.Matcher_MatcherList_Predicate_AndMatcher:
-		return r.predicates(kind.AndMatcher, traffic.Known(true), traffic.Condition.And)
+		of, err := r.predicates(kind.AndMatcher)
+		return allHold(of), err
 	case *xdsmatcherv3.Matcher_MatcherList_Predicate_OrMatcher:
-		return r.predicates(kind.OrMatcher, traffic.Known(false), traffic.Condition.Or)
+		of, err := r.predicates(kind.OrMatcher)
+		return anyHolds(of), err
 	default:
 		return nil, notUnderstood(m)
 	}
 }
 
-func (r reader) predicates(m *xdsmatcherv3.Matcher_MatcherList_Predicate_PredicateList, none traffic.Condition, join func(a, b traffic.Condition) traffic.Condition) (predicate, error) {
-	var of []predicate
+func (r reader) predicates(m *xdsmatcherv3.Matcher_MatcherList_Predicate_PredicateList) ([]predicate, error) {
+	var out []predicate
 	for _, one := range m.GetPredicate() {
 		p, err := r.predicate(one)
 		if err != nil {
 			return nil, err
 		}
-		of = append(of, p)
+		out = append(out, p)
 	}
+	return out, nil
+}
+
+func allHold(of []predicate) predicate {
 	return func(s *traffic.Stream) traffic.Condition {
-		c := none
+		c := traffic.Known(true)
 		for _, p := range of {
-			c = join(c, p(s))
+			if c = c.And(p(s)); c.Fails() {
+				break
+			}
 		}
 		return c
-	}, nil
+	}
+}
+
+func anyHolds(of []predicate) predicate {
+	return func(s *traffic.Stream) traffic.Condition {
+		c := traffic.Known(false)
+		for _, p := range of {
+			if c = c.Or(p(s)); c.Holds() {
+				break
+			}
+		}
+		return c
+	}
 }
 
 func (r reader) single(m *xdsmatcherv3.Matcher_MatcherList_Predicate_SinglePredicate) (predicate, error) {

@@ -264,33 +264,40 @@ func TestAnAuthorizerIsAskedByRules(t *testing.T) {
 func TestWhatIsNotUnderstoodIsRefused(t *testing.T) {
 	permission := func(p string) string { return `{"rules":{"policies":{"a":` + policy(p, `{"any":true}`) + `}}}` }
 	principal := func(p string) string { return `{"rules":{"policies":{"a":` + policy(`{"any":true}`, p) + `}}}` }
-	for name, config := range map[string]string{
-		"no rule":           permission(`{}`),
-		"deep inside":       permission(andRules(paths, `{"notRule":{"orRules":{"rules":[{}]}}}`)),
-		"an extension":      permission(`{"matcher":{"name":"x"}}`),
-		"a broken template": permission(`{"uriTemplate":{"name":"x"}}`),
-		"a broken regex":    permission(`{"urlPath":{"path":{"safeRegex":{"regex":"("}}}}`),
-		"metadata of route": permission(`{"sourcedMetadata":{"metadataSource":"ROUTE"}}`),
-		"no principal":      principal(`{}`),
-		"source_ip":         principal(`{"sourceIp":{"addressPrefix":"1.1.1.1","prefixLen":32}}`),
-		"custom principal":  principal(`{"custom":{"name":"x"}}`),
-		"an old header":     principal(`{"header":{"name":"x","exactMatch":"a"}}`),
-		"an address":        principal(`{"remoteIp":{"addressPrefix":"x"}}`),
-		"state":             principal(`{"filterState":{"key":"x"}}`),
-		"CEL":               `{"rules":{"policies":{"a":{"permissions":[{"any":true}],"principals":[{"any":true}],"condition":{"id":"1"}}}}}`,
-		"no name":           `{"rules":{"policies":{"":` + everything + `}}}`,
-		"shadow":            strings.Replace(permission(`{}`), "rules", "shadowRules", 1),
-		"a tree that logs":  `{"matcher":{"onNoMatch":` + act("LOG") + `}}`,
-		"an input":          `{"matcher":{"matcherTree":{"input":` + networkIn("SourcePortInput") + `,"exactMatchMap":{"map":{"a":` + act("ALLOW") + `}}}}}`,
-		"keep matching":     `{"matcher":{"onNoMatch":` + strings.TrimSuffix(act("ALLOW"), "}") + `,"keepMatching":true}}}`,
+	for kind, config := range map[string]string{
+		"no rule":                    permission(`{}`),
+		"deep inside":                permission(andRules(paths, `{"notRule":{"orRules":{"rules":[{}]}}}`)),
+		"an extension":               permission(`{"matcher":{"name":"x"}}`),
+		"a broken template":          permission(`{"uriTemplate":{"name":"x"}}`),
+		"a broken regex":             permission(`{"urlPath":{"path":{"safeRegex":{"regex":"("}}}}`),
+		"metadata of route":          permission(`{"sourcedMetadata":{"metadataSource":"ROUTE"}}`),
+		"no principal":               principal(`{}`),
+		"source_ip":                  principal(`{"sourceIp":{"addressPrefix":"1.1.1.1","prefixLen":32}}`),
+		"custom principal":           principal(`{"custom":{"name":"x"}}`),
+		"an old header":              principal(`{"header":{"name":"x","exactMatch":"a"}}`),
+		"an address":                 principal(`{"remoteIp":{"addressPrefix":"x"}}`),
+		"state":                      principal(`{"filterState":{"key":"x"}}`),
+		"CEL":                        `{"rules":{"policies":{"a":{"permissions":[{"any":true}],"principals":[{"any":true}],"condition":{"id":"1"}}}}}`,
+		"no name":                    `{"rules":{"policies":{"":` + everything + `}}}`,
+		"shadow":                     strings.Replace(permission(`{}`), "rules", "shadowRules", 1),
+		"a tree that logs":           `{"matcher":{"onNoMatch":` + act("LOG") + `}}`,
+		"an input":                   `{"matcher":{"matcherTree":{"input":` + networkIn("SourcePortInput") + `,"exactMatchMap":{"map":{"a":` + act("ALLOW") + `}}}}}`,
+		"keep matching":              `{"matcher":{"onNoMatch":` + strings.TrimSuffix(act("ALLOW"), "}") + `,"keepMatching":true}}}`,
+		"keep matching below":        `{"matcher":{"onNoMatch":{"keepMatching":true,"matcher":{"onNoMatch":` + act("ALLOW") + `}}}}`,
+		"an exclusive block":         ranges(headerIn("x"), strings.Replace(block(act("DENY"), "10.0.0.0/8"), "{", `{"exclusive":true,`, 1)),
+		"a block of 33 bits":         ranges(headerIn("x"), block(act("DENY"), "10.0.0.0/33")),
+		"a name that is there twice": serverNames(headerIn("x"), name(act("DENY"), "*.a"), name(act("DENY"), "*.a")),
+		"an asterisk within":         serverNames(headerIn("x"), name(act("DENY"), "*.a*")),
+		"an asterisk without a dot":  serverNames(headerIn("x"), name(act("DENY"), "*a")),
+		"another matcher":            custom(headerIn("x"), "Int32RangeMatcher", `"rangeMatchers":[]`),
 	} {
 		m := &rbachttpv3.RBAC{}
 		if err := protojson.Unmarshal([]byte(config), m); err != nil {
-			t.Errorf("%s: %v", name, err)
+			t.Errorf("%s: %v", kind, err)
 			continue
 		}
 		if _, err := rbac.HTTP("f", m); err == nil {
-			t.Errorf("%s is understood", name)
+			t.Errorf("%s is understood", kind)
 		}
 	}
 	header := &rbacnetworkv3.RBAC{Rules: &rbacv3.RBAC{}}
@@ -299,5 +306,24 @@ func TestWhatIsNotUnderstoodIsRefused(t *testing.T) {
 	}
 	if _, err := rbac.Network("f", header); err == nil {
 		t.Error("a header of a connection is understood")
+	}
+}
+
+// TestAnIndexOverWhatIsNotKnownIsOpen holds that no entry is passed over where it is not known what is looked up, and
+// that what an entry asks besides counts.
+func TestAnIndexOverWhatIsNotKnownIsOpen(t *testing.T) {
+	deny := named("DENY", "a")
+	for kind, c := range map[string]struct{ config, want string }{
+		"an exact map":  {mapOf("exactMatchMap", stateIn("k"), `"/a":`+deny, `"/b":`+below("1", "DENY", "b")), `filter state "k" is "/a"`},
+		"a prefix map":  {mapOf("prefixMatchMap", stateIn("k"), `"/a":`+deny, `"/b":`+below("1", "DENY", "b")), `filter state "k" is a text that begins with "/a"`},
+		"server names":  {serverNames(stateIn("k"), name(deny, "*.a"), name(below("1", "DENY", "b"), "b")), `filter state "k" is taken by "*.a"`},
+		"addresses":     {ranges(stateIn("k"), block(deny, "10.1.2.3/8"), block(below("1", "DENY", "b"), "11.0.0.0/8")), `filter state "k" is in "10.0.0.0/8"`},
+		"two that deny": {mapOf("exactMatchMap", stateIn("k"), `"/a":`+deny, `"/b":`+deny), `(filter state "k" is "/a" or filter state "k" is "/b")`},
+	} {
+		s := stream()
+		s.State = map[string]traffic.Text{"k": {Unknown: true}}
+		if got := httpFilter(t, c.config).Decide(s).Stops.String(); got != c.want {
+			t.Errorf("%s: stops where %s, want %s", kind, got, c.want)
+		}
 	}
 }

@@ -24,10 +24,7 @@ func (r reader) tree(filter string, m *xdsmatcherv3.Matcher, told kinds) (engine
 	return func(s *traffic.Stream) decision {
 		d := decision{otherwise: true}
 		root(s, traffic.Known(true), &d)
-		d.allowed = traffic.Known(false)
-		for _, o := range slices.Backward(d.outcomes) {
-			d.allowed = o.matched.Then(traffic.Known(!o.refuses), d.allowed)
-		}
+		d.allowed = allowed(d.outcomes)
 		for _, o := range d.outcomes {
 			action := rbacv3.RBAC_ALLOW
 			if o.refuses {
@@ -37,6 +34,24 @@ func (r reader) tree(filter string, m *xdsmatcherv3.Matcher, told kinds) (engine
 		}
 		return d
 	}, nil
+}
+
+// allowed says whether a tree lets pass: the first outcome that holds decides. Those that follow each other and do the
+// same count as one, since thousands may be open.
+func allowed(outcomes []outcome) traffic.Condition {
+	out := traffic.Known(false)
+	for last := len(outcomes); last > 0; {
+		refuses, first := outcomes[last-1].refuses, last
+		var matched []traffic.Condition
+		for first > 0 && outcomes[first-1].refuses == refuses {
+			first--
+			matched = append(matched, outcomes[first].matched)
+		}
+		slices.Reverse(matched)
+		out = traffic.Any(matched).Then(traffic.Known(!refuses), out)
+		last = first
+	}
+	return out
 }
 
 func (r reader) matcher(m *xdsmatcherv3.Matcher) (branch, error) {
@@ -56,20 +71,21 @@ func (r reader) matcher(m *xdsmatcherv3.Matcher) (branch, error) {
 		err = notUnderstood(m)
 	}
 	return func(s *traffic.Stream, guard traffic.Condition, d *decision) {
-		first(s, guard, d)
-		otherwise(s, guard, d)
+		if first(s, guard, d); !d.last() {
+			otherwise(s, guard, d)
+		}
 	}, err
 }
 
 // onMatch is what follows a match: an action, a tree, or nothing.
 func (r reader) onMatch(m *xdsmatcherv3.Matcher_OnMatch) (branch, error) {
+	if m.GetKeepMatching() {
+		return nil, notUnderstood(m)
+	}
 	switch next := m.GetOnMatch().(type) {
 	case *xdsmatcherv3.Matcher_OnMatch_Matcher:
 		return r.matcher(next.Matcher)
 	case *xdsmatcherv3.Matcher_OnMatch_Action:
-		if m.GetKeepMatching() {
-			return nil, notUnderstood(m)
-		}
 		return action(next.Action)
 	case nil:
 		return func(*traffic.Stream, traffic.Condition, *decision) {}, nil

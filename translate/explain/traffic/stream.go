@@ -42,7 +42,7 @@ type Stream struct {
 	// Metadata is Envoy's dynamic metadata by namespace.
 	Metadata map[string]Object
 	// State is Envoy's filter state, by name.
-	State map[string]string
+	State map[string]Text
 	// At is the moment by which tokens are judged.
 	At time.Time
 	// Trusted are tokens, in their compact form, whose signature is taken for that of the issuer which
@@ -54,6 +54,12 @@ type Stream struct {
 	Findings []Finding
 	// NotLookedAt says what the answer does not take into account.
 	NotLookedAt []string
+}
+
+// Text is a text that a filter has left. Of one that is not known it is neither known whether it is there.
+type Text struct {
+	Value   string
+	Unknown bool
 }
 
 // Object is a JSON object of which fields may be unknown. Values are what encoding/json makes (nil,
