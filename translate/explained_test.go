@@ -35,14 +35,17 @@ func TestAllThatIsRenderedCanBeExplained(t *testing.T) {
 		dir := filepath.Dir(in)
 		t.Run(filepath.Base(dir), func(t *testing.T) {
 			settings := settingsOf(t, dir)
-			program := settings.at(translate.Compile(settings.files(t, in), settings.Settings))
-			for shape, render := range shapes(program) {
-				resources, refused := render(ingress())
-				if refused.HasErrors() {
-					continue
-				}
-				if _, err := explain.New(resources); err != nil {
-					t.Errorf("%s: %v", shape, err)
+			for _, anySize := range []bool{false, true} {
+				settings.Optimization.AnySize = anySize
+				program := settings.at(translate.Compile(settings.files(t, in), settings.Settings))
+				for shape, render := range shapes(program) {
+					resources, refused := render(ingress())
+					if refused.HasErrors() {
+						continue
+					}
+					if _, err := explain.New(resources); err != nil {
+						t.Errorf("%s, any size %v: %v", shape, anySize, err)
+					}
 				}
 			}
 		})
@@ -88,8 +91,13 @@ func holdPolicy(t *testing.T, keys *verdicttest.Keys, f verdicttest.Family, p ve
 		files = append(files, source.File{Path: "mesh.yaml", Content: []byte(f.Mesh)})
 	}
 	program := translate.Compile(files, settings)
-	for _, shape := range []string{"served", "static"} {
-		resources, refused := shapes(program)[shape](ingress())
+	settings.Optimization.AnySize = true
+	rewritten := translate.Compile(files, settings)
+	rendered := map[string]func(model.Gateway) (envoy.Resources, diag.List){
+		"served": program.For, "static": program.Static, "rewritten": rewritten.For, "rewritten static": rewritten.Static, "rule by rule": program.Unoptimized().For,
+	}
+	for shape, render := range rendered {
+		resources, refused := render(ingress())
 		if refused.HasErrors() {
 			t.Fatalf("%s: refused: %v", shape, refused)
 		}
@@ -99,6 +107,26 @@ func holdPolicy(t *testing.T, keys *verdicttest.Keys, f verdicttest.Family, p ve
 		}
 		for _, r := range requests {
 			holdRequest(t, shape, g, &p, r)
+		}
+	}
+	holdBoth(t, rewritten, requests)
+}
+
+// holdBoth holds that the form which is served and that rule by rule give the same.
+func holdBoth(t *testing.T, program *translate.Program, requests []verdicttest.Signed) {
+	t.Helper()
+	served, told, refused := program.Both(ingress())
+	g, err := explain.NewTold(served, told)
+	if err != nil || refused.HasErrors() {
+		t.Fatal(err, refused)
+	}
+	for _, r := range requests {
+		sent, err := r.HTTP(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if a := g.Ask(asked(sent)); a.Disagreement != "" {
+			t.Errorf("%s: %s", r.Name, a.Disagreement)
 		}
 	}
 }

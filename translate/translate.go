@@ -123,6 +123,16 @@ func (p *Program) Unoptimized() *Program {
 	return &out
 }
 
+// Both returns what a gateway is served, as For does, and the same rule by rule and with the places of conditions, for
+// who explains requests: verdicts are those of the first, and all reasons stand in the second.
+func (p *Program) Both(g model.Gateway) (served, told envoy.Resources, refused diag.List) {
+	if served, refused = p.For(g); len(refused) > 0 {
+		return served, told, refused
+	}
+	told, refused = p.Unoptimized().WithConditions().For(g)
+	return served, told, refused
+}
+
 // optimizationOf returns what the optimiser does by the settings.
 func optimizationOf(s model.Optimization) optimize.Options {
 	out := optimize.Standard()
@@ -131,6 +141,9 @@ func optimizationOf(s model.Optimization) optimize.Options {
 	}
 	if s.JWTCacheEntries != nil {
 		out.JWTCacheEntries = *s.JWTCacheEntries
+	}
+	if s.AnySize {
+		out.Thresholds = optimize.Thresholds{Index: 1, Fold: 1, Issuers: 1}
 	}
 	return out
 }

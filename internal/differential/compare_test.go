@@ -22,6 +22,9 @@ func (d difference) String() string {
 
 // differences compares an answer with what Envoy did.
 func differences(a *explain.Answer, o *outcome, method string) []difference {
+	if a.Disagreement != "" {
+		return []difference{{"both forms", a.Disagreement, fmt.Sprint(o.status, " ", o.details)}}
+	}
 	if len(a.Ends) != 1 {
 		return []difference{{"verdict", fmt.Sprintf("%s: %q %v", a.Verdict, a.DependsOn, a.Ends), fmt.Sprint(o.status, " ", o.details)}}
 	}

@@ -3,9 +3,12 @@ package differential
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/portreeve/portreeve/translate/optimize"
 )
 
 type object = map[string]any
@@ -22,9 +25,11 @@ const (
 // set is what one gateway is configured by. Texts in it may hold ${ip}, ${network}, ${n}, ${backend} and ${authorizer}:
 // see place.
 type set struct {
-	shape   shape
-	mesh    object
-	objects []object
+	shape shape
+	// rewritten are the rules by which policy is rewritten.
+	rewritten []string
+	mesh      object
+	objects   []object
 	// seen are the values that the policies hold, by what they are values of: requests are drawn around them.
 	seen map[string][]string
 }
@@ -106,7 +111,7 @@ func (g *generator) one(kind string) string { return g.of(kind, 1)[0] }
 // set makes the configuration of a gateway.
 func (g *generator) set() *set {
 	g.seen, g.n = map[string][]string{}, 0
-	s := &set{shape: []shape{served, static, istios}[g.IntN(3)], mesh: g.mesh(), seen: g.seen}
+	s := &set{shape: []shape{served, static, istios}[g.IntN(3)], mesh: g.mesh(), seen: g.seen, rewritten: g.optimizing()}
 	s.objects = append(s.objects, g.gateway(), g.service("one"), g.service("two"), g.authorizer(), g.secret())
 	for range 1 + g.IntN(2) {
 		s.objects = append(s.objects, g.virtualService())
@@ -121,6 +126,19 @@ func (g *generator) set() *set {
 		s.objects = append(s.objects, g.jwtPolicy())
 	}
 	return s
+}
+
+// optimizing returns all rules that rewrite policy, or some, or none.
+func (g *generator) optimizing() []string {
+	all := optimize.Names()
+	switch g.IntN(6) {
+	case 0:
+		return []string{}
+	case 1, 2:
+		return slices.DeleteFunc(all, func(string) bool { return g.in(2) })
+	default:
+		return all
+	}
 }
 
 func (g *generator) object(kind string, spec object) object {

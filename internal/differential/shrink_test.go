@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/portreeve/portreeve/translate/explain"
 )
 
 // disagreement is a request on which explain and Envoy do not agree.
@@ -38,12 +40,19 @@ func (l *laboratory) disagreements(trials []*trial) []*disagreement {
 	for _, t := range trials {
 		for i := range t.requests {
 			r, o := &t.requests[i], &t.outcomes[i]
-			a := t.gateway.Ask(r.asked(t.place, caseName(t.place, i), o.client, l.keys.now))
+			a := t.ask(r.asked(t.place, caseName(t.place, i), o.client, l.keys.now))
 			if d := differences(&a, o, r.method); len(d) > 0 {
 				out = append(out, &disagreement{trial: t.of(*r), request: *r, outcome: *o, differences: d})
 			}
 		}
 	}
+	return out
+}
+
+// ask asks explain, by what is served and rule by rule: the second says so where the two differ.
+func (t *trial) ask(r explain.Request) explain.Answer {
+	out := t.gateway.Ask(r)
+	out.Disagreement = t.told.Ask(r).Disagreement
 	return out
 }
 
@@ -272,7 +281,7 @@ func (t *trial) plainness() int {
 func (d *disagreement) String() string {
 	mesh, policies := d.text(d.place)
 	var out strings.Builder
-	fmt.Fprintf(&out, "PORTREEVE_SEED=%d, shape %s\n", d.seed, d.shape)
+	fmt.Fprintf(&out, "PORTREEVE_SEED=%d, shape %s, --optimize=%s\n", d.seed, d.shape, strings.Join(d.rewritten, ","))
 	for _, difference := range d.differences {
 		fmt.Fprintf(&out, "  %s\n", difference)
 	}

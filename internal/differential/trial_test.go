@@ -29,6 +29,8 @@ type trial struct {
 	certificates *certificates
 	requests     []request
 	gateway      *explain.Gateway
+	// told has all reasons for the same answers, rule by rule.
+	told *explain.Gateway
 	// served is what Envoy is started with.
 	served envoy.Resources
 	// outcomes are Envoy's, one for each request.
@@ -43,6 +45,7 @@ func (t *trial) prepare(log string) (diag.List, error) {
 	}
 	settings := model.DefaultSettings()
 	settings.MeshFile = "mesh.yaml"
+	settings.Optimization = model.Optimization{Rules: t.rewritten, AnySize: true}
 	program := translate.Compile([]source.File{{Path: "mesh.yaml", Content: []byte(mesh)}, {Path: "policy.yaml", Content: []byte(policies)}}, settings)
 	gateway := model.Gateway{Namespace: "istio-system", Labels: map[string]string{"istio": "ingressgateway"}}
 	whole, refused := program.Static(gateway)
@@ -59,8 +62,23 @@ func (t *trial) prepare(log string) (diag.List, error) {
 		explained, _ = program.For(gateway)
 	}
 	var err error
-	t.gateway, err = explain.New(explained)
+	if t.gateway, err = explain.New(explained); err != nil {
+		return nil, err
+	}
+	t.told, err = rulesBeside(program, gateway, explained, t.shape)
 	return nil, err
+}
+
+// rulesBeside makes what is explained ready together with the same policy rule by rule. Istio's shape is that already.
+func rulesBeside(program *translate.Program, g model.Gateway, explained envoy.Resources, s shape) (*explain.Gateway, error) {
+	plain, render := explained, program.Unoptimized().For
+	if s == static {
+		render = program.Unoptimized().Static
+	}
+	if s != istios {
+		plain, _ = render(g)
+	}
+	return explain.NewTold(explained, plain)
 }
 
 // standalone puts routes and endpoints where they are asked for.

@@ -45,6 +45,9 @@ type Answer struct {
 	NotLookedAt []string `json:"notLookedAt,omitempty"`
 	// NotHeard says why no listener takes the connection; empty where one does.
 	NotHeard string `json:"notHeard,omitempty"`
+	// Disagreement says in what two forms of one policy differ that have to give the same; see NewTold. Where it is
+	// not empty nothing else counts: it is a fault of this program.
+	Disagreement string `json:"disagreement,omitempty"`
 	// Client are the addresses by which rules know the client; nil where nothing took the connection.
 	Client *Addresses `json:"client,omitempty"`
 }

@@ -17,6 +17,8 @@ import (
 // Gateway is the configuration of one gateway, made ready to be asked. It is immutable and safe for
 // concurrent use.
 type Gateway struct {
+	// served is set where the gateway is served another form of what is asked here; see NewTold.
+	served    *Gateway
 	listeners []*listener
 	backends  backends
 	origins   origins
@@ -46,5 +48,9 @@ func New(r envoy.Resources) (*Gateway, error) {
 func (g *Gateway) Ask(r Request) Answer {
 	a := asking{gateway: g, request: &r}
 	a.run()
-	return a.answer()
+	out := a.answer()
+	if g.served != nil {
+		out.holdAgainst(g.served.Ask(r))
+	}
+	return out
 }

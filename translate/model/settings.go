@@ -91,4 +91,6 @@ type Optimization struct {
 	Rules []string
 	// JWTCacheEntries is how many verified tokens each worker of a gateway remembers; nil stands for the default.
 	JWTCacheEntries *int
+	// AnySize has forms be used for few values too, where they cost more than they save: so tests meet all of them.
+	AnySize bool
 }
