@@ -70,6 +70,12 @@ func addFilters(to map[protoreflect.FullName]fields.Message) {
 	to["envoy.extensions.filters.common.set_filter_state.v3.FilterStateValue"] = fields.Message{Read: "object_key factory_key format_string skip_if_empty"}
 	to["envoy.config.core.v3.SubstitutionFormatString"] = fields.Message{Read: "text_format_source omit_empty_values"}
 	to["envoy.config.core.v3.DataSource"] = fields.Message{Read: "inline_string"}
+	const toMetadata = "envoy.extensions.filters.http.header_to_metadata.v3.Config"
+	to[toMetadata] = fields.Message{Read: "request_rules"}
+	to[toMetadata+".Rule"] = fields.Message{Read: "header on_header_present"}
+	to[toMetadata+".KeyValuePair"] = fields.Message{Read: "metadata_namespace key regex_value_rewrite"}
+	to["envoy.type.matcher.v3.RegexMatchAndSubstitute"] = fields.Message{Read: "pattern"}
+	to["envoy.type.matcher.v3.RegexMatcher"] = fields.Message{Read: "regex"}
 	to["envoy.extensions.filters.http.router.v3.Router"] = fields.Message{Left: "suppress_envoy_headers"}
 	to["envoy.extensions.filters.http.grpc_web.v3.GrpcWeb"] = fields.Message{}
 	to["envoy.extensions.filters.http.dynamic_forward_proxy.v3.FilterConfig"] = fields.Message{Left: "dns_cache_config allow_dynamic_host_from_filter_state"}
