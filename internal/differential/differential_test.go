@@ -30,7 +30,7 @@ func TestExplainAnswersAsEnvoyDoes(t *testing.T) {
 		t.Skip("make agreement runs it, without the race detector")
 	}
 	l := newLaboratory(t)
-	r := &run{laboratory: l, seed: seed(t), found: map[string][]*disagreement{}, details: map[string]int{}}
+	r := &run{laboratory: l, seed: seed(t), found: map[string][]*disagreement{}, details: map[string]int{}, forms: map[string]int{}}
 	verdicts := int(number(t, "DIFFERENTIAL", 20_000))
 	t.Logf("PORTREEVE_SEED=%d DIFFERENTIAL=%d", r.seed, verdicts)
 	begin := time.Now()
@@ -45,6 +45,9 @@ func TestExplainAnswersAsEnvoyDoes(t *testing.T) {
 		r.asked, took.Round(time.Second), float64(r.asked)/took.Seconds(), r.disagreed, r.sets+r.refused, r.refused)
 	for _, kind := range slices.Sorted(maps.Keys(r.details)) {
 		t.Logf("%7d %s", r.details[kind], kind)
+	}
+	for _, form := range slices.Sorted(maps.Keys(r.forms)) {
+		t.Logf("%7d sets: %s", r.forms[form], form)
 	}
 	r.reaches(verdicts)
 	r.report()
@@ -74,6 +77,8 @@ type run struct {
 	// found are the disagreements by their signature, details how often Envoy gave which.
 	found   map[string][]*disagreement
 	details map[string]int
+	// forms are how many sets look requests up in which way.
+	forms map[string]int
 }
 
 // batch asks about more sets.
@@ -83,6 +88,9 @@ func (r *run) batch(sets int) {
 	r.ask(trials)
 	for _, t := range trials {
 		r.asked += len(t.requests)
+		for _, form := range formsOf(t.explained) {
+			r.forms[form]++
+		}
 		for _, o := range t.outcomes {
 			r.details[kind(o.details)]++
 		}

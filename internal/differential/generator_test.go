@@ -111,7 +111,7 @@ func (g *generator) one(kind string) string { return g.of(kind, 1)[0] }
 // set makes the configuration of a gateway.
 func (g *generator) set() *set {
 	g.seen, g.n = map[string][]string{}, 0
-	s := &set{shape: []shape{served, static, istios}[g.IntN(3)], mesh: g.mesh(), seen: g.seen, rewritten: g.optimizing()}
+	s := &set{shape: []shape{served, served, served, static, istios}[g.IntN(5)], mesh: g.mesh(), seen: g.seen, rewritten: g.optimizing()}
 	s.objects = append(s.objects, g.gateway(), g.service("one"), g.service("two"), g.authorizer(), g.secret())
 	for range 1 + g.IntN(2) {
 		s.objects = append(s.objects, g.virtualService())
@@ -119,7 +119,10 @@ func (g *generator) set() *set {
 	for range g.IntN(3) {
 		s.objects = append(s.objects, g.requestAuthentication())
 	}
-	for range 1 + g.IntN(4) {
+	if g.in(2) {
+		s.objects = append(s.objects, g.many()...)
+	}
+	for n := g.IntN(5); n > 0 || len(s.objects) < 9; n-- {
 		s.objects = append(s.objects, g.authorizationPolicy())
 	}
 	if g.in(5) {
@@ -131,10 +134,10 @@ func (g *generator) set() *set {
 // optimizing returns all rules that rewrite policy, or some, or none.
 func (g *generator) optimizing() []string {
 	all := optimize.Names()
-	switch g.IntN(6) {
+	switch g.IntN(8) {
 	case 0:
 		return []string{}
-	case 1, 2:
+	case 1, 2, 3:
 		return slices.DeleteFunc(all, func(string) bool { return g.in(2) })
 	default:
 		return all

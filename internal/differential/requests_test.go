@@ -152,7 +152,7 @@ func (g *generator) target() string {
 }
 
 func (g *generator) path() string {
-	path := g.around(g.pick("path", "path", "exact", "prefix"))
+	path := g.around(g.pick("path", "path", "exact", "prefix", "exact path", "prefix path", "suffix path", "template"))
 	for strings.Contains(path, "{") {
 		path = strings.Replace(path, "{**}", g.pick("", "x", "x/y", "b"), 1)
 		path = strings.Replace(path, "{*}", g.pick("", "x", "x/y", "b", "b.c"), 1)

@@ -8,6 +8,7 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"encoding/json"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -149,7 +150,7 @@ func (g *generator) claims(issuer string) object {
 	set(3, "org", object{"team": g.claim()})
 	set(2, "a.b", g.claim())
 	set(3, "scope", g.pick("read", "read write", "write", "", "write  read"))
-	set(2, "level", g.IntN(8))
+	set(2, "level", []any{g.IntN(8), strconv.Itoa(g.IntN(8)), 1.5}[g.IntN(3)]) // what prints alike may be another type
 	set(2, "active", g.in(2))
 	set(3, "roles", g.listOr("admin", "user", "admin user"))
 	g.times(out)

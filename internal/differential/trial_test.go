@@ -31,6 +31,8 @@ type trial struct {
 	gateway      *explain.Gateway
 	// told has all reasons for the same answers, rule by rule.
 	told *explain.Gateway
+	// explained is what the gateway is made of, plain the same rule by rule.
+	explained, plain envoy.Resources
 	// served is what Envoy is started with.
 	served envoy.Resources
 	// outcomes are Envoy's, one for each request.
@@ -53,32 +55,24 @@ func (t *trial) prepare(log string) (diag.List, error) {
 		return refused, nil
 	}
 	t.served = whole
-	explained := whole
+	t.explained, t.plain = whole, envoy.Resources{}
 	switch t.shape {
 	case istios:
-		explained, _ = program.Istio(gateway)
-		t.served = standalone(explained)
+		// It is rule by rule as it is.
+		t.explained, _ = program.Istio(gateway)
+		t.plain, t.served = t.explained, standalone(t.explained)
 	case served:
-		explained, _ = program.For(gateway)
+		t.explained, _ = program.For(gateway)
+		t.plain, _ = program.Unoptimized().For(gateway)
+	default:
+		t.plain, _ = program.Unoptimized().Static(gateway)
 	}
 	var err error
-	if t.gateway, err = explain.New(explained); err != nil {
+	if t.gateway, err = explain.New(t.explained); err != nil {
 		return nil, err
 	}
-	t.told, err = rulesBeside(program, gateway, explained, t.shape)
+	t.told, err = explain.NewTold(t.explained, t.plain)
 	return nil, err
-}
-
-// rulesBeside makes what is explained ready together with the same policy rule by rule. Istio's shape is that already.
-func rulesBeside(program *translate.Program, g model.Gateway, explained envoy.Resources, s shape) (*explain.Gateway, error) {
-	plain, render := explained, program.Unoptimized().For
-	if s == static {
-		render = program.Unoptimized().Static
-	}
-	if s != istios {
-		plain, _ = render(g)
-	}
-	return explain.NewTold(explained, plain)
 }
 
 // standalone puts routes and endpoints where they are asked for.

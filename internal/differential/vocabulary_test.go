@@ -9,6 +9,11 @@ func vocabulary() map[string][]string {
 	return map[string][]string{
 		"host":        {"shop.example", "*.example", "shop.example:8080", "shop*", "*", "SHOP.example", "api.shop.example", "*shop.example", "127.0.0.1", "*.shop.example", "api*"},
 		"path":        {"/", "/*", "*", "/admin", "/admin/*", "/admin*", "*.html", "*/info", "/a/b", "/a%2fb", "/A", "/a;x", "/{*}", "/a/{*}", "/a/{**}", "/{**}/info", "/a/{*}/b", "/a/", "/%61", "//a", "/a.b", "/a/{*}/{**}"},
+		"exact path":  {"/a", "/A", "/a/", "/a/b", "/admin", "/a.b", "/a;x", "/%61", "/b", "/x/y", "/a.html", "/"},
+		"prefix path": {"/a*", "/a/*", "/admin*", "/a/b*", "/*", "/x/*", "/A*", "/ad*", "/a.*"},
+		"suffix path": {"*.html", "*.b", "*/info", "*.b.html", "*b", "*/b", "*.HTML"},
+		"template":    {"/{*}", "/a/{*}", "/a/{**}", "/{**}/info", "/a/{*}/b", "/{*}/b", "/a/{*}/{**}", "/{**}"},
+		"number":      {"5", "7", "1.5", "true", "1", "0"},
 		"method":      {"GET", "POST", "PUT", "DELETE", "OPTIONS", "HEAD", "PATCH", "*", "P*", "*T", "get"},
 		"port":        {"8080", "8081", "80"},
 		"principal":   {"*", "cluster.local/ns/a/sa/b", "*/b", "cluster.local/*", "cluster.local/ns/b/sa/c"},
