@@ -49,10 +49,30 @@ func explainCommand() *cobra.Command {
 	return c
 }
 
+// forms are what a gateway is served, and the same policy rule by rule, in which all reasons are told.
+type forms struct{ served, told envoy.Resources }
+
+// ready makes a gateway ready to be asked.
+func (f forms) ready() (*explain.Gateway, error) {
+	out, err := explain.NewTold(f.served, f.told)
+	if err != nil {
+		return nil, fmt.Errorf("understand the configuration of the gateway: %w", err)
+	}
+	return out, nil
+}
+
+// agreed is an error where the two forms do not give the same. Neither is told then as if it were the answer.
+func agreed(a explain.Answer) error {
+	if a.Disagreement == "" {
+		return nil
+	}
+	return fmt.Errorf("internal error: what the gateway is served is not the policy as it is written: %s. Report this; with --optimize=off gateways are served the policy rule by rule", a.Disagreement)
+}
+
 // subject is the gateway that is asked about.
 type subject struct {
-	resources envoy.Resources
-	policies  []translate.Applying
+	forms
+	policies []translate.Applying
 	// unfetched are the sources of keys that serve would have fetched for it.
 	unfetched []model.KeySource
 }
@@ -77,18 +97,22 @@ func (e *explaining) run(c *cobra.Command, args []string) error {
 	if err != nil {
 		return err
 	}
-	gateway, err := explain.New(of.resources)
+	gateway, err := of.ready()
 	if err != nil {
-		return fmt.Errorf("understand the configuration of the gateway: %w", err)
+		return err
 	}
-	return e.tell(c, q, of, gateway.Ask(q.request))
+	answer := gateway.Ask(q.request)
+	if err := agreed(answer); err != nil {
+		return err
+	}
+	return e.tell(c, q, of, answer)
 }
 
 // subject renders the gateway, or asks who serves it.
 func (e *explaining) subject(c *cobra.Command, args []string) (subject, error) {
 	if e.adminAddress != "" {
-		resources, err := fetchServed(c, e.adminAddress, e.gateway())
-		return subject{resources: resources}, err
+		served, err := fetchServed(c, e.adminAddress, e.gateway())
+		return subject{forms: served}, err
 	}
 	shape, err := e.chosen()
 	if err != nil {
@@ -99,18 +123,18 @@ func (e *explaining) subject(c *cobra.Command, args []string) (subject, error) {
 		return subject{}, err
 	}
 	unfetched := program.KeySourcesFor(e.gateway())
-	program = program.WithKeys(unknownKeysOf(unfetched)).WithConditions()
-	render := program.For
+	program = program.WithKeys(unknownKeysOf(unfetched))
+	served, told, refused := program.Both(e.gateway())
 	if shape == shapeIstio {
-		render = program.Istio
+		told, refused = program.WithConditions().Istio(e.gateway())
+		served = told
 		notePresence(c.ErrOrStderr(), program.Resources)
 	}
-	resources, refused := render(e.gateway())
 	if len(refused) > 0 {
 		printFindings(c.OutOrStdout(), refused)
 		return subject{}, errFindings
 	}
-	return subject{resources, program.PoliciesOf(e.gateway()), unfetched}, nil
+	return subject{forms{served, told}, program.PoliciesOf(e.gateway()), unfetched}, nil
 }
 
 // explained is what -o json prints.
@@ -132,7 +156,7 @@ type asked struct {
 
 // tell prints an answer. No token is in it, whether it was given or is made up from claims.
 func (e *explaining) tell(c *cobra.Command, q question, of subject, answer explain.Answer) error {
-	notes := words.Notes(words.Scene{Request: q.request, Answer: answer, Authorizers: words.Authorizers(of.resources)})
+	notes := words.Notes(words.Scene{Request: q.request, Answer: answer, Authorizers: words.Authorizers(of.told)})
 	notes = append(notes, e.ofTokens(of, answer)...)
 	out := q.withheld(c.OutOrStdout())
 	data := explained{asked{q.line(), q.request.Port, e.client, q.request.At}, answer, notes, of.policies}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"time"
 
@@ -16,15 +17,33 @@ type servedGroup struct {
 	Namespace string            `json:"namespace"`
 	Labels    map[string]string `json:"labels"`
 	Config    *output.Printed   `json:"config"`
-	Trace     envoy.Trace       `json:"trace"`
+	// RuleByRule is not there where a control plane before it is asked: then what is served has to tell its reasons.
+	RuleByRule []json.RawMessage `json:"ruleByRule"`
+	Trace      envoy.Trace       `json:"trace"`
+}
+
+// forms returns what the group is served, and the same rule by rule.
+func (g *servedGroup) forms() (forms, error) {
+	served, err := g.Config.Resources()
+	if err != nil {
+		return forms{}, err
+	}
+	served.Trace = g.Trace
+	out := forms{served: served, told: served}
+	if len(g.RuleByRule) == 0 {
+		return out, nil
+	}
+	told, err := output.Printed{ExtensionConfigs: g.RuleByRule}.Resources()
+	out.told.ExtensionConfigs = told.ExtensionConfigs
+	return out, err
 }
 
 // fetchServed asks a control plane what a gateway is served by it, without its secrets.
-func fetchServed(c *cobra.Command, address string, g model.Gateway) (envoy.Resources, error) {
+func fetchServed(c *cobra.Command, address string, g model.Gateway) (forms, error) {
 	var groups []servedGroup
 	plane := adminClient{address, 30 * time.Second}
 	if err := plane.ask(c.Context(), "/debug/config", &groups); err != nil {
-		return envoy.Resources{}, err
+		return forms{}, err
 	}
 	known := ""
 	for _, group := range groups {
@@ -33,14 +52,12 @@ func fetchServed(c *cobra.Command, address string, g model.Gateway) (envoy.Resou
 			continue
 		}
 		if group.Config == nil {
-			return envoy.Resources{}, fmt.Errorf("the gateways of namespace %s with labels %q are served nothing yet: portreeve status says why", g.Namespace, labelsText(g.Labels))
+			return forms{}, fmt.Errorf("the gateways of namespace %s with labels %q are served nothing yet: portreeve status says why", g.Namespace, labelsText(g.Labels))
 		}
-		out, err := group.Config.Resources()
-		out.Trace = group.Trace
-		return out, err
+		return group.forms()
 	}
 	if known == "" {
-		return envoy.Resources{}, fmt.Errorf("no gateway is connected to the control plane at %s, which then has none to tell about: name the policy files instead", address)
+		return forms{}, fmt.Errorf("no gateway is connected to the control plane at %s, which then has none to tell about: name the policy files instead", address)
 	}
-	return envoy.Resources{}, fmt.Errorf("no gateway of namespace %s with labels %q is connected; connected are:%s", g.Namespace, labelsText(g.Labels), known)
+	return forms{}, fmt.Errorf("no gateway of namespace %s with labels %q is connected; connected are:%s", g.Namespace, labelsText(g.Labels), known)
 }

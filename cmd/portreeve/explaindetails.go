@@ -34,7 +34,7 @@ func (e *explaining) tellDetails(c *cobra.Command, args []string) error {
 		if err != nil {
 			return err
 		}
-		out.Places = placesOf(of.resources.Trace, meaning.Rule)
+		out.Places = placesOf(of.told.Trace, meaning.Rule)
 		out.Missing = len(out.Places) == 0
 	}
 	if err := e.print(c.OutOrStdout(), out, func(w io.Writer) error { return out.write(w, len(args)+len(e.adminAddress) > 0) }); err != nil {

@@ -111,7 +111,7 @@ func (r *replaying) side(c *cobra.Command, path string) (envoy.Resources, *expla
 		return envoy.Resources{}, nil, err
 	}
 	program = program.WithKeys(unknownKeysOf(program.KeySourcesFor(r.gateway())))
-	resources, refused := program.For(r.gateway())
+	resources, told, refused := program.Both(r.gateway())
 	if len(refused) > 0 {
 		printFindings(c.OutOrStdout(), refused)
 		return resources, nil, errFindings
@@ -119,7 +119,7 @@ func (r *replaying) side(c *cobra.Command, path string) (envoy.Resources, *expla
 	if len(resources.Listeners) == 0 {
 		return resources, nil, fmt.Errorf("no Gateway in %s selects the gateway that --namespace and --labels name: it opens no port", path)
 	}
-	gateway, err := explain.New(resources)
+	gateway, err := explain.NewTold(resources, told)
 	if err != nil {
 		return resources, nil, fmt.Errorf("understand what %s becomes: %w", path, err)
 	}

@@ -6,7 +6,6 @@ import (
 
 	"github.com/portreeve/portreeve/translate"
 	"github.com/portreeve/portreeve/translate/diag"
-	"github.com/portreeve/portreeve/translate/envoy"
 	"github.com/portreeve/portreeve/translate/explain"
 	"github.com/portreeve/portreeve/translate/model"
 	"github.com/portreeve/portreeve/translate/policytest"
@@ -32,14 +31,14 @@ type testRun struct {
 
 // testedGateway is a gateway that is asked.
 type testedGateway struct {
-	served  envoy.Resources
+	forms
 	refused diag.List
 	ready   *explain.Gateway
 	results []policytest.Result
 }
 
 func newTestSuite(program *translate.Program, selected *regexp.Regexp) *testSuite {
-	return &testSuite{program: program.WithConditions(), objects: policytest.NewObjects(program.Objects()), selected: selected, gateways: map[string]*testedGateway{}}
+	return &testSuite{program: program, objects: policytest.NewObjects(program.Objects()), selected: selected, gateways: map[string]*testedGateway{}}
 }
 
 // tests are those that are selected, without the cases that are not.
@@ -94,9 +93,9 @@ func (s *testSuite) gateway(g model.Gateway) (*testedGateway, error) {
 		return known, nil
 	}
 	out := &testedGateway{}
-	if out.served, out.refused = s.program.For(g); len(out.refused) == 0 {
+	if out.served, out.told, out.refused = s.program.Both(g); len(out.refused) == 0 {
 		var err error
-		if out.ready, err = explain.New(out.served); err != nil {
+		if out.ready, err = out.forms.ready(); err != nil {
 			return nil, fmt.Errorf("explain the configuration of the gateway %s: %w", key, err)
 		}
 	}
@@ -111,7 +110,7 @@ func (s *testSuite) covered() (*testCoverage, error) {
 		if len(g.refused) > 0 {
 			continue
 		}
-		if err := coverage.Add(g.served, g.results); err != nil {
+		if err := coverage.Add(g.told, g.results); err != nil {
 			return nil, fmt.Errorf("work out the coverage: %w", err)
 		}
 	}

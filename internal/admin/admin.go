@@ -3,6 +3,7 @@
 package admin
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 
@@ -20,7 +21,7 @@ import (
 // Policy is what admin asks about policy.
 type Policy interface {
 	Status() reload.Status
-	Serving(group string) (envoy.Resources, bool)
+	Serving(group string) (served, told envoy.Resources, ok bool)
 }
 
 // Gateways is what admin asks about the connected gateways.
@@ -103,16 +104,18 @@ func ready(w http.ResponseWriter, s reload.Status) {
 type groupConfig struct {
 	reload.GroupStatus
 	Config *output.Resources `json:"config"`
-	Trace  envoy.Trace       `json:"trace,omitempty"`
+	// RuleByRule are the extension configs of the same policy, each rule for itself, to which the trace leads.
+	RuleByRule []json.Marshaler `json:"ruleByRule,omitempty"`
+	Trace      envoy.Trace      `json:"trace,omitempty"`
 }
 
 func configs(policy Policy) []groupConfig {
 	out := []groupConfig{}
 	for _, g := range policy.Status().Groups {
 		c := groupConfig{GroupStatus: g}
-		if resources, ok := policy.Serving(g.Key()); ok {
-			printable := output.ResourcesOf(resources)
-			c.Config, c.Trace = &printable, resources.Trace
+		if served, told, ok := policy.Serving(g.Key()); ok {
+			printable := output.ResourcesOf(served)
+			c.Config, c.RuleByRule, c.Trace = &printable, output.ResourcesOf(told).ExtensionConfigs, told.Trace
 		}
 		out = append(out, c)
 	}

@@ -31,8 +31,8 @@ type nothing struct{}
 func (nothing) Status() reload.Status {
 	return reload.Status{Ready: true, Diagnostics: diag.List{diag.New(diag.CodeYAML, diag.Position{File: "seen.yaml", Line: 1}, "a mistake")}}
 }
-func (nothing) Serving(string) (envoy.Resources, bool) { return envoy.Resources{}, false }
-func (nothing) Gateways() []ack.Gateway                { return nil }
+func (nothing) Serving(string) (served, told envoy.Resources, ok bool) { return }
+func (nothing) Gateways() []ack.Gateway                                { return nil }
 
 type noKeys struct{}
 

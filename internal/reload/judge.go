@@ -121,11 +121,11 @@ func (j *judge) somewhere() diag.Position {
 // failuresAt returns the tests that fail at a gateway, or why there is nothing that they could be asked of: it
 // fails closed.
 func (j *judge) failuresAt(g model.Gateway) diag.List {
-	served, refused := j.program.For(g)
+	served, told, refused := j.program.Both(g)
 	if len(refused) > 0 {
 		return refused
 	}
-	gateway, err := explain.New(served)
+	gateway, err := explain.NewTold(served, told)
 	if err != nil {
 		return diag.List{diag.New(diag.CodeTestFailed, j.somewhere(), "what the gateway %s would be served cannot be judged: %v", gatewayText(g), err).
 			WithHint("start without --require-tests, and report this: it is a fault of the program")}

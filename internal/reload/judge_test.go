@@ -295,8 +295,8 @@ func TestWhatIsServedLeadsToItsConditions(t *testing.T) {
 	write(t, dir, "test.yaml", shutTest(""))
 	must(t, r.Reload(t.Context(), input.Change{}))
 	r.Join(group())
-	served, ok := r.Serving(group().Key)
-	pos := served.Trace["envoy.filters.http.rbac.deny"]["ns[istio-system]-policy[shut]-rule[0].Permissions[0].AndRules.Rules[0]"]
+	_, told, ok := r.Serving(group().Key)
+	pos := told.Trace["envoy.filters.http.rbac.deny"]["ns[istio-system]-policy[shut]-rule[0].Permissions[0].AndRules.Rules[0]"]
 	if !ok || pos.Line == 0 {
 		t.Errorf("served: %v, and the condition leads to %v", ok, pos)
 	}

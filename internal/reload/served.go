@@ -22,16 +22,17 @@ func (s *served) keep(key string, c config) { s.byKey.Store(key, c) }
 
 func (s *served) drop(key string) { s.byKey.Delete(key) }
 
-// Serving returns what a group is served, and whether it is served anything; its trace leads to the conditions of
-// rules too. It never waits for a reload, and takes as long as rendering.
-func (r *Reloader) Serving(key string) (envoy.Resources, bool) {
+// Serving returns what a group is served, the same policy rule by rule and with a trace that leads to the conditions of
+// rules too, and whether it is served anything. It never waits for a reload, and takes as long as rendering.
+func (r *Reloader) Serving(key string) (served, told envoy.Resources, ok bool) {
 	kept, ok := r.fleet.served.byKey.Load(key)
 	if !ok {
-		return envoy.Resources{}, false
+		return served, told, false
 	}
 	c := kept.(config)
-	if traced, refused := c.generation.Program.WithConditions().For(c.gateway); len(refused) == 0 {
-		c.resources.Trace = traced.Trace
+	told = c.resources
+	if traced, refused := c.generation.Program.Unoptimized().WithConditions().For(c.gateway); len(refused) == 0 {
+		told.ExtensionConfigs, told.Trace = traced.ExtensionConfigs, traced.Trace
 	}
-	return c.resources, true
+	return c.resources, told, true
 }

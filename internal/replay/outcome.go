@@ -18,10 +18,12 @@ type outcome struct {
 	status  uint32
 	rule    Rule
 	facts   []string
+	// fault is explain.Answer.Disagreement.
+	fault string
 }
 
 func outcomeOf(a explain.Answer) outcome {
-	out := outcome{verdict: a.Verdict, status: a.Status, facts: a.DependsOn}
+	out := outcome{verdict: a.Verdict, status: a.Status, facts: a.DependsOn, fault: a.Disagreement}
 	to := destination(a.Destination)
 	var ends strings.Builder
 	for _, e := range a.Ends {

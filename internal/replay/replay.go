@@ -6,6 +6,7 @@
 package replay
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -110,7 +111,9 @@ func (r *run) batch(in *lines) (bool, error) {
 			questions = append(questions, q)
 		}
 	}
-	r.ask(asked)
+	if err := r.ask(asked); err != nil {
+		return false, err
+	}
 	for _, q := range questions {
 		r.tally.add(q)
 		if r.Each == nil {
@@ -150,7 +153,7 @@ func (r *run) question(line text, number int) (question, bool) {
 }
 
 // ask asks both configurations, side by side.
-func (r *run) ask(all []*comparison) {
+func (r *run) ask(all []*comparison) error {
 	var both sync.WaitGroup
 	both.Go(func() {
 		for _, c := range all {
@@ -162,6 +165,10 @@ func (r *run) ask(all []*comparison) {
 	}
 	both.Wait()
 	for _, c := range all {
+		if fault := cmp.Or(c.old.fault, c.new.fault); fault != "" {
+			return fmt.Errorf("internal error: what a gateway is served is not the policy as it is written: %s", fault)
+		}
 		c.conclude()
 	}
+	return nil
 }

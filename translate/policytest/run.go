@@ -43,6 +43,10 @@ func (t Test) ask(gateway *explain.Gateway, objects *Objects, c *Case, r *Reques
 	if reason, ok := decisive(out.Answer); ok {
 		out.DecidedBy = objects.ruleName(reason)
 	}
+	if out.Answer.Disagreement != "" {
+		out.Faults = []string{"internal error: what the gateway would be served is not the policy as it is written: " + out.Answer.Disagreement}
+		return out
+	}
 	out.Faults = c.Expect.faults(out.Answer, out.DecidedBy, t.Namespace, objects)
 	return out
 }

@@ -18,7 +18,7 @@ type Scene struct {
 
 // Notes say what people who ask why most often do not know, where it has a part in this answer.
 func Notes(s Scene) []string {
-	return slices.Concat(s.closed(), s.tokens(), s.rules(), s.dryRuns(), s.authorizers(), s.addresses(), s.ports())
+	return slices.Concat(s.closed(), s.tokens(), s.rules(), s.renamed(), s.dryRuns(), s.authorizers(), s.addresses(), s.ports())
 }
 
 // of returns the reasons of a kind.
@@ -115,6 +115,15 @@ func (s Scene) rules() []string {
 	default:
 		return nil
 	}
+}
+
+// renamed says that the log has the name of another rule than the first that refuses the request.
+func (s Scene) renamed() []string {
+	logged, ok := strings.CutPrefix(s.Answer.Details, ruleDetails)
+	if !ok || !s.decidedBy(traffic.Denies) || logged == s.Answer.Reasons[s.Answer.Decisive].Rule+"]" {
+		return nil
+	}
+	return []string{"the log names " + strings.TrimSuffix(logged, "]") + ": several rules refuse this request, and a gateway with many rules reports the one that it comes upon first"}
 }
 
 func (s Scene) decidedBy(kind traffic.Kind) bool {
