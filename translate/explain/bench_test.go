@@ -33,16 +33,60 @@ func BenchmarkAsk(b *testing.B) {
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "answers/s")
 }
 
+// BenchmarkAskMany measures answers by what a gateway with 10,000 policies is served, of which one refuses the request or
+// none does.
+func BenchmarkAskMany(b *testing.B) {
+	kinds := map[string]string{
+		"exact": `{to: [{operation: {paths: [/p%d/x]}}]}`, "prefix": `{to: [{operation: {paths: [/p%d/*]}}]}`, "template": `{to: [{operation: {paths: ["/p%d/{*}/y"]}}]}`,
+		"host": `{to: [{operation: {hosts: [h%d.example]}}]}`, "end": `{to: [{operation: {paths: ["*/e%d"]}}]}`, "method": `{to: [{operation: {paths: [/p%d/x], methods: [POST]}}]}`,
+		"subject": `{when: [{key: "request.auth.claims[sub]", values: [u%d]}]}`, "group": `{when: [{key: "request.auth.claims[groups]", values: [g%d]}]}`,
+		"principal": `{from: [{source: {requestPrincipals: ["https://issuer.example/u%d"]}}]}`, "address": `{from: [{source: {ipBlocks: [10.%d.0.0/16]}}]}`,
+	}
+	for kind, rule := range kinds {
+		g := gateway(b, manyPolicies(rule, 10_000), routing)
+		for _, asked := range []struct{ what, host, path, subject, group, client string }{
+			{"none", "shop.example", "/no/such/path", "alice", "dev", "198.51.100.7"}, {"one", "h7777.example", "/p7777/x", "u7777", "g7777", "10.77.0.1"},
+		} {
+			r := explain.Request{
+				Port: 80, Client: netip.MustParseAddrPort(asked.client + ":4711"), At: time.Unix(1_800_000_000, 0), Method: "POST", Authority: asked.host, Path: asked.path,
+				Headers: []traffic.Header{{Name: "authorization", Value: "Bearer " + trustedToken}},
+				Trusted: map[string]traffic.Object{trustedToken: {Fields: map[string]any{"iss": "https://issuer.example", "sub": asked.subject, "groups": []any{asked.group}}}},
+			}
+			b.Run(kind+"/"+asked.what, func(b *testing.B) {
+				b.ReportAllocs()
+				for b.Loop() {
+					g.Ask(r)
+				}
+			})
+		}
+	}
+}
+
+func manyPolicies(rule string, n int) string {
+	var out strings.Builder
+	out.WriteString(tokens)
+	for i := range n {
+		number := i
+		if strings.Contains(rule, "10.%d") {
+			number %= 256
+		}
+		fmt.Fprintf(&out, "---\napiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\nmetadata: {name: p%d, namespace: istio-system}\nspec: {action: DENY, rules: ["+rule+"]}\n", i, number)
+	}
+	return out.String()
+}
+
 // trustedToken is {"alg":"HS256","typ":"JWT"}.{"iss":"https://issuer.example","sub":"alice"} with a signature that nobody looks at.
 const trustedToken = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJpc3MiOiJodHRwczovL2lzc3Vlci5leGFtcGxlIiwic3ViIjoiYWxpY2UifQ.c2ln"
 
-func hundredPolicies() string {
-	var out strings.Builder
-	out.WriteString(`apiVersion: security.istio.io/v1
+const tokens = `apiVersion: security.istio.io/v1
 kind: RequestAuthentication
 metadata: {name: tokens, namespace: istio-system}
 spec: {jwtRules: [{issuer: https://issuer.example, jwks: '{"keys":[{"kty":"oct","alg":"HS256","k":"AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow"}]}'}]}
-`)
+`
+
+func hundredPolicies() string {
+	var out strings.Builder
+	out.WriteString(tokens)
 	for i := range 100 {
 		action := []string{"ALLOW", "DENY"}[i%2]
 		fmt.Fprintf(&out, `---
