@@ -52,6 +52,9 @@ func BenchmarkAskMany(b *testing.B) {
 				Headers: []traffic.Header{{Name: "authorization", Value: "Bearer " + trustedToken}},
 				Trusted: map[string]traffic.Object{trustedToken: {Fields: map[string]any{"iss": "https://issuer.example", "sub": asked.subject, "groups": []any{asked.group}}}},
 			}
+			if a := g.Ask(r); (a.Verdict == explain.Denied) != (asked.what == "one") {
+				b.Errorf("%s, %s: %s %s", kind, asked.what, a.Verdict, a.Details)
+			}
 			b.Run(kind+"/"+asked.what, func(b *testing.B) {
 				b.ReportAllocs()
 				for b.Loop() {

@@ -11,11 +11,12 @@ import (
 	"testing"
 	"time"
 
-	headertometadatav3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/header_to_metadata/v3"
+	matchingv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/common/matching/v3"
 	setfilterstatev3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/set_filter_state/v3"
 	"google.golang.org/protobuf/encoding/protojson"
 
 	"github.com/portreeve/portreeve/internal/envoytest"
+	"github.com/portreeve/portreeve/translate/envoy"
 	"github.com/portreeve/portreeve/translate/explain/traffic"
 )
 
@@ -35,7 +36,10 @@ func ifAny(text, word, out string) string {
 const claims = `{"text":"a","empty":"","quoted":"a\"b\\c%ü","number":5,"true":true,"null":null,"list":["a"],"object":{"text":"b"},"a.b":"c","digits":"5"}`
 
 // cutting is the filter that leaves the path without parameters.
-const cutting = `{"request_rules":[{"header":":path","on_header_present":{"metadata_namespace":"portreeve","key":"plain_path","regex_value_rewrite":{"pattern":{"regex":"(?s)(?:;|%3[Bb])[^/?#]*|[?#].*"},"substitution":""}}}]}`
+const cutting = `{"extension_config":{"name":"plain","typed_config":{"@type":"type.googleapis.com/envoy.extensions.filters.http.header_to_metadata.v3.Config","request_rules":[{"header":":path","on_header_present":{"metadata_namespace":"portreeve","key":"plain_path","regex_value_rewrite":{"pattern":{"regex":"(?s)(?:;|%3[Bb])[^/?#]*|[?#].*"},"substitution":""}}}]}},
+"xds_matcher":{"matcher_list":{"matchers":[{"predicate":{"not_matcher":{"or_matcher":{"predicate":[` + pathHas + `";"}}},` + pathHas + `"%"}}}]}}},"on_match":{"action":{"name":"skip","typed_config":{"@type":"type.googleapis.com/envoy.extensions.filters.common.matcher.action.v3.SkipFilter"}}}}]}}}`
+
+const pathHas = `{"single_predicate":{"input":{"name":"in","typed_config":{"@type":"type.googleapis.com/envoy.type.matcher.v3.HttpRequestHeaderMatchInput","header_name":":path"}},"value_match":{"contains":`
 
 func formatsOf() []string {
 	out := []string{"%DYNAMIC_METADATA(portreeve:plain_path)%", "%PATH(NQ:PATH)%", "%REQ(:METHOD)%", "%REQ(:METHOD)% %PATH(NQ:PATH)%", "%REQ(:authority)%", "%REQ(X-A)%", "%REQ(x-a)%|%REQ(x-b)%", "text", "%REQ(:PATH)%"}
@@ -56,17 +60,17 @@ func TestTextsAreLeftAsByEnvoy(t *testing.T) {
 		}
 	}
 	config := `{"on_request_headers":[` + strings.Join(states, ",") + `]}`
-	envoy := envoytest.Run(t, envoytest.Options{Concurrency: 1, Bootstrap: leaves(config, shown)})
-	address := envoy.MustListener(t, "states")
+	gateway := envoytest.Run(t, envoytest.Options{Concurrency: 1, Bootstrap: leaves(config, shown)})
+	address := gateway.MustListener(t, "states")
 	m := &setfilterstatev3.Config{}
 	must(t, protojson.Unmarshal([]byte(config), m))
 	must(t, known().Check(m))
 	f, err := filterState(m)
 	must(t, err)
-	parameters := &headertometadatav3.Config{}
+	parameters := &matchingv3.ExtensionWithMatcher{}
 	must(t, protojson.Unmarshal([]byte(cutting), parameters))
 	must(t, known().Check(parameters))
-	before, err := plainPath(parameters)
+	before, err := newBuilder(envoy.Resources{}).skipped("plain", parameters)
 	must(t, err)
 	open := map[string]bool{}
 	for _, request := range []string{"/a", "/a?b", "/a?x=/b?c", "/?", "/a;b%20c?", "/a;", "/;a", "/a;b/c;d;e/f", "/a%3b", "/a%3Bb/%3b/c", "/a;?;/b", "/a%3%3b%3", "/a;b?c;/d%3be/f", "/a;b%2fc/d;//;", "/a%253b", "/" + strings.Repeat("a", 8190) + "?b", "/" + strings.Repeat("a", 8191) + ";b", "/a\nX-Envoy-Original-Path: /other", "/a\nX-A: b", "/a\nX-A: b\nX-A: c", "/a\nX-A:\nX-B: c", "/a\nX-A: -"} {
@@ -102,7 +106,7 @@ func leaves(config string, shown []string) []byte {
 	return fmt.Appendf(nil, `{"admin":{"address":{"socket_address":{"address":"127.0.0.1","port_value":0}}},"static_resources":{"listeners":[{"name":"states","address":{"socket_address":{"address":"127.0.0.1","port_value":0}},"filter_chains":[{"filters":[{
 "name":"http","typed_config":{"@type":"type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager","stat_prefix":"http","http_filters":[
 {"name":"claims","typed_config":{"@type":"type.googleapis.com/envoy.extensions.filters.http.set_metadata.v3.Config","metadata":[{"metadata_namespace":"envoy.filters.http.jwt_authn","value":{"payload":%s}}]}},
-{"name":"plain","typed_config":{"@type":"type.googleapis.com/envoy.extensions.filters.http.header_to_metadata.v3.Config",%s},
+{"name":"plain","typed_config":{"@type":"type.googleapis.com/envoy.extensions.common.matching.v3.ExtensionWithMatcher",%s},
 {"name":"state","typed_config":{"@type":"type.googleapis.com/envoy.extensions.filters.http.set_filter_state.v3.Config",%s},
 {"name":"router","typed_config":{"@type":"type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"}}],
 "route_config":{"max_direct_response_body_size_bytes":0,"virtual_hosts":[{"name":"all","domains":["*"],"routes":[{"match":{"prefix":"/"},"direct_response":{"status":200},"response_headers_to_add":[%s]}]}]}}}]}]}]}}`, claims, cutting[1:], config[1:], strings.Join(shown, ","))

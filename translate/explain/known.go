@@ -70,6 +70,7 @@ func addFilters(to map[protoreflect.FullName]fields.Message) {
 	to["envoy.extensions.filters.common.set_filter_state.v3.FilterStateValue"] = fields.Message{Read: "object_key factory_key format_string skip_if_empty"}
 	to["envoy.config.core.v3.SubstitutionFormatString"] = fields.Message{Read: "text_format_source omit_empty_values"}
 	to["envoy.config.core.v3.DataSource"] = fields.Message{Read: "inline_string"}
+	to["envoy.extensions.common.matching.v3.ExtensionWithMatcher"] = fields.Message{Left: "extension_config xds_matcher"}
 	const toMetadata = "envoy.extensions.filters.http.header_to_metadata.v3.Config"
 	to[toMetadata] = fields.Message{Read: "request_rules"}
 	to[toMetadata+".Rule"] = fields.Message{Read: "header on_header_present"}

@@ -4,8 +4,11 @@ import (
 	"fmt"
 	"strings"
 
+	matchingv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/common/matching/v3"
+	actionv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/common/matcher/action/v3"
 	headertometadatav3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/header_to_metadata/v3"
 
+	"github.com/portreeve/portreeve/translate/explain/rbac"
 	"github.com/portreeve/portreeve/translate/explain/traffic"
 )
 
@@ -15,6 +18,31 @@ const parametersOrQuery = `(?s)(?:;|%3[Bb])[^/?#]*|[?#].*`
 
 // longestMetadata bounds a text that is made metadata of: of one as long there is none.
 const longestMetadata = 8 << 10
+
+// skipped is a filter that a condition of requests skips. It is understood for one filter, which may as well be run: it
+// only cuts off what a request that skips it does not have. So it is run where the condition is not known.
+func (b *builder) skipped(name string, c *matchingv3.ExtensionWithMatcher) (filter, error) {
+	m, err := b.unpack(name, c.GetExtensionConfig().GetTypedConfig())
+	if err != nil {
+		return nil, err
+	}
+	of, ok := m.(*headertometadatav3.Config)
+	list := c.GetXdsMatcher().GetMatcherList().GetMatchers()
+	if !ok || len(list) != 1 || c.GetXdsMatcher().GetOnNoMatch() != nil || list[0].GetOnMatch().GetKeepMatching() ||
+		!list[0].GetOnMatch().GetAction().GetTypedConfig().MessageIs(&actionv3.SkipFilter{}) {
+		return nil, notUnderstood(name, c)
+	}
+	run, err := plainPath(of)
+	if err != nil {
+		return nil, err
+	}
+	skips, err := rbac.Predicate(list[0].GetPredicate())
+	return func(w *walk) {
+		if !skips(w.stream).Holds() {
+			run(w)
+		}
+	}, err
+}
 
 // plainPath is the filter that leaves the path without its parameters and its query.
 func plainPath(c *headertometadatav3.Config) (filter, error) {

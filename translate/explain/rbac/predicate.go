@@ -16,6 +16,11 @@ import (
 // predicate is a condition in a match tree.
 type predicate func(s *traffic.Stream) traffic.Condition
 
+// Predicate makes a condition of a match tree of requests ready.
+func Predicate(m *xdsmatcherv3.Matcher_MatcherList_Predicate) (func(*traffic.Stream) traffic.Condition, error) {
+	return reader{header: matchers.Header}.predicate(m)
+}
+
 func (r reader) predicate(m *xdsmatcherv3.Matcher_MatcherList_Predicate) (predicate, error) {
 	switch kind := m.GetMatchType().(type) {
 	case *xdsmatcherv3.Matcher_MatcherList_Predicate_SinglePredicate_:
