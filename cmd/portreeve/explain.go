@@ -45,7 +45,7 @@ func explainCommand() *cobra.Command {
 	e.questionFlags.register(c)
 	e.formatFlag.register(c, "text", "text", "json", "yaml")
 	c.Flags().StringVar(&e.adminAddress, "admin-address", "", "Admin address of a running control plane: what the gateway is served by it, in place of files.")
-	c.Flags().StringVar(&e.details, "details", "", "A string of an access log (%RESPONSE_CODE_DETAILS%, or the key of a rule): say what it means and where the rule is written.")
+	c.Flags().StringVar(&e.details, "details", "", "A string of an access log (%RESPONSE_CODE_DETAILS%, or the key of a rule): say what it means and where the rule is written, and with --request which other rules refuse the request too.")
 	return c
 }
 
@@ -79,8 +79,8 @@ type subject struct {
 
 func (e *explaining) run(c *cobra.Command, args []string) error {
 	switch {
-	case e.details != "" && e.request != "" || e.details == "" && e.request == "":
-		return errors.New("give one of --request 'METHOD URL' and --details TEXT")
+	case e.details == "" && e.request == "":
+		return errors.New("give --request 'METHOD URL' or --details TEXT")
 	case e.adminAddress != "" && len(args) > 0:
 		return errors.New("give a PATH or --admin-address, not both")
 	case e.adminAddress == "" && len(args) == 0 && e.details == "":

@@ -12,9 +12,11 @@ import (
 	"testing"
 
 	"github.com/portreeve/portreeve/internal/output"
+	"github.com/portreeve/portreeve/translate"
 	"github.com/portreeve/portreeve/translate/envoy"
 	"github.com/portreeve/portreeve/translate/explain"
 	"github.com/portreeve/portreeve/translate/model"
+	"github.com/portreeve/portreeve/translate/source"
 )
 
 // shop is a gateway with a public and a guarded part; tokens are verified by a secret.
@@ -206,7 +208,7 @@ func TestExplainDetails(t *testing.T) {
 func TestExplainRefusesWhatItDoesNotUnderstand(t *testing.T) {
 	const url = "http://shop.example:8080/"
 	for want, args := range map[string][]string{
-		"give one of --request":          {},
+		"give --request":                 {},
 		"no METHOD URL":                  {"--request", "shop"},
 		"is not one of http":             {"--request", "ftp://shop.example/"},
 		"no port":                        {"--request", "tcp://shop.example"},
@@ -311,5 +313,45 @@ spec: {rules: [{to: [{operation: {paths: [%s]}}], from: [{source: {requestPrinci
 	run(t.Context(), []string{"explain", dir, "--request", "http://shop.example:8080/asked"}, &out, &errs)
 	if got := out.String(); !strings.Contains(got, "rbac.allow\n    -     ns[istio-system]-policy[near]") || !strings.Contains(got, "more that do not match; -o json has them all") {
 		t.Errorf("%s%s", got, errs.String())
+	}
+}
+
+// TestExplainTellsNoAnswerOfWhichItIsNotSure holds that a control plane which serves something else than the policy as it
+// is written is found out: exit code 2, and neither answer.
+func TestExplainTellsNoAnswerOfWhichItIsNotSure(t *testing.T) {
+	of := func(policy string) envoy.Resources {
+		program := translate.Compile([]source.File{{Path: "shop.yaml", Content: []byte(policy)}}, model.DefaultSettings())
+		resources, refused := program.Unoptimized().For(model.Gateway{Namespace: "istio-system", Labels: map[string]string{"istio": "ingressgateway"}})
+		if refused.HasErrors() {
+			t.Fatal(refused)
+		}
+		return resources
+	}
+	served, told := of(strings.ReplaceAll(shop, "/public*", "/other*")), of(shop)
+	plane := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_ = output.JSON(w, []map[string]any{{
+			"namespace": "istio-system", "labels": map[string]string{"istio": "ingressgateway"},
+			"config": output.ResourcesOf(served), "ruleByRule": output.ResourcesOf(told).ExtensionConfigs, "trace": told.Trace,
+		}})
+	}))
+	t.Cleanup(plane.Close)
+	for path, want := range map[string]int{"/public": exitUsage, "/none": exitClean} {
+		var out, errs bytes.Buffer
+		code := run(t.Context(), []string{"explain", "--admin-address", strings.TrimPrefix(plane.URL, "http://"), "--request", "GET http://shop.example:8080" + path}, &out, &errs)
+		if code != want || (want == exitUsage) != strings.Contains(errs.String(), "internal error: what the gateway is served is not the policy as it is written") || (want == exitUsage) != (out.Len() == 0) {
+			t.Errorf("%s: exit %d: %s%s", path, code, out.String(), errs.String())
+		}
+	}
+}
+
+// TestDetailsOfARequestNameAllRulesThatRefuseIt holds that with the request all are named, as a log has only one.
+func TestDetailsOfARequestNameAllRulesThatRefuseIt(t *testing.T) {
+	const deny = "---\napiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\nmetadata: {name: %s, namespace: istio-system}\nspec: {action: DENY, rules: [{to: [{operation: {paths: [%s]}}]}]}\n"
+	file := filepath.Join(t.TempDir(), "shop.yaml")
+	write(t, file, shop+fmt.Sprintf(deny, "one", "/public*")+fmt.Sprintf(deny, "two", "/public/x")+fmt.Sprintf(deny, "three", "/other"))
+	var out, errs bytes.Buffer
+	code := run(t.Context(), []string{"explain", file, "--request", "GET http://shop.example:8080/public/x", "--details", "rbac_access_denied_matched_policy[ns[istio-system]-policy[two]-rule[0]]"}, &out, &errs)
+	if text := out.String(); code != exitClean || strings.Count(text, "refuses the request too") != 1 || !strings.Contains(text, "refuses the request too: ns[istio-system]-policy[one]-rule[0]") {
+		t.Errorf("exit %d: %s%s", code, text, errs.String())
 	}
 }

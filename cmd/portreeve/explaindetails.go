@@ -10,6 +10,7 @@ import (
 
 	"github.com/portreeve/portreeve/translate/diag"
 	"github.com/portreeve/portreeve/translate/envoy"
+	"github.com/portreeve/portreeve/translate/explain/traffic"
 	"github.com/portreeve/portreeve/translate/explain/words"
 )
 
@@ -18,6 +19,8 @@ type detailed struct {
 	words.Meaning
 	// Places are where the rule is written that the text names.
 	Places []diag.Position `json:"places,omitempty"`
+	// Others are the other rules that refuse the request too, where it is given.
+	Others []string `json:"others,omitempty"`
 	// Missing says that the text names a rule which the gateway does not have.
 	Missing bool `json:"missing,omitempty"`
 }
@@ -36,11 +39,37 @@ func (e *explaining) tellDetails(c *cobra.Command, args []string) error {
 		}
 		out.Places = placesOf(of.told.Trace, meaning.Rule)
 		out.Missing = len(out.Places) == 0
+		if out.Others, err = e.others(c, of, meaning.Rule); err != nil {
+			return err
+		}
 	}
 	if err := e.print(c.OutOrStdout(), out, func(w io.Writer) error { return out.write(w, len(args)+len(e.adminAddress) > 0) }); err != nil {
 		return err
 	}
 	return nil
+}
+
+// others are the rules that refuse the request besides the one that a log names, with where they are written.
+func (e *explaining) others(c *cobra.Command, of subject, named string) ([]string, error) {
+	if e.request == "" {
+		return nil, nil
+	}
+	q, err := e.question(c)
+	if err != nil {
+		return nil, err
+	}
+	gateway, err := of.ready()
+	if err != nil {
+		return nil, err
+	}
+	answer := gateway.Ask(q.request)
+	var out []string
+	for _, r := range answer.Reasons {
+		if r.Kind == traffic.Denies && r.Matched.Holds() && r.Rule != named && r.At != nil {
+			out = append(out, r.Rule+"  "+r.At.String())
+		}
+	}
+	return out, agreed(answer)
 }
 
 func shortened(text string) string {
@@ -73,6 +102,9 @@ func (d detailed) write(w io.Writer, looked bool) error {
 		for _, line := range excerptAt(readSource(at.File), at) {
 			fmt.Fprintf(w, "    %s\n", line)
 		}
+	}
+	for _, rule := range d.Others {
+		fmt.Fprintf(w, "  refuses the request too: %s\n", words.Printable(rule))
 	}
 	switch {
 	case d.Missing:
