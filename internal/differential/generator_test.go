@@ -119,7 +119,7 @@ func (g *generator) set() *set {
 	for range g.IntN(3) {
 		s.objects = append(s.objects, g.requestAuthentication())
 	}
-	if g.in(2) {
+	if !g.in(3) {
 		s.objects = append(s.objects, g.many()...)
 	}
 	for n := g.IntN(5); n > 0 || len(s.objects) < 9; n-- {
