@@ -13,6 +13,7 @@ import (
 	"github.com/portreeve/portreeve/translate/envoy"
 	"github.com/portreeve/portreeve/translate/model"
 	"github.com/portreeve/portreeve/xds/node"
+	"github.com/portreeve/portreeve/xds/snapshot"
 )
 
 // fleet is the groups of gateways, and what each is served of the history. A group has at any time
@@ -27,6 +28,8 @@ type fleet struct {
 	logger *slog.Logger
 	now    func() time.Time
 	groups map[string]*group
+	// made is the last snapshot that was made: groups have much in common.
+	made *snapshot.Snapshot
 	// served has no need of Reloader.mu.
 	served served
 }
@@ -45,6 +48,8 @@ type group struct {
 	standing  state.Standing
 	// effect is what the policy in it comes to; nil where it was never published.
 	effect *translate.Effect
+	// snapshot is what was published to it since it is connected; what comes next takes from it what has not changed.
+	snapshot *snapshot.Snapshot
 	// awaited says that an earlier process served it, and no gateway has come back since.
 	awaited bool
 	refused diag.List
@@ -84,7 +89,7 @@ func (f *fleet) leave(key string) {
 	if g := f.groups[key]; g != nil {
 		g.tenure = g.tenureAt(f.now())
 		g.tenure.since = time.Time{}
-		g.connected, g.published, g.standing = false, false, state.Unserved
+		g.connected, g.published, g.standing, g.snapshot = false, false, state.Unserved, nil
 	}
 	f.served.drop(key)
 	f.forget()

@@ -102,13 +102,14 @@ func (f *fleet) give(ctx context.Context, g *group, o offer) error {
 		g.serving, g.effect = o.generation, nil
 		return nil
 	}
-	s, err := snapshot.New(o.resources)
+	s, err := snapshot.New(o.resources, g.snapshot, f.made)
 	if err != nil {
 		return fmt.Errorf("generation %s for %s: %w", o.generation.Hash, g.key, err)
 	}
 	if err := f.publisher.Set(ctx, g.key, s); err != nil {
 		return err
 	}
+	g.snapshot, f.made = s, s
 	effect := g.effectOf(o.generation)
 	if noLongerEnforced(g.effect, effect) {
 		f.logger.Warn("nothing is enforced any more on a group of gateways, as the policy says", "group", g.key, "generation", o.generation.Seq, "hash", o.generation.Hash)

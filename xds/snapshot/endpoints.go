@@ -7,6 +7,7 @@ import (
 
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
 	endpointv3 "github.com/envoyproxy/go-control-plane/envoy/config/endpoint/v3"
+	"github.com/envoyproxy/go-control-plane/pkg/cache/types"
 	cachev3 "github.com/envoyproxy/go-control-plane/pkg/cache/v3"
 	resourcev3 "github.com/envoyproxy/go-control-plane/pkg/resource/v3"
 	"google.golang.org/protobuf/proto"
@@ -23,45 +24,64 @@ func EndpointsOf(delivered string) string {
 	return name
 }
 
-// editions returns clusters whose endpoints have a name of their own for each content of the
-// cluster, and the endpoints with these names. What is handed in is not changed.
+// clusters returns clusters whose endpoints have a name of their own for each content of the
+// cluster, and these names by those that the endpoints have. What is handed in is not changed.
 //
 // When a cluster changes, Envoy makes a new one beside the old, and uses the new one when it
 // has its endpoints. It does not ask for a name that it is subscribed to already, in either
 // protocol, so under the old name the new cluster would wait for ever and the old one go on to
 // serve: perhaps in plain text, where the edit has turned TLS on.
-func editions(clusters []*clusterv3.Cluster, endpoints []*endpointv3.ClusterLoadAssignment) ([]*clusterv3.Cluster, []*endpointv3.ClusterLoadAssignment, error) {
-	delivered := make(map[string][]string, len(clusters))
-	outClusters := make([]*clusterv3.Cluster, len(clusters))
-	for i, c := range clusters {
-		outClusters[i] = c
-		eds := c.GetEdsClusterConfig()
-		if eds == nil {
-			continue
-		}
-		b, err := cachev3.MarshalResource(c)
+func (m *maker) clusters(list []*clusterv3.Cluster) ([]*delivered, map[string][]string, error) {
+	out, names := make([]*delivered, 0, len(list)), make(map[string][]string, len(list))
+	for _, c := range list {
+		d, err := m.take(resourcev3.ClusterType, source{c, ""}, func() (types.Resource, error) { return editionOf(c) })
 		if err != nil {
-			return nil, nil, fmt.Errorf("marshal %q: %w", c.GetName(), err)
+			return nil, nil, err
 		}
-		name := cmp.Or(eds.GetServiceName(), c.GetName())
-		again := name + edition + cachev3.HashResource(b)[:16]
-		delivered[name] = append(delivered[name], again)
-		outClusters[i] = shallow(c)
-		outClusters[i].EdsClusterConfig = &clusterv3.Cluster_EdsClusterConfig{EdsConfig: eds.GetEdsConfig(), ServiceName: again}
+		out = append(out, d)
+		if eds := c.GetEdsClusterConfig(); eds != nil {
+			name := cmp.Or(eds.GetServiceName(), c.GetName())
+			names[name] = append(names[name], d.resource.(*clusterv3.Cluster).GetEdsClusterConfig().GetServiceName())
+		}
 	}
-	outEndpoints := make([]*endpointv3.ClusterLoadAssignment, 0, len(endpoints))
-	for _, e := range endpoints {
-		names := delivered[e.GetClusterName()]
+	return out, names, nil
+}
+
+func editionOf(c *clusterv3.Cluster) (types.Resource, error) {
+	eds := c.GetEdsClusterConfig()
+	if eds == nil {
+		return c, nil
+	}
+	b, err := cachev3.MarshalResource(c)
+	if err != nil {
+		return nil, fmt.Errorf("marshal %q: %w", c.GetName(), err)
+	}
+	out := shallow(c)
+	out.EdsClusterConfig = &clusterv3.Cluster_EdsClusterConfig{EdsConfig: eds.GetEdsConfig(), ServiceName: cmp.Or(eds.GetServiceName(), c.GetName()) + edition + cachev3.HashResource(b)[:16]}
+	return out, nil
+}
+
+// endpoints returns endpoints under all the names that clusters have for them.
+func (m *maker) endpoints(list []*endpointv3.ClusterLoadAssignment, named map[string][]string) ([]*delivered, error) {
+	out := make([]*delivered, 0, len(list))
+	for _, e := range list {
+		names := named[e.GetClusterName()]
 		if len(names) == 0 {
-			outEndpoints = append(outEndpoints, e)
+			names = []string{e.GetClusterName()}
 		}
 		for _, name := range names {
-			a := shallow(e)
-			a.ClusterName = name
-			outEndpoints = append(outEndpoints, a)
+			d, err := m.take(resourcev3.EndpointType, source{e, name}, func() (types.Resource, error) {
+				a := shallow(e)
+				a.ClusterName = name
+				return a, nil
+			})
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, d)
 		}
 	}
-	return outClusters, outEndpoints, nil
+	return out, nil
 }
 
 // shallow returns a copy that shares what the message holds.

@@ -7,17 +7,18 @@ package snapshot
 import (
 	"cmp"
 	"crypto/sha256"
-	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/envoyproxy/go-control-plane/pkg/cache/types"
 	cachev3 "github.com/envoyproxy/go-control-plane/pkg/cache/v3"
 	resourcev3 "github.com/envoyproxy/go-control-plane/pkg/resource/v3"
 	"github.com/hashicorp/go-multierror"
+	"google.golang.org/protobuf/types/known/anypb"
 
 	"github.com/portreeve/portreeve/translate/envoy"
 )
@@ -27,6 +28,9 @@ import (
 type Snapshot struct {
 	*cachev3.Snapshot
 	traces map[string]Trace
+	// lists are the resources by type, ordered by name, and made are those by what they are made of.
+	lists map[string][]*delivered
+	made  map[source]*delivered
 	// keys reports whether anything in it holds a key.
 	keys func() bool
 }
@@ -38,16 +42,25 @@ type Trace = envoy.Trace
 // Trace returns where the resources of a type come from.
 func (s *Snapshot) Trace(url string) Trace { return s.traces[url] }
 
+// Encoded returns a resource as it stands in a response, or nil where there is none of the name. It was
+// made once for all snapshots that have the resource, and must not be written to.
+func (s *Snapshot) Encoded(url, name string) *anypb.Any {
+	list := s.lists[url]
+	i, ok := slices.BinarySearchFunc(list, name, func(d *delivered, name string) int { return strings.Compare(d.name, name) })
+	if !ok {
+		return nil
+	}
+	return list[i].encoded
+}
+
 // HoldsKeys reports whether what is delivered holds a private or symmetric key or a password. It is found
 // when it is asked first: only gateways that are served in plain text have to know.
 func (s *Snapshot) HoldsKeys() bool { return s.keys() }
 
 func (s *Snapshot) findKeys() bool {
-	for _, list := range s.Resources {
-		for _, item := range list.Items {
-			if envoy.HoldsKey(item.Resource) {
-				return true
-			}
+	for _, list := range s.lists {
+		if slices.ContainsFunc(list, func(d *delivered) bool { return d.holdsKey() }) {
+			return true
 		}
 	}
 	return false
@@ -55,6 +68,10 @@ func (s *Snapshot) findKeys() bool {
 
 // New returns the snapshot of a gateway's resources. It is complete and is never written to again,
 // so any number of groups and goroutines may share it; it shares the resources, which are immutable.
+//
+// What is the same message in a snapshot that it is like, of this gateway before or of another one, is
+// taken from there, and nothing is worked out of it again. That changes how long it takes and never
+// what is returned.
 //
 // Every delivered type has a version, also without resources: in state-of-the-world an empty
 // version equals what Envoy starts from, so it would never be answered. An extension config or
@@ -66,44 +83,41 @@ func (s *Snapshot) findKeys() bool {
 // that leads nowhere, on which Envoy would wait with its listener closed, or a secret without
 // authorities where peers are to be verified. No snapshot is better
 // then: the gateway keeps the last good one.
-func New(r envoy.Resources) (*Snapshot, error) {
-	var err error
-	if r.Clusters, r.Endpoints, err = editions(r.Clusters, r.Endpoints); err != nil {
-		return nil, fmt.Errorf("name endpoints: %w", err)
-	}
-	refs, err := referencesOf(r)
+func New(r envoy.Resources, like ...*Snapshot) (*Snapshot, error) {
+	// The library would make the versions of the single resources itself, and marshal each once more.
+	snap := &Snapshot{Snapshot: &cachev3.Snapshot{VersionMap: map[string]map[string]string{}}, traces: map[string]Trace{}, lists: map[string][]*delivered{}}
+	m := &maker{like: slices.DeleteFunc(slices.Clone(like), func(s *Snapshot) bool { return s == nil }), made: map[source]*delivered{}}
+	lists, err := m.lists(r)
 	if err != nil {
-		return nil, fmt.Errorf("find references: %w", err)
+		return nil, fmt.Errorf("build snapshot: %w", err)
 	}
 	var errs *multierror.Error
-	// The library would make the versions of the single resources itself, and marshal each once more.
-	snap := &Snapshot{Snapshot: &cachev3.Snapshot{VersionMap: map[string]map[string]string{}}, traces: map[string]Trace{}}
-	lists := byType(r)
 	for _, t := range Types() {
-		url, list := t.URL, lists[t.URL]
-		if wanted, ok := refs[url]; ok {
-			list = slices.DeleteFunc(list, func(m types.Resource) bool { return wanted[cachev3.GetResourceName(m)] == "" })
-			errs = multierror.Append(errs, dangling(wanted, list)...)
-		}
-		if url == resourcev3.SecretType {
-			errs = multierror.Append(errs, unverifying(refs[authorities], list)...)
-		}
-		resources, versions, err := group(list)
-		if err != nil {
+		if err := m.group(snap, t.URL, lists[t.URL]); err != nil {
 			errs = multierror.Append(errs, fmt.Errorf("%s: %w", t.Short, err))
 			continue
 		}
-		snap.Resources[cachev3.GetResponseType(url)], snap.VersionMap[url] = resources, versions
-		snap.traces[url] = traceOf(url, versions, r.Trace)
+		snap.traces[t.URL] = traceOf(t.URL, snap.VersionMap[t.URL], r.Trace)
 	}
 	if err := errs.ErrorOrNil(); err != nil {
 		return nil, fmt.Errorf("build snapshot: %w", err)
 	}
-	if err := snap.Consistent(); err != nil {
-		return nil, fmt.Errorf("check snapshot: %w", err)
+	if !slices.ContainsFunc(m.like, snap.refersAs) {
+		if err := snap.Consistent(); err != nil {
+			return nil, fmt.Errorf("check snapshot: %w", err)
+		}
 	}
+	snap.made = m.made
 	snap.keys = sync.OnceValue(snap.findKeys)
 	return snap, nil
+}
+
+// refersAs reports whether another snapshot, which is consistent, has the same of all that refers to endpoints and
+// routes, and the same of these.
+func (s *Snapshot) refersAs(other *Snapshot) bool {
+	return !slices.ContainsFunc([]string{resourcev3.ClusterType, resourcev3.EndpointType, resourcev3.ListenerType, resourcev3.RouteType}, func(url string) bool {
+		return s.GetVersion(url) != other.GetVersion(url)
+	})
 }
 
 // traceOf returns what of a trace is about the resources of a type, under the names that they are
@@ -122,50 +136,31 @@ func traceOf(url string, delivered map[string]string, trace envoy.Trace) Trace {
 	return out
 }
 
-// byType returns the resources by type URL, with an entry for every delivered type.
-func byType(r envoy.Resources) map[string][]types.Resource {
-	return map[string][]types.Resource{
-		resourcev3.ClusterType:         resourcesOf(r.Clusters),
-		resourcev3.EndpointType:        resourcesOf(r.Endpoints),
-		resourcev3.ListenerType:        resourcesOf(r.Listeners),
-		resourcev3.RouteType:           resourcesOf(r.Routes),
-		resourcev3.ExtensionConfigType: resourcesOf(r.ExtensionConfigs),
-		resourcev3.SecretType:          resourcesOf(r.Secrets),
-	}
-}
-
-func resourcesOf[M types.Resource](list []M) []types.Resource {
-	out := make([]types.Resource, len(list))
-	for i, m := range list {
-		out[i] = m
-	}
-	return out
-}
-
-// group sorts the resources of one type by name and gives them the hash of their content as
+// group gives a snapshot the resources of one type, sorted by name, and the hash of their content as
 // version, all together and each by itself.
-func group(list []types.Resource) (cachev3.Resources, map[string]string, error) {
-	slices.SortFunc(list, func(a, b types.Resource) int {
-		return cmp.Compare(cachev3.GetResourceName(a), cachev3.GetResourceName(b))
-	})
-	hash := sha256.New()
-	versions := make(map[string]string, len(list))
-	for _, m := range list {
-		name := cachev3.GetResourceName(m)
-		if name == "" {
-			return cachev3.Resources{}, nil, errors.New("a resource has no name")
+func (m *maker) group(snap *Snapshot, url string, list []*delivered) error {
+	slices.SortFunc(list, func(a, b *delivered) int { return cmp.Compare(a.name, b.name) })
+	snap.lists[url] = list
+	for _, s := range m.like {
+		if slices.Equal(s.lists[url], list) {
+			snap.lists[url], snap.Resources[cachev3.GetResponseType(url)], snap.VersionMap[url] = s.lists[url], s.Resources[cachev3.GetResponseType(url)], s.VersionMap[url]
+			return nil
 		}
-		if _, again := versions[name]; again {
-			return cachev3.Resources{}, nil, fmt.Errorf("two resources have the name %q", name)
-		}
-		b, err := cachev3.MarshalResource(m)
-		if err != nil {
-			return cachev3.Resources{}, nil, fmt.Errorf("marshal %q: %w", name, err)
-		}
-		versions[name] = cachev3.HashResource(b)
-		// The length keeps the bytes of neighbours apart; the name is part of the bytes.
-		hash.Write(binary.BigEndian.AppendUint64(nil, uint64(len(b))))
-		hash.Write(b)
 	}
-	return cachev3.NewResources(hex.EncodeToString(hash.Sum(nil))[:16], list), versions, nil
+	hash := sha256.New()
+	versions, resources := make(map[string]string, len(list)), make([]types.Resource, 0, len(list))
+	for _, d := range list {
+		if d.name == "" {
+			return errors.New("a resource has no name")
+		}
+		if _, again := versions[d.name]; again {
+			return fmt.Errorf("two resources have the name %q", d.name)
+		}
+		versions[d.name], resources = d.version, append(resources, d.resource)
+		// All are of one length, and the name is part of what they are made of.
+		hash.Write([]byte(d.version))
+	}
+	snap.Resources[cachev3.GetResponseType(url)] = cachev3.NewResources(hex.EncodeToString(hash.Sum(nil))[:16], resources)
+	snap.VersionMap[url] = versions
+	return nil
 }
