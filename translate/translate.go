@@ -33,6 +33,10 @@ type Program struct {
 	written   *written
 	// judged remembers what of the resources Envoy's API allows.
 	judged *constraint.Known
+	// ruled remembers what was made of the rules of policies.
+	ruled *policy.Known
+	// packed remembers what filters of policy were packed to.
+	packed *envoy.Known
 	// optimized remembers what the optimiser made of rules, optimization is what it does.
 	optimized    *optimize.Known
 	optimization optimize.Options
@@ -85,7 +89,7 @@ func (p *Program) Recompile(files []source.File, settings model.Settings) *Progr
 	return &Program{
 		Diags: diags.Sorted(), Resources: resources, model: m, cache: cache, written: written,
 		judged: p.judged.Next(), elsewhere: diag.Position{File: settings.MeshFile}, identities: identities, tests: tests,
-		optimized: p.optimized.Next(), optimization: optimizationOf(settings.Optimization),
+		ruled: p.ruled.Next(), packed: p.packed.Next(), optimized: p.optimized.Next(), optimization: optimizationOf(settings.Optimization),
 	}
 }
 
@@ -93,7 +97,7 @@ func (p *Program) Recompile(files []source.File, settings model.Settings) *Progr
 // are any, the resources are empty: a configuration that an error can have touched is
 // never handed out, not even in part.
 func (p *Program) For(g model.Gateway) (envoy.Resources, diag.List) {
-	return p.render(g, p.optimization, envoy.Render)
+	return p.render(g, p.optimization, p.packed.Render)
 }
 
 // Static is For with everything inlined, for a gateway without a control plane.
@@ -157,7 +161,7 @@ func (p *Program) KeySourcesFor(g model.Gateway) []model.KeySource { return p.mo
 // WithKeys returns the same program with other fetched keys. It costs nothing.
 func (p *Program) WithKeys(keys model.Keys) *Program {
 	out := *p
-	out.model, out.judged = p.model.WithKeys(keys), p.judged.Next()
+	out.model, out.judged, out.ruled, out.packed = p.model.WithKeys(keys), p.judged.Next(), p.ruled.Next(), p.packed.Next()
 	return &out
 }
 
@@ -244,7 +248,7 @@ func (p *Program) render(g model.Gateway, as optimize.Options, with func(model.V
 	}
 	v := p.model.For(g)
 	v.Conditions = p.conditions
-	out := with(v, optimize.Policy(policy.Of(v), as, p.optimized))
+	out := with(v, optimize.Policy(p.ruled.Of(v), as, p.optimized))
 	if violating := p.violations(out, g); len(violating) > 0 {
 		return envoy.Resources{}, violating
 	}

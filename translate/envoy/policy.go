@@ -1,6 +1,9 @@
 package envoy
 
 import (
+	"cmp"
+	"maps"
+	"slices"
 	"strings"
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
@@ -12,6 +15,7 @@ import (
 
 	"github.com/portreeve/portreeve/translate/diag"
 	"github.com/portreeve/portreeve/translate/envoy/match"
+	"github.com/portreeve/portreeve/translate/model"
 	"github.com/portreeve/portreeve/translate/policy"
 )
 
@@ -22,22 +26,6 @@ import (
 // tokens and the old rules, or the other way round: it lets requests through that neither
 // the old policy nor the new one allows (measured on 1.40).
 const PolicyFilter = "portreeve.policy"
-
-// policyChain packs the filters into the one extension config of policy. It always has a
-// default chain: without one Envoy lets every request pass.
-func policyChain(filters []policy.Filter) *corev3.TypedExtensionConfig {
-	chain := &filterchainv3.FilterChain{Filters: extensionConfigs(filters)}
-	return &corev3.TypedExtensionConfig{Name: PolicyFilter, TypedConfig: match.Any(&filterchainv3.FilterChainConfig{DefaultFilterChain: chain})}
-}
-
-// extensionConfigs packs filters, each by itself.
-func extensionConfigs(filters []policy.Filter) []*corev3.TypedExtensionConfig {
-	out := make([]*corev3.TypedExtensionConfig, 0, len(filters))
-	for _, f := range filters {
-		out = append(out, &corev3.TypedExtensionConfig{Name: f.Name, TypedConfig: match.Any(f.Config)})
-	}
-	return out
-}
 
 // istioConfigs packs filters as Istio writes them: only those that have something to do.
 func istioConfigs(filters []policy.Filter) []*corev3.TypedExtensionConfig {
@@ -101,21 +89,30 @@ func inlineNetwork(configs []*corev3.TypedExtensionConfig) []*listenerv3.Filter 
 
 // addPolicy notes where the rules of each filter come from, under the filter's name, and those of
 // requests also under that of the extension config which holds them all.
-func (t Trace) addPolicy(p policy.Policy) {
-	all := map[string]diag.Position{}
-	for _, f := range p.HTTP {
+func (t Trace) addPolicy(p policy.Policy, v model.View) {
+	for _, f := range slices.Concat(p.HTTP, p.Network) {
 		t[f.Name] = f.Trace
-		for rule, pos := range f.Trace {
-			if _, clause := policy.SplitClause(rule); clause == "" { // Envoy names no condition
-				all[rule] = pos
-			}
+	}
+	t[PolicyFilter] = ofAll(p.HTTP, v)
+}
+
+// ofAll returns where the rules of all filters come from. A rule has one origin, in whichever filters it stands.
+func ofAll(filters []policy.Filter, v model.View) map[string]diag.Position {
+	most := slices.MaxFunc(append([]policy.Filter{{}}, filters...), func(a, b policy.Filter) int { return cmp.Compare(len(a.Trace), len(b.Trace)) })
+	out := maps.Clone(most.Trace)
+	if out == nil {
+		out = map[string]diag.Position{}
+	}
+	for _, f := range filters {
+		if f.Name != most.Name {
+			maps.Copy(out, f.Trace)
 		}
 	}
-	t[PolicyFilter] = all
-	for _, f := range p.Network {
-		t[f.Name] = map[string]diag.Position{}
-		for rule, pos := range f.Trace {
-			t[f.Name][rule] = pos
-		}
+	if v.Conditions {
+		maps.DeleteFunc(out, func(rule string, _ diag.Position) bool {
+			_, clause := policy.SplitClause(rule)
+			return clause != "" // Envoy names no condition
+		})
 	}
+	return out
 }

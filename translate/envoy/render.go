@@ -15,17 +15,20 @@ import (
 	"github.com/portreeve/portreeve/translate/policy"
 )
 
+// Render renders everything that a gateway is served; see Known.Render.
+func Render(v model.View, p policy.Policy) Resources { return (*Known)(nil).Render(v, p) }
+
 // Render renders everything that a gateway is served; p is what policy.Of makes of the view, or
 // filters that mean the same. Equal arguments give equal resources. The policy filters are always
 // all there, empty where nothing applies, so that the first policy changes no listener either.
-func Render(v model.View, p policy.Policy) Resources {
+func (k *Known) Render(v model.View, p policy.Policy) Resources {
 	out := behindListeners(v, p)
 	out.Listeners = listeners(v, delivery{policy: []*hcmv3.HttpFilter{policySlot()}, network: networkSlots(p.Network)})
 	routes, from := servedRoutes(v, p)
 	out.Routes = routes
 	maps.Copy(out.Trace, from)
 	out.Trace.addListeners(v, out.Listeners)
-	out.ExtensionConfigs = append([]*corev3.TypedExtensionConfig{policyChain(p.HTTP)}, extensionConfigs(p.Network)...)
+	out.ExtensionConfigs = append([]*corev3.TypedExtensionConfig{k.policyChain(p.HTTP)}, k.extensionConfigs(p.Network)...)
 	return out
 }
 
@@ -44,7 +47,7 @@ func behindListeners(v model.View, p policy.Policy) Resources {
 	out.Trace.addSecrets(v.Secrets)
 	unserved, without := providerClusters(v)
 	out.Clusters, out.Endpoints = append(out.Clusters, unserved...), append(out.Endpoints, without...)
-	out.Trace.addPolicy(p)
+	out.Trace.addPolicy(p, v)
 	slices.SortFunc(out.Clusters, func(a, b *clusterv3.Cluster) int { return cmp.Compare(a.GetName(), b.GetName()) })
 	slices.SortFunc(out.Endpoints, func(a, b *endpointv3.ClusterLoadAssignment) int {
 		return cmp.Compare(a.GetClusterName(), b.GetClusterName())

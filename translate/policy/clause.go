@@ -62,11 +62,13 @@ func (f ruleField) path() resource.Path {
 	return append(out, f.name)
 }
 
-// traceTo notes where the conditions of a rule are written, behind the name of the rule.
-func (c clauseFields) traceTo(trace map[string]diag.Position, rule string, at func(resource.Path) diag.Position) {
+// places returns where the conditions are written.
+func (c clauseFields) places(at func(resource.Path) diag.Position) map[string]diag.Position {
+	out := make(map[string]diag.Position, len(c))
 	for clause, field := range c {
-		trace[rule+"."+clause] = at(field)
+		out[clause] = at(field)
 	}
+	return out
 }
 
 // SplitClause splits a name of a Trace into that of a rule and the path of a condition in it, which is empty for
@@ -82,36 +84,36 @@ func SplitClause(name string) (rule, clause string) {
 
 // movedClauses follows the conditions of a rule whose principals are replaced by others.
 type movedClauses struct {
-	trace   map[string]diag.Position
-	rule    string
-	clauses map[string]diag.Position
-	// before is how many principals there were, as far as was seen.
+	from, to map[string]diag.Position
+	// before is how many principals there were, as far as was seen, and parts how many of the most one has.
 	before, parts int
 }
 
 // move notes that some principals, from an index on, stand for the one that had another. Their parts are
 // those of it, behind some more.
 func (m *movedClauses) move(from, parts, to, count, more int) {
-	if m.trace == nil {
+	if m.from == nil {
 		return
 	}
 	m.before, m.parts = max(m.before, from+1), max(m.parts, parts)
 	for j := range parts {
-		pos, ok := m.trace[m.rule+"."+principalClause(from, j)]
+		pos, ok := m.from[principalClause(from, j)]
 		for k := range count {
 			if ok {
-				m.clauses[m.rule+"."+principalClause(to+k, j+more)] = pos
+				m.to[principalClause(to+k, j+more)] = pos
 			}
 		}
 	}
 }
 
-// done puts what was moved into the place of what there was.
-func (m *movedClauses) done() {
+// done returns the conditions with what was moved in the place of what there was.
+func (m *movedClauses) done() map[string]diag.Position {
+	out := maps.Clone(m.from)
 	for i := range m.before {
 		for j := range m.parts {
-			delete(m.trace, m.rule+"."+principalClause(i, j))
+			delete(out, principalClause(i, j))
 		}
 	}
-	maps.Copy(m.trace, m.clauses)
+	maps.Copy(out, m.to)
+	return out
 }

@@ -109,7 +109,7 @@ func TestIstioRequestPrincipals(t *testing.T) {
 // the AND of the rule and the OR of the field.
 func leaves(t *testing.T, rule *securityv1beta1.Rule) (*rbacv3.Permission, *rbacv3.Principal) {
 	t.Helper()
-	filter, _ := rbacFilter([]*resource.Resource{authorization(&securityv1beta1.AuthorizationPolicy{Rules: []*securityv1beta1.Rule{rule}})}, securityv1beta1.AuthorizationPolicy_ALLOW, asIstioReads())
+	filter, _ := rbacFilter([]*resource.Resource{authorization(&securityv1beta1.AuthorizationPolicy{Rules: []*securityv1beta1.Rule{rule}})}, securityv1beta1.AuthorizationPolicy_ALLOW, istios)
 	policy := filter.GetRules().GetPolicies()["ns[foo]-policy[p]-rule[0]"]
 	if len(policy.GetPermissions()) != 1 || len(policy.GetPrincipals()) != 1 {
 		t.Fatalf("want one permission and one principal: %v", policy)

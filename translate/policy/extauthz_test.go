@@ -78,7 +78,7 @@ transportApiVersion: V3
 			fromYAML(t, c.want, want)
 			fromYAML(t, asked("p"), common)
 			want.FilterEnabledMetadata, want.TransportApiVersion = common.GetFilterEnabledMetadata(), common.GetTransportApiVersion()
-			got, ok := customFilters(asking(t, "extensionProviders: [{name: p, "+c.mesh+"}]", "p"))[1].InIstio().(*extauthzv3.ExtAuthz)
+			got, ok := makingOf(asking(t, "extensionProviders: [{name: p, "+c.mesh+"}]", "p")).customFilters()[1].InIstio().(*extauthzv3.ExtAuthz)
 			if !ok {
 				t.Fatal("nobody is asked")
 			}
@@ -131,14 +131,14 @@ func TestAnAuthorizerThatIsNotThere(t *testing.T) {
 	for _, name := range []string{"absent", "portless", "elsewhere"} {
 		t.Run(name, func(t *testing.T) {
 			v := asking(t, mesh, name)
-			if got := customFilters(v)[1].Config.(*extauthzv3.ExtAuthz); got.GetFailureModeAllow() {
+			if got := makingOf(v).customFilters()[1].Config.(*extauthzv3.ExtAuthz); got.GetFailureModeAllow() {
 				t.Errorf("it opens: %v", got)
 			}
 		})
 	}
 	for _, name := range []string{"nobody", "tracer"} {
 		t.Run(name, func(t *testing.T) {
-			filters := customFilters(asking(t, mesh, name))
+			filters := makingOf(asking(t, mesh, name)).customFilters()
 			rules := filters[0].Config.(*rbachttpv3.RBAC).GetRules().GetPolicies()
 			if _, denied := rules["istio-ext-authz-"+name+"-ns[foo]-policy[p]-rule[0]-deny-due-to-bad-CUSTOM-action"]; !denied || len(filters) != 1 {
 				t.Errorf("what nobody can be asked about is not refused: %v", filters)

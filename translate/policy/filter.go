@@ -20,8 +20,8 @@ type Filter struct {
 	// Config is what gateways are served. It is never nil; where nothing applies it is empty and
 	// lets everything pass.
 	Config proto.Message
-	// IstioConfig is what Istio writes, where that can differ from Config, or else nil. See InIstio.
-	IstioConfig proto.Message
+	// IstioConfig makes what Istio writes, where that can differ from Config, and is nil otherwise. See InIstio.
+	IstioConfig func() proto.Message
 	// Trace leads from the names of rules in Config (of an RBAC policy, of a JWT provider) to
 	// where they are written, and from the conditions of a rule, behind its name, to theirs: see SplitClause.
 	Trace map[string]diag.Position
@@ -30,7 +30,7 @@ type Filter struct {
 // InIstio returns the configuration that Istio writes.
 func (f Filter) InIstio() proto.Message {
 	if f.IstioConfig != nil {
-		return f.IstioConfig
+		return f.IstioConfig()
 	}
 	return f.Config
 }

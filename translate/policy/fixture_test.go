@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"testing"
 
+	rbachttpv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/rbac/v3"
+	rbacnetworkv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/rbac/v3"
 	gocmp "github.com/google/go-cmp/cmp"
 	"go.yaml.in/yaml/v3"
 	"google.golang.org/protobuf/encoding/protojson"
@@ -11,6 +13,8 @@ import (
 	"google.golang.org/protobuf/testing/protocmp"
 	securityv1beta1 "istio.io/api/security/v1beta1"
 
+	"github.com/portreeve/portreeve/translate/diag"
+	"github.com/portreeve/portreeve/translate/model"
 	"github.com/portreeve/portreeve/translate/resource"
 )
 
@@ -44,4 +48,20 @@ func equal(t *testing.T, want, got proto.Message) {
 	if diff := gocmp.Diff(want, got, protocmp.Transform()); diff != "" {
 		t.Errorf("differs (-want +got):\n%s", diff)
 	}
+}
+
+// rbacFilter, networkRBAC and customRules are what is made of policies alone.
+func rbacFilter(policies []*resource.Resource, action securityv1beta1.AuthorizationPolicy_Action, as form) (*rbachttpv3.RBAC, map[string]diag.Position) {
+	set := setOf{form: as, action: action}.without(byAction(policies)[action])
+	return set.config.(*rbachttpv3.RBAC), set.trace
+}
+
+func networkRBAC(policies []*resource.Resource, action securityv1beta1.AuthorizationPolicy_Action) (*rbacnetworkv3.RBAC, map[string]diag.Position) {
+	set := setOf{form: connections, action: action}.without(byAction(policies)[action])
+	return set.config.(*rbacnetworkv3.RBAC), set.trace
+}
+
+// makingOf makes the filters of a view without knowing of any.
+func makingOf(v model.View) making {
+	return making{view: v, rules: jwtRulesOf(v.RequestAuthentications), policies: byAction(v.AuthorizationPolicies)}
 }

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	setfilterstatev3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/set_filter_state/v3"
+	"google.golang.org/protobuf/proto"
 	securityv1beta1 "istio.io/api/security/v1beta1"
 
 	"github.com/portreeve/portreeve/translate/model"
@@ -45,24 +46,24 @@ const (
 
 // httpFilters makes the filters of requests, in the order in which they work. The order
 // decides security and stands here only.
-func httpFilters(v model.View, rules JWTRules) []Filter {
-	tokens := jwtFilter(v, rules)
+func (m making) httpFilters() []Filter {
+	tokens := jwtFilter(m.view, m.rules)
 	return slices.Concat(
 		// First of all, so that a client's own value of a claim header never gets further,
 		// whichever way the request takes through the next filters. Envoy has chosen a route
 		// before, by what the client sent.
-		claimFilters(rules, tokens.Trace),
+		claimFilters(m.rules, tokens.Trace),
 		// Before all that decide by these parts, authorizers among them.
-		malformedFilters(v),
+		m.malformedFilters(),
 		// Before tokens, as under Istio: an authorizer sees them, verified or not.
-		customFilters(v), boundFilter(v), []Filter{
+		m.customFilters(), boundFilter(m.view), []Filter{
 			// Writes the claims that the authorization filters read.
 			tokens,
 			// Never decides, so it sees also what is denied below.
-			rbacPolicy(AuditFilter, v, securityv1beta1.AuthorizationPolicy_AUDIT, rules),
+			m.rbacPolicy(AuditFilter, securityv1beta1.AuthorizationPolicy_AUDIT),
 			// Before ALLOW: no ALLOW policy can override a DENY.
-			rbacPolicy(DenyFilter, v, securityv1beta1.AuthorizationPolicy_DENY, rules),
-			rbacPolicy(AllowFilter, v, securityv1beta1.AuthorizationPolicy_ALLOW, rules),
+			m.rbacPolicy(DenyFilter, securityv1beta1.AuthorizationPolicy_DENY),
+			m.rbacPolicy(AllowFilter, securityv1beta1.AuthorizationPolicy_ALLOW),
 		})
 }
 
@@ -75,13 +76,9 @@ func boundFilter(v model.View) []Filter {
 	return []Filter{{Name: BoundFilter, Config: &setfilterstatev3.Config{ClearRouteCache: true}}}
 }
 
-func rbacPolicy(name string, v model.View, action securityv1beta1.AuthorizationPolicy_Action, rules JWTRules) Filter {
-	config, from := rbacFilter(v.AuthorizationPolicies, action, strictly(v))
-	istio, _ := rbacFilter(v.AuthorizationPolicies, action, asIstioReads())
-	conditions := from
-	if !v.Conditions {
-		conditions = nil
-	}
-	forEachToken(config, conditions, rules.PayloadKeys())
-	return Filter{Name: name, IstioName: rbacName, Config: config, IstioConfig: istio, Trace: from}
+func (m making) rbacPolicy(name string, action securityv1beta1.AuthorizationPolicy_Action) Filter {
+	policies := m.policies[action]
+	set := m.known.ruleSet(setOf{form: strictly(m.view), action: action, keys: severalKeys(m.rules.PayloadKeys()), conditions: m.view.Conditions}, policies)
+	istio := func() proto.Message { return setOf{form: istios, action: action}.without(policies).config }
+	return Filter{Name: name, IstioName: rbacName, Config: set.config, IstioConfig: istio, Trace: set.trace}
 }

@@ -15,15 +15,13 @@ import (
 // jwtFilter makes the filter that verifies tokens.
 func jwtFilter(v model.View, rules JWTRules) Filter {
 	config, from := jwtAuthn(v, rules)
-	out := Filter{Name: JWTFilter, IstioName: JWTFilter, Config: config, Trace: from}
-	istio, _ := jwtAuthn(v, rules.InIstio())
-	for _, p := range istio.GetProviders() {
-		setIstioFetch(p.GetRemoteJwks())
-	}
-	if !proto.Equal(config, istio) {
-		out.IstioConfig = istio
-	}
-	return out
+	return Filter{Name: JWTFilter, IstioName: JWTFilter, Config: config, Trace: from, IstioConfig: func() proto.Message {
+		istio, _ := jwtAuthn(v, rules.InIstio())
+		for _, p := range istio.GetProviders() {
+			setIstioFetch(p.GetRemoteJwks())
+		}
+		return istio
+	}}
 }
 
 // jwtAuthn renders the filter that verifies tokens, and where each provider comes from.

@@ -9,17 +9,16 @@ import (
 	securityv1beta1 "istio.io/api/security/v1beta1"
 
 	"github.com/portreeve/portreeve/translate/diag"
-	"github.com/portreeve/portreeve/translate/model"
 	"github.com/portreeve/portreeve/translate/resource"
 )
 
 // requestPart is a part of requests that policies decide by, and the forms of it that a
 // backend may read otherwise than their rules do.
 type requestPart struct {
-	// filter and rule are the names under which such a request is denied.
-	filter, rule string
-	// malformed matches those forms: any of it is enough.
-	malformed []*rbacv3.Permission
+	// name, of the filter, and rule are the names under which such a request is denied.
+	name, rule string
+	// malformed makes what matches those forms: any of it is enough.
+	malformed func() []*rbacv3.Permission
 	// fields are the values by which an operation asks for the part.
 	fields func(*securityv1beta1.Operation) [][]string
 	// header reports whether it is what a condition asks for that asks for a header.
@@ -29,47 +28,48 @@ type requestPart struct {
 // malformedFilters deny requests whose host, method or path is none, each wherever a policy decides
 // by that part, before any policy does: written so, a request would pass by the policy that is
 // about it. They only ever deny, so whatever they match too much stays shut.
-func malformedFilters(v model.View) []Filter {
-	parts := []requestPart{hostPart(), methodPart()}
-	if !choosesPaths(v) {
+func (m making) malformedFilters() []Filter {
+	of := requestParts()
+	if choosesPaths(m.view) {
 		// Whoever chooses one of Istio's modes gets the paths of that mode, all of them.
-		parts = append(parts, pathPart())
+		of = of[:2]
 	}
+	policies := m.view.AuthorizationPolicies
+	set := m.known.ruleSet(setOf{form: parts}, policies)
 	var out []Filter
-	for _, p := range parts {
-		out = append(out, p.filters(v.AuthorizationPolicies)...)
+	for i, part := range of {
+		if first := slices.IndexFunc(set.made, func(made *made) bool { return made.asks[i] }); first >= 0 {
+			out = append(out, part.filter(policies[first]))
+		}
 	}
 	return out
 }
 
-// filters returns the filter that denies what is malformed, or none where no policy asks.
-func (p requestPart) filters(policies []*resource.Resource) []Filter {
-	for _, policy := range policies {
-		at, asks := p.askedBy(policy)
-		if !asks {
-			continue
-		}
-		rule := &rbacv3.Policy{Permissions: p.malformed, Principals: []*rbacv3.Principal{everybody()}}
-		return []Filter{{
-			Name:   p.filter,
-			Config: &rbachttpv3.RBAC{Rules: &rbacv3.RBAC{Action: rbacv3.RBAC_DENY, Policies: map[string]*rbacv3.Policy{p.rule: rule}}},
-			Trace:  map[string]diag.Position{p.rule: at},
-		}}
+// requestParts returns the parts that can be malformed; paths come last.
+func requestParts() []requestPart { return []requestPart{hostPart(), methodPart(), pathPart()} }
+
+// filter returns the filter that denies what is malformed, because of a policy that asks for the part.
+func (p requestPart) filter(policy *resource.Resource) Filter {
+	rule := &rbacv3.Policy{Permissions: p.malformed(), Principals: []*rbacv3.Principal{everybody()}}
+	first := slices.IndexFunc(policy.Spec.(*securityv1beta1.AuthorizationPolicy).GetRules(), p.asked)
+	return Filter{
+		Name:   p.name,
+		Config: &rbachttpv3.RBAC{Rules: &rbacv3.RBAC{Action: rbacv3.RBAC_DENY, Policies: map[string]*rbacv3.Policy{p.rule: rule}}},
+		Trace:  map[string]diag.Position{p.rule: policy.Origin.At(resource.Path{"spec", "rules", first})},
 	}
-	return nil
 }
 
-// askedBy returns where a policy that decides first asks for the part, if it does.
-func (p requestPart) askedBy(policy *resource.Resource) (diag.Position, bool) {
+// partsOf returns which parts a policy asks for that decides.
+func partsOf(policy *resource.Resource) *made {
+	out := &made{}
 	spec := policy.Spec.(*securityv1beta1.AuthorizationPolicy)
 	if policy.DryRun() || spec.GetAction() == securityv1beta1.AuthorizationPolicy_AUDIT {
-		return diag.Position{}, false
+		return out
 	}
-	i := slices.IndexFunc(spec.GetRules(), p.asked)
-	if i < 0 {
-		return diag.Position{}, false
+	for i, part := range requestParts() {
+		out.asks[i] = slices.ContainsFunc(spec.GetRules(), part.asked)
 	}
-	return policy.Origin.At(resource.Path{"spec", "rules", i}), true
+	return out
 }
 
 func (p requestPart) asked(r *securityv1beta1.Rule) bool {

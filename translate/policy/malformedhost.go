@@ -13,9 +13,11 @@ const MalformedHost = "malformed-host"
 
 func hostPart() requestPart {
 	return requestPart{
-		filter: HostFilter, rule: MalformedHost,
-		malformed: []*rbacv3.Permission{{Rule: &rbacv3.Permission_Header{Header: match.MalformedHost()}}},
-		fields:    func(o *securityv1beta1.Operation) [][]string { return [][]string{o.GetHosts(), o.GetNotHosts()} },
-		header:    resource.IsAuthority,
+		name: HostFilter, rule: MalformedHost,
+		malformed: func() []*rbacv3.Permission {
+			return []*rbacv3.Permission{{Rule: &rbacv3.Permission_Header{Header: match.MalformedHost()}}}
+		},
+		fields: func(o *securityv1beta1.Operation) [][]string { return [][]string{o.GetHosts(), o.GetNotHosts()} },
+		header: resource.IsAuthority,
 	}
 }

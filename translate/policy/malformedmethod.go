@@ -16,14 +16,15 @@ const MalformedMethod = "malformed-method"
 const wellFormedMethod = `[A-Z0-9-]+`
 
 func methodPart() requestPart {
-	malformed := &routev3.HeaderMatcher{
-		Name: ":method", InvertMatch: true,
-		HeaderMatchSpecifier: &routev3.HeaderMatcher_StringMatch{StringMatch: match.Regex(wellFormedMethod)},
-	}
 	return requestPart{
-		filter: MethodFilter, rule: MalformedMethod,
-		malformed: []*rbacv3.Permission{{Rule: &rbacv3.Permission_Header{Header: malformed}}},
-		fields:    func(o *securityv1beta1.Operation) [][]string { return [][]string{o.GetMethods(), o.GetNotMethods()} },
-		header:    pseudoHeader(":method"),
+		name: MethodFilter, rule: MalformedMethod,
+		malformed: func() []*rbacv3.Permission {
+			return []*rbacv3.Permission{{Rule: &rbacv3.Permission_Header{Header: &routev3.HeaderMatcher{
+				Name: ":method", InvertMatch: true,
+				HeaderMatchSpecifier: &routev3.HeaderMatcher_StringMatch{StringMatch: match.Regex(wellFormedMethod)},
+			}}}}
+		},
+		fields: func(o *securityv1beta1.Operation) [][]string { return [][]string{o.GetMethods(), o.GetNotMethods()} },
+		header: pseudoHeader(":method"),
 	}
 }

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	rbacv3 "github.com/envoyproxy/go-control-plane/envoy/config/rbac/v3"
 	securityv1beta1 "istio.io/api/security/v1beta1"
 
 	"github.com/portreeve/portreeve/translate/envoy/match"
@@ -31,13 +32,17 @@ func malformedPaths() []string {
 }
 
 func pathPart() requestPart {
-	out := requestPart{
-		filter: PathFilter, rule: MalformedPath,
+	return requestPart{
+		name: PathFilter, rule: MalformedPath, malformed: malformedPathRules,
 		fields: func(o *securityv1beta1.Operation) [][]string { return [][]string{o.GetPaths(), o.GetNotPaths()} },
 		header: pseudoHeader(":path"),
 	}
+}
+
+func malformedPathRules() []*rbacv3.Permission {
+	var out []*rbacv3.Permission
 	for _, expression := range malformedPaths() {
-		out.malformed = append(out.malformed, urlPath(match.Regex(expression)))
+		out = append(out, urlPath(match.Regex(expression)))
 	}
 	return out
 }

@@ -3,45 +3,53 @@ package policy
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	rbacv3 "github.com/envoyproxy/go-control-plane/envoy/config/rbac/v3"
-	rbachttpv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/rbac/v3"
 	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protopath"
 	"google.golang.org/protobuf/reflect/protorange"
 	"google.golang.org/protobuf/reflect/protoreflect"
+	securityv1beta1 "istio.io/api/security/v1beta1"
 
 	"github.com/portreeve/portreeve/translate/diag"
 )
 
-// forEachToken widens a filter, written for the one key, to requests with several verified
+// forEachToken widens a rule, written for the one key, to requests with several verified
 // tokens: what a rule asks of tokens must hold of one and the same token, and what it rules
 // out must be true of none. A rule that does not allow also counts for each token by itself.
 // So neither can the claims of two tokens be put together, nor can one token hide another, nor
 // make up for what another lacks. The trace of conditions follows, where there is one.
-func forEachToken(filter *rbachttpv3.RBAC, trace map[string]diag.Position, keys []string) {
-	if len(keys) < 2 {
+func (of setOf) forEachToken(rule *namedRule) {
+	if of.keys == "" {
 		return
 	}
-	for _, rules := range []*rbacv3.RBAC{filter.GetRules(), filter.GetShadowRules()} {
-		for rule, policy := range rules.GetPolicies() {
-			var principals []*rbacv3.Principal
-			moved := movedClauses{trace: trace, rule: rule, clauses: map[string]diag.Position{}}
-			for i, p := range policy.GetPrincipals() {
-				each := perToken(p, keys)
-				moved.move(i, len(p.GetAndIds().GetIds()), len(principals), len(each), 0)
-				principals = append(principals, each...)
-				if rules.GetAction() != rbacv3.RBAC_ALLOW {
-					others := lacking(p, keys)
-					moved.move(i, len(p.GetAndIds().GetIds()), len(principals), len(others), 1)
-					principals = append(principals, others...)
-				}
-			}
-			policy.Principals = principals
-			moved.done()
+	keys := strings.Split(of.keys, "\n")
+	var principals []*rbacv3.Principal
+	moved := movedClauses{from: rule.conditions, to: map[string]diag.Position{}}
+	for i, p := range rule.policy.GetPrincipals() {
+		each := perToken(p, keys)
+		moved.move(i, len(p.GetAndIds().GetIds()), len(principals), len(each), 0)
+		principals = append(principals, each...)
+		if of.action != securityv1beta1.AuthorizationPolicy_ALLOW {
+			others := lacking(p, keys)
+			moved.move(i, len(p.GetAndIds().GetIds()), len(principals), len(others), 1)
+			principals = append(principals, others...)
 		}
 	}
+	rule.policy.Principals = principals
+	if rule.conditions != nil {
+		rule.conditions = moved.done()
+	}
+}
+
+// severalKeys returns the keys of payloads as a set has them: empty where there is one.
+func severalKeys(keys []string) string {
+	if len(keys) < 2 {
+		return ""
+	}
+	return strings.Join(keys, "\n")
 }
 
 // lacking returns what else a rule that does not allow matches: each token that is there, by

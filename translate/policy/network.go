@@ -4,8 +4,6 @@ import (
 	"slices"
 
 	securityv1beta1 "istio.io/api/security/v1beta1"
-
-	"github.com/portreeve/portreeve/translate/model"
 )
 
 // The names of the filters that policy is made of where connections are not read. Each is an
@@ -36,18 +34,18 @@ const (
 // networkFilters renders policy as network filters, in the order in which they work. The
 // order decides security and stands here only. Which filters there are depends on the mesh
 // configuration and never on a policy.
-func networkFilters(v model.View) []Filter {
+func (m making) networkFilters() []Filter {
 	return slices.Concat(
-		networkCustom(v), []Filter{
+		m.networkCustom(), []Filter{
 			// Never decides, so it sees also what is denied below.
-			networkAction(NetworkAuditFilter, v, securityv1beta1.AuthorizationPolicy_AUDIT),
+			m.networkAction(NetworkAuditFilter, securityv1beta1.AuthorizationPolicy_AUDIT),
 			// Before ALLOW: no ALLOW policy can override a DENY.
-			networkAction(NetworkDenyFilter, v, securityv1beta1.AuthorizationPolicy_DENY),
-			networkAction(NetworkAllowFilter, v, securityv1beta1.AuthorizationPolicy_ALLOW),
+			m.networkAction(NetworkDenyFilter, securityv1beta1.AuthorizationPolicy_DENY),
+			m.networkAction(NetworkAllowFilter, securityv1beta1.AuthorizationPolicy_ALLOW),
 		})
 }
 
-func networkAction(name string, v model.View, action securityv1beta1.AuthorizationPolicy_Action) Filter {
-	config, from := networkRBAC(v.AuthorizationPolicies, action, ofConnections(v))
-	return Filter{Name: name, IstioName: networkRBACName, Config: config, Trace: from}
+func (m making) networkAction(name string, action securityv1beta1.AuthorizationPolicy_Action) Filter {
+	set := m.known.ruleSet(setOf{form: connections, action: action, conditions: m.view.Conditions}, m.policies[action])
+	return Filter{Name: name, IstioName: networkRBACName, Config: set.config, Trace: set.trace}
 }

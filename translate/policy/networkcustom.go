@@ -7,6 +7,7 @@ import (
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	rbacv3 "github.com/envoyproxy/go-control-plane/envoy/config/rbac/v3"
 	extauthznetworkv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/ext_authz/v3"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/portreeve/portreeve/translate/diag"
 	"github.com/portreeve/portreeve/translate/model"
@@ -18,20 +19,20 @@ import (
 //
 // An HTTP provider cannot be asked about a connection. Istio then asks nobody and forwards;
 // here the connection is closed.
-func networkCustom(v model.View) []Filter {
+func (m making) networkCustom() []Filter {
 	closed := &rbacv3.RBAC{Action: rbacv3.RBAC_DENY, Policies: map[string]*rbacv3.Policy{}}
 	from := map[string]diag.Position{}
 	unknown := false
-	for _, name := range v.ProviderNames() {
-		p, ok := v.Provider(name)
+	for _, name := range m.view.ProviderNames() {
+		p, ok := m.view.Provider(name)
 		if ok && p.GRPC != nil {
 			continue
 		}
-		rules, trace := customRules(v, name, ofConnections(v))
-		denied := refused(rules)
+		set := m.customRules(name, connections)
+		denied := refused(set.rules[enforced])
 		maps.Copy(closed.Policies, denied.GetPolicies())
 		for key := range denied.GetPolicies() {
-			from[key] = trace[strings.TrimSuffix(key, badCustom)]
+			from[key] = set.trace[strings.TrimSuffix(key, badCustom)]
 		}
 		unknown = unknown || !ok
 	}
@@ -45,22 +46,21 @@ func networkCustom(v model.View) []Filter {
 		deny.IstioName = networkRBACName
 	}
 	out := []Filter{deny}
-	for _, p := range v.GRPCProviders() {
-		out = append(out, networkPair(v, p)...)
+	for _, p := range m.view.GRPCProviders() {
+		out = append(out, m.networkPair(p)...)
 	}
 	return out
 }
 
 // networkPair renders the two filters of a gRPC provider. Where nothing is asked of it, both
 // let everything pass.
-func networkPair(v model.View, p model.Provider) []Filter {
-	find, ask := emptyNetworkRBAC(), Filter{Name: NetworkExtAuthzFilter + p.Name, IstioName: networkExtAuthzName, Config: emptyNetworkRBAC()}
-	rules, trace := customRules(v, p.Name, ofConnections(v))
-	if len(rules.GetPolicies()) > 0 {
-		find.ShadowRules, find.ShadowRulesStatPrefix = rules, customStatPrefix
-		ask.Config, ask.IstioConfig, ask.Trace = networkExtAuthz(p), istioNetworkExtAuthz(p), trace
+func (m making) networkPair(p model.Provider) []Filter {
+	ask := Filter{Name: NetworkExtAuthzFilter + p.Name, IstioName: networkExtAuthzName, Config: emptyNetworkRBAC()}
+	set := m.customRules(p.Name, connections)
+	if len(set.rules[enforced]) > 0 {
+		ask.Config, ask.IstioConfig, ask.Trace = networkExtAuthz(p), func() proto.Message { return istioNetworkExtAuthz(p) }, set.trace
 	}
-	return []Filter{{Name: NetworkAskFilter + p.Name, IstioName: networkRBACName, Config: find, Trace: trace}, ask}
+	return []Filter{{Name: NetworkAskFilter + p.Name, IstioName: networkRBACName, Config: set.config, Trace: set.trace}, ask}
 }
 
 // networkExtAuthz renders the filter that asks a gRPC provider about the connections that its

@@ -4,22 +4,11 @@ import (
 	rbacnetworkv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/rbac/v3"
 	securityv1beta1 "istio.io/api/security/v1beta1"
 
-	"github.com/portreeve/portreeve/translate/diag"
 	"github.com/portreeve/portreeve/translate/model"
-	"github.com/portreeve/portreeve/translate/resource"
 )
 
 // networkStatPrefix begins the statistics of network policy, as in Istio.
 const networkStatPrefix = "tcp."
-
-// networkRBAC renders the policies of one action for servers whose connections are not
-// read, and where each of its rules comes from.
-func networkRBAC(policies []*resource.Resource, action securityv1beta1.AuthorizationPolicy_Action, as reading) (*rbacnetworkv3.RBAC, map[string]diag.Position) {
-	s, trace := ruleSetsOf(policies, action, as)
-	out := emptyNetworkRBAC()
-	out.Rules, out.ShadowRules, out.ShadowRulesStatPrefix = s.enforced, s.shadow, s.prefix
-	return out, trace
-}
 
 // emptyNetworkRBAC is the filter where no policy applies: it lets everything pass.
 func emptyNetworkRBAC() *rbacnetworkv3.RBAC {

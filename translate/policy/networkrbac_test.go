@@ -9,7 +9,6 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 	securityv1beta1 "istio.io/api/security/v1beta1"
 
-	"github.com/portreeve/portreeve/translate/model"
 	"github.com/portreeve/portreeve/translate/resource"
 )
 
@@ -100,7 +99,7 @@ func TestWhatIsLeftOfPolicies(t *testing.T) {
 		"audit keeps all":            {audit, []*securityv1beta1.Rule{path}, true, []string{"ns[foo]-policy[p]-rule[0]"}, rbacv3.RBAC_LOG, "istio_dry_run_allow_"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, trace := networkRBAC([]*resource.Resource{authorization(&securityv1beta1.AuthorizationPolicy{Action: c.action, Rules: c.rules})}, c.action, ofConnections(model.View{}))
+			got, trace := networkRBAC([]*resource.Resource{authorization(&securityv1beta1.AuthorizationPolicy{Action: c.action, Rules: c.rules})}, c.action)
 			if (got.GetRules() != nil) != c.enforced || got.GetShadowRules() != nil {
 				t.Errorf("enforced %v, shadow %v", got.GetRules(), got.GetShadowRules())
 			}

@@ -9,7 +9,10 @@
 package policy
 
 import (
+	securityv1beta1 "istio.io/api/security/v1beta1"
+
 	"github.com/portreeve/portreeve/translate/model"
+	"github.com/portreeve/portreeve/translate/resource"
 )
 
 // Policy is all policy of one gateway. It is immutable.
@@ -24,7 +27,32 @@ type Policy struct {
 }
 
 // Of makes the filters of a gateway. Equal views give equal filters.
-func Of(v model.View) Policy {
+func Of(v model.View) Policy { return (*Known)(nil).Of(v) }
+
+// Of makes the filters of a gateway, as the function does.
+func (k *Known) Of(v model.View) Policy {
+	if v.Conditions {
+		k = nil // who explains asks seldom
+	}
 	rules := jwtRulesOf(v.RequestAuthentications)
-	return Policy{HTTP: httpFilters(v, rules), Network: networkFilters(v), JWTRules: rules}
+	m := making{known: k, view: v, rules: rules, policies: byAction(v.AuthorizationPolicies)}
+	return Policy{HTTP: m.httpFilters(), Network: m.networkFilters(), JWTRules: rules}
+}
+
+// making is the making of the filters of one gateway.
+type making struct {
+	known *Known
+	view  model.View
+	rules JWTRules
+	// policies are the AuthorizationPolicies that apply, by their action.
+	policies map[securityv1beta1.AuthorizationPolicy_Action][]*resource.Resource
+}
+
+func byAction(policies []*resource.Resource) map[securityv1beta1.AuthorizationPolicy_Action][]*resource.Resource {
+	out := map[securityv1beta1.AuthorizationPolicy_Action][]*resource.Resource{}
+	for _, p := range policies {
+		action := p.Spec.(*securityv1beta1.AuthorizationPolicy).GetAction()
+		out[action] = append(out[action], p)
+	}
+	return out
 }

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	rbacv3 "github.com/envoyproxy/go-control-plane/envoy/config/rbac/v3"
+	rbachttpv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/rbac/v3"
 	"google.golang.org/protobuf/proto"
 	securityv1beta1 "istio.io/api/security/v1beta1"
 
@@ -17,7 +18,7 @@ func compiledRule(action securityv1beta1.AuthorizationPolicy_Action, rule *secur
 	spec := &securityv1beta1.AuthorizationPolicy{Action: action, Rules: []*securityv1beta1.Rule{rule}}
 	if action == custom {
 		spec.ActionDetail = &securityv1beta1.AuthorizationPolicy_Provider{Provider: &securityv1beta1.AuthorizationPolicy_ExtensionProvider{Name: "a"}}
-		rules, _ := customRules(model.View{AuthorizationPolicies: []*resource.Resource{authorization(spec)}}, "a", strictly(model.View{}))
+		rules := makingOf(model.View{AuthorizationPolicies: []*resource.Resource{authorization(spec)}}).customRules("a", strict).config.(*rbachttpv3.RBAC).GetShadowRules()
 		return rules.GetPolicies()["istio-ext-authz-a-ns[foo]-policy[p]-rule[0]"]
 	}
 	filter, _ := rbacFilter([]*resource.Resource{authorization(spec)}, action, strictly(model.View{}))

@@ -24,27 +24,48 @@ type operationMatchers struct {
 	hosts, paths, notPaths func([]string) *rbacv3.Permission
 }
 
-// asIstioReads takes values for what they say, to the letter.
-func asIstioReads() reading { return reading{layer: wholeRule, operation: asWritten} }
+// form says how rules are read, and what filter is made of them.
+type form int
 
-// strictly reads rules as gateways are served them: what a rule keeps shut it also keeps shut
-// in other forms that lead to the same backend. Where the mesh configuration chooses one of
-// Istio's modes of paths, these are as in Istio.
-func strictly(v model.View) reading {
-	if choosesPaths(v) {
-		return reading{layer: wholeRule, operation: withHostAliases, conditions: v.Conditions}
+const (
+	// istios takes values for what they say, to the letter.
+	istios form = iota
+	// strict reads rules as gateways are served them: what a rule keeps shut it also keeps shut
+	// in other forms that lead to the same backend.
+	strict
+	// strictInMode is strict where the mesh configuration chooses one of Istio's modes of paths: these are as
+	// in Istio.
+	strictInMode
+	// connections reads of rules what a connection can be held against.
+	connections
+	// parts makes no rules: it tells only by which parts of requests policies decide.
+	parts
+)
+
+func (f form) reading() reading {
+	switch f {
+	case strict:
+		return reading{layer: wholeRule, operation: withAliases}
+	case strictInMode:
+		return reading{layer: wholeRule, operation: withHostAliases}
+	case connections:
+		return reading{layer: networkRule, operation: asWritten}
+	default:
+		return reading{layer: wholeRule, operation: asWritten}
 	}
-	return reading{layer: wholeRule, operation: withAliases, conditions: v.Conditions}
+}
+
+// strictly returns how rules are read where gateways are served them.
+func strictly(v model.View) form {
+	if choosesPaths(v) {
+		return strictInMode
+	}
+	return strict
 }
 
 // choosesPaths reports whether the mesh configuration chooses one of Istio's modes of paths.
 func choosesPaths(v model.View) bool {
 	return v.Mesh != nil && v.Mesh.Config.GetPathNormalization() != nil
-}
-
-// ofConnections reads of rules what a connection can be held against.
-func ofConnections(v model.View) reading {
-	return reading{layer: networkRule, operation: asWritten, conditions: v.Conditions}
 }
 
 // wholeRule is the layer of HTTP, where all of a rule counts.
