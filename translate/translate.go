@@ -248,11 +248,16 @@ func (p *Program) render(g model.Gateway, as optimize.Options, with func(model.V
 	}
 	v := p.model.For(g)
 	v.Conditions = p.conditions
-	out := with(v, optimize.Policy(p.ruled.Of(v), as, p.optimized))
-	if violating := p.violations(out, g); len(violating) > 0 {
-		return envoy.Resources{}, violating
+	written := p.ruled.Of(v)
+	out := with(v, optimize.Policy(written, as, p.optimized))
+	violating := p.violations(out, g)
+	if len(violating) == 0 {
+		return out, nil
 	}
-	return out, nil
+	if told := p.violations(with(v, written), g); len(told) > 0 {
+		violating = told // rule by rule: what is made of many rules together leads to none of them
+	}
+	return envoy.Resources{}, violating
 }
 
 // withoutMesh takes the mesh configuration out of the files and reads it. Where it could not be

@@ -5,9 +5,10 @@ package constraint
 
 import (
 	"fmt"
-	"slices"
 	"strings"
+	"unicode/utf8"
 
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -28,16 +29,26 @@ func (v Violation) String() string { return strings.Join(v.Path, ".") + ": " + v
 
 // Judge returns what of a message Envoy's API does not allow, in the order of the message; none
 // says that all of it is allowed. What cannot be looked into, such as an Any of a type that this
-// program does not know, is a violation too: nobody would have judged it.
+// program does not know, is a violation too: nobody would have judged it. A message is immutable: one
+// that was judged right is right.
 func (k *Known) Judge(m proto.Message) []Violation {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	w := &walk{known: k}
-	if routes, ok := m.(*routev3.RouteConfiguration); ok {
-		w.virtualHosts(routes)
-		return w.found
+	if k.hasMessage(m) {
+		return nil
 	}
-	w.whole(m)
+	w := &walk{known: k}
+	switch m := m.(type) {
+	case *routev3.RouteConfiguration:
+		w.virtualHosts(m)
+	case *corev3.TypedExtensionConfig:
+		w.extension(m)
+	default:
+		w.whole(m)
+	}
+	if len(w.found) == 0 {
+		k.addMessage(m, w.parts)
+	}
 	return w.found
 }
 
@@ -48,9 +59,25 @@ func (w *walk) whole(m proto.Message) {
 		w.violated(nil, fmt.Sprintf("it cannot be encoded: %v", err))
 		return
 	}
-	if key := digestOf(m.ProtoReflect().Descriptor().FullName(), content); !w.known.has(key) {
-		w.judge(key, m, content)
+	key := digestOf(m.ProtoReflect().Descriptor().FullName(), content)
+	w.parts = append(w.parts, &right{digest: key})
+	if !w.known.has(key) {
+		below := &walk{known: w.known}
+		below.judge(m, content)
+		w.remember(below, &right{digest: key})
 	}
+}
+
+// extension judges what all policy of a gateway can be. It is not encoded for that: what it holds is.
+func (w *walk) extension(m *corev3.TypedExtensionConfig) {
+	if len(m.GetTypedConfig().GetValue()) <= big || !utf8.ValidString(m.GetName()) {
+		w.whole(m)
+		return
+	}
+	w.validate(m)
+	w.path = []step{{field: m.ProtoReflect().Descriptor().Fields().ByName("typed_config")}}
+	w.unpack(m.GetTypedConfig().GetTypeUrl(), m.GetTypedConfig().GetValue())
+	w.path = nil
 }
 
 // virtualHosts judges the virtual hosts of routes one by one, of which all of a port can be many, and
@@ -59,6 +86,7 @@ func (w *walk) virtualHosts(routes *routev3.RouteConfiguration) {
 	for i, h := range routes.GetVirtualHosts() {
 		one := &walk{known: w.known}
 		one.whole(h)
+		w.parts = append(w.parts, one.parts...)
 		for _, v := range one.found {
 			v.Path = append([]string{fmt.Sprintf("VirtualHosts[%d]", i)}, v.Path...)
 			w.found = append(w.found, v)
@@ -81,17 +109,24 @@ type walk struct {
 	path  []step
 	found []Violation
 	// parts are what of the message, or of the Any, that is being looked at is remembered by itself.
-	parts []digest
+	parts []*right
+	// seen is what was judged within something large, which is remembered as a whole; nil elsewhere.
+	seen map[digest]bool
 }
 
-// judge judges a message, of which content is the encoding, and remembers it.
-func (w *walk) judge(key digest, m proto.Message, content []byte) {
-	before := len(w.found)
+// judge judges a message, of which content is the encoding.
+func (w *walk) judge(m proto.Message, content []byte) {
 	w.validate(m)
 	w.weights(m)
 	w.anys(w.known.plans.of(m.ProtoReflect().Descriptor()), content)
-	if len(w.found) == before {
-		w.known.add(key, w.parts)
+}
+
+// remember takes what was found by a walk below, and where that is nothing what it has judged is right.
+func (w *walk) remember(below *walk, judged *right) {
+	w.found = append(w.found, below.found...)
+	if len(below.found) == 0 {
+		judged.below = below.parts
+		w.known.add(judged)
 	}
 }
 
@@ -149,24 +184,51 @@ func (w *walk) unpack(url string, content []byte) {
 		w.violated(nil, fmt.Sprintf("it holds %q, a type that this program does not know", url))
 		return
 	}
-	name := kind.Descriptor().FullName()
-	key := digestOf(name, content)
-	w.parts = append(w.parts, key)
-	if w.known.has(key) {
+	if len(content) > big {
+		w.large(kind, content)
 		return
 	}
-	unjudged, known, others := w.known.withoutKnown(kind.Descriptor(), content)
-	m := kind.New().Interface()
-	if err := proto.Unmarshal(unjudged, m); err != nil {
-		w.violated(nil, fmt.Sprintf("what it holds is no %s: %v", name, err))
-		return
-	}
-	below := &walk{known: w.known, path: w.path, parts: slices.Concat(known, others)}
-	below.judge(key, m, unjudged)
-	if len(below.found) == 0 {
-		for _, policy := range others {
-			w.known.add(policy, nil)
+	key := digestOf(kind.Descriptor().FullName(), content)
+	switch {
+	case w.seen != nil:
+		if w.seen[key] {
+			return
 		}
+		before := len(w.found)
+		w.content(kind, content)
+		w.seen[key] = len(w.found) == before
+	case w.known.has(key):
+		w.parts = append(w.parts, &right{digest: key})
+	default:
+		below := &walk{known: w.known, path: w.path}
+		below.content(kind, content)
+		w.parts = append(w.parts, &right{digest: key})
+		w.remember(below, &right{digest: key})
 	}
-	w.found = append(w.found, below.found...)
+}
+
+// large judges what is in a large Any: only what is not in the one that is most like it and is right.
+func (w *walk) large(kind protoreflect.MessageType, content []byte) {
+	like, same := w.known.like(kind.Descriptor().FullName(), content)
+	if !same {
+		unjudged := content
+		if like != nil {
+			unjudged = w.known.without(kind.Descriptor(), like.content, content)
+		}
+		below := &walk{known: w.known, path: w.path, seen: map[digest]bool{}}
+		below.content(kind, unjudged)
+		like = &right{kind: kind.Descriptor().FullName(), content: content}
+		w.remember(below, like)
+	}
+	w.parts = append(w.parts, like)
+}
+
+// content judges the encoding of a message.
+func (w *walk) content(kind protoreflect.MessageType, content []byte) {
+	m := kind.New().Interface()
+	if err := proto.Unmarshal(content, m); err != nil {
+		w.violated(nil, fmt.Sprintf("what it holds is no %s: %v", kind.Descriptor().FullName(), err))
+		return
+	}
+	w.judge(m, content)
 }

@@ -20,12 +20,14 @@ type plan struct {
 // plans are the plans of messages, made when they are first asked for.
 type plans struct {
 	made map[protoreflect.FullName]*plan
-	// leads says which messages have an Any in them.
-	leads map[protoreflect.FullName]bool
+	// leads says which messages have an Any in them, and lists which have a list whose values are judged alone.
+	leads, lists map[protoreflect.FullName]bool
 }
 
 // copied returns plans that are made further by somebody else.
-func (p *plans) copied() plans { return plans{made: maps.Clone(p.made), leads: maps.Clone(p.leads)} }
+func (p *plans) copied() plans {
+	return plans{made: maps.Clone(p.made), leads: maps.Clone(p.leads), lists: maps.Clone(p.lists)}
+}
 
 func (p *plans) of(m protoreflect.MessageDescriptor) *plan {
 	if made := p.made[m.FullName()]; made != nil {
@@ -44,18 +46,38 @@ func (p *plans) of(m protoreflect.MessageDescriptor) *plan {
 	return out
 }
 
-// leadsToAny looks through everything that a message can hold.
+// leadsToAny reports whether an Any can be in a message.
 func (p *plans) leadsToAny(m protoreflect.MessageDescriptor) bool {
-	if leads, known := p.leads[m.FullName()]; known {
-		return leads
-	}
 	if p.leads == nil {
 		p.leads = map[protoreflect.FullName]bool{}
 	}
+	return leadsTo(p.leads, m, func(m protoreflect.MessageDescriptor) bool { return m.FullName() == anyName })
+}
+
+// leadsToList reports whether a list whose values are judged alone can be in a message, but not in an Any of it.
+func (p *plans) leadsToList(m protoreflect.MessageDescriptor) bool {
+	if p.lists == nil {
+		p.lists = map[protoreflect.FullName]bool{}
+	}
+	return leadsTo(p.lists, m, func(m protoreflect.MessageDescriptor) bool {
+		for i := range m.Fields().Len() {
+			if judgedAlone(list{m.FullName(), m.Fields().Get(i).Number()}) {
+				return true
+			}
+		}
+		return false
+	})
+}
+
+// leadsTo looks through everything that a message can hold for what is looked for, and notes what was found.
+func leadsTo(known map[protoreflect.FullName]bool, m protoreflect.MessageDescriptor, is func(protoreflect.MessageDescriptor) bool) bool {
+	if leads, known := known[m.FullName()]; known {
+		return leads
+	}
 	seen := map[protoreflect.FullName]bool{m.FullName(): true}
 	for next := []protoreflect.MessageDescriptor{m}; len(next) > 0; next = next[1:] {
-		if next[0].FullName() == anyName {
-			p.leads[m.FullName()] = true
+		if is(next[0]) {
+			known[m.FullName()] = true
 			return true
 		}
 		for i := range next[0].Fields().Len() {
@@ -65,7 +87,7 @@ func (p *plans) leadsToAny(m protoreflect.MessageDescriptor) bool {
 			}
 		}
 	}
-	p.leads[m.FullName()] = false
+	known[m.FullName()] = false
 	return false
 }
 
@@ -173,4 +195,29 @@ func goName(f protoreflect.FieldDescriptor) string {
 		}
 	}
 	return b.String()
+}
+
+// filtered returns an encoding with what keep makes of each field of messages and texts; one for
+// which it returns nil is left out. What is no encoding is returned as it is.
+func filtered(content []byte, keep func(protowire.Number, []byte) []byte) []byte {
+	out := make([]byte, 0, len(content))
+	for rest := content; len(rest) > 0; {
+		number, kind, tag := protowire.ConsumeTag(rest)
+		if tag < 0 {
+			return content
+		}
+		n := protowire.ConsumeFieldValue(number, kind, rest[tag:])
+		if n < 0 {
+			return content
+		}
+		if kind != protowire.BytesType {
+			out = append(out, rest[:tag+n]...)
+		} else if value, _ := protowire.ConsumeBytes(rest[tag:]); value != nil {
+			if kept := keep(number, value); kept != nil {
+				out = protowire.AppendBytes(append(out, rest[:tag]...), kept)
+			}
+		}
+		rest = rest[tag+n:]
+	}
+	return out
 }
