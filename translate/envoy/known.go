@@ -42,7 +42,7 @@ type packed struct {
 
 // chain is filters that are one extension config.
 type chain struct {
-	of        []*packed
+	of        []*corev3.TypedExtensionConfig
 	extension *corev3.TypedExtensionConfig
 }
 
@@ -68,9 +68,9 @@ func (k *Known) policyChain(filters []policy.Filter) *corev3.TypedExtensionConfi
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	of := make([]*packed, 0, len(filters))
+	of := make([]*corev3.TypedExtensionConfig, 0, len(filters))
 	for _, f := range filters {
-		of = append(of, k.pack(f))
+		of = append(of, k.pack(f).extension)
 	}
 	same := func(c chain) bool { return slices.Equal(c.of, of) }
 	if i := slices.IndexFunc(k.now.chains, same); i >= 0 {
@@ -80,18 +80,10 @@ func (k *Known) policyChain(filters []policy.Filter) *corev3.TypedExtensionConfi
 	if i := slices.IndexFunc(k.before.chains, same); i >= 0 {
 		made = k.before.chains[i]
 	} else {
-		made.extension = extensionOf(PolicyFilter, match.Any(&filterchainv3.FilterChainConfig{DefaultFilterChain: chainOf(of)}))
+		made.extension = extensionOf(PolicyFilter, match.Any(&filterchainv3.FilterChainConfig{DefaultFilterChain: &filterchainv3.FilterChain{Filters: of}}))
 	}
 	k.now.chains = append(k.now.chains, made)
 	return made.extension
-}
-
-func chainOf(filters []*packed) *filterchainv3.FilterChain {
-	out := &filterchainv3.FilterChain{}
-	for _, f := range filters {
-		out.Filters = append(out.Filters, f.extension)
-	}
-	return out
 }
 
 func extensionOf(name string, config *anypb.Any) *corev3.TypedExtensionConfig {
