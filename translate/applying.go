@@ -24,15 +24,17 @@ type Applying struct {
 // file order, with whether it applies to a gateway, and why not.
 func (p *Program) PoliciesOf(g model.Gateway) []Applying {
 	v := p.model.For(g)
-	here := p.written.sources(slices.Concat(v.RequestAuthentications, v.AuthorizationPolicies))
+	here := map[*resource.Resource]bool{}
+	for _, r := range slices.Concat(v.RequestAuthentications, v.AuthorizationPolicies) {
+		here[r.AsWritten()] = true
+	}
 	out := []Applying{}
-	for i := range p.written.objects {
-		object := &p.written.objects[i]
+	for _, object := range p.written.objects {
 		if !slices.Contains([]resource.Kind{resource.RequestAuthentication, resource.AuthorizationPolicy, resource.JWTPolicy}, object.Kind) {
 			continue
 		}
 		next := Applying{Object: object.Key.String(), Pos: object.Origin.At(resource.Path{"metadata", "name"})}
-		if !slices.Contains(here, object) {
+		if !here[object] {
 			next.WhyNot = p.whyAbsent(object, g)
 		}
 		out = append(out, next)

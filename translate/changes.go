@@ -99,8 +99,8 @@ const (
 // entries returns everything that is written and can be read.
 func (w *written) entries() map[resource.Key]entry {
 	out := make(map[resource.Key]entry, len(w.objects)+len(w.secrets)+1)
-	for i := range w.objects {
-		out[w.objects[i].Key] = entry{object: &w.objects[i]}
+	for _, r := range w.objects {
+		out[r.Key] = entry{object: r}
 	}
 	for _, s := range w.secrets {
 		key := resource.Key{Kind: secretKind, Namespace: s.Namespace, Name: s.Name}

@@ -80,7 +80,7 @@ func skipped(f source.File) decodedFile {
 }
 
 // join returns the resources of all files and what was found.
-func (d decodeCache) join() ([]resource.Resource, diag.List) {
+func (d decodeCache) join() ([]*resource.Resource, diag.List) {
 	objects := make([]resource.Object, 0, len(d.files))
 	var diags diag.List
 	for _, f := range d.files {

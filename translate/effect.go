@@ -33,7 +33,7 @@ func (p *Program) Enforces(g model.Gateway) bool { return p.model.Enforces(g) }
 // EffectOn returns what the policy that applies to a gateway comes to.
 func (p *Program) EffectOn(g model.Gateway) Effect {
 	effect := p.model.Effect(g)
-	objects := p.written.sources(effect.Enforcing)
+	objects := sources(effect.Enforcing)
 	out := Effect{Enforcing: len(objects), AsksForToken: effect.AsksForToken, Diagnostics: effect.Diagnostics[:min(len(effect.Diagnostics), maxNamed)]}
 	for _, object := range objects[:min(len(objects), maxNamed)] {
 		out.By = append(out.By, Written{Object: object.Key.String(), Pos: object.Origin.At(resource.Path{"metadata", "name"})})

@@ -39,7 +39,7 @@ func TestEveryCaseLoadsAgain(t *testing.T) {
 	}
 }
 
-func keysOf(resources []resource.Resource) []string {
+func keysOf(resources []*resource.Resource) []string {
 	var out []string
 	for _, r := range resources {
 		out = append(out, r.Key.String())

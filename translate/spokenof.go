@@ -33,8 +33,7 @@ func (p *Program) Unservable() diag.List {
 func (p *Program) spokenOf() []model.Gateway {
 	var gateways, others []map[string]string
 	namespaces := []string{p.model.RootNamespace()}
-	for i := range p.Resources {
-		r := &p.Resources[i]
+	for _, r := range p.Resources {
 		selector, isGateway, selects := selectorOf(r)
 		switch {
 		case !selects:

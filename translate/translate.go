@@ -27,9 +27,11 @@ type Program struct {
 	// Diags are all findings, in file order.
 	Diags diag.List
 	// Resources are the valid resources in Istio's own kinds, in file order.
-	Resources []resource.Resource
+	Resources []*resource.Resource
 	model     *model.Model
+	mesh      meshFile
 	cache     decodeCache
+	expanded  wizard.Expansions
 	written   *written
 	// judged remembers what of the resources Envoy's API allows.
 	judged *constraint.Known
@@ -43,7 +45,7 @@ type Program struct {
 	// identities are the valid GatewayIdentity objects, in file order.
 	identities []model.GatewayIdentity
 	// tests are the valid PolicyTest objects, in file order.
-	tests []resource.Resource
+	tests []*resource.Resource
 	// elsewhere is where that comes from of which nothing better is known: the mesh configuration.
 	elsewhere diag.Position
 	// conditions says that configurations lead to the conditions within rules.
@@ -67,10 +69,10 @@ func Compile(files []source.File, settings model.Settings) *Program {
 // whatever the receiver is. It only takes less time where the receiver was compiled from
 // many of the same files.
 func (p *Program) Recompile(files []source.File, settings model.Settings) *Program {
-	files, mesh, missing := withoutMesh(files, settings)
-	settings.Mesh = mesh
+	files, mesh := p.mesh.again(files, settings)
+	settings.Mesh = mesh.mesh
 	inFiles, files := resource.SecretsIn(files, settings.SecretsDirs)
-	cache := p.cache.again(files, resource.Options{Ignored: settings.Ignored, DetectsOutliers: mesh.DetectsOutliers(), GatewaysFile: settings.GatewaysFile})
+	cache := p.cache.again(files, resource.Options{Ignored: settings.Ignored, DetectsOutliers: mesh.mesh.DetectsOutliers(), GatewaysFile: settings.GatewaysFile})
 	objects, diags := cache.join()
 	identities, others, twice := model.TakeIdentities(objects)
 	tests, others := model.TakeTests(others)
@@ -78,16 +80,16 @@ func (p *Program) Recompile(files []source.File, settings model.Settings) *Progr
 	settings.Refused = cache.refused()
 	settings.Secrets = slices.Concat(cache.secrets(), inFiles)
 	settings.Disabled = wizard.Disabled(objects)
-	resources, found := wizard.Expand(others)
+	resources, expanded, found := p.expanded.Expand(others)
 	diags = append(diags, found...)
 	written := newWritten(objects, cache)
-	written.secrets, written.mesh, written.meshBroken = settings.Secrets, mesh, missing.HasErrors()
+	written.secrets, written.mesh, written.meshBroken = settings.Secrets, mesh.mesh, mesh.found.HasErrors()
 	settings.Broken = model.BrokenBy(diags)
-	settings.Broken.Mesh = missing.HasErrors()
-	m, found := model.Build(resources, settings)
-	diags = slices.Concat(missing, diags, found)
+	settings.Broken.Mesh = mesh.found.HasErrors()
+	m, found := p.model.Rebuild(resources, settings)
+	diags = slices.Concat(mesh.found, diags, found)
 	return &Program{
-		Diags: diags.Sorted(), Resources: resources, model: m, cache: cache, written: written,
+		Diags: diags.Sorted(), Resources: resources, model: m, mesh: mesh, cache: cache, expanded: expanded, written: written,
 		judged: p.judged.Next(), elsewhere: diag.Position{File: settings.MeshFile}, identities: identities, tests: tests,
 		ruled: p.ruled.Next(), packed: p.packed.Next(), optimized: p.optimized.Next(), optimization: optimizationOf(settings.Optimization),
 	}
@@ -179,11 +181,11 @@ func (p *Program) Identities() ([]model.GatewayIdentity, bool) {
 
 // Tests returns the valid PolicyTest objects, in file order. They are not among Resources: no gateway is
 // served anything of them.
-func (p *Program) Tests() []resource.Resource { return p.tests }
+func (p *Program) Tests() []*resource.Resource { return p.tests }
 
 // Objects returns the valid objects as they are written, in file order, PolicyTests and such that are
 // expanded to others among them.
-func (p *Program) Objects() []resource.Resource { return p.written.objects }
+func (p *Program) Objects() []*resource.Resource { return p.written.objects }
 
 // Certificates returns the certificates of the Secrets that Gateways name, in file order.
 func (p *Program) Certificates() []model.Certificate { return p.model.Certificates() }
@@ -209,8 +211,7 @@ func (p *Program) HasFilesIn(dir string) bool {
 // whose objects are not for certain gateways only, or of which that is not known, touches all.
 func (p *Program) HasFilesFor(dir string, g model.Gateway) bool {
 	judged := map[string]bool{}
-	for i := range p.Resources {
-		r := &p.Resources[i]
+	for _, r := range p.Resources {
 		file := r.Origin.Document.File
 		if !within(file, dir) {
 			continue
@@ -258,25 +259,6 @@ func (p *Program) render(g model.Gateway, as optimize.Options, with func(model.V
 		violating = told // rule by rule: what is made of many rules together leads to none of them
 	}
 	return envoy.Resources{}, violating
-}
-
-// withoutMesh takes the mesh configuration out of the files and reads it. Where it could not be
-// read that has been said, and stands in for what is wrong with it.
-func withoutMesh(files []source.File, settings model.Settings) ([]source.File, *resource.Mesh, diag.List) {
-	path := settings.MeshFile
-	if unread := slices.IndexFunc(settings.Unread, func(d diag.Diagnostic) bool { return d.Pos.File == path }); unread >= 0 && path != "" {
-		return files, resource.DefaultMesh(), settings.Unread[unread : unread+1]
-	}
-	if path == "" {
-		return files, resource.DefaultMesh(), nil
-	}
-	i := slices.IndexFunc(files, func(f source.File) bool { return f.Path == path })
-	if i < 0 {
-		missing := diag.New(diag.CodeRead, diag.Position{File: path}, "the mesh configuration is not there").WithHint("create the file, or start without --mesh-config")
-		return files, resource.DefaultMesh(), diag.List{missing}
-	}
-	mesh, found := resource.DecodeMesh(files[i])
-	return slices.Concat(files[:i], files[i+1:]), mesh, found
 }
 
 // withoutGateways returns the error that the file of GatewayIdentity objects is named and not there, unless it

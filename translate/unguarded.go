@@ -24,7 +24,7 @@ func (p *Program) Unguarded(g model.Gateway, served *Program) diag.List {
 	if p.model.Enforces(g) || p.Disabled(g) {
 		return nil
 	}
-	lost := served.written.sources(served.model.Effect(g).Enforcing)
+	lost := sources(served.model.Effect(g).Enforcing)
 	var out diag.List
 	for _, object := range lost[:min(len(lost), maxNamed)] {
 		others := ""

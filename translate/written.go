@@ -3,14 +3,12 @@ package translate
 import (
 	"sync"
 
-	"go.yaml.in/yaml/v3"
-
 	"github.com/portreeve/portreeve/translate/resource"
 )
 
 // written is what the files say, object by object, before any of it is expanded.
 type written struct {
-	objects []resource.Resource
+	objects []*resource.Resource
 	secrets []*resource.Secret
 	cache   decodeCache
 	// mesh is what its file says; meshBroken that it cannot be read or is missing.
@@ -18,18 +16,14 @@ type written struct {
 	meshBroken bool
 	// What is found by what is worked out once, when it is first asked for.
 	byKey    func() map[resource.Key]*resource.Resource
-	byRoot   func() map[*yaml.Node]*resource.Resource
 	byName   func() map[string]*resource.Resource
 	unusable func() map[resource.Key]bool
 }
 
-func newWritten(objects []resource.Resource, d decodeCache) *written {
+func newWritten(objects []*resource.Resource, d decodeCache) *written {
 	w := &written{objects: objects, cache: d, mesh: resource.DefaultMesh(), unusable: sync.OnceValue(d.refused)}
 	w.byKey = sync.OnceValue(func() map[resource.Key]*resource.Resource {
 		return indexed(objects, func(r *resource.Resource) resource.Key { return r.Key })
-	})
-	w.byRoot = sync.OnceValue(func() map[*yaml.Node]*resource.Resource {
-		return indexed(objects, func(r *resource.Resource) *yaml.Node { return r.Origin.Document.Root })
 	})
 	w.byName = sync.OnceValue(func() map[string]*resource.Resource { return indexed(objects, nameOf) })
 	return w
@@ -38,34 +32,29 @@ func newWritten(objects []resource.Resource, d decodeCache) *written {
 // nameOf is what is left of a key when its namespace is another one.
 func nameOf(r *resource.Resource) string { return string(r.Kind) + " " + r.Name }
 
-func indexed[K comparable](objects []resource.Resource, of func(*resource.Resource) K) map[K]*resource.Resource {
+func indexed[K comparable](objects []*resource.Resource, of func(*resource.Resource) K) map[K]*resource.Resource {
 	out := make(map[K]*resource.Resource, len(objects))
-	for i := range objects {
-		if key := of(&objects[i]); out[key] == nil {
-			out[key] = &objects[i]
+	for _, r := range objects {
+		if key := of(r); out[key] == nil {
+			out[key] = r
 		}
 	}
 	return out
 }
 
-// source returns the object that a resource was written as, which is another one where it
-// was expanded.
-func (w *written) source(r *resource.Resource) *resource.Resource {
-	if object := w.byRoot()[r.Origin.Document.Root]; object != nil {
-		return object
-	}
-	return r
-}
-
 // sources returns the objects that resources were written as, each once, in order.
-func (w *written) sources(resources []*resource.Resource) []*resource.Resource {
-	var out []*resource.Resource
+func sources(resources []*resource.Resource) []*resource.Resource {
+	out := make([]*resource.Resource, 0, len(resources))
 	seen := map[*resource.Resource]bool{}
 	for _, r := range resources {
-		if object := w.source(r); !seen[object] {
+		object := r.AsWritten()
+		if object != r { // several may be made of one
+			if seen[object] {
+				continue
+			}
 			seen[object] = true
-			out = append(out, object)
 		}
+		out = append(out, object)
 	}
 	return out
 }

@@ -34,7 +34,7 @@ func (f *shapeFlag) chosen() (string, error) {
 }
 
 // notePresence says where Istio's shape lets pass what gateways refuse: Istio does not look at presence.
-func notePresence(w io.Writer, resources []resource.Resource) {
+func notePresence(w io.Writer, resources []*resource.Resource) {
 	for _, r := range resources {
 		spec, _ := r.Spec.(*securityv1beta1.RequestAuthentication)
 		for _, rule := range spec.GetJwtRules() {

@@ -91,7 +91,7 @@ func (v *validation) unservable(c *cobra.Command, program *translate.Program) di
 		return program.Unservable()
 	}
 	resources, refused := program.For(*g)
-	opens := func(r resource.Resource) bool { return r.Kind == resource.Gateway }
+	opens := func(r *resource.Resource) bool { return r.Kind == resource.Gateway }
 	if len(refused) == 0 && len(resources.Listeners) == 0 && slices.ContainsFunc(program.Resources, opens) {
 		fmt.Fprintf(c.ErrOrStderr(), "note: no Gateway in the files selects the gateway that --namespace and --labels name: it opens no port\n")
 	}

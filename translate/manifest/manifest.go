@@ -34,7 +34,7 @@ type metadata struct {
 
 // YAML prints resources of Istio's kinds, one document each, in the order given. What it
 // prints loads again with the same meaning. An error is a fault of this program.
-func YAML(resources []resource.Resource) ([]byte, error) {
+func YAML(resources []*resource.Resource) ([]byte, error) {
 	var out bytes.Buffer
 	e := yaml.NewEncoder(&out)
 	e.SetIndent(2)
@@ -56,7 +56,7 @@ func YAML(resources []resource.Resource) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-func objectOf(r resource.Resource) (object, error) {
+func objectOf(r *resource.Resource) (object, error) {
 	o := object{APIVersion: apiVersion(r.Kind), Kind: r.Kind, Metadata: metadata{Name: r.Name, Namespace: r.Namespace, Labels: r.Labels, Annotations: r.Annotations}}
 	if !r.Created.IsZero() {
 		o.Metadata.Created = r.Created.UTC().Format(time.RFC3339Nano)

@@ -22,7 +22,7 @@ import (
 )
 
 // reload returns what the printed form of the resources is read as.
-func reload(t *testing.T, in []resource.Resource) ([]resource.Resource, string) {
+func reload(t *testing.T, in []*resource.Resource) ([]*resource.Resource, string) {
 	t.Helper()
 	text, err := manifest.YAML(in)
 	if err != nil {
@@ -37,12 +37,12 @@ func reload(t *testing.T, in []resource.Resource) ([]resource.Resource, string) 
 }
 
 // same compares what makes up the meaning of resources: all but where they stand.
-func same(want, got []resource.Resource) string {
+func same(want, got []*resource.Resource) string {
 	return cmp.Diff(want, got, protocmp.Transform(), cmpopts.EquateEmpty(), cmpopts.IgnoreFields(resource.Resource{}, "Origin"))
 }
 
-func object(kind resource.Kind, name string, spec proto.Message) resource.Resource {
-	return resource.Resource{Key: resource.Key{Kind: kind, Namespace: "istio-system", Name: name}, Spec: spec}
+func object(kind resource.Kind, name string, spec proto.Message) *resource.Resource {
+	return &resource.Resource{Key: resource.Key{Kind: kind, Namespace: "istio-system", Name: name}, Spec: spec}
 }
 
 // awkward holds strings that YAML reads as something else where they are not quoted.
@@ -62,7 +62,7 @@ func TestAwkwardStringsLoadAgain(t *testing.T) {
 				}}},
 			})
 			in.Annotations = map[string]string{"example.com/note": s}
-			want := []resource.Resource{in}
+			want := []*resource.Resource{in}
 			got, text := reload(t, want)
 			if diff := same(want, got); diff != "" {
 				t.Errorf("(-printed +loaded)\n%s\n%s", diff, text)
@@ -83,8 +83,8 @@ func TestRandomStringsLoadAgain(t *testing.T) {
 		in := object(resource.AuthorizationPolicy, "p", &securityv1beta1.AuthorizationPolicy{
 			Rules: []*securityv1beta1.Rule{{When: []*securityv1beta1.Condition{{Key: "request.auth.claims[a]", NotValues: []string{"x", string(text)}}}}},
 		})
-		got, printed := reload(t, []resource.Resource{in})
-		if diff := same([]resource.Resource{in}, got); diff != "" {
+		got, printed := reload(t, []*resource.Resource{in})
+		if diff := same([]*resource.Resource{in}, got); diff != "" {
 			t.Fatalf("%q: (-printed +loaded)\n%s\n%s", string(text), diff, printed)
 		}
 	}
@@ -92,7 +92,7 @@ func TestRandomStringsLoadAgain(t *testing.T) {
 
 // everything has a resource of each kind of Istio, with numbers of every size, empty
 // objects that have a meaning, and all of the metadata.
-func everything() []resource.Resource {
+func everything() []*resource.Resource {
 	keys := `{"keys":[` + "\n" + `  {"kty":"oct","kid":"k","k":"c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0LXNlY3JldA"}` + "\n" + `]}` + "\n"
 	first := object(resource.RequestAuthentication, "a", &securityv1beta1.RequestAuthentication{
 		Selector: &typev1beta1.WorkloadSelector{MatchLabels: map[string]string{"istio": "ingressgateway", "version": "1.10"}},
@@ -101,7 +101,7 @@ func everything() []resource.Resource {
 		}},
 	})
 	first.Labels, first.Created = map[string]string{"on": "1"}, time.Date(2026, 1, 2, 3, 4, 5, 600, time.UTC)
-	return []resource.Resource{
+	return []*resource.Resource{
 		first,
 		object(resource.AuthorizationPolicy, "all", &securityv1beta1.AuthorizationPolicy{Rules: []*securityv1beta1.Rule{{}}}),
 		object(resource.AuthorizationPolicy, "nothing", &securityv1beta1.AuthorizationPolicy{}),

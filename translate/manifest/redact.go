@@ -2,7 +2,6 @@ package manifest
 
 import (
 	"maps"
-	"slices"
 
 	"google.golang.org/protobuf/proto"
 	networkingv1alpha3 "istio.io/api/networking/v1alpha3"
@@ -21,12 +20,14 @@ const (
 // Redacted returns resources as they may be shown to anybody, and whether anything was taken
 // out. They stay valid, and let through no more: with what stands in place of a symmetric key
 // no token verifies. The resources given are not changed.
-func Redacted(resources []resource.Resource) ([]resource.Resource, bool) {
-	out, withheld := slices.Clone(resources), false
-	for i, r := range out {
+func Redacted(resources []*resource.Resource) ([]*resource.Resource, bool) {
+	out, withheld := make([]*resource.Resource, 0, len(resources)), false
+	for _, r := range resources {
+		shown := *r
+		out = append(out, &shown)
 		if _, kept := r.Annotations[lastApplied]; kept {
-			out[i].Annotations, withheld = maps.Clone(r.Annotations), true
-			delete(out[i].Annotations, lastApplied)
+			shown.Annotations, withheld = maps.Clone(r.Annotations), true
+			delete(shown.Annotations, lastApplied)
 		}
 		spec := proto.Clone(r.Spec)
 		switch spec := spec.(type) {
@@ -43,7 +44,7 @@ func Redacted(resources []resource.Resource) ([]resource.Resource, bool) {
 			}
 		}
 		if !proto.Equal(spec, r.Spec) {
-			out[i].Spec, withheld = spec, true
+			shown.Spec, withheld = spec, true
 		}
 	}
 	return out, withheld

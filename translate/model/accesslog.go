@@ -132,7 +132,7 @@ func (m *Model) telemetry(g Gateway) [][]*telemetryv1alpha1.AccessLogging {
 	var out [][]*telemetryv1alpha1.AccessLogging
 	add := func(namespace string, counts func(attachment) bool) {
 		for _, t := range m.policies[resource.Telemetry][namespace] {
-			if !counts(attachmentOf(t)) {
+			if !counts(t.attachment) {
 				continue
 			}
 			if logging := t.Spec.(*telemetryv1alpha1.Telemetry).GetAccessLogging(); len(logging) > 0 {

@@ -93,7 +93,7 @@ func TestAttachment(t *testing.T) {
 				}
 				settings := model.DefaultSettings()
 				settings.RootNamespace = "root"
-				m, _ := model.Build([]resource.Resource{newResource(kind, c.namespace, "p", spec)}, settings)
+				m, _ := model.Build([]*resource.Resource{newResource(kind, c.namespace, "p", spec)}, settings)
 				v := m.For(c.gateway)
 				if got := len(v.AuthorizationPolicies)+len(v.RequestAuthentications) == 1; got != c.want {
 					t.Errorf("%s applies: %v, want %v", kind, got, c.want)
@@ -147,7 +147,7 @@ func TestOrderOfPolicies(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-			var resources []resource.Resource
+			var resources []*resource.Resource
 			for _, p := range c.policies {
 				for kind, spec := range map[resource.Kind]proto.Message{
 					resource.AuthorizationPolicy: &securityv1beta1.AuthorizationPolicy{}, resource.RequestAuthentication: &securityv1beta1.RequestAuthentication{},
@@ -177,7 +177,7 @@ func TestOrderOfPolicies(t *testing.T) {
 func TestAGatewayInTheRootNamespaceHasEachPolicyOnce(t *testing.T) {
 	settings := model.DefaultSettings()
 	settings.RootNamespace = "root"
-	m, _ := model.Build([]resource.Resource{
+	m, _ := model.Build([]*resource.Resource{
 		newResource(resource.AuthorizationPolicy, "root", "a", &securityv1beta1.AuthorizationPolicy{}),
 		newResource(resource.RequestAuthentication, "root", "a", &securityv1beta1.RequestAuthentication{}),
 	}, settings)

@@ -1,6 +1,7 @@
 package model
 
 import (
+	"maps"
 	"slices"
 	"strings"
 
@@ -38,6 +39,10 @@ func BrokenBy(diags diag.List) Broken {
 		out.namespaces[resource.Kind(kind)][namespace] = true
 	}
 	return out
+}
+
+func (b Broken) equal(o Broken) bool {
+	return b.Mesh == o.Mesh && b.anything == o.anything && maps.EqualFunc(b.namespaces, o.namespaces, maps.Equal[map[string]bool, map[string]bool])
 }
 
 // any reports whether an object of one of the kinds is left out.

@@ -1,7 +1,6 @@
 package model
 
 import (
-	"maps"
 	"slices"
 
 	"github.com/portreeve/portreeve/translate/diag"
@@ -10,43 +9,57 @@ import (
 
 // check returns errors about resources that cannot be together, and warnings about how
 // resources fit together. The latter refuse nothing: each of these configurations has a
-// meaning, and Istio accepts it, but mostly another was meant. It keeps what else came to
-// light: the certificates of the Secrets that are named, and the policies without a gateway.
-func (m *Model) check() diag.List {
+// meaning, and Istio accepts it, but mostly another was meant. It keeps what was found, and what else came to
+// light. What checks found in a model before this one, whose settings are alike, is taken from there where they would
+// find the same; fresh are the policies that are not in it.
+func (m *Model) check(before *Model, fresh map[*attached]bool) diag.List {
 	c := newChecks(m)
+	if m.routing != before.routing {
+		m.routing.found = c.ofRouting()
+	}
+	c.tokenSide = c.tokensAfter(before)
+	same := history{before: before, fresh: fresh, routing: m.routing == before.routing, tokens: c.alike(c.authentications, before)}
+	ofScopes := policyChecks{c}.scopes(same)
+	ofPolicies := policyChecks{c}.all(same)
+	ofRoutes := c.routesAfter(before)
+	ofProviders := providerChecks{c}.all()
+	if c.suggested > maxComparisons {
+		// Suggestions are bounded together, so that each depends on all: nothing can be taken from before.
+		if before.judged.tokens != nil {
+			return m.check(&Model{}, nil)
+		}
+		m.judged.tokens = nil
+	}
+	return slices.Concat(m.routing.found, ofScopes, c.serversAndPolicies(), c.tokenSide.found, ofPolicies, ofRoutes, ofProviders)
+}
+
+// ofRouting returns what is found without looking at a policy.
+func (c *checks) ofRouting() diag.List {
 	ofCertificates, certificates := certificateChecks{c}.all()
-	ofScopes, unserved := policyChecks{c}.scopes()
-	m.certificates, m.unserved = certificates, unserved
-	return slices.Concat(
-		ofCertificates,
-		serverChecks{c}.all(),
-		routeChecks{c}.all(),
-		destinationChecks{c}.all(),
-		ofScopes,
-		policyChecks{c}.all(),
-		// After the RequestAuthentications, whose headers are known then.
-		routePolicyChecks{c}.all(),
-		providerChecks{c}.all(),
-	)
+	c.certificates = certificates
+	return slices.Concat(ofCertificates, serverChecks{c}.all(), routeChecks{c}.all(), destinationChecks{c}.all())
 }
 
 // checks is what the resources are held against: the model, and what is worked out once for
 // a Build. The checks themselves are cut by subject, below.
 type checks struct {
 	*Model
-	authentications, authorizations []*resource.Resource
-	gatewaySide
-	tokenSide
+	*surroundings
+	*tokenSide
+	authentications, authorizations []*attached
+	// requiring finds the policies that tell requests with a token from those without.
+	requiring *index
 	preflight preflightSide
-	hosts     hostIndex
-	open      openPorts
-	byName    gatewaysByName
 	cover     covering
-	// near holds suggestions: the same slip often stands in many policies.
-	near map[slip]string
-	// comparisons is how many more names may be compared: a suggestion must not make a
-	// large directory slow.
-	comparisons int
+	suggestions
+}
+
+// surroundings are what Gateways and routes say of that what policies name.
+type surroundings struct {
+	gatewaySide
+	hosts  hostIndex
+	open   openPorts
+	byName gatewaysByName
 }
 
 // The checks by subject. Each has a method all, which returns what its checks find, in no
@@ -71,20 +84,29 @@ type (
 )
 
 func newChecks(m *Model) *checks {
-	c := &checks{Model: m, near: map[slip]string{}, comparisons: maxComparisons, cover: covering{maxCoverings}}
-	c.authentications = c.policiesOf(resource.RequestAuthentication)
-	c.authorizations = c.policiesOf(resource.AuthorizationPolicy)
-	c.byName = c.gatewaysByName()
-	c.gatewaySide = c.newGatewaySide()
-	c.hosts = c.newHostIndex()
-	c.open = c.newOpenPorts()
-	c.tokenSide = c.newTokenSide()
+	c := &checks{Model: m, surroundings: m.routing.around, cover: covering{maxCoverings}, suggestions: newSuggestions()}
+	c.authentications = m.policies.inOrder(resource.RequestAuthentication)
+	c.authorizations = m.policies.inOrder(resource.AuthorizationPolicy)
+	if c.surroundings == nil {
+		c.surroundings = &surroundings{}
+		c.byName = c.gatewaysByName()
+		c.gatewaySide = c.newGatewaySide()
+		c.hosts = c.newHostIndex()
+		c.open = c.newOpenPorts()
+		m.routing.around = c.surroundings
+	}
+	c.requiring = c.newRequiring()
 	c.preflight = c.newPreflightSide()
 	return c
 }
 
 func (c serverChecks) all() diag.List {
-	return slices.Concat(c.conflicts(), c.closedServers(), c.unaddressed(), c.takenNames(), c.sameRoutes(), c.mtlsBypasses())
+	return slices.Concat(c.conflicts(), c.takenNames(), c.sameRoutes(), c.mtlsBypasses())
+}
+
+// serversAndPolicies holds the servers of Gateways against policies.
+func (c *checks) serversAndPolicies() diag.List {
+	return append(serverChecks{c}.closedServers(), serverChecks{c}.unaddressed()...)
 }
 
 func (c routeChecks) all() diag.List {
@@ -95,28 +117,22 @@ func (c destinationChecks) all() diag.List {
 	return slices.Concat(c.servicesAndEndpoints(), c.portsAndSubsets(), c.backends(), c.allTunnels(), c.dynamicHosts(), c.destinationRules())
 }
 
-// scopes warns of policies that probably apply to no gateway, and returns which they are.
-func (c policyChecks) scopes() (diag.List, map[*resource.Resource]bool) {
-	var out diag.List
-	unserved := map[*resource.Resource]bool{}
-	for _, policy := range slices.Concat(c.authentications, c.authorizations) {
-		found := c.scope(policy)
-		if out = append(out, found...); len(found) > 0 {
-			unserved[policy] = true
-		}
-	}
-	return out, unserved
+// scopes warns of policies that probably apply to no gateway.
+func (c policyChecks) scopes(same history) diag.List {
+	found := map[*attached]found{}
+	c.judged.scopes = found
+	all := slices.Concat(c.authentications, c.authorizations)
+	return c.each(all, found, same.scope, func(policy *attached) diag.List { return c.scope(policy) })
 }
 
-func (c policyChecks) all() diag.List {
-	var out diag.List
-	for _, policy := range c.authentications {
-		out = append(out, c.authentication(policy)...)
-	}
-	for _, policy := range c.authorizations {
-		out = append(out, c.authorization(policy)...)
-	}
-	return slices.Concat(out, c.subtrees(), c.deniedAnyway(), c.unverified(), c.normalization(), c.claimHeaders())
+func (c policyChecks) all(same history) diag.List {
+	found := map[*attached]found{}
+	c.judged.rules = found
+	accepting := c.serversAcceptingAnyCert()
+	out := c.each(c.authorizations, found, same.rules, func(policy *attached) diag.List {
+		return append(c.authorization(policy), c.unverified(policy, accepting)...)
+	})
+	return slices.Concat(out, c.subtrees(), c.deniedAnyway(), c.normalization())
 }
 
 func (c routePolicyChecks) all() diag.List {
@@ -125,36 +141,6 @@ func (c routePolicyChecks) all() diag.List {
 
 func (c providerChecks) all() diag.List {
 	return slices.Concat(c.claimsAsked(), c.providers(), c.telemetry())
-}
-
-// policiesOf returns the policies of a kind, namespace by namespace in Istio's order.
-func (c *checks) policiesOf(kind resource.Kind) []*resource.Resource {
-	var out []*resource.Resource
-	for _, namespace := range slices.Sorted(maps.Keys(c.policies[kind])) {
-		out = append(out, c.policies[kind][namespace]...)
-	}
-	return out
-}
-
-// slip is a written name and what it should be the name of.
-type slip struct{ kind, written string }
-
-// maxComparisons bounds the names that are compared for suggestions in one Build.
-const maxComparisons = 5000
-
-// meant returns the hint for a name that is not among the known ones of its kind: the one
-// that was probably meant, or else what to do.
-func (c *checks) meant(s slip, known map[string]bool, otherwise string) string {
-	near, ok := c.near[s]
-	if !ok && len(known) <= c.comparisons {
-		c.comparisons -= len(known)
-		near = resource.DidYouMean(s.written, slices.Sorted(maps.Keys(known)))
-		c.near[s] = near
-	}
-	if near == "" {
-		return otherwise
-	}
-	return "did you mean " + near + "?"
 }
 
 // diagnosticAt returns a diagnostic at a field of a resource. Its scope is nobody, as of a warning; who

@@ -14,7 +14,7 @@ import (
 	"github.com/portreeve/portreeve/translate/source"
 )
 
-func decode(t testing.TB, text string) []resource.Resource {
+func decode(t testing.TB, text string) []*resource.Resource {
 	t.Helper()
 	documents, found := source.Parse([]source.File{{Path: "f.yaml", Content: []byte(text)}})
 	resources, more := resource.Decode(documents)
@@ -29,7 +29,7 @@ func decode(t testing.TB, text string) []resource.Resource {
 func TestIndexAgreesWithASearch(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // a test wants the same order again
 	some := func() workloadScope {
-		out := workloadScope{[]string{"", "a", "b"}[r.IntN(3)], map[string]string{}}
+		out := workloadScope{namespace: []string{"", "a", "b"}[r.IntN(3)], labels: map[string]string{}}
 		for _, k := range []string{"x", "y", "z"} {
 			if r.IntN(2) == 0 {
 				out.labels[k] = fmt.Sprint(r.IntN(4))
@@ -211,7 +211,7 @@ func BenchmarkBuild(b *testing.B) {
 			b.Run(fmt.Sprintf("%s/%d/check", name, n), func(b *testing.B) {
 				b.ReportAllocs()
 				for b.Loop() {
-					m.check()
+					m.check(&Model{}, nil)
 				}
 				b.ReportMetric(float64(len(found)), "findings")
 			})

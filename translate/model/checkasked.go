@@ -16,15 +16,15 @@ const maxAsking = 50
 
 // asking adds a CUSTOM policy to those of the Gateways that it can apply to. One for all of a
 // namespace counts for the Gateways of that namespace.
-func (c *checks) asking(policy *resource.Resource, by map[string][]*resource.Resource) {
-	scopes := c.scopesOf(policy)
+func (c *checks) asking(policy *attached, by map[string][]*resource.Resource) {
+	scopes := policy.scopes
 	for _, g := range c.gateways {
 		key := g.Namespace + "/" + g.Name
 		if len(by[key]) < maxAsking && slices.ContainsFunc(scopes, func(at workloadScope) bool {
 			_, possible, _ := common(at.labels, g.Spec.(*networkingv1alpha3.Gateway).GetSelector())
 			return possible && (len(at.labels) > 0 || at.namespace == "" || at.namespace == g.Namespace)
 		}) {
-			by[key] = append(by[key], policy)
+			by[key] = append(by[key], policy.Resource)
 		}
 	}
 }

@@ -12,14 +12,16 @@ import (
 )
 
 // authorization warns of an AuthorizationPolicy that does not do what it reads like.
-func (c policyChecks) authorization(policy *resource.Resource) diag.List {
+func (c policyChecks) authorization(policy *attached) diag.List {
 	spec := policy.Spec.(*securityv1beta1.AuthorizationPolicy)
-	at := c.scopesOf(policy)
-	out := c.tokens(policy, spec, at)
-	out = append(out, c.peers(policy, spec, at)...)
-	out = append(out, c.operations(policy, spec, at)...)
-	out = append(out, c.portsOpened(policy, spec)...)
-	return append(out, c.addresses(policy, spec)...)
+	at := policy.scopes
+	out := c.tokens(policy.Resource, spec, at)
+	out = append(out, c.peers(policy.Resource, spec, at)...)
+	out = append(out, c.operations(policy.Resource, spec, at)...)
+	if !c.appliesToNone(policy) {
+		out = append(out, c.portsOpened(policy.Resource, spec)...)
+	}
+	return append(out, c.addresses(policy.Resource, spec)...)
 }
 
 // peers warns of the identity of a peer on a gateway that never asks for it: a field is
@@ -146,7 +148,7 @@ func (c policyChecks) normalization() diag.List {
 	return diag.List{d}
 }
 
-func permitsByPath(policy *resource.Resource) bool {
+func permitsByPath(policy *attached) bool {
 	spec := policy.Spec.(*securityv1beta1.AuthorizationPolicy)
 	for _, rule := range spec.GetRules() {
 		for _, to := range rule.GetTo() {

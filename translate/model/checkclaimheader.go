@@ -52,7 +52,7 @@ func (c policyChecks) claimHeaders() diag.List {
 func eachAuthentication(m *Model, visit func(*resource.Resource, []*securityv1beta1.JWTRule)) {
 	for _, policies := range m.policies[resource.RequestAuthentication] {
 		for _, p := range policies {
-			visit(p, p.Spec.(*securityv1beta1.RequestAuthentication).GetJwtRules())
+			visit(p.Resource, p.Spec.(*securityv1beta1.RequestAuthentication).GetJwtRules())
 		}
 	}
 }

@@ -30,11 +30,11 @@ func (c serverChecks) closedServers() diag.List {
 			}
 			switch spec := p.Spec.(*securityv1beta1.AuthorizationPolicy); spec.GetAction() {
 			case securityv1beta1.AuthorizationPolicy_DENY:
-				out = append(out, c.deniedConnections(p, spec, at)...)
+				out = append(out, c.deniedConnections(p.Resource, spec, at)...)
 			case securityv1beta1.AuthorizationPolicy_CUSTOM:
-				out = append(out, c.askedConnections(p, spec, at)...)
+				out = append(out, c.askedConnections(p.Resource, spec, at)...)
 			case securityv1beta1.AuthorizationPolicy_ALLOW:
-				out = append(out, c.unallowedConnections(p, spec, slices.DeleteFunc(at, func(s server) bool { return opened[s.place()] }))...)
+				out = append(out, c.unallowedConnections(p.Resource, spec, slices.DeleteFunc(at, func(s server) bool { return opened[s.place()] }))...)
 			}
 		}
 	}
@@ -151,8 +151,8 @@ func names(servers []server) string {
 
 // serversOf returns the servers whose workloads a policy selects, as far as labels tell. A
 // policy for all of a namespace counts where the Gateway stands in that namespace.
-func (c *checks) serversOf(p *resource.Resource, servers []server) []server {
-	scopes := c.scopesOf(p)
+func (c *checks) serversOf(p *attached, servers []server) []server {
+	scopes := p.scopes
 	var out []server
 	for _, s := range servers {
 		selector := selectorOf(s)

@@ -41,7 +41,7 @@ func (c *checks) newOpenPorts() openPorts {
 // listens on, and neither that of a load balancer before it nor that of a backend. A policy that is for
 // no gateway may well name the port of another workload.
 func (c policyChecks) portsOpened(policy *resource.Resource, spec *securityv1beta1.AuthorizationPolicy) diag.List {
-	if len(c.open.numbers) == 0 || c.Model.unserved[policy] {
+	if len(c.open.numbers) == 0 {
 		return nil
 	}
 	var out diag.List

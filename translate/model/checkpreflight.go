@@ -24,23 +24,52 @@ type preflightSide struct {
 	asking map[string][]*resource.Resource
 }
 
+// preflightKind is what a policy makes of preflights.
+type preflightKind int
+
+const (
+	// undecided policies make nothing of them.
+	undecided preflightKind = iota
+	// denying policies refuse every request without a token.
+	denying
+	// allowingNone policies allow nothing without a token, allowingSome something.
+	allowingNone
+	allowingSome
+	// asking policies ask somebody about requests.
+	asking
+)
+
+func preflightKindOf(policy *resource.Resource) preflightKind {
+	spec := policy.Spec.(*securityv1beta1.AuthorizationPolicy)
+	switch {
+	case spec.GetAction() == securityv1beta1.AuthorizationPolicy_CUSTOM && !policy.DryRun():
+		return asking
+	case !decides(policy):
+		return undecided
+	case spec.GetAction() == securityv1beta1.AuthorizationPolicy_DENY:
+		if slices.ContainsFunc(spec.GetRules(), deniesPreflights) {
+			return denying
+		}
+		return undecided
+	case len(spec.GetRules()) > 0 && !slices.ContainsFunc(spec.GetRules(), func(r *securityv1beta1.Rule) bool { return !needsToken(r) }):
+		return allowingNone
+	default:
+		return allowingSome
+	}
+}
+
 func (c *checks) newPreflightSide() preflightSide {
 	out := preflightSide{newIndex(), newIndex(), newIndex(), map[string][]*resource.Resource{}}
 	for _, policy := range c.authorizations {
-		spec := policy.Spec.(*securityv1beta1.AuthorizationPolicy)
-		switch {
-		case spec.GetAction() == securityv1beta1.AuthorizationPolicy_CUSTOM && !policy.DryRun():
+		switch policy.preflights {
+		case denying:
+			out.denying.add(policy.Resource, policy.scopes...)
+		case allowingNone:
+			out.allowing.add(policy.Resource, policy.scopes...)
+		case allowingSome:
+			out.others.add(policy.Resource, policy.scopes...)
+		case asking:
 			c.asking(policy, out.asking)
-		case !decides(policy):
-		case spec.GetAction() == securityv1beta1.AuthorizationPolicy_DENY:
-			if slices.ContainsFunc(spec.GetRules(), deniesPreflights) {
-				out.denying.add(policy, c.scopesOf(policy)...)
-			}
-		case spec.GetAction() != securityv1beta1.AuthorizationPolicy_ALLOW:
-		case len(spec.GetRules()) > 0 && !slices.ContainsFunc(spec.GetRules(), func(r *securityv1beta1.Rule) bool { return !needsToken(r) }):
-			out.allowing.add(policy, c.scopesOf(policy)...)
-		default:
-			out.others.add(policy, c.scopesOf(policy)...)
 		}
 	}
 	return out

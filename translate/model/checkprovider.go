@@ -30,8 +30,8 @@ func (c providerChecks) providers() diag.List {
 			if name == "" || known[name] {
 				continue
 			}
-			d := diagnosticAt(diag.CodeUnknownProvider, policy, resource.Path{"spec", "provider", "name"}, "the mesh configuration has no external authorizer %q", name)
-			d.Scope = attachmentOf(policy).scope(policy.Namespace)
+			d := diagnosticAt(diag.CodeUnknownProvider, policy.Resource, resource.Path{"spec", "provider", "name"}, "the mesh configuration has no external authorizer %q", name)
+			d.Scope = policy.attachment.scope(policy.Namespace)
 			out = append(out, d.WithHint("%s", knownProviders(known)))
 		}
 	}

@@ -79,23 +79,23 @@ func asksForCertificate(s *networkingv1alpha3.Server) bool {
 }
 
 // scope warns of a policy that probably applies to no gateway.
-func (c *checks) scope(policy *resource.Resource) diag.List {
+func (c *checks) scope(policy *attached) diag.List {
 	out := c.selector(policy)
 	path := resource.Path{"spec", "targetRefs"}
-	targets := attachmentOf(policy).targets
+	targets := policy.attachment.targets
 	for i, t := range targets {
 		at := path.Field(i)
-		if legacyTarget(policy) {
+		if legacyTarget(policy.Resource) {
 			at = resource.Path{"spec", "targetRef"}
 		}
-		out = append(out, c.target(policy, at, t)...)
+		out = append(out, c.target(policy.Resource, at, t)...)
 	}
 	if c.knowsGateways() && !c.settings.Broken.any(resource.Gateway) && policy.Namespace != c.settings.RootNamespace && !c.namespaces[policy.Namespace] {
 		known := "no Gateway is in the namespace " + policy.Namespace
 		if len(c.gateways) == 0 {
 			known = "the gateway runs in the namespace " + c.settings.Gateway.Namespace + " and not in " + policy.Namespace
 		}
-		out = append(out, diagnosticAt(diag.CodeNamespaceUnserved, policy, resource.Path{"metadata", "namespace"},
+		out = append(out, diagnosticAt(diag.CodeNamespaceUnserved, policy.Resource, resource.Path{"metadata", "namespace"},
 			"%s, and it is not the root namespace: the policy applies only to gateways that run in %s", known, policy.Namespace).
 			WithHint("%s", c.meant(slip{"namespace", policy.Namespace}, c.namespaces, "put the policy into the gateways' namespace, or into "+c.settings.RootNamespace+" for the gateways of every namespace")))
 	}
@@ -103,18 +103,18 @@ func (c *checks) scope(policy *resource.Resource) diag.List {
 }
 
 // selector names each label of a policy's selector that no Gateway selects.
-func (c *checks) selector(policy *resource.Resource) diag.List {
+func (c *checks) selector(policy *attached) diag.List {
 	if !c.knowsGateways() || c.everyWorkload || c.settings.Broken.any(resource.Gateway) {
 		return nil
 	}
 	var out diag.List
-	labels := attachmentOf(policy).labels
+	labels := policy.attachment.labels
 	for _, k := range slices.Sorted(maps.Keys(labels)) {
 		known, ok := c.labels[k]
 		if known[labels[k]] {
 			continue
 		}
-		d := diagnosticAt(diag.CodeSelectorUnknown, policy, resource.Path{"spec", "selector", "matchLabels", k}, "%s the label %s: %s", c.whoLacks(), k, labels[k])
+		d := diagnosticAt(diag.CodeSelectorUnknown, policy.Resource, resource.Path{"spec", "selector", "matchLabels", k}, "%s the label %s: %s", c.whoLacks(), k, labels[k])
 		if ok {
 			d.Hint = c.meant(slip{"label " + k, labels[k]}, known, "write the labels as the gateway has them")
 		} else {

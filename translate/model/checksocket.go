@@ -32,7 +32,7 @@ func (c serverChecks) unaddressed() diag.List {
 			refuses := spec.GetAction() == securityv1beta1.AuthorizationPolicy_DENY || spec.GetAction() == securityv1beta1.AuthorizationPolicy_CUSTOM
 			if at := c.serversOf(p, sockets); refuses && !p.DryRun() && len(at) > 0 {
 				for i, rule := range spec.GetRules() {
-					out = append(out, c.unmatched(p, rulePath(i), rule, at)...)
+					out = append(out, c.unmatched(p.Resource, rulePath(i), rule, at)...)
 				}
 			}
 		}

@@ -30,7 +30,7 @@ func (c policyChecks) pathSide() pathSide {
 	out := pathSide{named: map[string]bool{}}
 	for _, policy := range c.authorizations {
 		for _, rule := range policy.Spec.(*securityv1beta1.AuthorizationPolicy).GetRules() {
-			out.rule(policy, rule)
+			out.rule(policy.Resource, rule)
 		}
 	}
 	for vs, i := range routeChecks(c).boundHTTP() {
@@ -80,7 +80,7 @@ func (c policyChecks) subtrees() diag.List {
 	var out diag.List
 	for _, policy := range c.authorizations {
 		spec := policy.Spec.(*securityv1beta1.AuthorizationPolicy)
-		if !decides(policy) || c.Model.unserved[policy] || c.settings.Broken.any(resource.AuthorizationPolicy, resource.JWTPolicy, resource.VirtualService) {
+		if !decides(policy.Resource) || c.appliesToNone(policy) || c.settings.Broken.any(resource.AuthorizationPolicy, resource.JWTPolicy, resource.VirtualService) {
 			continue
 		}
 		for i, rule := range spec.GetRules() {
@@ -88,7 +88,7 @@ func (c policyChecks) subtrees() diag.List {
 				o, at := to.GetOperation(), rulePath(i).Field("to", j, "operation")
 				if len(o.GetMethods())+len(o.GetNotMethods()) == 0 {
 					of := field{permissiveField(spec, "paths", "notPaths"), permissiveField(spec, o.GetPaths(), o.GetNotPaths())}
-					out = append(out, side.subtree(policy, at, of)...)
+					out = append(out, side.subtree(policy.Resource, at, of)...)
 				}
 			}
 		}

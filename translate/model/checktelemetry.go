@@ -15,12 +15,12 @@ import (
 // telemetry warns of logs that are not written although somebody asks for them.
 func (c providerChecks) telemetry() diag.List {
 	out := append(c.defaultLogs(), c.logServices()...)
-	first := map[string]*resource.Resource{}
-	for _, t := range c.policiesOf(resource.Telemetry) {
+	first := map[string]*attached{}
+	for _, t := range c.policies.inOrder(resource.Telemetry) {
 		out = append(out, c.scope(t)...)
-		key := t.Namespace + " " + attachmentOf(t).key()
+		key := t.Namespace + " " + t.attachment.key()
 		if older, again := first[key]; again {
-			out = append(out, diagnosticAt(diag.CodeTelemetryShadowed, t, resource.Path{"metadata", "name"}, "%s is older and for the same workloads, so this one does not count", older.Key).
+			out = append(out, diagnosticAt(diag.CodeTelemetryShadowed, t.Resource, resource.Path{"metadata", "name"}, "%s is older and for the same workloads, so this one does not count", older.Key).
 				WithHint("put both into one object"))
 			continue
 		}
@@ -44,17 +44,17 @@ func (a attachment) key() string {
 	return strings.Join(out, ",")
 }
 
-func (c providerChecks) logEntry(t *resource.Resource, index int, entry *telemetryv1alpha1.AccessLogging) diag.List {
+func (c providerChecks) logEntry(t *attached, index int, entry *telemetryv1alpha1.AccessLogging) diag.List {
 	var out diag.List
 	path := resource.Path{"spec", "accessLogging", index}
 	if len(entry.GetProviders()) == 0 && index == 0 && !c.inheritsProviders(t) && !c.settings.Broken.Mesh {
-		out = append(out, diagnosticAt(diag.CodeLogDefault, t, path, "%s names no provider and the mesh configuration has no default one, so it has no effect", path).
+		out = append(out, diagnosticAt(diag.CodeLogDefault, t.Resource, path, "%s names no provider and the mesh configuration has no default one, so it has no effect", path).
 			WithHint("providers: [{name: envoy}]; accessLogFile of the mesh configuration is not a provider"))
 	}
 	for i, p := range entry.GetProviders() {
 		if logProvider(c.settings.Mesh.Config, p.GetName()) == nil && !c.settings.Broken.Mesh {
 			at := path.Field("providers", i, "name")
-			out = append(out, diagnosticAt(diag.CodeLogProvider, t, at, "the mesh configuration has no access log %q, so nothing is logged to it", p.GetName()).WithHint("%s", c.knownLogs()))
+			out = append(out, diagnosticAt(diag.CodeLogProvider, t.Resource, at, "the mesh configuration has no access log %q, so nothing is logged to it", p.GetName()).WithHint("%s", c.knownLogs()))
 		}
 	}
 	return out
@@ -62,7 +62,7 @@ func (c providerChecks) logEntry(t *resource.Resource, index int, entry *telemet
 
 // inheritsProviders reports whether an entry that names no provider is about some: the
 // default ones, or those of a more general Telemetry.
-func (c providerChecks) inheritsProviders(t *resource.Resource) bool {
+func (c providerChecks) inheritsProviders(t *attached) bool {
 	if len(c.settings.Mesh.Config.GetDefaultProviders().GetAccessLogging()) > 0 {
 		return true
 	}
@@ -70,8 +70,8 @@ func (c providerChecks) inheritsProviders(t *resource.Resource) bool {
 	if t.Namespace != c.settings.RootNamespace {
 		general = slices.Concat(general, c.policies[resource.Telemetry][t.Namespace])
 	}
-	return slices.ContainsFunc(general, func(other *resource.Resource) bool {
-		return other != t && attachmentOf(other).everyWorkload() && slices.ContainsFunc(other.Spec.(*telemetryv1alpha1.Telemetry).GetAccessLogging(),
+	return slices.ContainsFunc(general, func(other *attached) bool {
+		return other != t && other.attachment.everyWorkload() && slices.ContainsFunc(other.Spec.(*telemetryv1alpha1.Telemetry).GetAccessLogging(),
 			func(e *telemetryv1alpha1.AccessLogging) bool { return len(e.GetProviders()) > 0 })
 	})
 }

@@ -13,8 +13,6 @@ import (
 type tokenSide struct {
 	// verifying finds the RequestAuthentications that have rules.
 	verifying *index
-	// requiring finds the policies that tell requests with a token from those without.
-	requiring *index
 	// issuers are those of the rules, by namespace of the policy; "" stands for a rule that takes any.
 	issuers map[string]map[string]bool
 	// allIssuers are those of every namespace.
@@ -22,14 +20,19 @@ type tokenSide struct {
 	// sameIssuer and sameHeader find the RequestAuthentications, looked at so far, that have
 	// an issuer or write a header.
 	sameIssuer, sameHeader map[string]*index
+	// of are the RequestAuthentications, requiring the names of the workloads on which something asks for a token, and
+	// found what the checks found of both.
+	of        []*attached
+	requiring []string
+	found     diag.List
 }
 
-func (c *checks) newTokenSide() tokenSide {
-	out := tokenSide{verifying: newIndex(), requiring: newIndex(), issuers: map[string]map[string]bool{}, allIssuers: map[string]bool{}, sameIssuer: map[string]*index{}, sameHeader: map[string]*index{}}
+func (c *checks) newTokenSide() *tokenSide {
+	out := &tokenSide{verifying: newIndex(), issuers: map[string]map[string]bool{}, allIssuers: map[string]bool{}, sameIssuer: map[string]*index{}, sameHeader: map[string]*index{}, of: c.authentications, requiring: c.requiring.names}
 	for _, policy := range c.authentications {
 		rules := policy.Spec.(*securityv1beta1.RequestAuthentication).GetJwtRules()
 		if len(rules) > 0 {
-			out.verifying.add(policy, c.scopesOf(policy)...)
+			out.verifying.add(policy.Resource, policy.scopes...)
 		}
 		for _, rule := range rules {
 			if out.issuers[policy.Namespace] == nil {
@@ -39,12 +42,26 @@ func (c *checks) newTokenSide() tokenSide {
 			out.allIssuers[rule.GetIssuer()] = true
 		}
 	}
+	return out
+}
+
+func (c *checks) newRequiring() *index {
+	out := newIndex()
 	for _, policy := range c.authorizations {
-		if asksForToken(policy) {
-			out.requiring.add(policy, c.scopesOf(policy)...)
+		if policy.asksForToken {
+			out.add(policy.Resource, policy.scopes...)
 		}
 	}
 	return out
+}
+
+// tokenFindings warns of what RequestAuthentications make together.
+func (c policyChecks) tokenFindings() diag.List {
+	var out diag.List
+	for _, policy := range c.authentications {
+		out = append(out, c.authentication(policy)...)
+	}
+	return append(out, c.claimHeaders()...)
 }
 
 // decides reports a policy that can refuse a request.
@@ -107,15 +124,15 @@ func uses(spec *securityv1beta1.AuthorizationPolicy, fields func(*securityv1beta
 
 // authentication warns of a RequestAuthentication beside which nothing asks for a token,
 // and of what several say twice.
-func (c policyChecks) authentication(policy *resource.Resource) diag.List {
+func (c policyChecks) authentication(policy *attached) diag.List {
 	rules := policy.Spec.(*securityv1beta1.RequestAuthentication).GetJwtRules()
-	at := c.scopesOf(policy)
+	at := policy.scopes
 	if len(rules) == 0 || len(at) == 0 {
 		return nil
 	}
-	out := c.twice(policy, rules, at)
-	if !requiresToken(rules) && c.requiring.find(at...) == nil && !c.settings.Broken.authorization(policy, c.settings.RootNamespace) {
-		out = append(out, tokenOptional(policy))
+	out := c.twice(policy.Resource, rules, at)
+	if !requiresToken(rules) && c.requiring.find(at...) == nil && !c.settings.Broken.authorization(policy.Resource, c.settings.RootNamespace) {
+		out = append(out, tokenOptional(policy.Resource))
 	}
 	return out
 }

@@ -5,23 +5,19 @@ import (
 	securityv1beta1 "istio.io/api/security/v1beta1"
 
 	"github.com/portreeve/portreeve/translate/diag"
-	"github.com/portreeve/portreeve/translate/resource"
 )
 
 // unverified refuses a policy about the identity of the peer for gateways that take client
 // certificates which nobody has verified: such a policy would believe whatever a client
 // writes into a certificate of its own. Istio lets it.
-func (c policyChecks) unverified() diag.List {
-	acceptingAnyCert := c.serversAcceptingAnyCert()
+func (c policyChecks) unverified(policy *attached, acceptingAnyCert []server) diag.List {
 	if len(acceptingAnyCert) == 0 {
 		return nil
 	}
 	var out diag.List
-	for _, policy := range c.authorizations {
-		for _, u := range uses(policy.Spec.(*securityv1beta1.AuthorizationPolicy), peerFields, isPeerKey) {
-			if d, found := c.unverifiedIdentity(policy, u, acceptingAnyCert); found {
-				out = append(out, d)
-			}
+	for _, u := range uses(policy.Spec.(*securityv1beta1.AuthorizationPolicy), peerFields, isPeerKey) {
+		if d, found := unverifiedIdentity(policy, u, acceptingAnyCert); found {
+			out = append(out, d)
 		}
 	}
 	return out
@@ -43,10 +39,10 @@ func (c policyChecks) serversAcceptingAnyCert() []server {
 
 // unverifiedIdentity returns the finding about one field, which reaches the gateways that have both
 // the policy and one of the servers.
-func (c policyChecks) unverifiedIdentity(policy *resource.Resource, u use, acceptingAnyCert []server) (diag.Diagnostic, bool) {
+func unverifiedIdentity(policy *attached, u use, acceptingAnyCert []server) (diag.Diagnostic, bool) {
 	var first *server
 	targets := []diag.Target{}
-	for _, at := range c.scopesOf(policy) {
+	for _, at := range policy.scopes {
 		for _, s := range acceptingAnyCert {
 			if labels, possible, _ := common(at.labels, selectorOf(s)); possible {
 				targets = append(targets, diag.Target{Namespace: at.namespace, Labels: labels})
@@ -59,7 +55,7 @@ func (c policyChecks) unverifiedIdentity(policy *resource.Resource, u use, accep
 	if first == nil {
 		return diag.Diagnostic{}, false
 	}
-	d := diagnosticAt(diag.CodeIdentityUnverified, policy, u.path, "%s believes any certificate at the server at %s, where none is verified",
+	d := diagnosticAt(diag.CodeIdentityUnverified, policy.Resource, u.path, "%s believes any certificate at the server at %s, where none is verified",
 		fieldName(u), first.gateway.Origin.At(first.path().Field("tls", "insecureSkipVerify"))).
 		WithHint("take insecureSkipVerify out of the Gateway, or select other workloads")
 	d.Scope = diag.Limited(targets...)

@@ -59,7 +59,7 @@ type config struct {
 func (c config) key() string { return c.Namespace + "/" + c.Name }
 
 // resource returns nothing for a kind that is none of ours.
-func (c config) resource(t *testing.T) (resource.Resource, bool) {
+func (c config) resource(t *testing.T) (*resource.Resource, bool) {
 	t.Helper()
 	var spec proto.Message
 	switch c.Kind {
@@ -68,7 +68,7 @@ func (c config) resource(t *testing.T) (resource.Resource, bool) {
 	case resource.RequestAuthentication:
 		spec = &securityv1beta1.RequestAuthentication{}
 	default:
-		return resource.Resource{}, false
+		return nil, false
 	}
 	if err := protojson.Unmarshal(c.Spec, spec); err != nil {
 		t.Fatalf("%s: %v", c.key(), err)
@@ -76,15 +76,15 @@ func (c config) resource(t *testing.T) (resource.Resource, bool) {
 	return newResource(c.Kind, c.Namespace, c.Name, spec), true
 }
 
-func newResource(kind resource.Kind, namespace, name string, spec proto.Message) resource.Resource {
-	out := resource.Resource{Key: resource.Key{Kind: kind, Namespace: namespace, Name: name}, Spec: spec}
+func newResource(kind resource.Kind, namespace, name string, spec proto.Message) *resource.Resource {
+	out := &resource.Resource{Key: resource.Key{Kind: kind, Namespace: namespace, Name: name}, Spec: spec}
 	out.Origin.Document.Root = &yaml.Node{Kind: yaml.MappingNode, Line: 1, Column: 1}
 	return out
 }
 
 func view(t *testing.T, configs []config, namespace string, labels map[string]string) model.View {
 	t.Helper()
-	var resources []resource.Resource
+	var resources []*resource.Resource
 	for _, c := range configs {
 		if r, ok := c.resource(t); ok {
 			resources = append(resources, r)

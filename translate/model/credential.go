@@ -187,7 +187,7 @@ func (s server) credentials() []credential {
 }
 
 // namedCredentials returns the uses that all servers and DestinationRules make of Secrets, in Istio's order.
-func (m *Model) namedCredentials() []credential {
+func (m *routing) namedCredentials() []credential {
 	var out []credential
 	for _, gateway := range m.gateways {
 		for i, spec := range gateway.Spec.(*networkingv1alpha3.Gateway).GetServers() {

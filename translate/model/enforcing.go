@@ -26,8 +26,11 @@ type Effect struct {
 
 // Effect returns what the policy that applies to a gateway comes to.
 func (m *Model) Effect(g Gateway) Effect {
-	out := Effect{Enforcing: slices.Collect(m.enforcing(g))}
-	out.AsksForToken = slices.ContainsFunc(out.Enforcing, asksForToken)
+	var out Effect
+	for policy := range m.enforcing(g) {
+		out.Enforcing = append(out.Enforcing, policy.Resource)
+		out.AsksForToken = out.AsksForToken || policy.asksForToken
+	}
 	for _, policy := range out.Enforcing {
 		if policy.Kind == resource.RequestAuthentication && !out.AsksForToken {
 			out.Diagnostics = append(out.Diagnostics, tokenOptional(policy))
@@ -44,11 +47,11 @@ func (m *Model) Enforces(g Gateway) bool {
 	return false
 }
 
-func (m *Model) enforcing(g Gateway) iter.Seq[*resource.Resource] {
-	return func(yield func(*resource.Resource) bool) {
+func (m *Model) enforcing(g Gateway) iter.Seq[*attached] {
+	return func(yield func(*attached) bool) {
 		for _, kind := range []resource.Kind{resource.RequestAuthentication, resource.AuthorizationPolicy} {
 			for policy := range selecting(m.policies[kind], g, m.settings.RootNamespace, g.Namespace) {
-				if enforces(policy) && !yield(policy) {
+				if enforces(policy.Resource) && !yield(policy) {
 					return
 				}
 			}
@@ -73,7 +76,7 @@ func enforces(policy *resource.Resource) bool {
 // or nil.
 func (m *Model) Disabled(g Gateway) *resource.Resource {
 	for mark := range selecting(m.disabled, g, m.settings.RootNamespace, g.Namespace) {
-		return mark
+		return mark.Resource
 	}
 	return nil
 }

@@ -42,18 +42,17 @@ const (
 
 // TakeIdentities takes the GatewayIdentity objects out of the resources, and returns what they say, in their
 // order, and the others. What would be mapped twice is an error: which of the two is meant is not known.
-func TakeIdentities(resources []resource.Resource) ([]GatewayIdentity, []resource.Resource, diag.List) {
-	if !slices.ContainsFunc(resources, func(r resource.Resource) bool { return r.Kind == resource.GatewayIdentity }) {
+func TakeIdentities(resources []*resource.Resource) ([]GatewayIdentity, []*resource.Resource, diag.List) {
+	if !slices.ContainsFunc(resources, func(r *resource.Resource) bool { return r.Kind == resource.GatewayIdentity }) {
 		return nil, resources, nil
 	}
 	var identities []GatewayIdentity
-	others := make([]resource.Resource, 0, len(resources))
+	others := make([]*resource.Resource, 0, len(resources))
 	proofs := proofs{places: map[string]diag.Position{}}
-	for i := range resources {
-		r := &resources[i]
+	for _, r := range resources {
 		spec, ok := r.Spec.(*portreevev1alpha1.GatewayIdentity)
 		if !ok {
-			others = append(others, *r)
+			others = append(others, r)
 			continue
 		}
 		proofs.add(r, spec)

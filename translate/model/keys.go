@@ -66,7 +66,7 @@ func (m *Model) KeyRequests() []KeyRequest {
 	naming := map[KeySource][]string{}
 	for _, policies := range m.policies[resource.RequestAuthentication] {
 		for _, p := range policies {
-			m.settings.KeyFetch.rules(p, func(source KeySource, rule *securityv1beta1.JWTRule) {
+			m.settings.KeyFetch.rules(p.Resource, func(source KeySource, rule *securityv1beta1.JWTRule) {
 				if found[source] == nil {
 					found[source] = &KeyRequest{KeySource: source}
 				}

@@ -13,16 +13,14 @@ import (
 	"github.com/portreeve/portreeve/translate/resource"
 )
 
-// withExportTo gives resources that do not say to whom they are exported what the mesh
-// configuration says of their kind. Other resources are left as they are. It comes before
+// withExportTo gives a resource that does not say to whom it is exported what the mesh
+// configuration says of its kind. Any other resource is left as it is. It comes before
 // everything that asks, so that nothing can be seen from where the mesh hides it.
-func withExportTo(resources []*resource.Resource, mesh *meshv1alpha1.MeshConfig) []*resource.Resource {
-	for i, r := range resources {
-		if to := exportDefault(r.Kind, mesh); len(to) > 0 {
-			resources[i] = exportedTo(r, to)
-		}
+func withExportTo(r *resource.Resource, mesh *meshv1alpha1.MeshConfig) *resource.Resource {
+	if to := exportDefault(r.Kind, mesh); len(to) > 0 {
+		return exportedTo(r, to)
 	}
-	return resources
+	return r
 }
 
 // exportDefault returns what the mesh says of a kind; none is the same as every namespace.
@@ -43,6 +41,7 @@ func exportDefault(kind resource.Kind, mesh *meshv1alpha1.MeshConfig) []string {
 // itself where it does.
 func exportedTo(r *resource.Resource, to []string) *resource.Resource {
 	out := *r
+	out.Source = r
 	switch spec := r.Spec.(type) {
 	case *networkingv1alpha3.ServiceEntry:
 		if len(spec.GetExportTo()) > 0 {

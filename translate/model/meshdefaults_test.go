@@ -102,7 +102,8 @@ func TestExportDefaults(t *testing.T) {
 	}
 	before := append([]*resource.Resource(nil), given...)
 	var got []string
-	for _, r := range withExportTo(append([]*resource.Resource(nil), given...), mesh) {
+	for _, r := range given {
+		r = withExportTo(r, mesh)
 		to := serviceExportTo(r)
 		if spec, ok := r.Spec.(interface{ GetExportTo() []string }); ok {
 			to = spec.GetExportTo()

@@ -5,8 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	networkingv1alpha3 "istio.io/api/networking/v1alpha3"
-
 	"github.com/portreeve/portreeve/translate/diag"
 	"github.com/portreeve/portreeve/translate/resource"
 )
@@ -14,29 +12,14 @@ import (
 // Model is all resources, indexed. It is immutable and safe for concurrent use.
 type Model struct {
 	settings Settings
+	// resources are what it was built from, in their order.
+	resources []*resource.Resource
 	// policies holds RequestAuthentications, AuthorizationPolicies and Telemetry by kind and namespace, in Istio's order.
-	policies map[resource.Kind]map[string][]*resource.Resource
+	policies policies
 	// disabled holds the marks of what is switched off on purpose, by namespace.
-	disabled map[string][]*resource.Resource
-	// gateways holds the Gateway resources, oldest first.
-	gateways []*resource.Resource
-	// routes holds the VirtualServices by the Gateway ("namespace/name") that they name, in Istio's order.
-	routes map[string][]*resource.Resource
-	// meshOnly are the VirtualServices that name no Gateway, in Istio's order.
-	meshOnly []*resource.Resource
-	// delegates holds what VirtualServices delegate to.
-	delegates delegates
-	services  registry
-	// rules holds the DestinationRules.
-	rules ruleIndex
-	// credentials are the Secrets, and named the uses that servers and DestinationRules make of them.
-	credentials  credentials
-	named        []credential
-	certificates []Certificate
-	// unserved are the policies of which Build says that they probably apply to no gateway.
-	unserved map[*resource.Resource]bool
-	// migrated holds what the mesh's trust domains make of those AuthorizationPolicies that they change.
-	migrated map[*resource.Resource]*resource.Resource
+	disabled map[string][]*attached
+	*routing
+	judged judged
 }
 
 // View is what one gateway enforces and serves, in the order in which it is evaluated.
@@ -72,61 +55,44 @@ type View struct {
 
 // Build indexes the resources. Findings are about how resources fit together; each
 // resource by itself has been validated before.
-func Build(resources []resource.Resource, settings Settings) (*Model, diag.List) {
-	m := &Model{
-		settings: settings.completed(),
-		policies: map[resource.Kind]map[string][]*resource.Resource{
-			resource.RequestAuthentication: {},
-			resource.AuthorizationPolicy:   {},
-			resource.Telemetry:             {},
-		},
-		routes:    map[string][]*resource.Resource{},
-		delegates: newDelegates(),
-		rules:     ruleIndex{},
-		disabled:  map[string][]*resource.Resource{},
-		migrated:  map[*resource.Resource]*resource.Resource{},
-	}
-	for _, r := range withExportTo(inIstioOrder(resources), m.settings.Mesh.Config) {
-		m.add(r)
-	}
-	for i := range m.settings.Disabled {
-		mark := &m.settings.Disabled[i]
-		m.disabled[mark.Namespace] = append(m.disabled[mark.Namespace], mark)
-	}
-	m.services.complete(m.settings)
-	m.delegates.merge(m.routes, m.settings)
-	m.credentials = credentialsOf(m.settings.Secrets)
-	m.named = m.namedCredentials()
-	return m, m.check()
+func Build(resources []*resource.Resource, settings Settings) (*Model, diag.List) {
+	return (*Model)(nil).Rebuild(resources, settings)
 }
 
-func (m *Model) add(r *resource.Resource) {
-	switch spec := r.Spec.(type) {
-	case *networkingv1alpha3.Gateway:
-		m.gateways = append(m.gateways, r)
-	case *networkingv1alpha3.VirtualService:
-		if len(spec.GetHosts()) == 0 {
-			m.delegates.add(r)
-			return
-		}
-		names := gatewayNames(spec, r.Namespace)
-		if len(names) == 0 {
-			m.meshOnly = append(m.meshOnly, r)
-		}
-		for _, name := range names {
-			m.routes[name] = append(m.routes[name], r)
-		}
-	case *networkingv1alpha3.DestinationRule:
-		m.rules.add(r, m.settings)
-	default:
-		m.services.add(r)
-		if byNamespace, ok := m.policies[r.Kind]; ok {
-			byNamespace[r.Namespace] = append(byNamespace[r.Namespace], r)
-			if migrated, changed := trustDomainsOf(m.settings.Mesh.Config).migrate(r); changed {
-				m.migrated[r] = migrated
-			}
-		}
+// Rebuild indexes the resources as Build does: equal arguments give an equal model, whatever the receiver is, which
+// may be nil. It only takes less time where the receiver was built from many of the same resources: what is known of
+// those, and what was found, is taken from there. What the mesh configuration makes of a resource is the same one
+// again.
+func (m *Model) Rebuild(resources []*resource.Resource, settings Settings) (*Model, diag.List) {
+	settings = settings.completed()
+	before := &Model{policies: noPolicies()}
+	if m != nil && m.settings.readAlike(settings) {
+		before = m
 	}
+	gone, come := difference(before.resources, resources)
+	out := &Model{settings: settings, resources: resources, routing: before.routing, disabled: marksOf(settings)}
+	var fresh map[*attached]bool
+	out.policies, fresh = before.policies.next(gone, come, settings)
+	alike := before == m && before.settings.judgedAlike(settings)
+	if !alike || slices.ContainsFunc(slices.Concat(gone, come), isRouting) || !slices.Equal(before.settings.Secrets, settings.Secrets) {
+		out.routing = before.routing.next(resources, settings)
+	}
+	if !alike {
+		return out, out.check(&Model{}, fresh)
+	}
+	return out, out.check(before, fresh)
+}
+
+// isRouting reports a resource that is no policy.
+func isRouting(r *resource.Resource) bool { return !isPolicy(r.Kind) }
+
+// marksOf returns the marks of what is switched off on purpose, by namespace.
+func marksOf(settings Settings) map[string][]*attached {
+	out := map[string][]*attached{}
+	for _, mark := range settings.Disabled {
+		out[mark.Namespace] = append(out[mark.Namespace], newAttached(mark, settings))
+	}
+	return out
 }
 
 // For returns what applies to a gateway. It is total: whatever could fail has been
@@ -138,7 +104,7 @@ func (m *Model) For(g Gateway) View {
 	return View{
 		Gateway:                g,
 		RequestAuthentications: m.applying(resource.RequestAuthentication, g, g.Namespace, m.settings.RootNamespace),
-		AuthorizationPolicies:  m.inTrustDomains(m.applying(resource.AuthorizationPolicy, g, m.settings.RootNamespace, g.Namespace)),
+		AuthorizationPolicies:  m.applying(resource.AuthorizationPolicy, g, m.settings.RootNamespace, g.Namespace),
 		Ports:                  ports,
 		Secrets:                secretsOf(secrets),
 		Services:               services,
@@ -162,23 +128,10 @@ func (m *Model) visibleServices(g Gateway) []Service {
 	return out
 }
 
-// inTrustDomains puts what the mesh's trust domains make of policies in their places.
-func (m *Model) inTrustDomains(policies []*resource.Resource) []*resource.Resource {
-	for i, p := range policies {
-		if migrated, ok := m.migrated[p]; ok {
-			policies[i] = migrated
-		}
-	}
-	return policies
-}
-
 // inIstioOrder orders by creation time, then name, then namespace, as Istio lists every
 // kind. Without creation times the order is that of the names, whatever the files are called.
-func inIstioOrder(resources []resource.Resource) []*resource.Resource {
-	out := make([]*resource.Resource, len(resources))
-	for i := range resources {
-		out[i] = &resources[i]
-	}
+func inIstioOrder(resources []*resource.Resource) []*resource.Resource {
+	out := slices.Clone(resources)
 	slices.SortStableFunc(out, compareAge)
 	return out
 }

@@ -18,18 +18,22 @@ const gatewayNameLabel = "gateway.networking.k8s.io/gateway-name"
 // in the order given; a namespace named twice counts once. Policies of any other namespace
 // never apply.
 func (m *Model) applying(kind resource.Kind, g Gateway, namespaces ...string) []*resource.Resource {
-	return slices.Collect(selecting(m.policies[kind], g, namespaces...))
+	var out []*resource.Resource
+	for policy := range selecting(m.policies[kind], g, namespaces...) {
+		out = append(out, policy.applied)
+	}
+	return out
 }
 
 // selecting goes over those of the policies that select a gateway, in the order of applying.
-func selecting(policies map[string][]*resource.Resource, g Gateway, namespaces ...string) iter.Seq[*resource.Resource] {
-	return func(yield func(*resource.Resource) bool) {
+func selecting(policies map[string][]*attached, g Gateway, namespaces ...string) iter.Seq[*attached] {
+	return func(yield func(*attached) bool) {
 		for i, namespace := range namespaces {
 			if slices.Contains(namespaces[:i], namespace) {
 				continue
 			}
 			for _, policy := range policies[namespace] {
-				if attachmentOf(policy).selects(g, policy.Namespace) && !yield(policy) {
+				if policy.attachment.selects(g, policy.Namespace) && !yield(policy) {
 					return
 				}
 			}

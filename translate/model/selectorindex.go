@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/portreeve/portreeve/translate/resource"
 )
@@ -13,39 +14,68 @@ import (
 type workloadScope struct {
 	namespace string
 	labels    map[string]string
+	// name is equal for equal scopes; empty where it has not been worked out.
+	name string
 }
 
-// scopesOf returns the workloads that a policy can apply to. A target that is no Gateway
+// scopes returns the workloads that a policy of a namespace can apply to. A target that is no Gateway
 // adds none.
-func (c *checks) scopesOf(policy *resource.Resource) []workloadScope {
-	a := attachmentOf(policy)
+func (a attachment) scopes(namespace, root string) []workloadScope {
 	if len(a.targets) == 0 {
-		namespace := policy.Namespace
-		if namespace == c.settings.RootNamespace {
+		if namespace == root {
 			namespace = ""
 		}
-		return []workloadScope{{namespace, a.labels}}
+		return []workloadScope{workloadScope{namespace: namespace, labels: a.labels}.named()}
 	}
 	var out []workloadScope
 	for _, t := range a.targets {
 		if isGatewayTarget(t) {
-			out = append(out, workloadScope{policy.Namespace, map[string]string{gatewayNameLabel: t.GetName()}})
+			out = append(out, workloadScope{namespace: namespace, labels: map[string]string{gatewayNameLabel: t.GetName()}}.named())
 		}
 	}
 	return out
 }
 
-// index finds resources by the workloads that they apply to. A question costs what the
-// number of different sets of label names does, not what the number of resources does.
-type index struct {
-	everywhere  *selectors
-	byNamespace map[string]*selectors
+// named returns the scope with its name.
+func (s workloadScope) named() workloadScope {
+	var b strings.Builder
+	b.WriteString(s.namespace)
+	for _, k := range slices.Sorted(maps.Keys(s.labels)) {
+		b.WriteString("\x00" + k + "\x00" + s.labels[k])
+	}
+	s.name = b.String()
+	return s
 }
 
-func newIndex() *index { return &index{&selectors{}, map[string]*selectors{}} }
+// index finds resources by the workloads that they apply to. A question costs what the
+// number of different sets of label names does, not what the number of resources does.
+//
+// It may be asked by several at once, but not while something is added.
+type index struct {
+	// mu guards what questions are answered by, which is made when they are asked.
+	mu          sync.Mutex
+	everywhere  *selectors
+	byNamespace map[string]*selectors
+	// first are the resources that are found: the first of each scope; names are those of the scopes, in the same order.
+	first []*resource.Resource
+	names []string
+	known map[string]bool
+}
 
+func newIndex() *index {
+	return &index{everywhere: &selectors{}, byNamespace: map[string]*selectors{}, known: map[string]bool{}}
+}
+
+// add puts a resource to those that are found. Of a scope that has one already it makes no difference.
 func (x *index) add(r *resource.Resource, to ...workloadScope) {
 	for _, at := range to {
+		if at.name == "" {
+			at = at.named()
+		}
+		if x.known[at.name] {
+			continue
+		}
+		x.known[at.name], x.names, x.first = true, append(x.names, at.name), append(x.first, r)
 		x.everywhere.add(at.labels, r)
 		if x.byNamespace[at.namespace] == nil {
 			x.byNamespace[at.namespace] = &selectors{}
@@ -56,6 +86,8 @@ func (x *index) add(r *resource.Resource, to ...workloadScope) {
 
 // find returns a resource that can apply to a workload of one of the sets, or nil.
 func (x *index) find(of ...workloadScope) *resource.Resource {
+	x.mu.Lock()
+	defer x.mu.Unlock()
 	for _, at := range of {
 		if at.namespace == "" {
 			if r := x.everywhere.find(at.labels); r != nil {

@@ -1,6 +1,7 @@
 package model
 
 import (
+	"maps"
 	"slices"
 
 	"github.com/portreeve/portreeve/translate/diag"
@@ -40,7 +41,7 @@ type Settings struct {
 	Broken Broken
 	// Disabled are marks of what is written and switched off on purpose, one for each such
 	// policy. Compile sets it.
-	Disabled []resource.Resource
+	Disabled []*resource.Resource
 	// Unread are the errors about files that could not be read. What those hold is unknown, so
 	// they reach every gateway.
 	Unread diag.List
@@ -82,6 +83,17 @@ func (s Settings) completed() Settings {
 		s.RootNamespace = defaultRootNamespace
 	}
 	return s
+}
+
+// readAlike reports whether each resource by itself means the same with both settings.
+func (s Settings) readAlike(o Settings) bool {
+	return s.RootNamespace == o.RootNamespace && s.DomainSuffix == o.DomainSuffix && s.Mesh == o.Mesh && s.KeyFetch == o.KeyFetch
+}
+
+// judgedAlike reports whether the checks find the same with both settings.
+func (s Settings) judgedAlike(o Settings) bool {
+	same := s.Gateway == nil && o.Gateway == nil || s.Gateway != nil && o.Gateway != nil && s.Gateway.Namespace == o.Gateway.Namespace && maps.Equal(s.Gateway.Labels, o.Gateway.Labels)
+	return same && maps.Equal(s.Refused, o.Refused) && s.Broken.equal(o.Broken)
 }
 
 // Optimization says how policy is rewritten so that it costs gateways less, which changes no verdict. Its zero value

@@ -37,7 +37,7 @@ func trustDomainsOf(mesh *meshv1alpha1.MeshConfig) trustDomains {
 // places; the values of a field do not.
 func (t trustDomains) migrate(policy *resource.Resource) (*resource.Resource, bool) {
 	spec, ok := policy.Spec.(*securityv1beta1.AuthorizationPolicy)
-	if !ok || len(t) == 0 {
+	if !ok || len(t) == 0 || len(uses(spec, domainFields, isDomainKey)) == 0 {
 		return policy, false
 	}
 	spec = proto.Clone(spec).(*securityv1beta1.AuthorizationPolicy)
@@ -61,9 +61,16 @@ func (t trustDomains) migrate(policy *resource.Resource) (*resource.Resource, bo
 		return policy, false
 	}
 	out := *policy
-	out.Spec = spec
+	out.Spec, out.Source = spec, policy
 	return &out, true
 }
+
+// domainFields are the fields of a source that have trust domains in them.
+func domainFields(s *securityv1beta1.Source) []field {
+	return []field{{"principals", s.GetPrincipals()}, {"notPrincipals", s.GetNotPrincipals()}, {"trustDomains", s.GetTrustDomains()}, {"notTrustDomains", s.GetNotTrustDomains()}}
+}
+
+func isDomainKey(key string) bool { return key == "source.principal" || key == "source.trustDomain" }
 
 // principals writes each principal of the form domain/ns/…/sa/… whose domain is one of the
 // mesh's for all of them. Every other value stays.

@@ -25,7 +25,7 @@ func (m *Model) Unapplied(gateways []Gateway) diag.List {
 	for _, kind := range []resource.Kind{resource.RequestAuthentication, resource.AuthorizationPolicy} {
 		for _, namespace := range slices.Sorted(maps.Keys(m.policies[kind])) {
 			for _, policy := range m.policies[kind][namespace] {
-				if len(out) < maxUnapplied && enforces(policy) && !m.unserved[policy] && !c.applies(policy) {
+				if len(out) < maxUnapplied && enforces(policy.Resource) && !m.appliesToNone(policy) && !c.applies(policy) {
 					out = append(out, c.unapplied(policy))
 				}
 			}
@@ -61,8 +61,8 @@ func newConnected(gateways []Gateway, root string) connected {
 
 // applies reports whether a policy applies to any of the gateways. Policies that are attached
 // alike are asked about once.
-func (c connected) applies(policy *resource.Resource) bool {
-	at := attachmentOf(policy)
+func (c connected) applies(policy *attached) bool {
+	at := policy.attachment
 	to := func(g Gateway) bool {
 		return (policy.Namespace == c.root || policy.Namespace == g.Namespace) && at.selects(g, policy.Namespace)
 	}
@@ -83,18 +83,18 @@ func (c connected) applies(policy *resource.Resource) bool {
 }
 
 // unapplied says why a policy applies to nobody.
-func (c connected) unapplied(policy *resource.Resource) diag.Diagnostic {
+func (c connected) unapplied(policy *attached) diag.Diagnostic {
 	if !c.namespaces[policy.Namespace] {
 		hint := "the namespace of the gateways, or " + c.root + " for those of every namespace"
 		if near := resource.DidYouMean(policy.Namespace, slices.Sorted(maps.Keys(c.namespaces))); near != "" {
 			hint = "did you mean " + near + "?"
 		}
-		return diagnosticAt(diag.CodeNoneConnected, policy, resource.Path{"metadata", "namespace"}, "no gateway that is connected runs in the namespace %s, so %s is enforced nowhere", policy.Namespace, policy.Key).WithHint("%s", hint)
+		return diagnosticAt(diag.CodeNoneConnected, policy.Resource, resource.Path{"metadata", "namespace"}, "no gateway that is connected runs in the namespace %s, so %s is enforced nowhere", policy.Namespace, policy.Key).WithHint("%s", hint)
 	}
 	path := resource.Path{"spec", "selector"}
-	if len(attachmentOf(policy).targets) > 0 {
+	if len(policy.attachment.targets) > 0 {
 		path = resource.Path{"spec", "targetRefs"}
 	}
-	return diagnosticAt(diag.CodeNoneConnected, policy, path, "it selects none of the gateways that are connected, so %s is enforced nowhere", policy.Key).
+	return diagnosticAt(diag.CodeNoneConnected, policy.Resource, path, "it selects none of the gateways that are connected, so %s is enforced nowhere", policy.Key).
 		WithHint("the labels of a gateway, as its node has them in metadata.LABELS")
 }

@@ -39,10 +39,9 @@ type Condition struct {
 }
 
 // NewCoverage returns the coverage of no tests: of all rules that are among the objects.
-func NewCoverage(list []resource.Resource, objects *Objects) *Coverage {
+func NewCoverage(list []*resource.Resource, objects *Objects) *Coverage {
 	c := &Coverage{objects: objects, rules: map[diag.Position]*Rule{}}
-	for i := range list {
-		r := &list[i]
+	for _, r := range list {
 		if r.Kind != resource.AuthorizationPolicy && r.Kind != resource.RequestAuthentication {
 			continue
 		}

@@ -29,10 +29,9 @@ type written struct {
 }
 
 // NewObjects returns the objects of a program.
-func NewObjects(objects []resource.Resource) *Objects {
+func NewObjects(objects []*resource.Resource) *Objects {
 	out := &Objects{byFile: map[string][]written{}, known: map[string]bool{}}
-	for i := range objects {
-		r := &objects[i]
+	for _, r := range objects {
 		file := r.Origin.Document.File
 		out.byFile[file] = append(out.byFile[file], written{r.Origin.At(nil), r})
 		if decides(r.Kind) {

@@ -64,10 +64,9 @@ type Making struct {
 func standardTime() time.Time { return time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC) }
 
 // Of makes PolicyTest objects ready.
-func Of(objects []resource.Resource, how Making) []Test {
+func Of(objects []*resource.Resource, how Making) []Test {
 	out := make([]Test, 0, len(objects))
-	for i := range objects {
-		r := &objects[i]
+	for _, r := range objects {
 		out = append(out, maker{origin: r.Origin, spec: r.Spec.(*portreevev1alpha1.PolicyTest), how: how}.test(r))
 	}
 	return out

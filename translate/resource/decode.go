@@ -20,7 +20,7 @@ import (
 // The resources returned are valid and in the order of the documents. One with an error is
 // left out; the error's Scope says which gateways that touches. The Scope of a policy names
 // its namespace as written; whoever knows the root namespace widens that one to all.
-func Decode(documents []source.Document) ([]Resource, diag.List) {
+func Decode(documents []source.Document) ([]*Resource, diag.List) {
 	return Options{}.Decode(documents)
 }
 
@@ -42,7 +42,7 @@ func (o Options) Equal(p Options) bool {
 }
 
 // Decode is the function Decode with options.
-func (o Options) Decode(documents []source.Document) ([]Resource, diag.List) {
+func (o Options) Decode(documents []source.Document) ([]*Resource, diag.List) {
 	return Unique(NewDecoder(o).Objects(documents))
 }
 
@@ -64,8 +64,9 @@ func NewDecoder(o Options) *Decoder {
 // Object is what one document says by itself: a resource, or why it is none. It is shared
 // and must not be changed.
 type Object struct {
-	// resource is valid where there is no error among the findings; its key also elsewhere, where named says so.
-	resource Resource
+	// resource is valid where there is no error among the findings; its key also elsewhere, where named says so. It
+	// is nil where nothing is known of it.
+	resource *Resource
 	named    bool
 	diags    diag.List
 	// alone are warnings that count where no Gateway is among the objects, so that nobody knows
@@ -130,7 +131,7 @@ func (d *Decoder) object(document source.Document) Object {
 		r.scope = def.scope(r)
 	}
 	return Object{
-		resource: Resource{Key: r.key, Labels: r.meta.labels, Annotations: r.meta.annotations, Created: r.meta.created, Spec: spec, Origin: r.origin},
+		resource: &Resource{Key: r.key, Labels: r.meta.labels, Annotations: r.meta.annotations, Created: r.meta.created, Spec: spec, Origin: r.origin},
 		named:    r.meta.valid, diags: r.finish(r.diags), alone: r.finish(r.alone), scope: r.scope,
 	}
 }
@@ -166,8 +167,8 @@ func (d strictDecoder) decodeObject(def definition, spec proto.Message) bool {
 // Unique returns the resources and findings of objects, in their order. It refuses a second
 // object of the same key. Which of the two the user means is unknown, so the error reaches
 // whatever either of them reaches.
-func Unique(objects []Object) ([]Resource, diag.List) {
-	resources := make([]Resource, 0, len(objects))
+func Unique(objects []Object) ([]*Resource, diag.List) {
+	resources := make([]*Resource, 0, len(objects))
 	var diags diag.List
 	servers := slices.ContainsFunc(objects, func(o Object) bool { return o.named && o.resource.Kind == Gateway })
 	seen := make(map[Key]*Object, len(objects))
@@ -185,7 +186,7 @@ func Unique(objects []Object) ([]Resource, diag.List) {
 			}
 		}
 		diags = append(diags, found...)
-		if object.resource.Spec != nil && !found.HasErrors() {
+		if object.resource != nil && !found.HasErrors() {
 			resources = append(resources, object.resource)
 		}
 	}
@@ -194,7 +195,12 @@ func Unique(objects []Object) ([]Resource, diag.List) {
 
 // Refused returns the key of an object that its own errors leave out, or false where there
 // are none or its key cannot be read.
-func (o *Object) Refused() (Key, bool) { return o.resource.Key, o.named && o.diags.HasErrors() }
+func (o *Object) Refused() (Key, bool) {
+	if !o.named || !o.diags.HasErrors() {
+		return Key{}, false
+	}
+	return o.resource.Key, true
+}
 
 // Nameless reports an object with errors for which not even its key is known.
 func (o *Object) Nameless() bool { return !o.named && o.diags.HasErrors() }

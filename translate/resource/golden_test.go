@@ -90,7 +90,7 @@ func render(t *testing.T, input string) string {
 }
 
 // compile reads files; one whose name begins with "mesh-" is a mesh configuration.
-func compile(files ...source.File) ([]resource.Resource, diag.List) {
+func compile(files ...source.File) ([]*resource.Resource, diag.List) {
 	if len(files) == 1 && strings.HasPrefix(filepath.Base(files[0].Path), "mesh-") {
 		_, found := resource.DecodeMesh(files[0])
 		return nil, found

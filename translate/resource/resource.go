@@ -45,6 +45,10 @@ type Key struct {
 func (k Key) String() string { return string(k.Kind) + " " + k.Namespace + "/" + k.Name }
 
 // Resource is one decoded and validated object. It is shared and must not be changed.
+//
+// Its address is its identity: what an edit does not touch is the same resource, with the same Spec, in the next
+// program, also where it is made of another one (by wizard, or for a trust domain). All that is remembered from
+// one program to the next is remembered by that.
 type Resource struct {
 	Key
 	Labels, Annotations map[string]string
@@ -56,6 +60,16 @@ type Resource struct {
 	// GatewayIdentity and PolicyTest.
 	Spec   proto.Message
 	Origin Origin
+	// Source is the object that this one is made of; nil where it is as it is written.
+	Source *Resource
+}
+
+// AsWritten returns the object that a person wrote, which is another one where this is made of it.
+func (r *Resource) AsWritten() *Resource {
+	for r.Source != nil {
+		r = r.Source
+	}
+	return r
 }
 
 // DryRun reports whether the object is a policy that reports its verdict without enforcing it.

@@ -11,7 +11,7 @@ import (
 
 // authentication returns the RequestAuthentication of a JWTPolicy. Its jwtRules[0] has the
 // fields of spec.jwt under the same names, so positions inside it are found there.
-func authentication(r resource.Resource, policy *portreevev1alpha1.JWTPolicy) resource.Resource {
+func authentication(r *resource.Resource, policy *portreevev1alpha1.JWTPolicy) *resource.Resource {
 	spec := &securityv1beta1.RequestAuthentication{
 		Selector: selector(policy),
 		JwtRules: []*securityv1beta1.JWTRule{jwtRule(policy.GetJwt())},
@@ -51,12 +51,13 @@ func selector(policy *portreevev1alpha1.JWTPolicy) *typev1beta1.WorkloadSelector
 
 // generated returns a resource that stands where the JWTPolicy stood. Annotations are left
 // behind: one that switches a native policy off (dry run) would leave the gate open.
-func generated(r resource.Resource, kind resource.Kind, spec proto.Message, origin resource.Origin) resource.Resource {
-	return resource.Resource{
+func generated(r *resource.Resource, kind resource.Kind, spec proto.Message, origin resource.Origin) *resource.Resource {
+	return &resource.Resource{
 		Key:     resource.Key{Kind: kind, Namespace: r.Namespace, Name: r.Name},
 		Labels:  r.Labels,
 		Created: r.Created,
 		Spec:    spec,
 		Origin:  origin,
+		Source:  r,
 	}
 }

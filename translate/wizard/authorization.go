@@ -13,10 +13,10 @@ import (
 //
 // A mode that is not known counts as AUTH_IF_MATCHED, and no rules count as every request
 // that needs a token, so a policy that slipped past validation asks for more tokens, not fewer.
-func authorization(r resource.Resource, policy *portreevev1alpha1.JWTPolicy) (resource.Resource, bool, diag.List) {
+func authorization(r *resource.Resource, policy *portreevev1alpha1.JWTPolicy) (*resource.Resource, bool, diag.List) {
 	rules, origin, diags := authRules(r, policy.GetMatching())
 	if len(rules) == 0 {
-		return resource.Resource{}, false, diags
+		return nil, false, diags
 	}
 	spec := &securityv1beta1.AuthorizationPolicy{
 		Selector: selector(policy),
@@ -26,7 +26,7 @@ func authorization(r resource.Resource, policy *portreevev1alpha1.JWTPolicy) (re
 	return generated(r, resource.AuthorizationPolicy, spec, origin), true, diags
 }
 
-func authRules(r resource.Resource, matching *portreevev1alpha1.Matching) ([]*securityv1beta1.Rule, resource.Origin, diag.List) {
+func authRules(r *resource.Resource, matching *portreevev1alpha1.Matching) ([]*securityv1beta1.Rule, resource.Origin, diag.List) {
 	origin := matchingOrigin(r.Origin)
 	bypass := matching.GetMode() == portreevev1alpha1.Matching_BYPASS_AUTH_IF_MATCHED
 	switch {
@@ -147,7 +147,7 @@ func perRule(o resource.Origin, rules []*portreevev1alpha1.Rule) resource.Origin
 	return o
 }
 
-func tooManyTerms(r resource.Resource, rules int) diag.Diagnostic {
+func tooManyTerms(r *resource.Resource, rules int) diag.Diagnostic {
 	path := resource.Path{"spec", "matching", "rules"}
 	d := diag.New(diag.CodeComplement, r.Origin.At(path),
 		"everything but what these %d rules match cannot be written as at most %d rules of an AuthorizationPolicy", rules, maxTerms).

@@ -10,8 +10,8 @@ import (
 // Disabled returns a mark for every JWTPolicy that is written with enabled: false, in order. It
 // has the policy's key and place, and a RequestAuthentication without rules that selects what
 // the policy does. It enforces nothing: it says that somebody wants just that there.
-func Disabled(in []resource.Resource) []resource.Resource {
-	var out []resource.Resource
+func Disabled(in []*resource.Resource) []*resource.Resource {
+	var out []*resource.Resource
 	for _, r := range in {
 		if policy, ok := r.Spec.(*portreevev1alpha1.JWTPolicy); ok && disabled(policy) {
 			spec := &securityv1beta1.RequestAuthentication{Selector: selector(policy)}

@@ -8,6 +8,8 @@
 package wizard
 
 import (
+	"slices"
+
 	securityv1beta1 "istio.io/api/security/v1beta1"
 
 	portreevev1alpha1 "github.com/portreeve/portreeve/proto/portreeve/v1alpha1"
@@ -25,29 +27,55 @@ import (
 // native resource has already (CodeDuplicateName) and a complement that would need too
 // many rules (CodeComplement); such a JWTPolicy becomes nothing, and the finding reaches
 // the gateways that it selects, which therefore keep what they had.
-func Expand(in []resource.Resource) ([]resource.Resource, diag.List) {
-	native := byKey(in)
-	out := make([]resource.Resource, 0, len(in))
-	var diags diag.List
-	for _, r := range in {
-		policy, ok := r.Spec.(*portreevev1alpha1.JWTPolicy)
-		if !ok {
-			out = append(out, r)
-			continue
-		}
-		made, found := expand(r, policy)
-		found = append(found, collisions(r, made, native)...)
-		diags = append(diags, found...)
-		if !found.HasErrors() {
-			out = append(out, made...)
-		}
-	}
+func Expand(in []*resource.Resource) ([]*resource.Resource, diag.List) {
+	out, _, diags := Expansions{}.Expand(in)
 	return out, diags
 }
 
+// Expansions remembers what JWTPolicies became, by the policy itself, which is immutable. The same
+// policy becomes the same resources again: not only equal ones. Its zero value knows nothing.
+type Expansions struct {
+	made map[*resource.Resource]expansion
+}
+
+// expansion is what one JWTPolicy becomes, whatever else there is.
+type expansion struct {
+	made  []*resource.Resource
+	diags diag.List
+}
+
+// Expand is the function Expand, and returns what to expand with the next time: it knows the policies
+// that are in these resources, and no others.
+func (x Expansions) Expand(in []*resource.Resource) ([]*resource.Resource, Expansions, diag.List) {
+	if !slices.ContainsFunc(in, func(r *resource.Resource) bool { return r.Kind == resource.JWTPolicy }) {
+		return in, Expansions{}, nil
+	}
+	next := Expansions{map[*resource.Resource]expansion{}}
+	native := byKey(in)
+	out := make([]*resource.Resource, 0, len(in))
+	var diags diag.List
+	for _, r := range in {
+		if r.Kind != resource.JWTPolicy {
+			out = append(out, r)
+			continue
+		}
+		of, known := x.made[r]
+		if !known {
+			of = expand(r)
+		}
+		next.made[r] = of
+		found := slices.Concat(of.diags, collisions(r, of.made, native))
+		diags = append(diags, found...)
+		if !found.HasErrors() {
+			out = append(out, of.made...)
+		}
+	}
+	return out, next, diags
+}
+
 // byKey indexes the native resources that a JWTPolicy could collide with.
-func byKey(in []resource.Resource) map[resource.Key]resource.Resource {
-	out := map[resource.Key]resource.Resource{}
+func byKey(in []*resource.Resource) map[resource.Key]*resource.Resource {
+	out := map[resource.Key]*resource.Resource{}
 	for _, r := range in {
 		if r.Kind == resource.RequestAuthentication || r.Kind == resource.AuthorizationPolicy {
 			out[r.Key] = r
@@ -56,21 +84,23 @@ func byKey(in []resource.Resource) map[resource.Key]resource.Resource {
 	return out
 }
 
-func expand(r resource.Resource, policy *portreevev1alpha1.JWTPolicy) ([]resource.Resource, diag.List) {
+func expand(r *resource.Resource) expansion {
+	policy := r.Spec.(*portreevev1alpha1.JWTPolicy)
 	if disabled(policy) {
-		return nil, nil
+		return expansion{}
 	}
-	out := []resource.Resource{authentication(r, policy)}
+	out := expansion{made: []*resource.Resource{authentication(r, policy)}}
 	authorization, needed, diags := authorization(r, policy)
 	if needed {
-		out = append(out, authorization)
+		out.made = append(out.made, authorization)
 	}
-	return out, diags
+	out.diags = diags
+	return out
 }
 
 // collisions returns an error for every generated resource whose name a native one has. It
 // reaches what either of the two reaches, for neither is known to be the one that is meant.
-func collisions(policy resource.Resource, made []resource.Resource, native map[resource.Key]resource.Resource) diag.List {
+func collisions(policy *resource.Resource, made []*resource.Resource, native map[resource.Key]*resource.Resource) diag.List {
 	var out diag.List
 	for _, r := range made {
 		other, ok := native[r.Key]
@@ -89,7 +119,7 @@ func collisions(policy resource.Resource, made []resource.Resource, native map[r
 
 // scopeOf returns the gateways that a policy can apply to. A policy that is attached by
 // targetRefs reaches everyone here: too many keep their last good configuration, not too few.
-func scopeOf(r resource.Resource) diag.Scope {
+func scopeOf(r *resource.Resource) diag.Scope {
 	switch spec := r.Spec.(type) {
 	case *portreevev1alpha1.JWTPolicy:
 		return selected(r, spec.GetSelector().GetMatchLabels())
@@ -105,6 +135,6 @@ func scopeOf(r resource.Resource) diag.Scope {
 	return diag.Scope{}
 }
 
-func selected(r resource.Resource, labels map[string]string) diag.Scope {
+func selected(r *resource.Resource, labels map[string]string) diag.Scope {
 	return diag.Limited(diag.Target{Namespace: r.Namespace, Labels: labels})
 }

@@ -38,7 +38,7 @@ spec:
       - {name: x-two, values: ["2", "3"]}
 `
 
-func decode(t *testing.T, texts ...string) []resource.Resource {
+func decode(t *testing.T, texts ...string) []*resource.Resource {
 	t.Helper()
 	documents, found := source.Parse([]source.File{{Path: "p.yaml", Content: []byte(strings.Join(texts, "---\n"))}})
 	out, more := resource.Decode(documents)
@@ -54,7 +54,7 @@ func TestPositionsPointIntoTheForm(t *testing.T) {
 		t.Fatalf("got %v, %v; want two resources", out, diags)
 	}
 	for name, c := range map[string]struct {
-		of   resource.Resource
+		of   *resource.Resource
 		path resource.Path
 		want string
 	}{

@@ -116,8 +116,8 @@ func requests() []request {
 	return out
 }
 
-func policy(mode portreevev1alpha1.Matching_Mode, rules ...*portreevev1alpha1.Rule) resource.Resource {
-	return resource.Resource{
+func policy(mode portreevev1alpha1.Matching_Mode, rules ...*portreevev1alpha1.Rule) *resource.Resource {
+	return &resource.Resource{
 		Key:    resource.Key{Kind: resource.JWTPolicy, Namespace: "istio-system", Name: "p"},
 		Spec:   &portreevev1alpha1.JWTPolicy{Jwt: &portreevev1alpha1.JWT{Issuer: "i", Jwks: "{}"}, Matching: &portreevev1alpha1.Matching{Mode: mode, Rules: rules}},
 		Origin: origin(),
@@ -129,9 +129,9 @@ func origin() resource.Origin {
 	return resource.Origin{Document: documents[0]}
 }
 
-func denial(t *testing.T, in resource.Resource) (*securityv1beta1.AuthorizationPolicy, diag.List) {
+func denial(t *testing.T, in *resource.Resource) (*securityv1beta1.AuthorizationPolicy, diag.List) {
 	t.Helper()
-	out, diags := wizard.Expand([]resource.Resource{in})
+	out, diags := wizard.Expand([]*resource.Resource{in})
 	for _, r := range out {
 		if p, ok := r.Spec.(*securityv1beta1.AuthorizationPolicy); ok {
 			return p, diags
@@ -190,14 +190,14 @@ func TestWhatIsNotEnabledBecomesNothing(t *testing.T) {
 	in := policy(portreevev1alpha1.Matching_AUTH_IF_MATCHED, &portreevev1alpha1.Rule{Paths: []string{"/a"}})
 	off := false
 	in.Spec.(*portreevev1alpha1.JWTPolicy).Enabled = &off
-	if out, diags := wizard.Expand([]resource.Resource{in}); len(out)+len(diags) > 0 {
+	if out, diags := wizard.Expand([]*resource.Resource{in}); len(out)+len(diags) > 0 {
 		t.Errorf("got %v, %v", out, diags)
 	}
 }
 
 func TestAnInvalidTokenIsRefusedInBothModes(t *testing.T) {
 	for _, mode := range []portreevev1alpha1.Matching_Mode{portreevev1alpha1.Matching_AUTH_IF_MATCHED, portreevev1alpha1.Matching_BYPASS_AUTH_IF_MATCHED} {
-		out, _ := wizard.Expand([]resource.Resource{policy(mode, &portreevev1alpha1.Rule{Paths: []string{"/a"}})})
+		out, _ := wizard.Expand([]*resource.Resource{policy(mode, &portreevev1alpha1.Rule{Paths: []string{"/a"}})})
 		if len(out) != 2 || out[0].Kind != resource.RequestAuthentication || out[1].Kind != resource.AuthorizationPolicy {
 			t.Errorf("%s: got %v", mode, out)
 		}
