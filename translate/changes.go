@@ -14,7 +14,11 @@ import (
 
 // Inventory is what is written, object by object, as each was when it could last be read. It
 // is immutable. A nil one is that of before anything was read.
-type Inventory struct{ entries map[resource.Key]entry }
+type Inventory struct {
+	written *written
+	// lost are the objects that are not in the program and may be written all the same.
+	lost map[resource.Key]entry
+}
 
 // entry is one object: a resource, a secret, or the mesh configuration.
 type entry struct {
@@ -48,28 +52,31 @@ const maxObjects = 50
 // objects in it are not known, and nothing where the program is of a reading that failed in
 // part, as the findings unreadable say.
 func (i *Inventory) Next(p *Program, unreadable diag.List) (*Inventory, Changes) {
-	next := &Inventory{p.written.entries()}
+	next := &Inventory{p.written, map[resource.Key]entry{}}
 	if i == nil {
-		return next, Changes{Added: Objects{Total: len(next.entries)}}
+		return next, Changes{Added: Objects{Total: len(p.written.entries(p.written.objects))}}
 	}
+	gone, come := resource.Difference(i.written.objects, p.written.objects)
+	before, now := i.written.entries(gone), p.written.entries(come)
+	maps.Copy(before, i.lost)
 	var added, changed, removed, unread []Written
-	for key, now := range next.entries {
-		switch before, known := i.entries[key]; {
+	for key, e := range now {
+		switch was, known := before[key]; {
 		case !known:
-			added = append(added, now.written())
-		case !now.same(before):
-			changed = append(changed, now.written())
+			added = append(added, e.written())
+		case !e.same(was):
+			changed = append(changed, e.written())
 		}
 	}
-	for key, before := range i.entries {
-		_, there := next.entries[key]
+	for key, was := range before {
+		_, there := now[key]
 		switch {
 		case there:
-		case len(unreadable) > 0 || p.written.mayHold(key, before):
-			next.entries[key] = before
-			unread = append(unread, before.written())
+		case len(unreadable) > 0 || p.written.mayHold(key, was):
+			next.lost[key] = was
+			unread = append(unread, was.written())
 		default:
-			removed = append(removed, before.written())
+			removed = append(removed, was.written())
 		}
 	}
 	return next, Changes{Added: objects(added), Changed: objects(changed), Removed: objects(removed), Unread: objects(unread)}
@@ -96,10 +103,10 @@ const (
 	meshKind   resource.Kind = "the mesh configuration"
 )
 
-// entries returns everything that is written and can be read.
-func (w *written) entries() map[resource.Key]entry {
-	out := make(map[resource.Key]entry, len(w.objects)+len(w.secrets)+1)
-	for _, r := range w.objects {
+// entries returns some of the objects that are written and can be read, and all secrets and the mesh configuration.
+func (w *written) entries(of []*resource.Resource) map[resource.Key]entry {
+	out := make(map[resource.Key]entry, len(of)+len(w.secrets)+1)
+	for _, r := range of {
 		out[r.Key] = entry{object: r}
 	}
 	for _, s := range w.secrets {
@@ -150,11 +157,11 @@ func (w *written) mayHold(key resource.Key, e entry) bool {
 	if e.mesh != nil {
 		return w.meshBroken
 	}
-	at, there := w.cache.index[e.written().Pos.File]
-	return w.unusable()[key] || there && w.cache.files[at].doubtful()
+	file := w.cache.file(e.written().Pos.File)
+	return w.unusable()[key] || file != nil && file.doubtful()
 }
 
 // doubtful reports a file in which something is written of which not even the name is known.
-func (f decodedFile) doubtful() bool {
-	return f.diags.HasErrors() || slices.ContainsFunc(f.objects, func(o resource.Object) bool { return o.Nameless() })
+func (f *decodedFile) doubtful() bool {
+	return f.diags.HasErrors() || slices.ContainsFunc(f.objects, func(o *resource.Object) bool { return o.Nameless() })
 }

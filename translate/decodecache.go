@@ -2,6 +2,11 @@ package translate
 
 import (
 	"bytes"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
 
 	"github.com/portreeve/portreeve/translate/diag"
 	"github.com/portreeve/portreeve/translate/resource"
@@ -12,16 +17,16 @@ import (
 // and content are the same says the same again, so an edit costs the files that it touches.
 type decodeCache struct {
 	options resource.Options
-	files   []decodedFile
-	// index is the place in files of each path, the last of equal ones.
-	index map[string]int
+	files   []*decodedFile
+	// sorted says that the files are in the order of their paths.
+	sorted bool
 }
 
-// decodedFile is what one file says.
+// decodedFile is what one file says. It is immutable, and the same in the next program where the file is.
 type decodedFile struct {
 	path    string
 	content []byte
-	objects []resource.Object
+	objects []*resource.Object
 	secrets []*resource.Secret
 	diags   diag.List
 	// skipped says that it was not looked at, errors how many errors it has.
@@ -33,47 +38,118 @@ type decodedFile struct {
 const maxErrors = 10_000
 
 // counted returns a file with the number of its errors.
-func counted(f decodedFile) decodedFile {
+func counted(f decodedFile) *decodedFile {
 	f.errors = len(f.diags.Errors())
-	for i := range f.objects {
-		f.errors += f.objects[i].Errors()
+	for _, o := range f.objects {
+		f.errors += o.Errors()
 	}
-	return f
+	return &f
 }
 
 // again decodes the files that are not among those of d, and takes the others from there.
 func (d decodeCache) again(files []source.File, options resource.Options) decodeCache {
-	out := decodeCache{options: options, files: make([]decodedFile, 0, len(files)), index: make(map[string]int, len(files))}
+	out := decodeCache{options: options, files: make([]*decodedFile, 0, len(files)), sorted: slices.IsSortedFunc(files, func(a, b source.File) int { return strings.Compare(a.Path, b.Path) })}
 	if !d.options.Equal(options) {
 		d = decodeCache{}
 	}
-	decoder := resource.NewDecoder(options)
+	known := d.known(out.sorted)
 	errors := 0
-	for i, f := range files {
-		at, known := d.index[f.Path]
-		switch {
-		case errors > maxErrors:
-			out.files = append(out.files, skipped(f))
-		case known && !d.files[at].skipped && bytes.Equal(d.files[at].content, f.Content):
-			out.files = append(out.files, d.files[at])
-		default:
-			documents, found := source.Parse([]source.File{f})
-			var secrets []*resource.Secret
-			if f.Path != options.GatewaysFile { // where one is an error as any other object
-				secrets, documents = resource.Secrets(documents)
+	for part := range slices.Chunk(files, filesTogether) {
+		next := make([]*decodedFile, len(part))
+		for i, f := range part {
+			if k := known(f.Path); k != nil && !k.skipped && bytes.Equal(k.content, f.Content) {
+				next[i] = k
 			}
-			out.files = append(out.files, counted(decodedFile{path: f.Path, content: f.Content, objects: decoder.Objects(documents), secrets: secrets, diags: found}))
 		}
-		errors += out.files[i].errors
-		out.index[f.Path] = i
+		if errors <= maxErrors {
+			decodeAll(part, next, options)
+		}
+		for i, f := range part {
+			if errors > maxErrors {
+				next[i] = skipped(f)
+			}
+			errors += next[i].errors
+		}
+		out.files = append(out.files, next...)
 	}
 	return out
 }
 
+// filesTogether is how many files are looked at before their errors are counted.
+const filesTogether = 256
+
+// decodeAll reads those of the files that are not known, several at once. What each says depends on itself alone.
+func decodeAll(files []source.File, out []*decodedFile, options resource.Options) {
+	var unknown []int
+	for i := range files {
+		if out[i] == nil {
+			unknown = append(unknown, i)
+		}
+	}
+	var next atomic.Int64
+	var done sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), len(unknown)) {
+		done.Go(func() {
+			decoder := resource.NewDecoder(options)
+			for at := next.Add(1) - 1; at < int64(len(unknown)); at = next.Add(1) - 1 {
+				i := unknown[at]
+				out[i] = decoded(files[i], decoder, options)
+			}
+		})
+	}
+	done.Wait()
+}
+
+// known finds the files by path. It is to be asked in the order of paths where inOrder says so, and then costs nothing.
+func (d decodeCache) known(inOrder bool) func(path string) *decodedFile {
+	if !inOrder || !d.sorted {
+		byPath := make(map[string]*decodedFile, len(d.files))
+		for _, f := range d.files {
+			byPath[f.path] = f
+		}
+		return func(path string) *decodedFile { return byPath[path] }
+	}
+	rest := d.files
+	return func(path string) *decodedFile {
+		for len(rest) > 0 && rest[0].path < path {
+			rest = rest[1:]
+		}
+		if len(rest) == 0 || rest[0].path != path {
+			return nil
+		}
+		return rest[0]
+	}
+}
+
+// file returns a file by its path, or nil.
+func (d decodeCache) file(path string) *decodedFile {
+	i, found := 0, false
+	if d.sorted {
+		i, found = slices.BinarySearchFunc(d.files, path, func(f *decodedFile, path string) int { return strings.Compare(f.path, path) })
+	} else {
+		i = slices.IndexFunc(d.files, func(f *decodedFile) bool { return f.path == path })
+		found = i >= 0
+	}
+	if !found {
+		return nil
+	}
+	return d.files[i]
+}
+
+// decoded reads a file.
+func decoded(f source.File, decoder *resource.Decoder, options resource.Options) *decodedFile {
+	documents, found := source.Parse([]source.File{f})
+	var secrets []*resource.Secret
+	if f.Path != options.GatewaysFile { // where one is an error as any other object
+		secrets, documents = resource.Secrets(documents)
+	}
+	return counted(decodedFile{path: f.Path, content: f.Content, objects: decoder.Objects(documents), secrets: secrets, diags: found})
+}
+
 // skipped is a file that is not looked at. What it holds is unknown, so that the error reaches
 // every gateway.
-func skipped(f source.File) decodedFile {
-	return decodedFile{path: f.Path, content: f.Content, skipped: true, diags: diag.List{
+func skipped(f source.File) *decodedFile {
+	return &decodedFile{path: f.Path, content: f.Content, skipped: true, diags: diag.List{
 		diag.New(diag.CodeLimit, diag.Position{File: f.Path}, "the files before it have more than %d errors; it was not read", maxErrors).
 			WithHint("mend the errors before it"),
 	}}
@@ -81,7 +157,7 @@ func skipped(f source.File) decodedFile {
 
 // join returns the resources of all files and what was found.
 func (d decodeCache) join() ([]*resource.Resource, diag.List) {
-	objects := make([]resource.Object, 0, len(d.files))
+	objects := make([]*resource.Object, 0, len(d.files))
 	var diags diag.List
 	for _, f := range d.files {
 		objects = append(objects, f.objects...)
@@ -95,8 +171,11 @@ func (d decodeCache) join() ([]*resource.Resource, diag.List) {
 func (d decodeCache) refused() map[resource.Key]bool {
 	out := map[resource.Key]bool{}
 	for _, f := range d.files {
-		for i := range f.objects {
-			if key, refused := f.objects[i].Refused(); refused {
+		if f.errors == 0 {
+			continue
+		}
+		for _, o := range f.objects {
+			if key, refused := o.Refused(); refused {
 				out[key] = true
 			}
 		}

@@ -195,7 +195,9 @@ func (p *Program) Certificates() []model.Certificate { return p.model.Certificat
 // fingerprints. A program without it takes certificates whatever their dates are.
 func (p *Program) At(now time.Time, served map[string]bool) *Program {
 	out := *p
-	out.Diags = slices.Concat(p.Diags, p.model.Dated(now, served)).Sorted()
+	if dated := p.model.Dated(now, served); len(dated) > 0 {
+		out.Diags = slices.Concat(p.Diags, dated).Sorted()
+	}
 	return &out
 }
 
@@ -204,7 +206,7 @@ func (p *Program) InScope(scope diag.Scope, g model.Gateway) bool { return p.mod
 
 // HasFilesIn reports whether the program was compiled from a file in a directory, or below it.
 func (p *Program) HasFilesIn(dir string) bool {
-	return slices.ContainsFunc(p.cache.files, func(f decodedFile) bool { return within(f.path, dir) })
+	return slices.ContainsFunc(p.cache.files, func(f *decodedFile) bool { return within(f.path, dir) })
 }
 
 // HasFilesFor reports whether anything in the files of a directory can touch a gateway. A file
@@ -221,7 +223,7 @@ func (p *Program) HasFilesFor(dir string, g model.Gateway) bool {
 		}
 		judged[file] = true
 	}
-	return slices.ContainsFunc(p.cache.files, func(f decodedFile) bool {
+	return slices.ContainsFunc(p.cache.files, func(f *decodedFile) bool {
 		return within(f.path, dir) && (!judged[f.path] || f.diags.HasErrors() || len(f.secrets) > 0)
 	})
 }
@@ -235,8 +237,8 @@ func within(file, dir string) bool {
 // rendered configuration shows: For returns that too.
 func (p *Program) Refusals(g model.Gateway) diag.List {
 	var out diag.List
-	for _, d := range p.Diags.Errors() {
-		if p.InScope(d.Scope, g) {
+	for _, d := range p.Diags {
+		if d.Severity == diag.Error && p.InScope(d.Scope, g) {
 			out = append(out, d)
 		}
 	}

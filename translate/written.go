@@ -61,6 +61,5 @@ func sources(resources []*resource.Resource) []*resource.Resource {
 
 // reads reports whether a file is among those that were read.
 func (w *written) reads(path string) bool {
-	_, ok := w.cache.index[path]
-	return ok
+	return w.cache.file(path) != nil
 }

@@ -21,6 +21,7 @@ type attached struct {
 	// them.
 	asksForToken, aboutTokens bool
 	preflights                preflightKind
+	paths                     pathCount
 }
 
 func newAttached(r *resource.Resource, settings Settings) *attached {
@@ -28,7 +29,7 @@ func newAttached(r *resource.Resource, settings Settings) *attached {
 	out.scopes = out.attachment.scopes(r.Namespace, settings.RootNamespace)
 	if spec, ok := r.Spec.(*securityv1beta1.AuthorizationPolicy); ok {
 		out.applied, _ = trustDomainsOf(settings.Mesh.Config).migrate(r)
-		out.aboutTokens, out.preflights = len(tokenUses(spec)) > 0, preflightKindOf(r)
+		out.aboutTokens, out.preflights, out.paths = len(tokenUses(spec)) > 0, preflightKindOf(r), pathCountOf(r)
 	}
 	return out
 }

@@ -17,7 +17,7 @@ type pathSide struct {
 	named map[string]bool
 	// denied are the paths that DENY rules name, allowed the operations of the ALLOW rules, nil
 	// where a rule has none.
-	denied  []string
+	denied  pathSet
 	allowed []*securityv1beta1.Operation
 	// matches are those of the routes, nil where a route has none.
 	matches []*networkingv1alpha3.HTTPMatchRequest
@@ -26,11 +26,46 @@ type pathSide struct {
 // maxPathSide bounds each list of a pathSide: with more, nothing is said of paths that are forgotten.
 const maxPathSide = 2000
 
-func (c policyChecks) pathSide() pathSide {
-	out := pathSide{named: map[string]bool{}}
+// pathCount is how much a policy says about paths.
+type pathCount struct {
+	// denied and allowed are how much of it goes into these lists of a pathSide.
+	denied, allowed int
+	// subtrees says that it names one.
+	subtrees bool
+}
+
+func pathCountOf(policy *resource.Resource) pathCount {
+	side, out := pathSide{named: map[string]bool{}, denied: newPathSet()}, pathCount{}
+	spec := policy.Spec.(*securityv1beta1.AuthorizationPolicy)
+	for _, rule := range spec.GetRules() {
+		side.rule(policy, rule)
+		for _, to := range rule.GetTo() {
+			o := to.GetOperation()
+			out.subtrees = out.subtrees || slices.ContainsFunc(permissiveField(spec, o.GetPaths(), o.GetNotPaths()), func(v string) bool { return strings.HasSuffix(v, "/*") })
+		}
+	}
+	out.denied, out.allowed = side.denied.size, len(side.allowed)
+	return out
+}
+
+// aboutSubtrees reports whether there may be something to say of subtrees.
+func (c policyChecks) aboutSubtrees() bool {
+	denied, allowed, some := 0, 0, false
+	for _, policy := range c.authorizations {
+		denied, allowed, some = denied+policy.paths.denied, allowed+policy.paths.allowed, some || policy.paths.subtrees
+	}
+	return some && max(denied, allowed) <= maxPathSide
+}
+
+// pathSide returns what is said about paths, or false where that is too much.
+func (c policyChecks) pathSide() (*pathSide, bool) {
+	out := &pathSide{named: map[string]bool{}, denied: newPathSet()}
 	for _, policy := range c.authorizations {
 		for _, rule := range policy.Spec.(*securityv1beta1.AuthorizationPolicy).GetRules() {
 			out.rule(policy.Resource, rule)
+		}
+		if max(len(out.named), out.denied.size, len(out.allowed)) > maxPathSide {
+			return nil, false
 		}
 	}
 	for vs, i := range routeChecks(c).boundHTTP() {
@@ -38,28 +73,28 @@ func (c policyChecks) pathSide() pathSide {
 		if len(matches) == 0 {
 			matches = []*networkingv1alpha3.HTTPMatchRequest{nil}
 		}
-		out.matches = append(out.matches, matches...)
+		if out.matches = append(out.matches, matches...); len(out.matches) > maxPathSide {
+			return nil, false
+		}
 	}
-	return out
+	return out, true
 }
 
 func (s *pathSide) rule(policy *resource.Resource, rule *securityv1beta1.Rule) {
-	operations := []*securityv1beta1.Operation{}
-	for _, to := range rule.GetTo() {
-		operations = append(operations, to.GetOperation())
-	}
-	if len(operations) == 0 {
-		operations = append(operations, nil)
-	}
 	action := policy.Spec.(*securityv1beta1.AuthorizationPolicy).GetAction()
-	if action == securityv1beta1.AuthorizationPolicy_ALLOW && !policy.DryRun() {
-		s.allowed = append(s.allowed, operations...)
+	allows := action == securityv1beta1.AuthorizationPolicy_ALLOW && !policy.DryRun()
+	if len(rule.GetTo()) == 0 && allows {
+		s.allowed = append(s.allowed, nil)
 	}
-	for _, o := range operations {
+	for _, to := range rule.GetTo() {
+		o := to.GetOperation()
+		if allows {
+			s.allowed = append(s.allowed, o)
+		}
 		for _, v := range o.GetPaths() {
 			s.named[v] = true
 			if action == securityv1beta1.AuthorizationPolicy_DENY {
-				s.denied = append(s.denied, v)
+				s.denied.add(v)
 			}
 		}
 		for _, v := range o.GetNotPaths() {
@@ -73,14 +108,17 @@ func (s *pathSide) rule(policy *resource.Resource, rule *securityv1beta1.Rule) {
 // no request for it gets through: another rule denies it, none allows it, no route takes it; nor of
 // rules about methods, since a collection and its members mostly differ there.
 func (c policyChecks) subtrees() diag.List {
-	side := c.pathSide()
-	if max(len(side.named), len(side.denied), len(side.allowed), len(side.matches)) > maxPathSide {
+	if !c.aboutSubtrees() || c.settings.Broken.any(resource.AuthorizationPolicy, resource.JWTPolicy, resource.VirtualService) {
+		return nil
+	}
+	side, ok := c.pathSide()
+	if !ok {
 		return nil
 	}
 	var out diag.List
 	for _, policy := range c.authorizations {
 		spec := policy.Spec.(*securityv1beta1.AuthorizationPolicy)
-		if !decides(policy.Resource) || c.appliesToNone(policy) || c.settings.Broken.any(resource.AuthorizationPolicy, resource.JWTPolicy, resource.VirtualService) {
+		if !decides(policy.Resource) || c.appliesToNone(policy) {
 			continue
 		}
 		for i, rule := range spec.GetRules() {
@@ -96,7 +134,7 @@ func (c policyChecks) subtrees() diag.List {
 	return out
 }
 
-func (s pathSide) subtree(policy *resource.Resource, at resource.Path, of field) diag.List {
+func (s *pathSide) subtree(policy *resource.Resource, at resource.Path, of field) diag.List {
 	var out diag.List
 	for i, v := range of.values {
 		path, below := strings.CutSuffix(v, "/*")
@@ -109,11 +147,11 @@ func (s pathSide) subtree(policy *resource.Resource, at resource.Path, of field)
 }
 
 // passes reports whether nobody has thought of a path and a request for it gets through.
-func (s pathSide) passes(path string) bool {
-	return !s.named[path] && !anyCovers(s.denied, path) && s.allows(path) && s.routed(path)
+func (s *pathSide) passes(path string) bool {
+	return !s.named[path] && !s.denied.covers(path) && s.allows(path) && s.routed(path)
 }
 
-func (s pathSide) allows(path string) bool {
+func (s *pathSide) allows(path string) bool {
 	for _, o := range s.allowed {
 		if len(o.GetPaths()) == 0 || anyCovers(o.GetPaths(), path) {
 			return true
@@ -133,7 +171,7 @@ func anyCovers(values []string, path string) bool {
 
 // routed reports whether a route takes requests for a path, as far as their path says. Where there is
 // no route at all, they are written elsewhere.
-func (s pathSide) routed(path string) bool {
+func (s *pathSide) routed(path string) bool {
 	for _, m := range s.matches {
 		switch uri := m.GetUri().GetMatchType().(type) {
 		case *networkingv1alpha3.StringMatch_Exact:

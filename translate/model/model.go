@@ -69,7 +69,7 @@ func (m *Model) Rebuild(resources []*resource.Resource, settings Settings) (*Mod
 	if m != nil && m.settings.readAlike(settings) {
 		before = m
 	}
-	gone, come := difference(before.resources, resources)
+	gone, come := resource.Difference(before.resources, resources)
 	out := &Model{settings: settings, resources: resources, routing: before.routing, disabled: marksOf(settings)}
 	var fresh map[*attached]bool
 	out.policies, fresh = before.policies.next(gone, come, settings)

@@ -67,8 +67,10 @@ type Object struct {
 	// resource is valid where there is no error among the findings; its key also elsewhere, where named says so. It
 	// is nil where nothing is known of it.
 	resource *Resource
-	named    bool
-	diags    diag.List
+	// hash is that of the key.
+	hash  uint64
+	named bool
+	diags diag.List
 	// alone are warnings that count where no Gateway is among the objects, so that nobody knows
 	// which servers there are.
 	alone diag.List
@@ -82,19 +84,19 @@ const maxErrors = 1000
 // Objects decodes every document by itself. After a thousand errors it stops; the last object
 // then has an error that says so and reaches every gateway, as nobody knows what would have
 // followed.
-func (d *Decoder) Objects(documents []source.Document) []Object {
-	out := make([]Object, 0, len(documents))
+func (d *Decoder) Objects(documents []source.Document) []*Object {
+	out := make([]*Object, 0, len(documents))
 	errors := 0
 	for _, document := range documents {
 		if errors >= maxErrors {
-			return append(out, Object{diags: diag.List{diag.New(diag.CodeLimit, document.Position(document.Root), "the file has more than %d errors; it is not read any further", maxErrors).
+			return append(out, &Object{diags: diag.List{diag.New(diag.CodeLimit, document.Position(document.Root), "the file has more than %d errors; it is not read any further", maxErrors).
 				WithHint("mend the errors before it, or move the file elsewhere")}})
 		}
 		d.diags = nil
 		object := d.object(document)
 		object.diags = append(d.diags, object.diags...)
 		errors += len(object.diags.Errors())
-		out = append(out, object)
+		out = append(out, &object)
 	}
 	return out
 }
@@ -132,6 +134,7 @@ func (d *Decoder) object(document source.Document) Object {
 	}
 	return Object{
 		resource: &Resource{Key: r.key, Labels: r.meta.labels, Annotations: r.meta.annotations, Created: r.meta.created, Spec: spec, Origin: r.origin},
+		hash:     hashOf(r.key),
 		named:    r.meta.valid, diags: r.finish(r.diags), alone: r.finish(r.alone), scope: r.scope,
 	}
 }
@@ -167,22 +170,19 @@ func (d strictDecoder) decodeObject(def definition, spec proto.Message) bool {
 // Unique returns the resources and findings of objects, in their order. It refuses a second
 // object of the same key. Which of the two the user means is unknown, so the error reaches
 // whatever either of them reaches.
-func Unique(objects []Object) ([]*Resource, diag.List) {
+func Unique(objects []*Object) ([]*Resource, diag.List) {
 	resources := make([]*Resource, 0, len(objects))
 	var diags diag.List
-	servers := slices.ContainsFunc(objects, func(o Object) bool { return o.named && o.resource.Kind == Gateway })
-	seen := make(map[Key]*Object, len(objects))
-	for i := range objects {
-		object := &objects[i]
+	servers := slices.ContainsFunc(objects, func(o *Object) bool { return o.named && o.resource.Kind == Gateway })
+	seen := newSeen(len(objects))
+	for _, object := range objects {
 		found := object.diags
 		if !servers && len(object.alone) > 0 {
 			found = slices.Concat(found, object.alone).Sorted()
 		}
 		if object.named {
-			if first, again := seen[object.resource.Key]; again {
+			if first := seen.before(object); first != nil {
 				found = object.again(first, found)
-			} else {
-				seen[object.resource.Key] = object
 			}
 		}
 		diags = append(diags, found...)

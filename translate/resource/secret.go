@@ -130,6 +130,9 @@ func (s *Secret) Same(o *Secret) bool {
 // SecretsIn takes out of the files those that lie in the directories for secrets, as
 // DIRECTORY/NAME/tls.crt: every NAME is a secret.
 func SecretsIn(files []source.File, directories []string) ([]*Secret, []source.File) {
+	if len(directories) == 0 {
+		return nil, files
+	}
 	byPath := map[string]*Secret{}
 	var secrets []*Secret
 	others := make([]source.File, 0, len(files))

@@ -13,7 +13,10 @@ import (
 func Disabled(in []*resource.Resource) []*resource.Resource {
 	var out []*resource.Resource
 	for _, r := range in {
-		if policy, ok := r.Spec.(*portreevev1alpha1.JWTPolicy); ok && disabled(policy) {
+		if r.Kind != resource.JWTPolicy {
+			continue
+		}
+		if policy := r.Spec.(*portreevev1alpha1.JWTPolicy); disabled(policy) {
 			spec := &securityv1beta1.RequestAuthentication{Selector: selector(policy)}
 			out = append(out, generated(r, resource.JWTPolicy, spec, r.Origin))
 		}

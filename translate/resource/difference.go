@@ -1,10 +1,8 @@
-package model
+package resource
 
-import "github.com/portreeve/portreeve/translate/resource"
-
-// difference returns which resources are in the one list alone, and which in the other. They are told apart by
+// Difference returns which resources are in the one list alone, and which in the other. They are told apart by
 // identity. It costs least where the lists differ in one place.
-func difference(before, now []*resource.Resource) (gone, come []*resource.Resource) {
+func Difference(before, now []*Resource) (gone, come []*Resource) {
 	for len(before) > 0 && len(now) > 0 && before[0] == now[0] {
 		before, now = before[1:], now[1:]
 	}
@@ -15,15 +13,15 @@ func difference(before, now []*resource.Resource) (gone, come []*resource.Resour
 }
 
 // without returns the resources that are not among others.
-func without(list, others []*resource.Resource) []*resource.Resource {
+func without(list, others []*Resource) []*Resource {
 	if len(others) == 0 {
 		return list
 	}
-	known := make(map[*resource.Resource]bool, len(others))
+	known := make(map[*Resource]bool, len(others))
 	for _, r := range others {
 		known[r] = true
 	}
-	var out []*resource.Resource
+	var out []*Resource
 	for _, r := range list {
 		if !known[r] {
 			out = append(out, r)
