@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"os"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -19,55 +21,176 @@ import (
 	"github.com/portreeve/portreeve/translate/source"
 )
 
-// TestRecompileIsCompile edits a directory at random, one small step after the other, and
-// holds that compiling on top of the program before gives the very program that compiling
-// from nothing gives: findings, what they reach, and every byte that gateways are served.
-func TestRecompileIsCompile(t *testing.T) {
+// recompiling is a directory that is edited at random, one small step after the other, together with flags and the
+// mesh configuration.
+type recompiling struct {
+	random   *rand.Rand
+	pool     []source.File
+	dir      map[string][]byte
+	settings model.Settings
+	files    []source.File
+	// The programs, and what each has written, as compiling on top of the one before gives them and as compiling from
+	// nothing does.
+	program, want          *translate.Program
+	inventory, wantWritten *translate.Inventory
+	changes, wantChanges   translate.Changes
+}
+
+func newRecompiling(t *testing.T, seed uint64) *recompiling {
 	var pool []source.File
 	for i, files := range inputs(t) {
 		for _, f := range files {
 			pool = append(pool, source.File{Path: fmt.Sprintf("%03d-%s", i, f.Path), Content: f.Content})
 		}
 	}
-	pool = append(pool, source.File{Path: "filter.yaml", Content: []byte("apiVersion: networking.istio.io/v1alpha3\nkind: EnvoyFilter\nmetadata: {name: f, namespace: istio-system}\n")})
-	random := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // the same steps every time
-	dir := map[string][]byte{"opening.yaml": []byte(openGateway)}
-	program := &translate.Program{}
-	settings := model.DefaultSettings()
-	served := 0
-	for step := range 1000 {
-		for range 1 + random.IntN(3) {
-			edit(random, dir, pool)
-		}
-		settings.MeshFile, settings.Ignored = "", nil
-		if random.IntN(4) == 0 {
-			settings.Ignored = []resource.Kind{resource.EnvoyFilter}
-		}
-		files := make([]source.File, 0, len(dir))
-		for _, path := range slices.Sorted(maps.Keys(dir)) {
-			files = append(files, source.File{Path: path, Content: slices.Clone(dir[path])})
-		}
-		program = program.Recompile(files, settings)
-		want := translate.Compile(files, settings)
-		if d := cmp.Diff(told(want), told(program)); d != "" {
-			t.Fatalf("step %d: what is told differs (-compiled +recompiled):\n%s", step, d)
-		}
-		if a, b := servedBytes(t, want), servedBytes(t, program); a != b {
-			t.Fatalf("step %d: what is served differs", step)
-		} else if len(a) > 0 {
-			served++
+	for i, text := range []string{
+		"apiVersion: networking.istio.io/v1alpha3\nkind: EnvoyFilter\nmetadata: {name: f, namespace: istio-system}\n",
+		strings.Replace(jwt, "name: jwt", "name: guard", 1), jwt, guard, tokens, secretA,
+		"apiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\nmetadata: {name: principals, namespace: istio-system}\nspec: {action: DENY, rules: [{from: [{source: {principals: [cluster.local/ns/a/sa/b]}}]}]}\n",
+		"apiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\nmetadata: {name: below, namespace: istio-system}\nspec: {action: DENY, rules: [{to: [{operation: {paths: [/a/*]}}]}]}\n",
+		"apiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\nmetadata: {name: allowed, namespace: istio-system}\nspec: {rules: [{to: [{operation: {paths: [/a/b, /a]}}]}]}\n",
+	} {
+		pool = append(pool, source.File{Path: fmt.Sprintf("own-%d.yaml", i), Content: []byte(text)})
+	}
+	return &recompiling{
+		random: rand.New(rand.NewPCG(seed, 2)), pool: pool, //nolint:gosec // the same steps every time
+		dir: map[string][]byte{"opening.yaml": []byte(openGateway)}, settings: model.DefaultSettings(), program: &translate.Program{},
+	}
+}
+
+// newConcerning is a directory of few objects that concern each other.
+func newConcerning(seed uint64) *recompiling {
+	return &recompiling{
+		random: rand.New(rand.NewPCG(seed, 2)), //nolint:gosec // the same steps every time
+		dir:    map[string][]byte{}, settings: model.DefaultSettings(), program: &translate.Program{},
+	}
+}
+
+// step edits, and compiles in both ways; before is what the program before is taken for.
+func (r *recompiling) step(before func(*translate.Program, []source.File) *translate.Program) {
+	for range 1 + r.random.IntN(3) {
+		if len(r.pool) > 0 {
+			edit(r.random, r.dir, r.pool)
+		} else {
+			concern(r.random, r.dir)
 		}
 	}
-	if served < 200 {
-		t.Errorf("only %d of the steps had something to serve", served)
+	r.configure()
+	r.files = r.files[:0:0]
+	for _, path := range slices.Sorted(maps.Keys(r.dir)) {
+		r.files = append(r.files, source.File{Path: path, Content: slices.Clone(r.dir[path])})
+	}
+	if r.random.IntN(10) == 0 {
+		r.random.Shuffle(len(r.files), func(i, j int) { r.files[i], r.files[j] = r.files[j], r.files[i] })
+	}
+	r.program, r.want = before(r.program, r.files).Recompile(r.files, r.settings), translate.Compile(r.files, r.settings)
+	r.inventory, r.changes = r.inventory.Next(r.program, nil)
+	r.wantWritten, r.wantChanges = r.wantWritten.Next(r.want, nil)
+}
+
+// configure changes flags and the mesh configuration now and then.
+func (r *recompiling) configure() {
+	one := func(of int) bool { return r.random.IntN(of) == 0 }
+	r.settings.Ignored = nil
+	if one(4) {
+		r.settings.Ignored = []resource.Kind{resource.EnvoyFilter}
+	}
+	if one(8) {
+		r.settings.MeshFile, r.dir[meshFile] = meshFile, []byte([]string{
+			"trustDomain: example\n", "trustDomainAliases: [old]\ntrustDomain: example\n", "defaultVirtualServiceExportTo: [.]\ndefaultServiceExportTo: ['*']\n",
+			"rootNamespace: shop\n", "pathNormalization: {normalization: NONE}\n", "nobody: knows\n",
+		}[r.random.IntN(6)])
+	}
+	if one(10) {
+		r.settings.MeshFile, r.dir["opening.yaml"] = "", []byte(openGateway)
+		delete(r.dir, meshFile)
+	}
+	if one(6) {
+		r.settings.Gateway = nil
+		if one(2) {
+			r.settings.Gateway = &model.Gateway{Namespace: []string{"istio-system", "shop"}[r.random.IntN(2)], Labels: map[string]string{"istio": "ingressgateway"}}
+		}
+	}
+	r.settings.SecretsDirs = nil
+	if one(3) {
+		r.settings.SecretsDirs = []string{"secrets"}
+		r.dir["secrets/web/tls.key"], r.dir["secrets/web/tls.crt"] = []byte("hidden"), []byte(fmt.Sprint("public", r.random.IntN(2)))
+	}
+}
+
+// differ says where the two programs differ, or nothing.
+func (r *recompiling) differ(t *testing.T, step int) string {
+	if d := cmp.Diff(told(r.want), told(r.program)); d != "" {
+		return "what is told differs (-compiled +recompiled):\n" + d
+	}
+	if d := cmp.Diff(r.wantChanges, r.changes); d != "" {
+		return "what the edit changed differs (-compiled +recompiled):\n" + d
+	}
+	for _, g := range gatewaysAsked() {
+		if servedBytes(t, r.want, g) != servedBytes(t, r.program, g) {
+			return "what is served differs"
+		}
+	}
+	if step%10 == 0 {
+		return cmp.Diff(r.want.Unservable().Lines(), r.program.Unservable().Lines())
+	}
+	return ""
+}
+
+func gatewaysAsked() []model.Gateway {
+	return []model.Gateway{ingress(), {Namespace: "shop", Labels: map[string]string{"istio": "ingressgateway"}}}
+}
+
+// TestRecompileIsCompile edits a directory at random, one small step after the other, and
+// holds that compiling on top of the program before gives the very program that compiling
+// from nothing gives: findings, what they reach, every byte that gateways are served, where it comes from, and what
+// is said of the edit. It takes 1,000 steps in `make soak`.
+func TestRecompileIsCompile(t *testing.T) {
+	steps := 200
+	if os.Getenv("PORTREEVE_SOAK") == "1" {
+		steps = 1000
+	}
+	for name, r := range map[string]*recompiling{"files of all kinds": newRecompiling(t, 1), "objects that concern each other": newConcerning(1)} {
+		t.Run(name, func(t *testing.T) {
+			served := 0
+			for step := range steps {
+				r.step(func(p *translate.Program, _ []source.File) *translate.Program { return p })
+				if d := r.differ(t, step); d != "" {
+					t.Fatalf("step %d: %s", step, d)
+				}
+				if len(servedBytes(t, r.want, ingress())) > 0 {
+					served++
+				}
+			}
+			if served < steps/20 {
+				t.Errorf("only %d of the steps had something to serve", served)
+			}
+		})
+	}
+}
+
+// TestALieIsFound holds that the test above finds each cache that says what other input says.
+func TestALieIsFound(t *testing.T) {
+	for name, lie := range translate.Lies() {
+		t.Run(name, func(t *testing.T) {
+			r := newRecompiling(t, 1)
+			for step := range 200 {
+				r.step(func(p *translate.Program, files []source.File) *translate.Program { return p.Lying(lie, files) })
+				if r.differ(t, 1) != "" {
+					t.Logf("found at step %d", step)
+					return
+				}
+			}
+			t.Error("the lie is not found")
+		})
 	}
 }
 
 // edit does to one file what people do.
 func edit(random *rand.Rand, dir map[string][]byte, pool []source.File) {
 	from := pool[random.IntN(len(pool))]
-	if random.IntN(12) == 0 {
-		from = pool[len(pool)-1]
+	if random.IntN(3) == 0 {
+		from = pool[len(pool)-1-random.IntN(9)]
 	}
 	paths := slices.Sorted(maps.Keys(dir))
 	path := paths[random.IntN(len(paths))]
@@ -95,30 +218,39 @@ func edit(random *rand.Rand, dir map[string][]byte, pool []source.File) {
 	}
 }
 
-// told is every finding with what it reaches, and the names of what is left.
+// told is every finding with what it reaches, and all else that a program tells without being served.
 func told(p *translate.Program) []string {
 	var out []string
 	for _, d := range p.Diags {
 		out = append(out, fmt.Sprintf("%s [%s %s] %v %v", d, d.Object, d.Field, d.Scope.Everyone(), d.Scope.Targets()))
 	}
-	for _, r := range p.Resources {
-		out = append(out, r.Key.String())
+	for _, r := range slices.Concat(p.Resources, p.Objects(), p.Tests()) {
+		out = append(out, r.Key.String()+" "+r.Origin.At(nil).String())
 	}
-	return append(out, fmt.Sprint(p.KeyRequests()))
+	identities, known := p.Identities()
+	out = append(out, fmt.Sprint(identities, known, p.Certificates(), p.KeyRequests()))
+	out = append(out, p.Unapplied(gatewaysAsked()).Lines()...)
+	for _, g := range gatewaysAsked() {
+		out = append(out, fmt.Sprint(p.Refusals(g).Lines(), p.EffectOn(g), p.PoliciesOf(g), p.KeySourcesFor(g), p.HasFilesFor("secrets", g)))
+	}
+	return out
 }
 
 // servedBytes is all that a gateway is served in every form, as text of its bytes.
-func servedBytes(t *testing.T, p *translate.Program) string {
+func servedBytes(t *testing.T, p *translate.Program, g model.Gateway) string {
 	t.Helper()
 	var out []byte
 	for _, render := range []func(model.Gateway) (envoy.Resources, diag.List){p.For, p.Static, p.Istio} {
-		r, _ := render(ingress())
+		r, _ := render(g)
 		out = appendAll(t, out, r.Listeners)
 		out = appendAll(t, out, r.Routes)
 		out = appendAll(t, out, r.Clusters)
 		out = appendAll(t, out, r.Endpoints)
 		out = appendAll(t, out, r.ExtensionConfigs)
 		out = appendAll(t, out, r.Secrets)
+		if len(r.Trace) > 0 {
+			out = fmt.Append(out, r.Trace)
+		}
 	}
 	return string(out)
 }
