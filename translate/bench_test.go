@@ -2,6 +2,7 @@ package translate_test
 
 import (
 	"fmt"
+	"runtime"
 	"slices"
 	"testing"
 
@@ -96,6 +97,31 @@ func BenchmarkMany(b *testing.B) {
 			}
 		})
 	}
+}
+
+// BenchmarkRecompile measures an edit of one file among many by itself, without what gateways are served, and what a
+// program holds for each object, also after many edits.
+func BenchmarkRecompile(b *testing.B) {
+	const n = 10_000
+	files := fleet(n, benchPolicy)
+	before := liveHeap()
+	program := translate.Compile(files, model.DefaultSettings())
+	b.ReportAllocs()
+	i := 0
+	for ; b.Loop(); i++ {
+		files[i%n].Content = []byte(benchPolicy(i%n, fmt.Sprintf("/%d/", i)))
+		program = program.Recompile(files, model.DefaultSettings())
+	}
+	b.ReportMetric(float64(liveHeap()-before)/n, "live-B/object")
+	runtime.KeepAlive(program)
+}
+
+func liveHeap() uint64 {
+	runtime.GC()
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
 }
 
 func served(b *testing.B, p *translate.Program) {

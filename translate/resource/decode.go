@@ -52,13 +52,14 @@ type Decoder struct {
 	options     Options
 	definitions []definition
 	keySets     map[string]keySet
+	spotted     spotted
 	// diags are the findings about the document that is being looked at.
 	diags diag.List
 }
 
 // NewDecoder returns a decoder. It is for one goroutine.
 func NewDecoder(o Options) *Decoder {
-	return &Decoder{options: o, definitions: definitions(), keySets: map[string]keySet{}}
+	return &Decoder{options: o, definitions: definitions(), keySets: map[string]keySet{}, spotted: spotted{map[string]string{}}}
 }
 
 // Object is what one document says by itself: a resource, or why it is none. It is shared
@@ -133,7 +134,7 @@ func (d *Decoder) object(document source.Document) Object {
 		r.scope = def.scope(r)
 	}
 	return Object{
-		resource: &Resource{Key: r.key, Labels: r.meta.labels, Annotations: r.meta.annotations, Created: r.meta.created, Spec: spec, Origin: r.origin},
+		resource: &Resource{Key: r.key, Labels: r.meta.labels, Annotations: r.meta.annotations, Created: r.meta.created, Spec: spec, Origin: r.origin.compact(d.spotted)},
 		hash:     hashOf(r.key),
 		named:    r.meta.valid, diags: r.finish(r.diags), alone: r.finish(r.alone), scope: r.scope,
 	}

@@ -38,8 +38,16 @@ func (p Path) String() string {
 
 // Origin ties a resource to the document that it was written in.
 type Origin struct {
+	// Document has no root any more once it is decoded: only its places are kept.
 	Document source.Document
+	spots    spots
 	aliases  []alias
+}
+
+// compact returns an origin that answers the same without the document's tree.
+func (o Origin) compact(m spotted) Origin {
+	o.spots, o.Document.Root = m.of(o.Document.Root), nil
+	return o
 }
 
 type alias struct{ from, to Path }
@@ -55,6 +63,13 @@ func (o Origin) Aliased(from, to Path) Origin {
 // At returns the position of the value at path, or of its nearest ancestor that the
 // document has. For a mapping entry it is the position of the value, not of the key.
 func (o Origin) At(path Path) diag.Position {
+	if o.Document.Root == nil {
+		if len(o.spots) == 0 {
+			return diag.Position{File: o.Document.File}
+		}
+		at := o.spots.at(o.aliased(path))
+		return diag.Position{File: o.Document.File, Line: o.Document.Offset + int(at.line), Column: int(at.column)}
+	}
 	node := o.Document.Root
 	for _, step := range o.aliased(path) {
 		next := child(node, step)
@@ -66,7 +81,8 @@ func (o Origin) At(path Path) diag.Position {
 	return o.Document.Position(node)
 }
 
-// atKey returns the position of the key of the mapping entry at path, or what At returns.
+// atKey returns the position of the key of the mapping entry at path, or what At returns. It is only asked while the
+// document is being decoded.
 func (o Origin) atKey(path Path) diag.Position {
 	path = o.aliased(path)
 	node := o.Document.Root
@@ -121,9 +137,14 @@ func entry(node *yaml.Node, name string) int {
 		return -1
 	}
 	for i := 0; i+1 < len(node.Content); i += 2 {
-		if key := node.Content[i].Value; strings.Contains(key, "_") && strings.EqualFold(strings.ReplaceAll(key, "_", ""), name) {
+		if snakeCase(node.Content[i].Value, name) {
 			return i
 		}
 	}
 	return -1
+}
+
+// snakeCase reports whether a key is a field's name in snake_case.
+func snakeCase(key, name string) bool {
+	return strings.Contains(key, "_") && strings.EqualFold(strings.ReplaceAll(key, "_", ""), name)
 }
