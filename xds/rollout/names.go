@@ -1,7 +1,6 @@
 package rollout
 
 import (
-	cachev3 "github.com/envoyproxy/go-control-plane/pkg/cache/v3"
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
@@ -59,8 +58,8 @@ func (p *Part) names(resource string, wanted map[string]bool) map[string]bool {
 	if !p.Has(resource) {
 		return out
 	}
-	b, err := cachev3.MarshalResource(p.resources[resource])
-	if err != nil {
+	b := p.Encoded(resource).GetValue()
+	if b == nil {
 		// It is one that a gateway has announced, of which nothing more is known.
 		return out
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/envoyproxy/go-control-plane/pkg/cache/types"
 	cachev3 "github.com/envoyproxy/go-control-plane/pkg/cache/v3"
 	resourcev3 "github.com/envoyproxy/go-control-plane/pkg/resource/v3"
+	"google.golang.org/protobuf/types/known/anypb"
 
 	"github.com/portreeve/portreeve/xds/snapshot"
 )
@@ -16,9 +17,10 @@ import (
 type Part struct {
 	url, version string
 	items        map[string]types.ResourceWithTTL
-	resources    map[string]types.Resource
-	versions     map[string]string
-	trace        snapshot.Trace
+	// encoded are the resources as they stand in a response. What a gateway has announced is not there.
+	encoded  map[string]*anypb.Any
+	versions map[string]string
+	trace    snapshot.Trace
 }
 
 var _ cachev3.ResourceSnapshot = (*Part)(nil)
@@ -39,12 +41,16 @@ func (p *Part) GetResourcesAndTTL(url string) map[string]types.ResourceWithTTL {
 	return p.items
 }
 
-// GetResources implements cachev3.ResourceSnapshot. The map must not be written to.
+// GetResources implements cachev3.ResourceSnapshot. The map is made anew; Resource looks up a single one.
 func (p *Part) GetResources(url string) map[string]types.Resource {
 	if p == nil || url != p.url {
 		return nil
 	}
-	return p.resources
+	out := make(map[string]types.Resource, len(p.items))
+	for name, item := range p.items {
+		out[name] = item.Resource
+	}
+	return out
 }
 
 // ConstructVersionMap implements cachev3.ResourceSnapshot: there is one from the start.
@@ -56,6 +62,26 @@ func (p *Part) GetVersionMap(url string) map[string]string {
 		return nil
 	}
 	return p.versions
+}
+
+// URL returns the type.
+func (p *Part) URL() string { return p.url }
+
+// Resource returns the resource of that name, or nil.
+func (p *Part) Resource(name string) types.Resource {
+	if p == nil {
+		return nil
+	}
+	return p.items[name].Resource
+}
+
+// Encoded returns the resource of that name as it stands in a response, or nil where there is none, or
+// only what a gateway has announced. It is shared and must not be written to.
+func (p *Part) Encoded(name string) *anypb.Any {
+	if p == nil {
+		return nil
+	}
+	return p.encoded[name]
 }
 
 // Trace returns where the resources come from. The map must not be written to.
@@ -87,37 +113,43 @@ func (p *Part) Same(other *Part) bool {
 	return p == other || p != nil && other != nil && p.version != "" && p.version == other.version
 }
 
-func newPart(url, version string, items map[string]types.ResourceWithTTL, versions map[string]string, trace snapshot.Trace) *Part {
-	p := &Part{url: url, version: version, items: items, versions: versions, trace: trace, resources: make(map[string]types.Resource, len(items))}
-	for name, item := range items {
-		p.resources[name] = item.Resource
-	}
-	return p
-}
-
 // Announced returns the part of which a gateway has said, on connecting, which resources it has in
 // which versions. What they hold is not known, so they can be left with the gateway and never sent:
-// each stands for itself as a message that cannot be marshalled, so that sending one ends the
-// stream instead of giving the gateway an empty cluster or a secret that verifies nobody.
+// each stands for itself as a message that cannot be marshalled, and is not encoded, so that sending one ends
+// the stream instead of giving the gateway an empty cluster or a secret that verifies nobody.
 func Announced(url string, versions map[string]string) *Part {
 	items := make(map[string]types.ResourceWithTTL, len(versions))
 	for name := range versions {
 		items[name] = types.ResourceWithTTL{Resource: &clusterv3.Cluster{Name: "\xff"}}
 	}
-	return newPart(url, "", items, versions, nil)
+	return &Part{url: url, items: items, versions: versions}
 }
 
 // Generation is what a gateway is served of every type. It is immutable and shared like its parts. A
 // nil Generation has none.
 type Generation struct{ parts map[string]*Part }
 
-// Of returns the generation that a snapshot holds. The snapshot must have versions of its resources.
-func Of(s *snapshot.Snapshot) *Generation {
+// Of returns the generation that a snapshot holds. The snapshot must have versions of its resources. What
+// is the same in the generation before is taken from there, which costs less; nil is none.
+func Of(s *snapshot.Snapshot, before *Generation) *Generation {
 	g := &Generation{parts: map[string]*Part{}}
 	for _, t := range snapshot.Types() {
-		g.parts[t.URL] = newPart(t.URL, s.GetVersion(t.URL), s.GetResourcesAndTTL(t.URL), s.GetVersionMap(t.URL), s.Trace(t.URL))
+		g.parts[t.URL] = partOf(s, t.URL, before.Part(t.URL))
 	}
 	return g
+}
+
+func partOf(s *snapshot.Snapshot, url string, before *Part) *Part {
+	p := &Part{url: url, version: s.GetVersion(url), items: s.GetResourcesAndTTL(url), versions: s.GetVersionMap(url), trace: s.Trace(url)}
+	if p.Same(before) {
+		p.items, p.versions, p.encoded = before.items, before.versions, before.encoded
+		return p
+	}
+	p.encoded = make(map[string]*anypb.Any, len(p.versions))
+	for name := range p.versions {
+		p.encoded[name] = s.Encoded(url, name)
+	}
+	return p
 }
 
 // Part returns what the generation has of a type, or nil.

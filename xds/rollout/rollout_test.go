@@ -88,7 +88,7 @@ func (c config) generation(t *testing.T) *rollout.Generation {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return rollout.Of(s)
+	return rollout.Of(s, nil)
 }
 
 // stream is a rollout with the gateway's answers and a clock.

@@ -9,6 +9,9 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/envoyproxy/go-control-plane/pkg/cache/types"
+	"google.golang.org/protobuf/types/known/anypb"
+
 	"github.com/portreeve/portreeve/xds/snapshot"
 )
 
@@ -93,20 +96,25 @@ func unite(newer, older *Part) *Part {
 		return newer
 	}
 	slices.Sort(left)
-	items, versions := maps.Clone(newer.items), maps.Clone(newer.versions)
-	if items == nil {
-		items, versions = maps.Clone(older.items), maps.Clone(older.versions)
+	out := &Part{
+		url: newer.url, items: map[string]types.ResourceWithTTL{}, encoded: map[string]*anypb.Any{}, versions: map[string]string{}, trace: snapshot.Trace{},
 	}
-	trace := snapshot.Trace{}
-	maps.Copy(trace, newer.trace)
+	maps.Copy(out.items, newer.items)
+	maps.Copy(out.encoded, newer.encoded)
+	maps.Copy(out.versions, newer.versions)
+	maps.Copy(out.trace, newer.trace)
 	hash := sha256.New()
 	for _, name := range left {
-		items[name], versions[name], trace[name] = older.items[name], older.versions[name], older.trace[name]
+		out.items[name], out.versions[name], out.trace[name] = older.items[name], older.versions[name], older.trace[name]
+		if encoded := older.encoded[name]; encoded != nil {
+			out.encoded[name] = encoded
+		}
 		fmt.Fprintf(hash, "%d:%s%d:%s", len(name), name, len(older.versions[name]), older.versions[name])
 	}
 	base, _, _ := strings.Cut(newer.version, more)
 	rest := sha256.Sum256([]byte(newer.version + hex.EncodeToString(hash.Sum(nil))))
-	return newPart(newer.url, base+more+hex.EncodeToString(rest[:8]), items, versions, trace)
+	out.version = base + more + hex.EncodeToString(rest[:8])
+	return out
 }
 
 // Holds reports whether a version that a gateway names is one of the part, or of a union over it: the

@@ -5,8 +5,6 @@ import (
 	"sync"
 	"time"
 
-	cachev3 "github.com/envoyproxy/go-control-plane/pkg/cache/v3"
-
 	"github.com/portreeve/portreeve/xds/rollout"
 )
 
@@ -17,7 +15,7 @@ import (
 // from between two puts: endpoints would be missing of a cluster that is there already.
 type delivery struct {
 	logger *slog.Logger
-	caches caches
+	caches *caches
 
 	mu      sync.Mutex
 	rollout *rollout.Rollout
@@ -38,9 +36,9 @@ type delivery struct {
 
 var _ rollout.Answers = (*delivery)(nil)
 
-func newDelivery(m *rollout.Memo, again *redelivery, logger *slog.Logger) *delivery {
+func newDelivery(m *rollout.Memo, made *messages, again *redelivery, logger *slog.Logger) *delivery {
 	return &delivery{
-		logger: logger, redelivery: again, caches: newCaches(bridge{logger}), rollout: rollout.New(m),
+		logger: logger, redelivery: again, caches: newCaches(made), rollout: rollout.New(m),
 		put: map[string]*rollout.Part{}, sending: map[string]*rollout.Part{}, asked: map[string]bool{}, refused: map[string]bool{},
 	}
 }
@@ -128,9 +126,7 @@ func (d *delivery) serve() error {
 		if d.caches.waits(url) {
 			d.sending[url] = want
 		}
-		if err := d.caches.put(url, want); err != nil {
-			return err
-		}
+		d.caches.put(url, want)
 	}
 	return nil
 }
@@ -176,4 +172,4 @@ func (d *delivery) sent(url string) *rollout.Part {
 }
 
 // part returns what a type is served from. d.mu is held, by whoever creates a watch.
-func (d *delivery) part(url string) (cachev3.ResourceSnapshot, bool) { return d.caches.part(url) }
+func (d *delivery) part(url string) (*rollout.Part, bool) { return d.caches.part(url) }

@@ -70,12 +70,10 @@ func (s *session) aliasAll(r *discoveryv3.DiscoveryResponse) {
 	}
 }
 
-// aliasDelta is aliasAll for a delta response.
-func (s *session) aliasDelta(r *discoveryv3.DeltaDiscoveryResponse) {
-	if s.alias == "" || r.GetTypeUrl() != resourcev3.SecretType {
-		return
+// aliasDelta is aliasAll for a delta response, which others are sent too.
+func (s *session) aliasDelta(m *message) *message {
+	if s.alias == "" || m.url != resourcev3.SecretType {
+		return m
 	}
-	for i, res := range r.GetResources() {
-		r.Resources[i] = &discoveryv3.Resource{Name: res.GetName(), Version: res.GetVersion(), Resource: s.aliased(res.GetResource())}
-	}
+	return m.with(s.aliased)
 }

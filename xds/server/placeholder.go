@@ -6,12 +6,12 @@ import (
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	tlsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/tls/v3"
-	discoveryv3 "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
 	"github.com/envoyproxy/go-control-plane/pkg/cache/types"
 	cachev3 "github.com/envoyproxy/go-control-plane/pkg/cache/v3"
 	resourcev3 "github.com/envoyproxy/go-control-plane/pkg/resource/v3"
 	"google.golang.org/protobuf/types/known/anypb"
 
+	"github.com/portreeve/portreeve/xds/rollout"
 	"github.com/portreeve/portreeve/xds/snapshot"
 )
 
@@ -20,14 +20,12 @@ import (
 //
 // It must be answered: while a cluster waits for its endpoints or secrets, Envoy takes no later
 // clusters, so without an answer it would stay for ever on those that it has.
-func (s *session) withoutResource(snap cachev3.ResourceSnapshot, url string, sub cachev3.Subscription) []string {
+func (s *session) withoutResource(snap *rollout.Part, url string, sub cachev3.Subscription) []string {
 	maps.DeleteFunc(s.had[url], func(name string, _ struct{}) bool { _, asked := sub.SubscribedResources()[name]; return !asked })
-	there := snap.GetResources(url)
 	var out []string
 	for _, name := range slices.Sorted(maps.Keys(sub.SubscribedResources())) {
-		_, known := there[name]
 		_, returned := sub.ReturnedResources()[name]
-		if _, had := s.had[url][name]; !known && !returned && !had {
+		if _, had := s.had[url][name]; !snap.Has(name) && !returned && !had {
 			out = append(out, name)
 		}
 	}
@@ -58,11 +56,11 @@ func (s *session) placeholders(r *cachev3.Request, sub cachev3.Subscription) (ca
 	if len(gone) == 0 {
 		return nil, nil //nolint:nilnil // nothing to send is no error
 	}
-	version, all := snap.GetVersion(resourcev3.EndpointType), snap.GetResources(resourcev3.EndpointType)
+	version := snap.GetVersion(resourcev3.EndpointType)
 	returned := map[string]string{}
 	var list []types.Resource
 	for _, name := range slices.Sorted(maps.Keys(sub.SubscribedResources())) {
-		if e, ok := all[name]; ok {
+		if e := snap.Resource(name); e != nil {
 			returned[name] = version
 			list = append(list, e)
 		}
@@ -104,26 +102,25 @@ func (s *session) ofSecrets(r *cachev3.Request, sub cachev3.Subscription) (cache
 
 // placeholdersDelta is placeholders for delta, with what stands in alone. A secret has nothing that
 // could stand in for it: the gateway is told that it is gone, and fails to connect without.
-func (s *session) placeholdersDelta(r *cachev3.DeltaRequest, sub cachev3.Subscription) (cachev3.DeltaResponse, error) {
-	url := r.GetTypeUrl()
+func (s *session) placeholdersDelta(url string, sub cachev3.Subscription) (deltaResponse, bool, error) {
 	snap, ok := s.delivery.part(url)
 	if !ok {
-		return nil, nil //nolint:nilnil // nothing to send is no error
+		return deltaResponse{}, false, nil
 	}
 	gone := s.withoutResource(snap, url, sub)
 	if len(gone) == 0 {
-		return nil, nil //nolint:nilnil // nothing to send is no error
+		return deltaResponse{}, false, nil
 	}
-	out := &discoveryv3.DeltaDiscoveryResponse{SystemVersionInfo: snap.GetVersion(url), TypeUrl: url}
 	if url == resourcev3.SecretType {
-		out.RemovedResources, gone = gone, nil
+		return deltaResponse{message: newMessage(url, snap.GetVersion(url), nil, gone), returned: sub.ReturnedResources()}, true, nil
 	}
+	var list []resource
 	for _, e := range snapshot.Placeholders(snap, gone) {
 		b, err := cachev3.MarshalResource(e)
 		if err != nil {
-			return nil, err
+			return deltaResponse{}, false, err
 		}
-		out.Resources = append(out.Resources, &discoveryv3.Resource{Name: e.GetClusterName(), Version: cachev3.HashResource(b), Resource: &anypb.Any{TypeUrl: url, Value: b}})
+		list = append(list, resource{e.GetClusterName(), cachev3.HashResource(b), &anypb.Any{TypeUrl: url, Value: b}})
 	}
-	return &cachev3.DeltaPassthroughResponse{DeltaRequest: r, NextVersionMap: maps.Clone(sub.ReturnedResources()), DeltaDiscoveryResponse: out}, nil
+	return deltaResponse{message: newMessage(url, snap.GetVersion(url), list, nil), returned: sub.ReturnedResources()}, true, nil
 }

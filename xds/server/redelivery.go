@@ -5,8 +5,8 @@ import (
 	"sync"
 	"time"
 
-	cachev3 "github.com/envoyproxy/go-control-plane/pkg/cache/v3"
 	resourcev3 "github.com/envoyproxy/go-control-plane/pkg/resource/v3"
+	"github.com/envoyproxy/go-control-plane/pkg/server/stream/v3"
 
 	"github.com/portreeve/portreeve/xds/ack"
 	"github.com/portreeve/portreeve/xds/rollout"
@@ -242,12 +242,11 @@ func (r *redelivery) take(url string) bool {
 }
 
 // resend makes the next watch of a delta subscription send what is doubtful, or remove it where it
-// is gone: an empty version differs from every other. The map of what was returned belongs to the stream,
-// whose earlier watch is cancelled when this is called, so nobody else reads it.
+// is gone: an empty version differs from every other. Others may share the map of what was returned, so it is made anew.
 //
 // What is asked for no longer is forgotten also where it was refused after that: a client chooses these
 // names, and there would be ever more of them.
-func (r *redelivery) resend(url string, sub cachev3.Subscription) {
+func (r *redelivery) resend(url string, sub *stream.Subscription) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	t, ok := r.types[url]
@@ -261,9 +260,11 @@ func (r *redelivery) resend(url string, sub cachev3.Subscription) {
 	if !t.now {
 		return
 	}
+	returned := copied(sub.ReturnedResources())
 	for name := range t.doubtful {
-		sub.ReturnedResources()[name] = ""
+		returned[name] = ""
 	}
+	sub.SetReturnedResources(returned)
 	clear(t.doubtful)
 	t.now = false
 	if url != resourcev3.SecretType {

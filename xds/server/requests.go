@@ -9,36 +9,36 @@ import (
 // passes such a request by where an answer is due, in state-of-the-world.
 const ownNonce = "redelivery"
 
-// requests are those of a gateway and, between them, one for each type that is to be sent again. The
+// requests are, in state-of-the-world, those of a gateway and, between them, one for each type that is to be sent again. The
 // library answers both on the goroutine of the stream, which so needs no lock. At most one request
 // of the gateway is read ahead.
-type requests[R any] struct {
-	receive func() (R, error)
+type requests struct {
+	receive func() (*discoveryv3.DiscoveryRequest, error)
 	// due are types, and own makes the request of one.
 	due <-chan string
-	own func(url string) R
+	own func(url string) *discoveryv3.DiscoveryRequest
 
 	reading bool
-	read    chan received[R]
+	read    chan received
 }
 
 // received is a request of a gateway or the end of its stream.
-type received[R any] struct {
-	request R
+type received struct {
+	request *discoveryv3.DiscoveryRequest
 	err     error
 }
 
-func newRequests[R any](receive func() (R, error), due <-chan string, own func(string) R) *requests[R] {
-	return &requests[R]{receive: receive, due: due, own: own, read: make(chan received[R], 1)}
+func newRequests(receive func() (*discoveryv3.DiscoveryRequest, error), due <-chan string, own func(string) *discoveryv3.DiscoveryRequest) *requests {
+	return &requests{receive: receive, due: due, own: own, read: make(chan received, 1)}
 }
 
 // next waits for a request. The library calls it on one goroutine.
-func (q *requests[R]) next() (R, error) {
+func (q *requests) next() (*discoveryv3.DiscoveryRequest, error) {
 	if !q.reading {
 		q.reading = true
 		go func() {
 			r, err := q.receive()
-			q.read <- received[R]{r, err}
+			q.read <- received{r, err}
 		}()
 	}
 	select {
@@ -55,7 +55,7 @@ func (q *requests[R]) next() (R, error) {
 type sotwStream struct {
 	discoveryv3.AggregatedDiscoveryService_StreamAggregatedResourcesServer
 	rights   *rights
-	requests *requests[*discoveryv3.DiscoveryRequest]
+	requests *requests
 }
 
 // Recv returns the next request.
@@ -67,24 +67,6 @@ func (s sotwStream) Send(r *discoveryv3.DiscoveryResponse) error {
 		return err
 	}
 	return s.AggregatedDiscoveryService_StreamAggregatedResourcesServer.Send(r)
-}
-
-// deltaStream is sotwStream for delta.
-type deltaStream struct {
-	discoveryv3.AggregatedDiscoveryService_DeltaAggregatedResourcesServer
-	rights   *rights
-	requests *requests[*discoveryv3.DeltaDiscoveryRequest]
-}
-
-// Recv returns the next request.
-func (s deltaStream) Recv() (*discoveryv3.DeltaDiscoveryRequest, error) { return s.requests.next() }
-
-// Send sends a response.
-func (s deltaStream) Send(r *discoveryv3.DeltaDiscoveryResponse) error {
-	if err := s.rights.ended(); err != nil {
-		return err
-	}
-	return s.AggregatedDiscoveryService_DeltaAggregatedResourcesServer.Send(r)
 }
 
 // redeliver returns the request, in state-of-the-world, by which the plane has a type sent again.

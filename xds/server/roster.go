@@ -66,6 +66,7 @@ type member struct {
 	// keys reports whether newest holds a private or symmetric key.
 	keys func() bool
 	memo *rollout.Memo
+	made *messages
 }
 
 // maxEarlier bounds by how many earlier generations a gateway that comes back may be recognised.
@@ -84,6 +85,7 @@ func (m *member) offer(g *rollout.Generation, keys func() bool) error {
 	}
 	m.newest, m.keys = g, keys
 	m.memo.Forget()
+	m.made.forget()
 	var failed *multierror.Error
 	for d := range m.deliveries {
 		failed = multierror.Append(failed, m.hand(d))
@@ -107,7 +109,7 @@ func (s *Server) join(fleet Fleet, g node.Group, again *redelivery, keyless func
 	r.mu.Lock()
 	m, ok := r.members[g.Key]
 	if !ok {
-		m = &member{deliveries: map[*delivery]struct{}{}, memo: rollout.NewMemo()}
+		m = &member{deliveries: map[*delivery]struct{}{}, memo: rollout.NewMemo(), made: newMessages()}
 		r.members[g.Key] = m
 	}
 	m.pins++
@@ -127,7 +129,7 @@ func (s *Server) join(fleet Fleet, g node.Group, again *redelivery, keyless func
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	d := newDelivery(m.memo, again, s.options.Logger)
+	d := newDelivery(m.memo, m.made, again, s.options.Logger)
 	d.keyless = keyless
 	m.deliveries[d] = struct{}{}
 	if m.newest == nil {

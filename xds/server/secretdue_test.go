@@ -37,7 +37,7 @@ func TestASecretWithoutFilesIsNotTriedAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	retry := secretRetry{slashes: map[string]int{}, refused: map[string]struct{}{"file": {}, "inline": {}, "gone": {}}}
-	retry.due(rollout.Of(s).Part(resourcev3.SecretType))
+	retry.due(rollout.Of(s, nil).Part(resourcev3.SecretType))
 	if !slices.Equal(retry.names, []string{"file"}) || len(retry.refused) != 0 {
 		t.Errorf("%v are sent again, and %v wait", retry.names, retry.refused)
 	}

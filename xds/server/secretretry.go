@@ -77,7 +77,7 @@ func (r *secretRetry) forget(names []string) {
 // and the same content would be accepted unread.
 func (r *secretRetry) due(secrets *rollout.Part) {
 	for _, name := range slices.Sorted(maps.Keys(r.refused)) {
-		secret, ok := secrets.GetResources(resourcev3.SecretType)[name].(*tlsv3.Secret)
+		secret, ok := secrets.Resource(name).(*tlsv3.Secret)
 		if ok && hasFiles(secret) && !slices.Contains(r.names, name) {
 			r.names, r.version = append(r.names, name), secrets.GetVersion(resourcev3.SecretType)
 		}
@@ -98,32 +98,26 @@ func (r *secretRetry) before(d ack.Delivery) []string {
 	return names
 }
 
-// nextDelta returns a delta response with the next secret, or nil where there is none.
-func (s *session) nextDelta(r *cachev3.DeltaRequest, sub cachev3.Subscription) (cachev3.DeltaResponse, error) {
+// nextDelta returns a delta response with the next secret, or false where there is none.
+func (s *session) nextDelta(sub cachev3.Subscription) (deltaResponse, bool, error) {
 	snap, ok := s.delivery.part(resourcev3.SecretType)
 	for ok && len(s.retry.names) > 0 {
 		name := s.retry.names[0]
 		s.retry.names = s.retry.names[1:]
-		secret, there := snap.GetResources(resourcev3.SecretType)[name]
-		if _, asked := sub.SubscribedResources()[name]; !there || !asked {
+		if _, asked := sub.SubscribedResources()[name]; !snap.Has(name) || !asked {
 			continue
 		}
-		b, err := cachev3.MarshalResource(s.retry.aliased(name, secret))
+		b, err := cachev3.MarshalResource(s.retry.aliased(name, snap.Resource(name)))
 		if err != nil {
-			return nil, err
+			return deltaResponse{}, false, err
 		}
 		s.retry.slashes[name] = s.retry.next(name)
-		version, versions := snap.GetVersionMap(resourcev3.SecretType)[name], maps.Clone(sub.ReturnedResources())
+		version, versions := snap.GetVersionMap(resourcev3.SecretType)[name], copied(sub.ReturnedResources())
 		versions[name] = version
-		return &cachev3.DeltaPassthroughResponse{
-			DeltaRequest: r, NextVersionMap: versions,
-			DeltaDiscoveryResponse: &discoveryv3.DeltaDiscoveryResponse{
-				SystemVersionInfo: snap.GetVersion(resourcev3.SecretType), TypeUrl: resourcev3.SecretType,
-				Resources: []*discoveryv3.Resource{{Name: name, Version: version, Resource: &anypb.Any{TypeUrl: resourcev3.SecretType, Value: b}}},
-			},
-		}, nil
+		one := []resource{{name, version, &anypb.Any{TypeUrl: resourcev3.SecretType, Value: b}}}
+		return deltaResponse{message: newMessage(resourcev3.SecretType, snap.GetVersion(resourcev3.SecretType), one, nil), returned: versions}, true, nil
 	}
-	return nil, nil //nolint:nilnil // nothing to send is no error
+	return deltaResponse{}, false, nil
 }
 
 // aliased returns a secret as it is sent alone.
@@ -157,12 +151,11 @@ func (s *session) nextAlone(r *cachev3.Request, sub cachev3.Subscription) (cache
 	}
 	for ; len(s.retry.names) > 0; s.retry.names = s.retry.names[1:] {
 		name := s.retry.names[0]
-		secret, there := snap.GetResources(resourcev3.SecretType)[name]
-		if _, asked := sub.SubscribedResources()[name]; !there || !asked {
+		if _, asked := sub.SubscribedResources()[name]; !snap.Has(name) || !asked {
 			continue
 		}
 		s.retry.handed = true
-		return responseOf(r, s.retry.version, sub.ReturnedResources(), s.retry.aliased(name, secret))
+		return responseOf(r, s.retry.version, sub.ReturnedResources(), s.retry.aliased(name, snap.Resource(name)))
 	}
 	return nil, nil //nolint:nilnil // nothing to send is no error
 }

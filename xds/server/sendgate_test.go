@@ -13,7 +13,7 @@ func TestNothingIsSentAfterTheRights(t *testing.T) {
 	if err := (sotwStream{rights: r}).Send(nil); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
-	if err := (deltaStream{rights: r}).Send(nil); !errors.Is(err, context.Canceled) {
+	if err := (&deltaStream{session: &session{rights: r}}).write(nil, ""); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
 }

@@ -20,7 +20,7 @@ import (
 // a response and its sending is not what the response is traced through.
 func TestAResponseOnItsWayIsTracedThroughWhatItIsMadeOf(t *testing.T) {
 	const url = resourcev3.ListenerType
-	d := newDelivery(rollout.NewMemo(), newRedelivery(systemClock{}, ack.SotW), slog.New(slog.DiscardHandler))
+	d := newDelivery(rollout.NewMemo(), newMessages(), newRedelivery(systemClock{}, ack.SotW), slog.New(slog.DiscardHandler))
 	defer d.close()
 	offer := func(content string, line int) {
 		s, err := snapshot.New(envoy.Resources{
@@ -29,12 +29,12 @@ func TestAResponseOnItsWayIsTracedThroughWhatItIsMadeOf(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := d.offer(rollout.Of(s)); err != nil {
+		if err := d.offer(rollout.Of(s, nil)); err != nil {
 			t.Fatal(err)
 		}
 	}
 	out, sub := make(chan cachev3.Response, 1), stream.NewSotwSubscription(nil, true)
-	cancel, err := d.watch(url, nil, func() (func(), error) { return d.caches[url].CreateWatch(&cachev3.Request{TypeUrl: url}, &sub, out) })
+	cancel, err := d.watch(url, nil, func() (func(), error) { return d.caches.watchAll(&cachev3.Request{TypeUrl: url}, &sub, out), nil })
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -42,6 +42,9 @@ import (
 // grace is how long Serve waits for streams to end by themselves.
 const grace = 2 * time.Second
 
+// readBuffer is what is read from a connection at once, but for larger frames. Each connection holds as much.
+const readBuffer = 2 << 10
+
 // Fleet is told which groups of gateways there are. Calls for one group never overlap and
 // alternate, beginning with Join; calls for different groups may overlap.
 type Fleet interface {
@@ -142,7 +145,7 @@ func (s *Server) Set(ctx context.Context, group string, snap *snapshot.Snapshot)
 	if !ok || m.streams == 0 {
 		return nil
 	}
-	if err := m.offer(rollout.Of(snap), snap.HoldsKeys); err != nil {
+	if err := m.offer(rollout.Of(snap, m.newest), snap.HoldsKeys); err != nil {
 		return fmt.Errorf("set snapshot of %s: %w", group, err)
 	}
 	return nil
@@ -156,7 +159,7 @@ func (s *Server) Resume(group string, snap *snapshot.Snapshot) {
 	s.roster.mu.Lock()
 	defer s.roster.mu.Unlock()
 	if m, ok := s.roster.members[group]; ok {
-		m.note(rollout.Of(snap))
+		m.note(rollout.Of(snap, m.newest))
 	}
 }
 
@@ -200,6 +203,9 @@ func (s *Server) grpcOptions() []grpc.ServerOption {
 		// What a stream may send before it is read from, and all streams of a connection together.
 		grpc.InitialWindowSize(64 << 10),
 		grpc.InitialConnWindowSize(1 << 20),
+		// A gateway says little, and seldom: what there is to read at once is much less than the 32 KiB that each
+		// connection would hold for it.
+		grpc.ReadBufferSize(readBuffer),
 		// Envoy may ping a stream as often as it likes to notice that we are gone; grpc-go's own
 		// limit of one ping in five minutes would close the connection of one that does.
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: time.Second, PermitWithoutStream: true}),
@@ -208,6 +214,7 @@ func (s *Server) grpcOptions() []grpc.ServerOption {
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: 30 * time.Second, Timeout: 10 * time.Second, MaxConnectionIdle: time.Minute}),
 		grpc.MaxRecvMsgSize(maxRequest),
 		grpc.MaxSendMsgSize(math.MaxInt32),
+		grpc.ForceServerCodecV2(newCodec()),
 		// Stop returns when the streams have left their groups.
 		grpc.WaitForHandlers(true),
 	}

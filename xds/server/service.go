@@ -6,7 +6,6 @@ import (
 
 	discoveryv3 "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
 	resourcev3 "github.com/envoyproxy/go-control-plane/pkg/resource/v3"
-	deltav3 "github.com/envoyproxy/go-control-plane/pkg/server/delta/v3"
 	sotwv3 "github.com/envoyproxy/go-control-plane/pkg/server/sotw/v3"
 	"google.golang.org/genproto/googleapis/rpc/status"
 	"google.golang.org/grpc"
@@ -19,9 +18,8 @@ import (
 	"github.com/portreeve/portreeve/xds/node"
 )
 
-// service is the gRPC service during one Serve. Every stream gets a server of the discovery
-// library for itself, whose callbacks and cache are that stream's session: so a session needs
-// no lock, and no table from stream numbers to sessions.
+// service is the gRPC service during one Serve. Every stream has a session for itself, which needs no lock. In
+// state-of-the-world it is the callbacks and the cache of a server of the discovery library.
 type service struct {
 	discoveryv3.UnimplementedAggregatedDiscoveryServiceServer
 	server *Server
@@ -44,8 +42,7 @@ func (s *service) StreamAggregatedResources(stream discoveryv3.AggregatedDiscove
 func (s *service) DeltaAggregatedResources(stream discoveryv3.AggregatedDiscoveryService_DeltaAggregatedResourcesServer) error {
 	ss := s.session(stream.Context(), ack.Delta)
 	defer ss.end()
-	lib := deltav3.NewServer(ss.serving, ss, ss, deltav3.WithLogger(bridge{ss.logger}), deltav3.DeactivateLegacyWildcardForTypes(byName()))
-	return ss.result(lib.DeltaStreamHandler(deltaStream{stream, ss.rights, newRequests(stream.Recv, ss.redelivery.due, ss.redeliverDelta)}, resourcev3.AnyType))
+	return ss.result(newDeltaStream(ss, stream).serve())
 }
 
 // unknown refuses every method but the two streams of ADS, and puts on record who asked for it: there is no other

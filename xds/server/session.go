@@ -11,7 +11,6 @@ import (
 	discoveryv3 "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
 	cachev3 "github.com/envoyproxy/go-control-plane/pkg/cache/v3"
 	resourcev3 "github.com/envoyproxy/go-control-plane/pkg/resource/v3"
-	deltav3 "github.com/envoyproxy/go-control-plane/pkg/server/delta/v3"
 	sotwv3 "github.com/envoyproxy/go-control-plane/pkg/server/sotw/v3"
 	"google.golang.org/genproto/googleapis/rpc/status"
 	"google.golang.org/grpc/codes"
@@ -22,7 +21,7 @@ import (
 	"github.com/portreeve/portreeve/xds/snapshot"
 )
 
-// session is one stream. The library calls it on the goroutine of the stream only.
+// session is one stream. It is called on the goroutine of the stream only, in state-of-the-world by the library.
 type session struct {
 	server   *Server
 	fleet    Fleet
@@ -73,10 +72,7 @@ type session struct {
 // version names a response of state-of-the-world.
 type version struct{ nonce, info string }
 
-var (
-	_ sotwv3.Callbacks  = (*session)(nil)
-	_ deltav3.Callbacks = (*session)(nil)
-)
+var _ sotwv3.Callbacks = (*session)(nil)
 
 // asks refuses a request that asks for more than a gateway can mean.
 func (s *session) asks(url string, names []string, has map[string]string) error {
@@ -186,15 +182,8 @@ func (s *session) OnStreamResponse(_ context.Context, _ int64, _ *discoveryv3.Di
 	})
 }
 
-// OnDeltaStreamOpen implements deltav3.Callbacks. The node comes with the first request.
-func (s *session) OnDeltaStreamOpen(context.Context, int64, string) error { return nil }
-
-// OnDeltaStreamClosed implements deltav3.Callbacks.
-func (s *session) OnDeltaStreamClosed(int64, *corev3.Node) { s.close() }
-
-// OnStreamDeltaRequest implements deltav3.Callbacks. In delta the library remembers what it sent
-// and does not send it again after a refusal.
-func (s *session) OnStreamDeltaRequest(_ int64, r *discoveryv3.DeltaDiscoveryRequest) error {
+// takesDelta takes a request of delta. What was sent is remembered, and not sent again after a refusal.
+func (s *session) takesDelta(r *discoveryv3.DeltaDiscoveryRequest) error {
 	if r.GetErrorDetail() == s.own {
 		s.dueDelta(r)
 		return nil
@@ -202,7 +191,6 @@ func (s *session) OnStreamDeltaRequest(_ int64, r *discoveryv3.DeltaDiscoveryReq
 	if err := s.admit(r.GetNode()); err != nil {
 		return err
 	}
-	r.Node = s.node
 	if err := s.asks(r.GetTypeUrl(), r.GetResourceNamesSubscribe(), r.GetInitialResourceVersions()); err != nil {
 		return err
 	}
@@ -247,19 +235,13 @@ func (s *session) unsubscribed(url string, names []string) {
 	}
 }
 
-// OnStreamDeltaResponse implements deltav3.Callbacks.
-func (s *session) OnStreamDeltaResponse(_ int64, _ *discoveryv3.DeltaDiscoveryRequest, r *discoveryv3.DeltaDiscoveryResponse) {
-	s.aliasDelta(r)
-	resources := make(map[string]string, len(r.GetResources()))
-	for _, res := range r.GetResources() {
-		resources[res.GetName()] = res.GetVersion()
-	}
-	s.hands(r.GetTypeUrl(), resources)
-	for _, name := range r.GetRemovedResources() {
-		s.hands(r.GetTypeUrl(), map[string]string{name: ""})
+// sendsDelta records a response that goes out.
+func (s *session) sendsDelta(m *message, nonce string) {
+	s.hands(m.url, m.versions)
+	for _, name := range m.removed {
+		s.hands(m.url, map[string]string{name: ""})
 	}
 	s.record.Sent(ack.Delivery{
-		URL: r.GetTypeUrl(), Version: r.GetSystemVersionInfo(), Nonce: r.GetNonce(),
-		Resources: resources, Removed: r.GetRemovedResources(), Trace: s.delivery.sent(r.GetTypeUrl()).Trace(),
+		URL: m.url, Version: m.version, Nonce: nonce, Resources: m.versions, Removed: m.removed, Trace: s.delivery.sent(m.url).Trace(),
 	})
 }

@@ -1,10 +1,11 @@
 package server
 
 import (
-	"maps"
+	"errors"
 
 	cachev3 "github.com/envoyproxy/go-control-plane/pkg/cache/v3"
 	resourcev3 "github.com/envoyproxy/go-control-plane/pkg/resource/v3"
+	"github.com/envoyproxy/go-control-plane/pkg/server/stream/v3"
 	"google.golang.org/protobuf/encoding/protowire"
 
 	"github.com/portreeve/portreeve/xds/rollout"
@@ -59,15 +60,19 @@ func (s *session) sotwWatch(r *cachev3.Request, sub cachev3.Subscription, out ch
 			return func() {}, nil
 		}
 	}
-	return s.delivery.caches[r.GetTypeUrl()].CreateWatch(r, sub, out)
+	return s.delivery.caches.watchAll(r, sub, out), nil
 }
 
-// CreateDeltaWatch implements cachev3.ConfigWatcher for delta. A type that is not delivered is
-// left without an answer.
+// CreateDeltaWatch implements cachev3.ConfigWatcher. Delta is served without the library, see deltaStream.
+func (s *session) CreateDeltaWatch(*cachev3.DeltaRequest, cachev3.Subscription, chan cachev3.DeltaResponse) (func(), error) {
+	return nil, errors.ErrUnsupported
+}
+
+// watchDelta watches a type for a request of delta. A type that is not delivered is left without an answer.
 //
 // When the first request of a type needs no response, the gateway has what is in the snapshot,
 // which is how it is after a restart; that is recorded, as no answer will tell.
-func (s *session) CreateDeltaWatch(r *cachev3.DeltaRequest, sub cachev3.Subscription, out chan cachev3.DeltaResponse) (func(), error) {
+func (s *session) watchDelta(r *cachev3.DeltaRequest, sub *stream.Subscription, out chan<- deltaResponse) (func(), error) {
 	url := r.GetTypeUrl()
 	if err := s.subscribes(url, r.GetResourceNamesSubscribe(), r.GetInitialResourceVersions(), sub); err != nil {
 		return nil, err
@@ -82,41 +87,59 @@ func (s *session) CreateDeltaWatch(r *cachev3.DeltaRequest, sub cachev3.Subscrip
 	var has *rollout.Part
 	// Envoy passes by that endpoints are gone, so none need be kept that nobody knows.
 	if versions := r.GetInitialResourceVersions(); r.GetResponseNonce() == "" && len(versions) > 0 && url != resourcev3.EndpointType {
-		has = rollout.Announced(url, maps.Clone(versions))
+		has = rollout.Announced(url, versions)
 	}
-	// What nobody knows is not recorded: it is told to go, and there may be much of it.
-	known, served := maps.Clone(r.GetInitialResourceVersions()), s.served(url)
-	maps.DeleteFunc(known, func(name, _ string) bool { return !served.has(name) })
+	known := s.known(r)
 	return s.delivery.watch(url, has, func() (func(), error) { return s.deltaWatch(r, known, sub, out) })
 }
 
-// deltaWatch creates a watch for a gateway that had this of the type, which counts with the first request.
-func (s *session) deltaWatch(r *cachev3.DeltaRequest, had map[string]string, sub cachev3.Subscription, out chan cachev3.DeltaResponse) (func(), error) {
-	url := r.GetTypeUrl()
-	s.redelivery.resend(url, sub)
-	if url == resourcev3.SecretType || url == resourcev3.EndpointType {
-		response, err := s.placeholdersDelta(r, sub)
-		if err == nil && response == nil && url == resourcev3.SecretType {
-			response, err = s.nextDelta(r, sub)
-		}
-		if err != nil {
-			return nil, err
-		}
-		if response != nil {
-			// The library has emptied the channel: there is room.
-			out <- response
-			return func() {}, nil
+// known returns what a gateway says it has and is served. What nobody knows is not recorded: it is told to go, and
+// there may be much of it.
+func (s *session) known(r *cachev3.DeltaRequest) map[string]string {
+	if len(r.GetInitialResourceVersions()) == 0 {
+		return nil
+	}
+	out, served := map[string]string{}, s.served(r.GetTypeUrl())
+	for name, version := range r.GetInitialResourceVersions() {
+		if served.has(name) {
+			out[name] = version
 		}
 	}
-	cancel, err := s.delivery.caches[url].CreateDeltaWatch(r, sub, out)
-	if r.GetResponseNonce() != "" || err != nil {
-		return cancel, err
+	return out
+}
+
+// deltaWatch creates a watch for a gateway that had this of the type, which counts with the first request.
+func (s *session) deltaWatch(r *cachev3.DeltaRequest, had map[string]string, sub *stream.Subscription, out chan<- deltaResponse) (func(), error) {
+	url := r.GetTypeUrl()
+	s.redelivery.resend(url, sub)
+	if response, ok, err := s.apart(url, sub); err != nil || ok {
+		if ok {
+			// Earlier responses were taken out of the channel: there is room.
+			out <- response
+		}
+		return func() {}, err
+	}
+	cancel := s.delivery.caches.watch(url, sub, r.GetResponseNonce() == "", out)
+	if r.GetResponseNonce() != "" {
+		return cancel, nil
 	}
 	s.record.Has(url, had)
 	if part, ok := s.delivery.part(url); ok && cancel != nil {
 		s.record.Current(url, part.GetVersion(url))
 	}
 	return cancel, nil
+}
+
+// apart returns what is to be sent apart from what is served, if anything.
+func (s *session) apart(url string, sub cachev3.Subscription) (deltaResponse, bool, error) {
+	if url != resourcev3.SecretType && url != resourcev3.EndpointType {
+		return deltaResponse{}, false, nil
+	}
+	response, ok, err := s.placeholdersDelta(url, sub)
+	if err == nil && !ok && url == resourcev3.SecretType {
+		return s.nextDelta(sub)
+	}
+	return response, ok, err
 }
 
 // nameIn reads the name out of a packed resource. It is the first field of every delivered type:
