@@ -14,9 +14,12 @@ import (
 const (
 	// DefaultMaxConnections is how many connections there may be at one time.
 	DefaultMaxConnections = 4096
-	// maxStrangers of them may be strangers. Above it one of the peer that has most of them is
-	// closed, the oldest: a gateway is no stranger any more after its first request.
+	// maxStrangers of them may be strangers: a gateway is no stranger any more after its first request. Above
+	// it a connection waits until one of them is none any more, and one of a peer that has fewer of
+	// them than another takes the place of that one's oldest.
 	maxStrangers = 1024
+	// pressed is how long a stranger may take while another waits for its place.
+	pressed = 2 * time.Second
 	// firstRequest is how long a stranger, and a stream, may take to say who it is.
 	firstRequest = 20 * time.Second
 	// freeBytes may be read from every stranger: the node of a stock Envoy and what else its first
@@ -38,7 +41,10 @@ type gate struct {
 	// most connections and strangers may be open, and firstRequestTimeout is how long a stranger may take.
 	most, strangersMost int
 	firstRequestTimeout time.Duration
-	refused             *refusals
+	// pressed is how long while others wait for its place.
+	pressed time.Duration
+	refused *refusals
+	entry   entry
 
 	mu sync.Mutex
 	// closed says that none is let in any more.
@@ -50,28 +56,13 @@ type gate struct {
 	strangers, large, waiting []*conn
 }
 
-// Accept returns the next connection that there is room for.
-func (g *gate) Accept() (net.Conn, error) {
-	for {
-		inner, err := g.Listener.Accept()
-		if err != nil {
-			return nil, err
-		}
-		c := &conn{Conn: inner, gate: g, peer: peerOf(inner.RemoteAddr()), gone: make(chan struct{})}
-		if g.admits(c) {
-			return c, nil
-		}
-		_ = inner.Close()
-	}
-}
-
 // Close ends listening, and closes the strangers: gRPC ends no stream before the last handshake is over, and
 // who connects and says nothing would hold up the end of all.
 func (g *gate) Close() error {
 	err := g.Listener.Close()
 	g.mu.Lock()
 	g.closed = true
-	strangers := slices.Clone(g.strangers)
+	strangers := slices.Concat(g.entry.parked, g.strangers)
 	g.mu.Unlock()
 	for _, c := range strangers {
 		_ = c.Close()
@@ -79,7 +70,7 @@ func (g *gate) Close() error {
 	return err
 }
 
-// admits takes a connection in, where there is room or another makes it.
+// admits takes a connection in, where there is room or another makes it. It may have to wait for its entry.
 func (g *gate) admits(c *conn) bool {
 	g.mu.Lock()
 	if g.closed {
@@ -88,11 +79,8 @@ func (g *gate) admits(c *conn) bool {
 	}
 	var evicted *conn
 	full := len(g.open) >= g.most
-	switch {
-	case full:
+	if full {
 		evicted = g.makesRoom(c.peer)
-	case len(g.strangers) >= g.strangersMost:
-		evicted = g.oldestOfMost()
 	}
 	if full && evicted == nil {
 		g.mu.Unlock()
@@ -103,8 +91,9 @@ func (g *gate) admits(c *conn) bool {
 		g.forget(evicted)
 	}
 	g.open = append(g.open, c)
-	g.strangers = append(g.strangers, c)
-	c.deadline = time.AfterFunc(g.firstRequestTimeout, func() { c.expire("no node came in time") })
+	if other := g.enters(c); other != nil {
+		evicted = other
+	}
 	g.mu.Unlock()
 	if evicted != nil {
 		evicted.evict()
@@ -112,24 +101,12 @@ func (g *gate) admits(c *conn) bool {
 	return true
 }
 
-// oldestOfMost returns the oldest stranger of the peer that has most of them, or nil.
-func (g *gate) oldestOfMost() *conn {
-	count, most := map[netip.Addr]int{}, 0
-	for _, c := range g.strangers {
-		count[c.peer]++
-		most = max(most, count[c.peer])
-	}
-	if i := slices.IndexFunc(g.strangers, func(c *conn) bool { return count[c.peer] == most }); i >= 0 {
-		return g.strangers[i]
-	}
-	return nil
-}
-
 // forget takes a connection out of those that are open; the lock is held.
 func (g *gate) forget(c *conn) {
 	if !c.forgotten {
 		c.forgotten = true
 		g.open = slices.DeleteFunc(g.open, func(other *conn) bool { return other == c })
+		g.entry.leave(c)
 		g.known(c)
 	}
 }
@@ -137,6 +114,9 @@ func (g *gate) forget(c *conn) {
 // known takes a connection out of the strangers, and gives its turn on; the lock is held.
 func (g *gate) known(c *conn) {
 	is := func(other *conn) bool { return other == c }
+	if c.deadline == nil {
+		return // it has not entered
+	}
 	c.deadline.Stop()
 	if slices.Contains(g.waiting, c) {
 		close(c.turn) // its reader goes on, or finds that there is nothing to read
@@ -144,6 +124,7 @@ func (g *gate) known(c *conn) {
 	g.strangers = slices.DeleteFunc(g.strangers, is)
 	g.large, g.waiting = slices.DeleteFunc(g.large, is), slices.DeleteFunc(g.waiting, is)
 	g.next()
+	g.letsIn()
 }
 
 // next gives free turns to those who wait; the lock is held.
@@ -180,7 +161,9 @@ type conn struct {
 	// parting says that it is about to be closed, and wrote when something was written last.
 	parting atomic.Bool
 	wrote   atomic.Int64
-	// deadline closes a stranger; it and forgotten are guarded by gate.mu.
+	// entered is when it became a stranger, and deadline closes one; nil before that. They and forgotten are
+	// guarded by gate.mu.
+	entered   time.Time
 	deadline  *time.Timer
 	forgotten bool
 }

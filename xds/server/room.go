@@ -18,6 +18,9 @@ func (g *gate) makesRoom(peer netip.Addr) *conn {
 	}
 	if count[peer]+1 < most {
 		ofMost := func(c *conn) bool { return count[c.peer] == most }
+		if i := slices.IndexFunc(g.entry.parked, ofMost); i >= 0 {
+			return g.entry.parked[i]
+		}
 		if i := slices.IndexFunc(g.strangers, ofMost); i >= 0 {
 			return g.strangers[i]
 		}
@@ -28,8 +31,11 @@ func (g *gate) makesRoom(peer netip.Addr) *conn {
 		}
 	}
 	// A stranger of one that has fewer is left: it may be the only one of a gateway.
-	if i := slices.IndexFunc(g.strangers, func(c *conn) bool { return c.peer == peer || count[c.peer] > count[peer] }); i >= 0 {
-		return g.strangers[i]
+	more := func(c *conn) bool { return c.peer == peer || count[c.peer] > count[peer] }
+	for _, list := range [][]*conn{g.entry.parked, g.strangers} {
+		if i := slices.IndexFunc(list, more); i >= 0 {
+			return list[i]
+		}
 	}
 	return nil
 }

@@ -42,8 +42,12 @@ import (
 // grace is how long Serve waits for streams to end by themselves.
 const grace = 2 * time.Second
 
-// readBuffer is what is read from a connection at once, but for larger frames. Each connection holds as much.
-const readBuffer = 2 << 10
+// readBuffer is what is read from a connection at once, but for larger frames: each connection holds as much.
+// writeBuffer is what is written at once: each connection that is written to at the moment holds as much.
+const (
+	readBuffer  = 2 << 10
+	writeBuffer = 8 << 10
+)
 
 // Fleet is told which groups of gateways there are. Calls for one group never overlap and
 // alternate, beginning with Join; calls for different groups may overlap.
@@ -173,7 +177,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener, fleet Fleet) error {
 	discoveryv3.RegisterAggregatedDiscoveryServiceServer(g, streaming)
 	failed := make(chan error, 1)
 	go func() {
-		failed <- g.Serve(&gate{Listener: l, most: s.options.MaxConnections, strangersMost: maxStrangers, firstRequestTimeout: s.options.FirstRequest, refused: s.refused})
+		failed <- g.Serve(&gate{Listener: l, most: s.options.MaxConnections, strangersMost: maxStrangers, firstRequestTimeout: s.options.FirstRequest, pressed: pressed, refused: s.refused})
 	}()
 	select {
 	case err := <-failed:
@@ -204,8 +208,9 @@ func (s *Server) grpcOptions() []grpc.ServerOption {
 		grpc.InitialWindowSize(64 << 10),
 		grpc.InitialConnWindowSize(1 << 20),
 		// A gateway says little, and seldom: what there is to read at once is much less than the 32 KiB that each
-		// connection would hold for it.
+		// connection would hold for it. A whole fleet is written to at the same moment.
 		grpc.ReadBufferSize(readBuffer),
+		grpc.WriteBufferSize(writeBuffer),
 		// Envoy may ping a stream as often as it likes to notice that we are gone; grpc-go's own
 		// limit of one ping in five minutes would close the connection of one that does.
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: time.Second, PermitWithoutStream: true}),
