@@ -3,7 +3,6 @@ package optimize
 import (
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 	jwtauthnv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/jwt_authn/v3"
-	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/known/emptypb"
 )
 
@@ -39,14 +38,4 @@ func requiresAll(of []*jwtauthnv3.JwtRequirement) *jwtauthnv3.JwtRequirement {
 
 func allPaths() *routev3.RouteMatch {
 	return &routev3.RouteMatch{PathSpecifier: &routev3.RouteMatch_Prefix{Prefix: "/"}}
-}
-
-// shallow returns a filter with the same fields, which may be set anew.
-func shallow(c *jwtauthnv3.JwtAuthentication) *jwtauthnv3.JwtAuthentication {
-	out := &jwtauthnv3.JwtAuthentication{}
-	c.ProtoReflect().Range(func(field protoreflect.FieldDescriptor, value protoreflect.Value) bool {
-		out.ProtoReflect().Set(field, value)
-		return true
-	})
-	return out
 }
