@@ -6,6 +6,7 @@ import (
 	xdsmatcherv3 "github.com/cncf/xds/go/xds/type/matcher/v3"
 	rbacv3 "github.com/envoyproxy/go-control-plane/envoy/config/rbac/v3"
 	rbachttpv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/rbac/v3"
+	setfilterstatev3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/set_filter_state/v3"
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/protobuf/proto"
 
@@ -108,4 +109,22 @@ func decidedBy(t *testing.T, m *xdsmatcherv3.Matcher_OnMatch) string {
 		t.Fatal(err)
 	}
 	return out.GetName()
+}
+
+// TestStatesThatLeavesAskForAreSet holds that the path is set where a leaf asks for it, whatever finds the leaf: it would
+// never match otherwise. Where none does it is not set, which would cost each request.
+func TestStatesThatLeavesAskForAreSet(t *testing.T) {
+	for want, permission := range map[string]*rbacv3.Permission{
+		"portreeve.plain_path portreeve.plain_path ":                andRules(pathsOf(true, "/a/b")),
+		"portreeve.path portreeve.plain_path portreeve.plain_path ": andRules(pathsOf(true, "/a/b"), notRule(pathsOf(false, "/a/b"))),
+	} {
+		p := denies(map[string]*rbacv3.Policy{"a": {Permissions: []*rbacv3.Permission{permission}, Principals: []*rbacv3.Principal{everybody()}}})
+		got := ""
+		for _, v := range optimize.Policy(p, everyForm("plain-paths"), nil).HTTP[1].Config.(*setfilterstatev3.Config).GetOnRequestHeaders() {
+			got += v.GetObjectKey() + " "
+		}
+		if got != want {
+			t.Errorf("the states are %s, want %s", got, want)
+		}
+	}
 }
