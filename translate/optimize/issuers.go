@@ -53,6 +53,9 @@ func issuers(filters []policy.Filter, o Options, known *Known) []policy.Filter {
 		}
 		out := shallow(c)
 		out.Rules = append(tokenGuards(sources, len(names)), c.GetRules()...)
+		if out.ValidateAll() != nil {
+			return c // a name is longer than that of a matcher may be
+		}
 		return out
 	})
 }

@@ -110,6 +110,7 @@ func TestFormsOfTokens(t *testing.T) {
 		"two prefixes":           {[]*securityv1beta1.JWTRule{jwtRule("a", both), jwtRule("b", both)}, "/ (0|1|((0|?)&(1|?)))"},
 		"a cookie in a header":   {[]*securityv1beta1.JWTRule{jwtRule("a", `"fromHeaders":[{"name":"Cookie"}]`), jwtRule("b", "")}, "/ (0|1|((0|?)&(1|?)))"},
 		"too many sources":       {[]*securityv1beta1.JWTRule{jwtRule("a", `"fromHeaders":[`+strings.Join(many, ",")+`]`), jwtRule("b", "")}, "/ (0|1|((0|?)&(1|?)))"},
+		"a long name":            {[]*securityv1beta1.JWTRule{jwtRule("a", `"fromParams":["`+strings.Repeat("p", 1025)+`"]`), jwtRule("b", "")}, "/ (0|1|((0|?)&(1|?)))"},
 		"an issuer twice":        {[]*securityv1beta1.JWTRule{jwtRule("a", ""), jwtRule("a", x)}, "/ (0|1|((0|?)&(1|?)))"},
 		"any issuer":             {[]*securityv1beta1.JWTRule{jwtRule("", ""), jwtRule("a", "")}, "/ (0|1|((0|?)&(1|?)))"},
 		"required":               {[]*securityv1beta1.JWTRule{jwtRule("a", required), jwtRule("b", "")}, "/ (0&(1|?))\n0 remembers 50 of 4096 bytes\n1 remembers 50 of 4096 bytes"},

@@ -64,6 +64,12 @@ func optimized(t testing.TB, p policy.Policy, entries int, rules ...string) *jwt
 	return tokenFilter(t, optimize.Policy(p, optimize.Options{Rules: rules, JWTCacheEntries: entries, Thresholds: optimize.Thresholds{Issuers: 2}}, &optimize.Known{}))
 }
 
+// rewritten is what a rule makes of a filter.
+func rewritten(t testing.TB, c *jwtauthnv3.JwtAuthentication, rule string) *jwtauthnv3.JwtAuthentication {
+	t.Helper()
+	return optimized(t, policy.Policy{HTTP: []policy.Filter{{Name: policy.JWTFilter, Config: c}}}, 100, rule)
+}
+
 // keySet is a set with the one secret key of an issuer.
 func keySet(secret string) string {
 	return fmt.Sprintf(`{"keys":[{"kty":"oct","alg":"HS256","k":%q}]}`, base64.RawURLEncoding.EncodeToString([]byte(secret)))
@@ -82,18 +88,25 @@ func minted(secret string, claims map[string]any) string {
 }
 
 // serving runs an Envoy with a listener for each filter, in front of a backend that answers with what it gets.
-func serving(t testing.TB, filters map[string]proto.Message) *envoytest.Envoy {
+func serving(t testing.TB, filters map[string]proto.Message, clusters ...string) *envoytest.Envoy {
 	t.Helper()
 	backend := envoytest.RunBackend(t)
 	var listeners []string
 	for name, f := range filters {
 		listeners = append(listeners, tokenListener(t, name, f))
 	}
+	clusters = append(clusters, clusterTo("backend", backend.Address()))
 	return envoytest.Run(t, envoytest.Options{Concurrency: 1, LogLevel: "error", Bootstrap: fmt.Appendf(nil, `{"admin":{"address":{"socket_address":{"address":"127.0.0.1","port_value":0}}},
-"static_resources":{"listeners":[%s],"clusters":[{"name":"backend","connect_timeout":"5s","type":"STATIC",
+"static_resources":{"listeners":[%s],"clusters":[%s]}}`, strings.Join(listeners, ","), strings.Join(clusters, ","))})
+}
+
+// clusterTo is a cluster of one server, which gets each request on a connection of its own.
+func clusterTo(name, address string) string {
+	host, port, _ := net.SplitHostPort(address)
+	return fmt.Sprintf(`{"name":%q,"connect_timeout":"5s","type":"STATIC",
 "typed_extension_protocol_options":{"envoy.extensions.upstreams.http.v3.HttpProtocolOptions":{"@type":"type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
-"explicit_http_config":{"http_protocol_options":{}},"common_http_protocol_options":{"max_requests_per_connection":1}}},"load_assignment":{"cluster_name":"backend","endpoints":[{"lb_endpoints":[
-{"endpoint":{"address":{"socket_address":{"address":"127.0.0.1","port_value":%d}}}}]}]}}]}}`, strings.Join(listeners, ","), backend.Port())})
+"explicit_http_config":{"http_protocol_options":{}},"common_http_protocol_options":{"max_requests_per_connection":1}}},
+"load_assignment":{"cluster_name":%q,"endpoints":[{"lb_endpoints":[{"endpoint":{"address":{"socket_address":{"address":%q,"port_value":%s}}}}]}]}}`, name, name, host, port)
 }
 
 // tokenListener hands what the filter leaves in metadata to the backend, in a header.
