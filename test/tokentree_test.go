@@ -8,6 +8,7 @@ import (
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 	jwtauthnv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/jwt_authn/v3"
+	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/types/known/emptypb"
 )
@@ -30,7 +31,7 @@ func TestTreesOfRequirementsAreExplainedAsEnvoyTakesThem(t *testing.T) {
 		sign(`{"iss":"a","exp":1}`), sign(`{"iss":"b","nbf":9999999999}`), sign(`{"iss":"a"}`) + "x", "x", "",
 	}
 	for name, config := range configs {
-		text, err := protojson.Marshal(config.GetRules()[0].GetRequires())
+		text, err := protojson.Marshal(config.GetRules()[2].GetRequires())
 		must(t, err)
 		t.Run(name+": "+string(text), func(t *testing.T) {
 			for range 150 {
@@ -56,11 +57,39 @@ func randomTree(random *rand.Rand, keys string) *jwtauthnv3.JwtAuthentication {
 			"c": provider(&jwtauthnv3.JwtProvider{Issuer: "c", FromCookies: []string{"session"}, FromParams: []string{"z"}, Audiences: []string{"one"}}),
 			"d": provider(&jwtauthnv3.JwtProvider{FromHeaders: []*jwtauthnv3.JwtHeader{{Name: "x-prefixed", ValuePrefix: "Token "}, {Name: "authorization", ValuePrefix: "Bearer "}}}),
 		},
-		Rules: []*jwtauthnv3.RequirementRule{{
-			Match:           &routev3.RouteMatch{PathSpecifier: &routev3.RouteMatch_Prefix{Prefix: "/"}},
-			RequirementType: &jwtauthnv3.RequirementRule_Requires{Requires: randomRequirement(random, 3)},
-		}},
+		Rules: []*jwtauthnv3.RequirementRule{
+			{Match: randomGuards(random), RequirementType: &jwtauthnv3.RequirementRule_Requires{Requires: randomRequirement(random, 1)}},
+			{Match: randomGuards(random), RequirementType: &jwtauthnv3.RequirementRule_Requires{Requires: randomRequirement(random, 1)}},
+			{
+				Match:           &routev3.RouteMatch{PathSpecifier: &routev3.RouteMatch_Prefix{Prefix: "/"}},
+				RequirementType: &jwtauthnv3.RequirementRule_Requires{Requires: randomRequirement(random, 3)},
+			},
+		},
 	}
+}
+
+// randomGuards matches requests by what is in the places of tokens, or not.
+func randomGuards(random *rand.Rand) *routev3.RouteMatch {
+	out := &routev3.RouteMatch{PathSpecifier: &routev3.RouteMatch_Prefix{Prefix: "/"}}
+	for _, name := range []string{"authorization", "x-token", "cookie", "x-prefixed"} {
+		h := &routev3.HeaderMatcher{Name: name, InvertMatch: random.IntN(4) > 0}
+		switch random.IntN(4) {
+		case 0:
+			h.HeaderMatchSpecifier = &routev3.HeaderMatcher_PresentMatch{PresentMatch: true}
+		case 1:
+			contains := &matcherv3.StringMatcher_Contains{Contains: []string{",", "session"}[random.IntN(2)]}
+			h.TreatMissingHeaderAsEmpty = random.IntN(4) > 0
+			h.HeaderMatchSpecifier = &routev3.HeaderMatcher_StringMatch{StringMatch: &matcherv3.StringMatcher{MatchPattern: contains}}
+		default:
+			continue
+		}
+		out.Headers = append(out.Headers, h)
+	}
+	if random.IntN(2) == 0 {
+		present := &routev3.QueryParameterMatcher_PresentMatch{PresentMatch: random.IntN(4) == 0}
+		out.QueryParameters = append(out.QueryParameters, &routev3.QueryParameterMatcher{Name: "token", QueryParameterMatchSpecifier: present})
+	}
+	return out
 }
 
 func randomRequirement(random *rand.Rand, depth int) *jwtauthnv3.JwtRequirement {

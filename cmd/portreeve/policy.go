@@ -43,7 +43,7 @@ func (f *compileFlags) register(c *cobra.Command) {
 	c.Flags().StringArrayVar(&f.secretsDirs, "secrets-dir", nil, "Directory with certificates as NAME/tls.crt, NAME/tls.key and NAME/ca.crt; may be given several times.")
 	c.Flags().StringVar(&f.keyFetch, "jwks-fetch", fetchByControlPlane, "Who fetches the keys behind a jwksUri: "+fetchByControlPlane+" or "+fetchByGateway+".")
 	c.Flags().StringVar(&f.optimize, "optimize", "", "Rules by which policy is rewritten so that it costs gateways less, separated by commas, or "+optimize.Off+". Verdicts stay the same (default: all; "+strings.Join(optimize.Names(), ", ")+").")
-	c.Flags().IntVar(&f.jwtCacheEntries, "jwt-cache-entries", optimize.DefaultJWTCacheEntries, "Verified tokens that each worker thread of a gateway remembers, 4 KiB a token at most; 0 is none.")
+	c.Flags().IntVar(&f.jwtCacheEntries, "jwt-cache-entries", optimize.DefaultJWTCacheEntries, "Verified tokens that each worker thread of a gateway remembers, of 4 KiB at most, for 3 to 30 KB of memory each; 0 is none.")
 	c.Flags().StringArrayVar(&f.excluded, "exclude", nil, "Pattern, as in a "+ignore.File+", of files in the directories of policy that are left out; may be given several times.")
 	c.Flags().StringArrayVar(&f.ignored, "ignore", nil, "Kind whose objects are left out with a warning instead of an error: EnvoyFilter, WasmPlugin or TrafficExtension; may be given several times.")
 }

@@ -1,0 +1,45 @@
+package test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/portreeve/portreeve/internal/envoytest"
+)
+
+// TestAKeyThatIsTakenAwayCountsForRememberedTokens edits the keys of an issuer, one of whose tokens the gateway
+// remembers: the token is refused with the edit, and accepted again when its key is back.
+func TestAKeyThatIsTakenAwayCountsForRememberedTokens(t *testing.T) {
+	envoytest.Require(t)
+	key, other := newSigningKey(t), newSigningKey(t)
+	trusts := func(k signingKey) string {
+		return fmt.Sprintf(`apiVersion: security.istio.io/v1
+kind: RequestAuthentication
+metadata: {name: tokens, namespace: istio-system}
+spec: {jwtRules: [{issuer: a, jwks: '%s'}]}
+`, keySet(t, k))
+	}
+	s := newScene(t, trusts(key))
+	token := bearer(key.token(t, "a", nil))
+	remembered := func() uint64 {
+		return s.gateway.MustCounter(t, "http.outbound_"+strings.Replace(s.address, ":", "_", 1)+".jwt_authn.jwt_cache_hit")
+	}
+	const times = 10
+	for range times {
+		if got := ask(t, s.address, "/", token...).Status; got != 200 {
+			t.Fatalf("a valid token: %d", got)
+		}
+	}
+	// Each of Envoy's two workers has to see it once.
+	if hits := remembered(); hits < times-2 {
+		t.Fatalf("%d of %d were remembered: this test shows nothing", hits, times)
+	}
+	answers := func(status int) func() bool {
+		return func() bool { return ask(t, s.address, "/", token...).Status == status }
+	}
+	replace(t, s.policy, trusts(other))
+	eventually(t, "the key is taken away", answers(401))
+	replace(t, s.policy, trusts(key))
+	eventually(t, "the key is back", answers(200))
+}
