@@ -20,14 +20,22 @@ func hosts() *index {
 	return &index{
 		name: "hosts", weight: guardWeight, bucket: guardedBucket, encode: guardOf(input).encode, section: listTree,
 		find: func(c condition) (key, bool) {
-			h := c.permission.GetHeader()
-			if _, ok := header(h); !ok || h.GetName() != ":authority" {
+			if c.cases != anyCase {
 				return key{}, false
 			}
-			e, ok := expressionOf(h.GetStringMatch())
-			return key{text: e.withPort().key(), rest: []condition{c}}, ok && c.cases == anyCase
+			return hostKey(c)
 		},
 	}
+}
+
+// hostKey is the key of a guard of the host that a condition asks for.
+func hostKey(c condition) (key, bool) {
+	m := ofHost(c.permission)
+	if m == nil {
+		return key{}, false
+	}
+	e, ok := expressionOf(m)
+	return key{text: e.withPort().key(), rest: []condition{{permission: c.permission}}}, ok
 }
 
 // withPort returns an expression that matches what a host does, and more of what has a port behind it.

@@ -30,8 +30,11 @@ func hostMaps() *index {
 	return &index{
 		name: "host-maps", weight: 1, bucket: 64, encode: mapEntries,
 		find: func(c condition) (key, bool) {
+			if c.cases != smallCase {
+				return key{}, false
+			}
 			value := hostText(c.permission).GetExact()
-			return key{text: strings.ToLower(value)}, c.cases == smallCase && value != ""
+			return key{text: strings.ToLower(value)}, value != ""
 		},
 		section: func(content []byte) *xdsmatcherv3.Matcher {
 			return hostLookup(&xdsmatcherv3.Matcher_MatcherTree{TreeType: &xdsmatcherv3.Matcher_MatcherTree_ExactMatchMap{ExactMatchMap: matchMap(content)}})
@@ -44,8 +47,11 @@ func hostBeginnings() *index {
 	return &index{
 		name: "host-beginnings", weight: 1, bucket: 64, encode: mapEntries,
 		find: func(c condition) (key, bool) {
+			if c.cases != smallCase {
+				return key{}, false
+			}
 			value := hostText(c.permission).GetPrefix()
-			return key{text: strings.ToLower(value)}, c.cases == smallCase && value != ""
+			return key{text: strings.ToLower(value)}, value != ""
 		},
 		section: func(content []byte) *xdsmatcherv3.Matcher {
 			return hostLookup(&xdsmatcherv3.Matcher_MatcherTree{TreeType: &xdsmatcherv3.Matcher_MatcherTree_PrefixMatchMap{PrefixMatchMap: matchMap(content)}})
@@ -64,12 +70,17 @@ func hostInput() *matcherv3.HttpRequestHeaderMatchInput {
 
 // hostText returns what a permission asks of the host in any case, in ASCII, if that is what it does.
 func hostText(p *rbacv3.Permission) *matcherv3.StringMatcher {
-	h := p.GetHeader()
-	if _, ok := header(h); !ok || h.GetName() != ":authority" || !h.GetStringMatch().GetIgnoreCase() {
-		return nil
-	}
-	if m := h.GetStringMatch(); ascii(m.GetExact() + m.GetPrefix() + m.GetSuffix()) {
+	m := ofHost(p)
+	if m.GetIgnoreCase() && ascii(m.GetExact()) && ascii(m.GetPrefix()) && ascii(m.GetSuffix()) {
 		return m
+	}
+	return nil
+}
+
+// ofHost returns what a permission asks of the host, if that is what it does.
+func ofHost(p *rbacv3.Permission) *matcherv3.StringMatcher {
+	if h := p.GetHeader(); h.GetName() == ":authority" && headerText(h) != "" {
+		return h.GetStringMatch()
 	}
 	return nil
 }
@@ -79,8 +90,10 @@ func capitalHosts() *index {
 	return &index{
 		name: "capital-hosts", weight: 1, bucket: guardedBucket, encode: guardOf(extension(hostInput())).encode,
 		find: func(c condition) (key, bool) {
-			e, ok := expressionOf(hostText(c.permission))
-			return key{text: e.withPort().key(), rest: []condition{{permission: c.permission}}}, ok && c.cases == capitals
+			if c.cases != capitals {
+				return key{}, false
+			}
+			return hostKey(c)
 		},
 		section: func(content []byte) *xdsmatcherv3.Matcher {
 			return behind(extension(hostInput()), ".*[A-Z].*", content)

@@ -16,7 +16,10 @@ func otherPaths() *index {
 		name: "other-paths", state: pathState(), weight: guardWeight, bucket: guardedBucket, encode: g.encode, section: listTree,
 		find: func(c condition) (key, bool) {
 			e, ok := otherPath(c.permission)
-			return key{text: e.key(), rest: []condition{c}}, ok
+			if !ok {
+				return key{}, false
+			}
+			return key{text: e.key(), rest: []condition{c}}, true
 		},
 	}
 }
