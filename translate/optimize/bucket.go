@@ -69,7 +69,7 @@ func (x *index) encoded(in []*place) []byte {
 // their rules, as Envoy asks rules.
 func entriesOf(places []*place) []entry {
 	slices.SortFunc(places, func(a, b *place) int {
-		return cmp.Or(strings.Compare(a.key, b.key), strings.Compare(a.rule, b.rule), cmp.Compare(a.position, b.position))
+		return cmp.Or(strings.Compare(a.key, b.key), strings.Compare(a.rule, b.rule), cmp.Compare(a.position, b.position), bytes.Compare(a.encoded, b.encoded))
 	})
 	var out []entry
 	for len(places) > 0 {
