@@ -7,6 +7,7 @@
 package translate
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -39,6 +40,11 @@ type Program struct {
 	ruled *policy.Known
 	// packed remembers what filters of policy were packed to.
 	packed *envoy.Known
+	// rendered remembers what gateways were given; edition says what is another since the program before.
+	rendered *renderings
+	edition  *edition
+	// keys are those that were fetched.
+	keys model.Keys
 	// optimized remembers what the optimiser made of rules, optimization is what it does.
 	optimized    *optimize.Known
 	optimization optimize.Options
@@ -91,6 +97,7 @@ func (p *Program) Recompile(files []source.File, settings model.Settings) *Progr
 	return &Program{
 		Diags: diags.Sorted(), Resources: resources, model: m, mesh: mesh, cache: cache, expanded: expanded, written: written,
 		judged: p.judged.Next(), elsewhere: diag.Position{File: settings.MeshFile}, identities: identities, tests: tests,
+		rendered: p.rendered.next(), edition: p.edition.next(p.Resources, resources, settings), keys: settings.Keys,
 		ruled: p.ruled.Next(), packed: p.packed.Next(), optimized: p.optimized.Next(), optimization: optimizationOf(settings.Optimization),
 	}
 }
@@ -99,7 +106,18 @@ func (p *Program) Recompile(files []source.File, settings model.Settings) *Progr
 // are any, the resources are empty: a configuration that an error can have touched is
 // never handed out, not even in part.
 func (p *Program) For(g model.Gateway) (envoy.Resources, diag.List) {
-	return p.render(g, p.optimization, p.packed.Render)
+	refusing := p.Refusals(g)
+	if len(refusing) > 0 || p.rendered == nil {
+		return p.render(g, p.optimization, p.packed.Render)
+	}
+	if known, ok := p.untouched(g); ok {
+		return known, nil
+	}
+	out, refused := p.render(g, p.optimization, p.packed.Render)
+	if len(refused) == 0 {
+		p.rendered.keep(keyOf(g), rendering{p.edition.self, p.keys, out})
+	}
+	return out, refused
 }
 
 // Static is For with everything inlined, for a gateway without a control plane.
@@ -117,7 +135,7 @@ func (p *Program) Istio(g model.Gateway) (envoy.Resources, diag.List) {
 // written, for who explains requests. They are no different otherwise, and take a third longer to make.
 func (p *Program) WithConditions() *Program {
 	out := *p
-	out.conditions = true
+	out.conditions, out.rendered = true, nil
 	return &out
 }
 
@@ -125,7 +143,7 @@ func (p *Program) WithConditions() *Program {
 // are the same, and all reasons for them can be told.
 func (p *Program) Unoptimized() *Program {
 	out := *p
-	out.optimization = optimize.Options{}
+	out.optimization, out.rendered = optimize.Options{}, nil
 	return &out
 }
 
@@ -164,6 +182,7 @@ func (p *Program) KeySourcesFor(g model.Gateway) []model.KeySource { return p.mo
 func (p *Program) WithKeys(keys model.Keys) *Program {
 	out := *p
 	out.model, out.judged, out.ruled, out.packed = p.model.WithKeys(keys), p.judged.Next(), p.ruled.Next(), p.packed.Next()
+	out.keys, out.rendered = maps.Clone(keys), p.rendered.next()
 	return &out
 }
 
