@@ -26,7 +26,7 @@ func concerning() map[string][]string {
 		"gateway.yaml": {
 			gateway("istio: ingressgateway", `{port: {number: 80, name: a, protocol: HTTP}, hosts: ["*"]}`),
 			gateway("istio: ingressgateway", `{port: {number: 80, name: a, protocol: HTTP}, hosts: [shop.example]}, {port: {number: 81, name: b, protocol: TCP}, hosts: ["*"]}`),
-			gateway("istio: ingressgateway, app: edge", `{port: {number: 80, name: a, protocol: HTTP}, hosts: ["*"], bind: "unix:///a"}`),
+			gateway("istio: ingressgateway, app: edge", `{port: {number: 0, name: a, protocol: HTTP}, hosts: ["*"], bind: "unix:///a"}`),
 			gateway("istio: ingressgateway", `{port: {number: 443, name: c, protocol: HTTPS}, hosts: [shop.example], tls: {mode: MUTUAL, serverCertificate: /c, privateKey: /k, caCertificates: /a}}`),
 		},
 		"backend.yaml": {"apiVersion: networking.istio.io/v1\nkind: ServiceEntry\nmetadata: {name: backend, namespace: istio-system}\nspec: {hosts: [backend.local], ports: [{number: 80, name: http, protocol: HTTP}], resolution: STATIC, endpoints: [{address: 127.0.0.1}]}\n"},
@@ -50,6 +50,7 @@ func concerning() map[string][]string {
 		"telemetry.yaml": {"apiVersion: telemetry.istio.io/v1\nkind: Telemetry\nmetadata: {name: logs, namespace: istio-system}\nspec: {accessLogging: [{providers: [{name: envoi}]}]}\n"},
 		"wizard.yaml": {
 			"apiVersion: portreeve.dev/v1alpha1\nkind: JWTPolicy\nmetadata: {name: one, namespace: shop}\nspec: {jwt: {issuer: w, jwksUri: https://w.example/keys}, matching: {mode: AUTH_IF_MATCHED, rules: [{paths: [/w]}]}}\n",
+			"apiVersion: portreeve.dev/v1alpha1\nkind: JWTPolicy\nmetadata: {name: w, namespace: istio-system}\nspec: {jwt: {issuer: w, jwksUri: https://w.example/keys}, matching: {mode: AUTH_IF_MATCHED, rules: [{paths: [/w]}]}}\n",
 			"apiVersion: portreeve.dev/v1alpha1\nkind: JWTPolicy\nmetadata: {name: one, namespace: istio-system}\nspec: {jwt: {issuer: w, jwksUri: https://w.example/keys}, matching: {mode: AUTH_IF_MATCHED, rules: [{paths: [/w]}]}}\n",
 		},
 		"many.yaml": {many(20), many(72)},

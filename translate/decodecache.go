@@ -52,7 +52,10 @@ func (d decodeCache) again(files []source.File, options resource.Options) decode
 	if !d.options.Equal(options) {
 		d = decodeCache{}
 	}
-	known := d.known(out.sorted)
+	known := d.known()
+	if out.sorted && d.sorted {
+		known = d.knownInOrder()
+	}
 	errors := 0
 	for part := range slices.Chunk(files, filesTogether) {
 		next := make([]*decodedFile, len(part))
@@ -100,15 +103,20 @@ func decodeAll(files []source.File, out []*decodedFile, options resource.Options
 	done.Wait()
 }
 
-// known finds the files by path. It is to be asked in the order of paths where inOrder says so, and then costs nothing.
-func (d decodeCache) known(inOrder bool) func(path string) *decodedFile {
-	if !inOrder || !d.sorted {
-		byPath := make(map[string]*decodedFile, len(d.files))
+// known finds the files by path.
+func (d decodeCache) known() func(path string) *decodedFile {
+	byPath := sync.OnceValue(func() map[string]*decodedFile {
+		out := make(map[string]*decodedFile, len(d.files))
 		for _, f := range d.files {
-			byPath[f.path] = f
+			out[f.path] = f
 		}
-		return func(path string) *decodedFile { return byPath[path] }
-	}
+		return out
+	})
+	return func(path string) *decodedFile { return byPath()[path] }
+}
+
+// knownInOrder finds the files by path, which costs nothing where it is asked in the order of paths.
+func (d decodeCache) knownInOrder() func(path string) *decodedFile {
 	rest := d.files
 	return func(path string) *decodedFile {
 		for len(rest) > 0 && rest[0].path < path {

@@ -187,14 +187,14 @@ func (s server) credentials() []credential {
 }
 
 // namedCredentials returns the uses that all servers and DestinationRules make of Secrets, in Istio's order.
-func (m *routing) namedCredentials() []credential {
+func (x *routing) namedCredentials() []credential {
 	var out []credential
-	for _, gateway := range m.gateways {
+	for _, gateway := range x.gateways {
 		for i, spec := range gateway.Spec.(*networkingv1alpha3.Gateway).GetServers() {
 			out = append(out, server{gateway, i, spec}.credentials()...)
 		}
 	}
-	return append(out, m.rules.credentials()...)
+	return append(out, x.rules.credentials()...)
 }
 
 // files returns the secrets that a server has as files on the gateway's machine.
