@@ -135,12 +135,22 @@ func (r *run) reaches(verdicts int) {
 	if verdicts < 20_000 {
 		return
 	}
+	r.looks()
 	for kind, least := range map[string]int{
 		"via_upstream": 1000, "rbac_access_denied_matched_policy": 1000, "jwt_authn_access_denied": 1000, "ext_authz_denied": 200, "route_not_found": 200,
 		"direct_response": 100, "fault_filter_abort": 20, "path_normalization_failed": 50, "http1.codec_error": 50, "http.invalid_authority": 50,
 	} {
 		if r.details[kind] < least {
 			r.Errorf("%s decides %d requests, want at least %d", kind, r.details[kind], least)
+		}
+	}
+}
+
+// looks holds that policy was rewritten so that all ways of looking requests up were asked.
+func (r *run) looks() {
+	for way, least := range map[string]int{"exact map over portreeve.path": 5, "exact map over portreeve.plain_path": 3, "prefix map over portreeve.path": 5, "exact map over portreeve.claim.payload:sub": 5, "list": 20} {
+		if r.forms[way] < least {
+			r.Errorf("%d sets have the form %q, want at least %d", r.forms[way], way, least)
 		}
 	}
 }

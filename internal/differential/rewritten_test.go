@@ -157,7 +157,7 @@ func TestAFaultOfTheOptimiserIsFound(t *testing.T) {
 		t.Skip("make agreement runs it, without the race detector")
 	}
 	l := &laboratory{TB: t, keys: newKeys(t), certificates: newCertificates(t), network: 80, backend: 9, authorizer: 10}
-	trials := (&run{laboratory: l, seed: 1}).trials(300)
+	trials := (&run{laboratory: l, seed: 1}).trials(150)
 	for name, fault := range breaks() {
 		tried, found := 0, ""
 		for _, tr := range trials {

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strconv"
 
-	xdscorev3 "github.com/cncf/xds/go/xds/core/v3"
 	xdsmatcherv3 "github.com/cncf/xds/go/xds/type/matcher/v3"
 
 	"github.com/portreeve/portreeve/translate/explain/traffic"
@@ -33,21 +32,14 @@ func (r reader) lookup(m *xdsmatcherv3.Matcher_MatcherTree) (branch, error) {
 		entries, err := r.entries(kind.PrefixMatchMap)
 		return in.prefix(entries), err
 	case *xdsmatcherv3.Matcher_MatcherTree_CustomMatch:
-		return r.custom(in, kind.CustomMatch)
+		ranges := &xdsmatcherv3.IPMatcher{}
+		if kind.CustomMatch.GetTypedConfig().UnmarshalTo(ranges) != nil {
+			return nil, notUnderstood(kind.CustomMatch)
+		}
+		return r.ranges(in, ranges)
 	default:
 		return nil, notUnderstood(m)
 	}
-}
-
-// custom makes one of the two custom matchers ready that look a text up: among blocks of addresses, or among names.
-func (r reader) custom(in input, config *xdscorev3.TypedExtensionConfig) (branch, error) {
-	if ranges := (&xdsmatcherv3.IPMatcher{}); config.GetTypedConfig().UnmarshalTo(ranges) == nil {
-		return r.ranges(in, ranges)
-	}
-	if names := (&xdsmatcherv3.ServerNameMatcher{}); config.GetTypedConfig().UnmarshalTo(names) == nil {
-		return r.names(in, names)
-	}
-	return nil, notUnderstood(config)
 }
 
 // entries are those of a map, in the order of their keys.
