@@ -34,7 +34,7 @@ func startPlane(ctx context.Context, program, dir, state string, gateways int) (
 	many := strconv.Itoa(2*gateways + 100)
 	p := &plane{xds: xds, admin: admin, log: state + ".log", args: []string{
 		program, "serve", "--config", dir, "--state-dir", state, "--xds-address", xds, "--admin-address", admin,
-		"--xds-max-connections", many, "--new-groups-per-minute", many, "--max-files", "200000",
+		"--xds-max-connections", many, "--xds-max-streams", many, "--new-groups-per-minute", many, "--max-files", "200000",
 	}}
 	return p.again(ctx)
 }

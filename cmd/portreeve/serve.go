@@ -41,6 +41,7 @@ func serveCommand() *cobra.Command {
 	f.StringVar(&s.options.AdminAddress, "admin-address", "127.0.0.1:18001", "Address of /metrics, /healthz, /readyz and /debug.")
 	f.StringArrayVar(&s.options.AdminHosts, "admin-host", nil, "Name by which clients may call /debug, beside loopback names and the address that is called; may be given several times.")
 	f.IntVar(&s.options.MaxConnections, "xds-max-connections", app.DefaultMaxConnections, "Connections of gateways that may be open at one time.")
+	f.IntVar(&s.options.MaxStreams, "xds-max-streams", app.DefaultMaxStreams, "Gateways that are served at one time. The last twentieth is for such as were here before: of the same namespace, labels and locality.")
 	f.IntVar(&s.options.NewGroups, "new-groups-per-minute", app.DefaultNewGroups, "Groups of gateways (namespace, labels and locality) that one address, or the owner of one certificate, may bring a minute and that were never here.")
 	f.BoolVar(&s.options.AllowUntestedEnvoy, "allow-untested-envoy", false, "Serve gateways whose Envoy is older than those that were tested (see portreeve version), or that do not say which they are: such ones may ignore parts of the policy.")
 	f.BoolVar(&s.requireTests, "require-tests", false, "Serve a gateway only what the PolicyTest objects about it hold for; one that no PolicyTest is about is served nothing new.")
@@ -97,8 +98,8 @@ func (s *serve) run(c *cobra.Command, _ []string) error {
 		}
 		s.options.KeyBlockCIDRs = append(s.options.KeyBlockCIDRs, block)
 	}
-	if s.options.MaxConnections <= 0 || s.options.NewGroups <= 0 {
-		return errors.New("--xds-max-connections and --new-groups-per-minute are positive numbers")
+	if s.options.MaxConnections <= 0 || s.options.MaxStreams <= 0 || s.options.NewGroups <= 0 {
+		return errors.New("--xds-max-connections, --xds-max-streams and --new-groups-per-minute are positive numbers")
 	}
 	// One that comes while another is done waits, and further ones are that one.
 	again := make(chan os.Signal, 1)

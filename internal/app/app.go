@@ -37,10 +37,11 @@ const (
 	rescan      = 10 * time.Second
 )
 
-// The defaults of Options.MaxConnections and NewGroups.
+// The defaults of Options.MaxConnections, NewGroups and MaxStreams.
 const (
 	DefaultMaxConnections = server.DefaultMaxConnections
 	DefaultNewGroups      = server.DefaultNewGroups
+	DefaultMaxStreams     = server.DefaultMaxStreams
 )
 
 // Options are what a control plane is started with.
@@ -60,6 +61,8 @@ type Options struct {
 	// MaxConnections of gateways may be open, and NewGroups may one address bring a minute that
 	// were never here. 0 is the server's default.
 	MaxConnections, NewGroups int
+	// MaxStreams of gateways are served at one time. 0 is the server's default.
+	MaxStreams int
 	// AllowUntestedEnvoy serves gateways whose Envoy is older than those that were tested, or not known.
 	AllowUntestedEnvoy bool
 	// StateDir keeps the last good policy across restarts; empty keeps nothing.
@@ -125,7 +128,7 @@ func New(o Options) (_ *App, err error) {
 		return nil, err
 	}
 	a.xds = server.New(server.Options{
-		Acks: a.acks, Logger: o.Logger, Registerer: a.registry, MaxConnections: a.connections(openFiles()), NewGroups: o.NewGroups, AllowUntestedEnvoy: o.AllowUntestedEnvoy,
+		Acks: a.acks, Logger: o.Logger, Registerer: a.registry, MaxConnections: a.connections(openFiles()), NewGroups: o.NewGroups, MaxStreams: o.MaxStreams, AllowUntestedEnvoy: o.AllowUntestedEnvoy,
 		Credentials: a.access.credentials, Judge: a.access.judge, MaxConnectionAge: o.XDS.MaxConnectionAge,
 	})
 	a.files = a.readFiles()

@@ -314,7 +314,9 @@ func (r *record) answer(nonce string) (Delivery, bool) {
 		return Delivery{}, false
 	}
 	d := r.due[i]
-	r.due = slices.Delete(r.due, i, i+1)
+	if r.due = slices.Delete(r.due, i, i+1); len(r.due) == 0 {
+		r.due = nil // thousands of streams wait for nothing
+	}
 	return d, true
 }
 

@@ -22,7 +22,6 @@
 package rollout
 
 import (
-	"slices"
 	"time"
 
 	resourcev3 "github.com/envoyproxy/go-control-plane/pkg/resource/v3"
@@ -141,10 +140,13 @@ func (r *Rollout) begin(now time.Time) {
 
 // piles reports whether more of any type would be kept beside the newest generation than the bound.
 func (r *Rollout) piles(kept *Generation) bool {
-	return slices.ContainsFunc(Order(), func(url string) bool {
+	for _, url := range Order() {
 		newest := r.newest.Part(url)
-		return r.memo.union(newest, kept.Part(url)).size() > newest.size()+maxKept
-	})
+		if r.memo.union(newest, kept.Part(url)).size() > newest.size()+maxKept {
+			return true
+		}
+	}
+	return false
 }
 
 // held are the types that wait for clusters.

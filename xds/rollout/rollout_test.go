@@ -136,7 +136,8 @@ func (s *stream) goes() {
 // answers has the gateway answer types, all of them where none is named, and the rollout go on.
 func (s *stream) answers(urls ...string) {
 	if len(urls) == 0 {
-		urls = rollout.Order()
+		all := rollout.Order()
+		urls = all[:]
 	}
 	for _, url := range urls {
 		s.due[url] = false

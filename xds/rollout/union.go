@@ -24,6 +24,7 @@ const more = "+"
 type Memo struct {
 	mu     sync.Mutex
 	unions map[[2]*Part]*Part
+	overs  map[[2]*Generation]*Generation
 	waits  map[question]bool
 }
 
@@ -31,13 +32,16 @@ type Memo struct {
 const maxMemo = 64
 
 // NewMemo returns a memo that knows nothing.
-func NewMemo() *Memo { return &Memo{unions: map[[2]*Part]*Part{}, waits: map[question]bool{}} }
+func NewMemo() *Memo {
+	return &Memo{unions: map[[2]*Part]*Part{}, overs: map[[2]*Generation]*Generation{}, waits: map[question]bool{}}
+}
 
 // Forget lets go of everything, also of the parts that it was worked out of.
 func (m *Memo) Forget() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	clear(m.unions)
+	clear(m.overs)
 	clear(m.waits)
 }
 
@@ -50,9 +54,25 @@ func (m *Memo) over(newer, older *Generation) *Generation {
 	case newer == nil:
 		return older
 	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	key := [2]*Generation{newer, older}
+	out, known := m.overs[key]
+	if !known {
+		if len(m.overs) >= maxMemo {
+			clear(m.overs)
+		}
+		out = m.combine(newer, older)
+		m.overs[key] = out
+	}
+	return out
+}
+
+// combine makes what over returns; the lock is held.
+func (m *Memo) combine(newer, older *Generation) *Generation {
 	parts, same := map[string]*Part{}, true
 	for _, url := range Order() {
-		parts[url] = m.union(newer.Part(url), older.Part(url))
+		parts[url] = m.united(newer.Part(url), older.Part(url))
 		same = same && parts[url] == newer.Part(url)
 	}
 	if same {
@@ -63,14 +83,22 @@ func (m *Memo) over(newer, older *Generation) *Generation {
 
 // union is over for parts.
 func (m *Memo) union(newer, older *Part) *Part {
+	if older.size() == 0 || newer == older {
+		return newer
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.united(newer, older)
+}
+
+// united is union where the lock is held.
+func (m *Memo) united(newer, older *Part) *Part {
 	switch {
 	case older.size() == 0 || newer == older:
 		return newer
 	case newer == nil:
 		return older
 	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
 	key := [2]*Part{newer, older}
 	out, known := m.unions[key]
 	if !known {

@@ -4,17 +4,14 @@ import (
 	"time"
 
 	resourcev3 "github.com/envoyproxy/go-control-plane/pkg/resource/v3"
-
-	"github.com/portreeve/portreeve/xds/snapshot"
 )
 
-// Order returns the types in the order in which they are put: what is referred to first.
-func Order() []string {
-	out := make([]string, 0, len(snapshot.Types()))
-	for _, t := range snapshot.Types() {
-		out = append(out, t.URL)
+// Order returns the types in the order in which they are put, that of snapshot.Types: what is referred to first. It is asked
+// for at each step of each stream, so nothing is made for it.
+func Order() [6]string {
+	return [...]string{
+		resourcev3.ClusterType, resourcev3.EndpointType, resourcev3.SecretType, resourcev3.ExtensionConfigType, resourcev3.ListenerType, resourcev3.RouteType,
 	}
-	return out
 }
 
 // Want returns what is to be served of a type, or nil where nothing was offered.

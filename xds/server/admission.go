@@ -46,11 +46,11 @@ func (s *session) enter(n *corev3.Node, claimed node.Identity) error {
 		return err
 	}
 	unfit := id.Envoy.Unfit()
-	switch {
-	case unfit != "" && !s.server.options.AllowUntestedEnvoy:
+	if unfit != "" && !s.server.options.AllowUntestedEnvoy {
 		return s.refuse("envoy", codes.FailedPrecondition, n, unfit)
-	case !s.server.newcomers.admits(s.brings(), id.Group.Key, s.fleet.Known):
-		return s.refuse("groups", codes.ResourceExhausted, n, "too many groups that were never here before come with this certificate, or from this address: more may come in a minute, see --new-groups-per-minute")
+	}
+	if err := s.place(n, id.Group.Key); err != nil {
+		return err
 	}
 	s.accept()
 	// What the binary can do is most of a node, and nobody asks for it.
@@ -71,6 +71,18 @@ func (s *session) enter(n *corev3.Node, claimed node.Identity) error {
 	s.opens()
 	s.rights.lives(d.settled)
 	s.warnOfEnvoy(unfit)
+	return nil
+}
+
+// place takes a place for a gateway of a group, or refuses it.
+func (s *session) place(n *corev3.Node, group string) error {
+	wasHere := s.server.newcomers.knows(group, s.fleet.Known)
+	if s.placed = s.server.places.take(wasHere); !s.placed {
+		return s.refuse("streams", codes.ResourceExhausted, n, "this replica serves as many gateways as it may: connect to another one, or see --xds-max-streams")
+	}
+	if !s.server.newcomers.admits(s.brings(), group, func(string) bool { return wasHere }) {
+		return s.refuse("groups", codes.ResourceExhausted, n, "too many groups that were never here before come with this certificate, or from this address: more may come in a minute, see --new-groups-per-minute")
+	}
 	return nil
 }
 

@@ -117,7 +117,10 @@ func (c *caches) watch(url string, sub cachev3.Subscription, first bool, out cha
 	t, w := c.of(url), &deltaWatch{sub: sub, out: out}
 	if t.part != nil {
 		response, more := c.made.differs(t.part, w)
-		if more || first && sub.IsWildcard() {
+		if !more && first && sub.IsWildcard() {
+			response, more = deltaResponse{message: newMessage(url, t.part.GetVersion(url), nil, nil), returned: has(t.part, sub)}, true
+		}
+		if more {
 			out <- response
 			return nil
 		}

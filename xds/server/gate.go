@@ -13,7 +13,7 @@ import (
 // The bounds of what strangers can take: connections on which no node has been accepted yet.
 const (
 	// DefaultMaxConnections is how many connections there may be at one time.
-	DefaultMaxConnections = 4096
+	DefaultMaxConnections = 10_240
 	// maxStrangers of them may be strangers: a gateway is no stranger any more after its first request. Above
 	// it a connection waits until one of them is none any more, and one of a peer that has fewer of
 	// them than another takes the place of that one's oldest.

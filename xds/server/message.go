@@ -105,34 +105,45 @@ func ordered(p *rollout.Part, resources []resource, removed []string) *message {
 // differs returns what a part holds that the gateway of a watch has not, and whether there is anything.
 func (m *messages) differs(p *rollout.Part, w *deltaWatch) (deltaResponse, bool) {
 	out := m.wanted(p, w)
-	if len(out.resources)+len(out.removed) == 0 && !w.sub.IsWildcard() {
+	if out == nil || len(out.resources)+len(out.removed) == 0 {
 		return deltaResponse{}, false
 	}
-	return deltaResponse{message: out, returned: has(p, w.sub)}, len(out.resources)+len(out.removed) > 0
+	return deltaResponse{message: out, returned: has(p, w.sub)}, true
 }
 
-// wanted returns what is to be sent: what all are sent who go the same way, where that is what is asked for.
+// wanted returns what is to be sent: what all are sent who go the same way, where that is what is asked for. It may
+// be nil where nothing is.
 func (m *messages) wanted(p *rollout.Part, w *deltaWatch) *message {
-	if w.base != nil {
+	returned, all := w.sub.ReturnedResources(), p.GetVersionMap(p.URL())
+	switch {
+	case w.base != nil:
 		return m.between(w.base, p).asked(p, w.sub)
-	}
-	returned := w.sub.ReturnedResources()
-	if len(returned) == 0 {
+	case len(returned) == 0:
 		return m.between(nil, p).asked(p, w.sub)
-	}
-	if w.sub.IsWildcard() {
+	case !w.sub.IsWildcard():
+		return byNames(p, w.sub)
+	case maps.Equal(returned, all):
+		return nil
+	default:
 		return differing(p, returned)
 	}
+}
+
+// byNames returns what a gateway has not of what it asks for by name, or nil.
+func byNames(p *rollout.Part, sub cachev3.Subscription) *message {
 	var resources []resource
 	var removed []string
-	for name := range w.sub.SubscribedResources() {
-		before, had := returned[name]
+	for name := range sub.SubscribedResources() {
+		before, had := sub.ReturnedResources()[name]
 		switch version := p.GetVersionMap(p.URL())[name]; {
 		case version == "" && had:
 			removed = append(removed, name)
 		case version != before:
 			resources = append(resources, resource{name, version, p.Encoded(name)})
 		}
+	}
+	if len(resources)+len(removed) == 0 {
+		return nil
 	}
 	return ordered(p, resources, removed)
 }
@@ -149,20 +160,27 @@ func (m *message) asked(p *rollout.Part, sub cachev3.Subscription) *message {
 
 // has returns what a gateway has of a part when it has all that it asks for.
 func has(p *rollout.Part, sub cachev3.Subscription) map[string]string {
-	all := p.GetVersionMap(p.URL())
-	if sub.IsWildcard() {
+	all, asked := p.GetVersionMap(p.URL()), sub.SubscribedResources()
+	if sub.IsWildcard() || holds(asked, all) {
 		return all
 	}
-	out := make(map[string]string, len(sub.SubscribedResources()))
-	for name := range sub.SubscribedResources() {
+	out := map[string]string{}
+	for name := range asked {
 		if version, there := all[name]; there {
 			out[name] = version
 		}
 	}
-	if len(out) == len(all) {
-		return all
-	}
 	return out
+}
+
+// holds reports whether every name is asked for.
+func holds(asked map[string]struct{}, all map[string]string) bool {
+	for name := range all {
+		if _, is := asked[name]; !is {
+			return false
+		}
+	}
+	return true
 }
 
 // with returns a message in which each resource is another of that name and version.

@@ -62,6 +62,14 @@ func (n *newcomers) admits(peer string, group string, known func(string) bool) b
 	return true
 }
 
+// knows reports whether a group was here before, in this run or, as known reports it, in another one.
+func (n *newcomers) knows(group string, known func(string) bool) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	_, before := n.seen[sha256.Sum256([]byte(group))]
+	return before || known(group)
+}
+
 // spend takes one group out of the budget of a peer, which is full again after a minute.
 func (n *newcomers) spend(peer string) bool {
 	now, full := n.now(), float64(n.perMinute)

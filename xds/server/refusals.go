@@ -28,7 +28,7 @@ type refusals struct {
 func newRefusals(logger *slog.Logger, now func() time.Time) *refusals {
 	r := &refusals{logger: logger, limit: pace.New(refusalLines, refusalLinesOfOne, now), count: prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "portreeve_xds_refused_total",
-		Help: "What peers of the xDS port were refused: a node, its Envoy, new groups, what they asked for, connections, connections that did not say who they are, TLS handshakes, certificates, what their identity does not allow, and keys over plain text.",
+		Help: "What peers of the xDS port were refused: a node, its Envoy, new groups, a stream where as many are served as may be, what they asked for, connections, connections that did not say who they are, TLS handshakes, certificates, what their identity does not allow, and keys over plain text.",
 	}, []string{"reason"})}
 	for _, reason := range reasons() {
 		r.count.WithLabelValues(reason)
@@ -39,7 +39,7 @@ func newRefusals(logger *slog.Logger, now func() time.Time) *refusals {
 // reasons are the values of the metric's label.
 func reasons() []string {
 	return []string{
-		"node", "envoy", "groups", "demand", "connections", "strangers",
+		"node", "envoy", "groups", "streams", "demand", "connections", "strangers",
 		"identity", "certificate", "revoked", "mapping", "plaintext", "handshake",
 	}
 }

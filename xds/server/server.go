@@ -80,6 +80,8 @@ type Options struct {
 	// MaxConnections and NewGroups, the groups that a peer may bring a minute that were never
 	// here, bound what clients can take. 0 is the default.
 	MaxConnections, NewGroups int
+	// MaxStreams is how many gateways are served at one time. 0 is the default.
+	MaxStreams int
 	// FirstRequest is how long a connection, and a stream, may take to say who it is. 0 is the default.
 	FirstRequest time.Duration
 	// AllowUntestedEnvoy serves gateways of releases that are older than those that were tested, or
@@ -97,6 +99,7 @@ type Server struct {
 	refused               *refusals
 	nacks                 nackLog
 	newcomers             *newcomers
+	places                places
 	unserved              unserved
 	connects, disconnects connectionLog
 }
@@ -108,6 +111,9 @@ func New(o Options) *Server {
 	}
 	if o.MaxConnections <= 0 {
 		o.MaxConnections = DefaultMaxConnections
+	}
+	if o.MaxStreams <= 0 {
+		o.MaxStreams = DefaultMaxStreams
 	}
 	if o.FirstRequest <= 0 {
 		o.FirstRequest = firstRequest
@@ -121,6 +127,7 @@ func New(o Options) *Server {
 	s := &Server{
 		unserved: unserved{peers: map[netip.Addr]int{}},
 		connects: newConnectionLog(time.Now), disconnects: newConnectionLog(time.Now),
+		places:  places{most: o.MaxStreams},
 		options: o, clock: systemClock{}, roster: roster{members: map[string]*member{}},
 		refused: newRefusals(o.Logger, time.Now), nacks: newNackLog(o.Logger, time.Now), newcomers: newNewcomers(o.NewGroups, time.Now),
 	}

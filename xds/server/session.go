@@ -35,7 +35,9 @@ type session struct {
 	serving context.Context
 	end     context.CancelFunc
 	said    atomic.Bool
-	demand  demand
+	// placed says that it has taken one of the server's places.
+	placed bool
+	demand demand
 	// strange is what it holds that is not served, by type.
 	strange map[string]*strange
 
@@ -84,6 +86,9 @@ func (s *session) asks(url string, names []string, has map[string]string) error 
 
 // subscribes refuses a stream that asks for more than a gateway can mean, all in all.
 func (s *session) subscribes(url string, asked []string, has map[string]string, sub cachev3.Subscription) error {
+	if s.protocol == ack.Delta && len(asked)+len(has) == 0 && s.strange[url] == nil {
+		return nil // an answer, or a name less
+	}
 	reason := s.demand.subscribed(url, sub)
 	if reason == "" {
 		reason = s.counts(url, asked, has, sub)
@@ -96,6 +101,9 @@ func (s *session) subscribes(url string, asked []string, has map[string]string, 
 
 // close ends the session; its watches are cancelled already.
 func (s *session) close() {
+	if s.placed {
+		s.server.places.give()
+	}
 	if s.record == nil {
 		return
 	}

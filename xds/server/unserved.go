@@ -3,6 +3,7 @@ package server
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"sync"
 
 	cachev3 "github.com/envoyproxy/go-control-plane/pkg/cache/v3"
@@ -89,7 +90,10 @@ func (s *session) served(url string) parts {
 func (s *session) counts(url string, asked []string, has map[string]string, sub cachev3.Subscription) string {
 	served, subscribed := s.served(url), sub.SubscribedResources()
 	of := s.strange[url]
-	if of == nil {
+	switch {
+	case of == nil && s.protocol == ack.Delta && known(asked, has, served):
+		return "" // as almost always: nothing has to be held
+	case of == nil:
 		of = &strange{names: map[string]struct{}{}}
 		s.strange[url] = of
 	}
@@ -116,6 +120,16 @@ func (s *session) counts(url string, asked []string, has map[string]string, sub 
 		}
 	}
 	return s.take(of, want+of.claimed)
+}
+
+// known reports whether all that a request names is served.
+func known(asked []string, has map[string]string, served parts) bool {
+	for name := range has {
+		if !served.has(name) {
+			return false
+		}
+	}
+	return !slices.ContainsFunc(asked, func(name string) bool { return !served.has(name) })
 }
 
 // take makes what is counted of a type so many bytes.
