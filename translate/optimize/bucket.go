@@ -66,7 +66,8 @@ func (x *index) encoded(in []*place) []byte {
 }
 
 // entriesOf returns what there is under each key, in the order of keys. Leaves of one key are asked by the names of
-// their rules, as Envoy asks rules.
+// their rules, as Envoy asks rules. Several of one atom, of which each has another of its alternatives, are in no other order than that
+// of what they are encoded to: nothing here may depend on the order in which places came.
 func entriesOf(places []*place) []entry {
 	slices.SortFunc(places, func(a, b *place) int {
 		return cmp.Or(strings.Compare(a.key, b.key), strings.Compare(a.rule, b.rule), cmp.Compare(a.position, b.position), bytes.Compare(a.encoded, b.encoded))
@@ -81,8 +82,11 @@ func entriesOf(places []*place) []entry {
 		for _, p := range places[:n] {
 			leaves = append(leaves, p.leaf)
 		}
-		out = append(out, entry{places[0].key, slices.Compact(leaves)})
+		out = append(out, entry{places[0].key, slices.CompactFunc(leaves, (*leaf).same)})
 		places = places[n:]
 	}
 	return out
 }
+
+// same reports whether two leaves ask the same for the same rule: one of them is enough.
+func (l *leaf) same(o *leaf) bool { return l.rule == o.rule && bytes.Equal(l.encoded, o.encoded) }
