@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"os"
 	"testing"
 
 	rbacv3 "github.com/envoyproxy/go-control-plane/envoy/config/rbac/v3"
@@ -16,12 +17,16 @@ import (
 )
 
 // TestWhatIsKnownChangesNoByte edits sets of rules again and again, of two gateways that share rules, and holds what
-// is made with what was known against what is made from scratch.
+// is made with what was known against what is made from scratch. PORTREEVE_SOAK=1 does so 3,000 times.
 func TestWhatIsKnownChangesNoByte(t *testing.T) {
 	random := rand.New(rand.NewPCG(3, 4)) //nolint:gosec // a test that can be repeated
 	known := (*optimize.Known)(nil).Next()
 	rules, o := map[string]*rbacv3.Policy{}, everyForm()
-	for step := range 400 {
+	steps := 150
+	if os.Getenv("PORTREEVE_SOAK") == "1" {
+		steps = 3000
+	}
+	for step := range steps {
 		rules = edited(random, rules, step%2 == 0)
 		if random.IntN(20) == 0 {
 			o = everyForm(someOf(random, optimize.Names())...)
