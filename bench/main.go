@@ -16,6 +16,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/portreeve/portreeve/bench/fanout"
 )
 
 // options say what is measured.
@@ -43,11 +45,13 @@ func sections() []section {
 		{"request", measureRequest},
 		{"issuers", measureIssuers},
 		{"memory", measureMemory},
+		{"fanout", measureFanOut},
 		{"go", measureGo},
 	}
 }
 
 func main() {
+	fanout.Simulate() // in the processes of simulated gateways it does not return
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := run(ctx, os.Args[1:])
 	stop()

@@ -66,7 +66,9 @@ type Usage struct {
 }
 
 // PerStream returns what a stream takes of the memory, in bytes.
-func (r *Result) PerStream() int64 { return (r.Settled.Resident - r.Alone.Resident) / int64(r.Gateways) }
+func (r *Result) PerStream() int64 {
+	return (r.Settled.Resident - r.Alone.Resident) / int64(r.Gateways)
+}
 
 // bound is how long anything that is waited for may take.
 const bound = 5 * time.Minute

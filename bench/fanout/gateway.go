@@ -30,7 +30,7 @@ type gateway struct {
 	types []string
 	has   map[string]map[string]string
 	// asked are the names, of types that are asked for by name.
-	asked  map[string][]string
+	asked map[string][]string
 	// through says that it has had all that it asks for.
 	through bool
 	stream  discoveryv3.AggregatedDiscoveryService_DeltaAggregatedResourcesClient
