@@ -75,6 +75,9 @@ func run(ctx context.Context, args []string) error {
 	if *only != "" {
 		o.only = strings.Split(*only, ",")
 	}
+	if err := os.MkdirAll(o.out, 0o750); err != nil {
+		return err
+	}
 	began := time.Now()
 	p := newProgress(os.Stderr)
 	report := report{began: began, options: o}
