@@ -18,7 +18,7 @@ func measureGo(ctx context.Context, o options, p *progress) (part, error) {
 		title: "Go benchmarks",
 		text:  "What `go test -bench` printed is in [" + goResults + "](" + goResults + "), for benchstat. Those with a real Envoy stand above.",
 	}
-	args := []string{"test", "-run", "^$", "-bench", ".", "-benchmem", "-cpu", "1", "-timeout", "60m", "-count", "6"}
+	args := []string{"test", "-run", "^$", "-bench", ".", "-benchmem", "-cpu", "1", "-timeout", "60m", "-count", "6", "-benchtime", "100ms"}
 	if o.quick {
 		args = []string{"test", "-run", "^$", "-bench", "Ask|Edit|Replay", "-benchmem", "-cpu", "1", "-timeout", "10m", "-count", "1", "-benchtime", "200ms"}
 	}

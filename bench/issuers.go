@@ -20,13 +20,14 @@ func measureIssuers(ctx context.Context, o options, p *progress) (part, error) {
 	}
 	t := table{caption: "Microseconds a request, without / with a token", header: []string{"issuers", "optimised", "against one", "goal", "not optimised"}}
 	ours, plain := curve{name: "optimised"}, curve{name: "--optimize=off"}
+	token, err := s.token()
+	if err != nil {
+		return out, err
+	}
 	for _, n := range []int{1, 10, 100} {
 		p.now("%d issuers", n)
-		none, err := ofIssuers(ctx, o, s, n, noToken)
-		if err != nil {
-			return out, err
-		}
-		token, err := ofIssuers(ctx, o, s, n, s.token)
+		of := func(n int) []source.File { return []source.File{s.verifying(n)} }
+		got, err := compare(ctx, o, token, []form{{of(1), uncached(nil), o.requests()}, {of(n), uncached(nil), o.requests()}, {of(n), uncached([]string{}), o.requests()}})
 		if err != nil {
 			return out, err
 		}
@@ -34,22 +35,19 @@ func measureIssuers(ctx context.Context, o options, p *progress) (part, error) {
 		if n == 100 {
 			goal = "≤ 1.10"
 		}
-		t.rows = append(t.rows, []string{
-			fmt.Sprint(n), micros(none.optimised) + " / " + micros(token.optimised), fmt.Sprintf("%.2f / %.2f", against(none), against(token)), goal,
-			micros(none.plain) + " / " + micros(token.plain),
-		})
-		ours.points = append(ours.points, [2]float64{float64(n), float64(token.optimised) / 1000})
-		plain.points = append(plain.points, [2]float64{float64(n), float64(token.plain) / 1000})
+		t.rows = append(t.rows, []string{fmt.Sprint(n), got[1].String(), got[1].against(got[0]), goal, got[2].String()})
+		ours.points = append(ours.points, [2]float64{float64(n), float64(got[1].token) / 1000})
+		plain.points = append(plain.points, [2]float64{float64(n), float64(got[2].token) / 1000})
 	}
 	peers := curve{"Istio (elsewhere)", [][2]float64{{1, 56}, {10, 136}, {100, 842}}}
 	out.plots = []plot{{"A valid token of the last issuer", "issuers", "µs", []curve{ours, plain, peers}}}
 	p.now("the same token again")
-	again, err := repeated(ctx, o, s)
+	again, err := repeated(ctx, o, s, token)
 	if err != nil {
 		return out, err
 	}
 	p.now("many principals")
-	principals, err := manyPrincipals(ctx, o, s)
+	principals, err := manyPrincipals(ctx, o, s, token)
 	if err != nil {
 		return out, err
 	}
@@ -57,76 +55,25 @@ func measureIssuers(ctx context.Context, o options, p *progress) (part, error) {
 	return out, nil
 }
 
-// compareScenes stages several gateways and returns what a request costs at each.
-func compareScenes(ctx context.Context, o options, token string, forms []form) (comparison, error) {
-	var scenes []*scene
-	defer func() {
-		for _, s := range scenes {
-			_ = s.end()
-		}
-	}()
-	for _, f := range forms {
-		port := freePort()
-		one, err := stage(ctx, o, append([]source.File{listening(port)}, f.files...), f.settings, port, token)
-		if err != nil {
-			return comparison{}, err
-		}
-		scenes = append(scenes, one)
-	}
-	requests, rounds := o.effort()
-	got, err := costs(ctx, scenes, requests, rounds)
-	if err != nil {
-		return comparison{}, err
-	}
-	return comparison{got[0], got[1], got[len(got)-1]}, nil
-}
-
-// form is policy in one form.
-type form struct {
-	files    []source.File
-	settings model.Settings
-}
-
-func ofIssuers(ctx context.Context, o options, s *signer, n int, with func() (string, error)) (comparison, error) {
-	token, err := with()
-	if err != nil {
-		return comparison{}, err
-	}
-	return compareScenes(ctx, o, token, []form{
-		{[]source.File{s.verifying(1)}, uncached(nil)}, {[]source.File{s.verifying(n)}, uncached(nil)}, {[]source.File{s.verifying(n)}, uncached([]string{})},
-	})
-}
-
 // repeated measures a token that is remembered against one that is verified anew each time.
-func repeated(ctx context.Context, o options, s *signer) (table, error) {
-	token, err := s.token()
-	if err != nil {
-		return table{}, err
-	}
+func repeated(ctx context.Context, o options, s *signer, token string) (table, error) {
 	files := []source.File{s.verifying(1)}
-	got, err := compareScenes(ctx, o, token, []form{{files, uncached(nil)}, {files, model.DefaultSettings()}})
+	got, err := compare(ctx, o, token, []form{{files, uncached(nil), o.requests()}, {files, model.DefaultSettings(), o.requests()}})
 	if err != nil {
 		return table{}, err
 	}
 	return table{
 		caption: "The same token again, one issuer: microseconds a request", header: []string{"verified anew", "remembered", "ratio", "goal"},
-		rows: [][]string{{micros(got.one), micros(got.optimised), fmt.Sprintf("%.2f", against(got)), "≤ 0.50"}},
+		rows: [][]string{{micros(got[0].token), micros(got[1].token), fmt.Sprintf("%.2f", float64(got[1].token)/float64(got[0].token)), "≤ 0.50"}},
 	}, nil
 }
 
-// manyPrincipals measures one policy that allows many principals.
-func manyPrincipals(ctx context.Context, o options, s *signer) (table, error) {
-	out := table{caption: "One ALLOW policy of many principals, a valid token of the last: microseconds a request", header: []string{"principals", "optimised", "against one", "goal", "not optimised"}}
-	token, err := s.token()
-	if err != nil {
-		return out, err
-	}
+// manyPrincipals measures one policy that denies many principals.
+func manyPrincipals(ctx context.Context, o options, s *signer, token string) (table, error) {
+	out := table{caption: "One DENY policy of many principals, none of which the token is of: microseconds a request", header: []string{"principals", "optimised", "against one", "goal", "not optimised"}}
 	for _, n := range []int{1_300, 10_000} {
-		got, err := compareScenes(ctx, o, token, []form{
-			{[]source.File{s.verifying(1), allowing(1)}, uncached(nil)},
-			{[]source.File{s.verifying(1), allowing(n)}, uncached(nil)},
-			{[]source.File{s.verifying(1), allowing(n)}, uncached([]string{})},
-		})
+		files := func(n int) []source.File { return []source.File{s.verifying(1), denial(0, principals(n))} }
+		got, err := compare(ctx, o, token, []form{{files(1), uncached(nil), o.requests()}, {files(n), uncached(nil), o.requests()}, {files(n), uncached([]string{}), o.requests() / 4}})
 		if err != nil {
 			return out, err
 		}
@@ -134,24 +81,16 @@ func manyPrincipals(ctx context.Context, o options, s *signer) (table, error) {
 		if n == 1_300 {
 			goal = "≤ 1.15"
 		}
-		out.rows = append(out.rows, []string{fmt.Sprint(n), micros(got.optimised), fmt.Sprintf("%.2f", against(got)), goal, micros(got.plain)})
+		out.rows = append(out.rows, []string{fmt.Sprint(n), got[1].String(), got[1].against(got[0]), goal, got[2].String()})
 	}
 	return out, nil
 }
 
-// allowing is a policy that allows somebody, and others before.
-func allowing(n int) source.File {
-	var names []string
-	for i := range n - 1 {
+// principals is a rule about so many of them.
+func principals(n int) string {
+	names := make([]string, 0, n)
+	for i := range n {
 		names = append(names, fmt.Sprintf("%q", fmt.Sprintf("%s/user-%d", issuer, i)))
 	}
-	names = append(names, fmt.Sprintf("%q", issuer+"/somebody"))
-	return source.File{Path: "allow.yaml", Content: fmt.Appendf(nil, `apiVersion: security.istio.io/v1
-kind: AuthorizationPolicy
-metadata: {name: principals, namespace: istio-system}
-spec:
-  selector: {matchLabels: {istio: ingressgateway}}
-  rules:
-  - from: [{source: {requestPrincipals: [%s]}}]
-`, strings.Join(names, ", "))}
+	return "from: [{source: {requestPrincipals: [" + strings.Join(names, ", ") + "]}}]"
 }

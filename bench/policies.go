@@ -89,15 +89,6 @@ func mixed() kind {
 	return kind{"ten kinds mixed", func(n int) string { return all[n%len(all)].rule(n) }, 1.6}
 }
 
-// policies returns n policies of a kind, on a port, and what verifies tokens.
-func policies(k kind, n, port int, tokens source.File) []source.File {
-	out := []source.File{listening(port), tokens}
-	for i := range n {
-		out = append(out, denial(i, k.rule(i)))
-	}
-	return out
-}
-
 // write writes files into a folder.
 func write(dir string, files []source.File) error {
 	for _, f := range files {

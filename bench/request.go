@@ -12,19 +12,28 @@ import (
 	"github.com/portreeve/portreeve/xds/bootstrap"
 )
 
-// scene is a gateway that holds some policy itself, and the connections on which it is asked.
+// scene is a gateway that holds some policy itself, and the connections on which it is asked: some without a token,
+// and some with one.
 type scene struct {
-	envoy   *envoytest.Envoy
-	pid     int
-	clients []*client
+	envoy        *envoytest.Envoy
+	none, tokens []*client
+	requests     int
 }
 
-// connections is how many connections ask a gateway.
+// connections is how many connections of each sort ask a gateway.
 const connections = 4
 
-// stage runs a gateway on files. It is asked with a token, unless that is empty.
-func stage(ctx context.Context, o options, files []source.File, settings model.Settings, port int, token string) (*scene, error) {
-	program, err := rendered(files, settings)
+// form is policy in one form, and how many requests of each sort tell what one costs.
+type form struct {
+	files    []source.File
+	settings model.Settings
+	requests int
+}
+
+// stage runs a gateway on policy in a form.
+func stage(ctx context.Context, o options, f form, token string) (*scene, error) {
+	port := freePort()
+	program, err := rendered(append([]source.File{listening(port)}, f.files...), f.settings)
 	if err != nil {
 		return nil, err
 	}
@@ -40,43 +49,48 @@ func stage(ctx context.Context, o options, files []source.File, settings model.S
 	if err != nil {
 		return nil, err
 	}
-	s := &scene{envoy: e, pid: e.PID()}
+	s := &scene{envoy: e, requests: f.requests}
 	for range connections {
-		c, err := dial(ctx, port, "/nothing/of/it", token)
-		if err != nil {
-			return nil, errors.Join(err, s.end())
+		for _, sort := range []struct {
+			of    *[]*client
+			token string
+		}{{&s.none, ""}, {&s.tokens, token}} {
+			c, err := dial(ctx, port, "/nothing/of/it", sort.token)
+			if err != nil {
+				return nil, errors.Join(err, s.end())
+			}
+			*sort.of = append(*sort.of, c)
 		}
-		s.clients = append(s.clients, c)
 	}
 	return s, nil
 }
 
 func (s *scene) end() error {
-	for _, c := range s.clients {
+	for _, c := range append(s.none, s.tokens...) {
 		_ = c.conn.Close()
 	}
 	s.envoy.Stop()
 	return nil
 }
 
-// cost returns what a request costs the gateway's processor, over so many requests. Every one must be answered 200.
-func (s *scene) cost(ctx context.Context, requests int) (time.Duration, error) {
-	before, err := cpuOf(s.pid)
+// cost returns what a request of a sort costs the gateway's processor. Every one must be answered 200.
+func (s *scene) cost(ctx context.Context, clients []*client) (time.Duration, error) {
+	before, err := cpuOf(s.envoy.PID())
 	if err != nil {
 		return 0, err
 	}
-	failed := make(chan error, len(s.clients))
-	for _, c := range s.clients {
-		go func() { failed <- c.repeat(ctx, requests/len(s.clients)) }()
+	failed := make(chan error, len(clients))
+	for _, c := range clients {
+		go func() { failed <- c.repeat(ctx, s.requests/len(clients)) }()
 	}
-	for range s.clients {
+	for range clients {
 		err = errors.Join(err, <-failed)
 	}
 	if err != nil {
 		return 0, err
 	}
-	after, err := cpuOf(s.pid)
-	return (after - before) / time.Duration(requests), err
+	after, err := cpuOf(s.envoy.PID())
+	return (after - before) / time.Duration(s.requests), err
 }
 
 func (c *client) repeat(ctx context.Context, times int) error {
@@ -94,33 +108,68 @@ func (c *client) repeat(ctx context.Context, times int) error {
 	return nil
 }
 
-// costs are what a request costs at several gateways, which are asked in turn: what else the machine does meets all.
-func costs(ctx context.Context, scenes []*scene, requests, rounds int) ([]time.Duration, error) {
-	all := make([][]time.Duration, len(scenes))
-	for round := range rounds + 1 {
+// cost is what a request costs, without a token and with one.
+type cost struct{ none, token time.Duration }
+
+func (c cost) String() string { return micros(c.none) + " / " + micros(c.token) }
+
+// against returns by how much more than another it is.
+func (c cost) against(o cost) string {
+	return fmt.Sprintf("%.2f / %.2f", float64(c.none)/float64(max(o.none, 1)), float64(c.token)/float64(max(o.token, 1)))
+}
+
+// compare runs a gateway for each form and returns what a request costs there. They are asked in turn: what else the
+// machine does meets all.
+func compare(ctx context.Context, o options, token string, forms []form) ([]cost, error) {
+	var scenes []*scene
+	defer func() {
+		for _, s := range scenes {
+			_ = s.end()
+		}
+	}()
+	for _, f := range forms {
+		one, err := stage(ctx, o, f, token)
+		if err != nil {
+			return nil, err
+		}
+		scenes = append(scenes, one)
+	}
+	none, tokens := make([][]time.Duration, len(scenes)), make([][]time.Duration, len(scenes))
+	for round := range o.rounds() + 1 {
 		for i, s := range scenes {
-			one, err := s.cost(ctx, requests)
+			first, err := s.cost(ctx, s.none)
+			if err != nil {
+				return nil, err
+			}
+			second, err := s.cost(ctx, s.tokens)
 			if err != nil {
 				return nil, err
 			}
 			if round > 0 { // the first warms up
-				all[i] = append(all[i], one)
+				none[i], tokens[i] = append(none[i], first), append(tokens[i], second)
 			}
 		}
 	}
-	out := make([]time.Duration, len(scenes))
-	for i := range all {
-		out[i] = median(all[i])
+	out := make([]cost, len(scenes))
+	for i := range out {
+		out[i] = cost{median(none[i]), median(tokens[i])}
 	}
 	return out, nil
 }
 
-// effort is how many requests are made, how often.
-func (o options) effort() (requests, rounds int) {
+// requests is how many requests tell what one costs, rounds how often that is measured.
+func (o options) requests() int {
 	if o.quick {
-		return 1_200, 3
+		return 800
 	}
-	return 6_000, 7
+	return 3_000
+}
+
+func (o options) rounds() int {
+	if o.quick {
+		return 3
+	}
+	return 7
 }
 
 // uncached are the settings with which every token is verified anew, with some rules of the optimiser, or all (nil).
@@ -165,89 +214,55 @@ func measureRequest(ctx context.Context, o options, p *progress) (part, error) {
 // among measures one kind of rule at all sizes.
 func among(ctx context.Context, o options, p *progress, k kind, sizes []int, s *signer) (rows [][]string, points curve, err error) {
 	points.name = k.name
+	token, err := s.token()
+	if err != nil {
+		return nil, points, err
+	}
 	for _, n := range sizes {
 		if n > 10_000 && k.name != "exact path" {
 			continue
 		}
 		p.now("%s, %d policies", k.name, n)
-		none, err := compared(ctx, o, k, n, s, noToken)
+		forms := []form{{denials(k, 1, s), uncached(nil), o.requests()}, {denials(k, n, s), uncached(nil), o.requests()}}
+		if n <= mostPlain {
+			forms = append(forms, form{denials(k, n, s), uncached([]string{}), max(o.requests()/max(n/300, 1), 4*connections)})
+		}
+		got, err := compare(ctx, o, token, forms)
 		if err != nil {
 			return nil, points, err
-		}
-		token, err := compared(ctx, o, k, n, s, s.token)
-		if err != nil {
-			return nil, points, err
-		}
-		goal := ""
-		if n >= 10_000 {
-			goal = fmt.Sprintf("≤ %.2f", k.most)
-			if n > 10_000 {
-				goal = "≤ 1.25"
-			}
 		}
 		plain := "not measured"
-		if none.plain > 0 {
-			plain = micros(none.plain) + " / " + micros(token.plain)
+		if len(got) > 2 {
+			plain = got[2].String()
 		}
-		rows = append(rows, []string{
-			k.name, fmt.Sprint(n), micros(none.optimised) + " / " + micros(token.optimised),
-			fmt.Sprintf("%.2f / %.2f", against(none), against(token)), goal, plain,
-		})
-		points.points = append(points.points, [2]float64{float64(n), float64(none.optimised) / 1000})
+		rows = append(rows, []string{k.name, fmt.Sprint(n), got[1].String(), got[1].against(got[0]), k.goal(n), plain})
+		points.points = append(points.points, [2]float64{float64(n), float64(got[1].none) / 1000})
 	}
 	return rows, points, nil
 }
 
-// comparison is what a request costs among one policy, and among many in both forms.
-type comparison struct{ one, optimised, plain time.Duration }
-
-func against(c comparison) float64 { return float64(c.optimised) / float64(max(c.one, 1)) }
-
-// noToken is a request without a token.
-func noToken() (string, error) { return "", nil }
+// goal is what a request among so many may cost against one among one.
+func (k kind) goal(n int) string {
+	switch {
+	case n > 10_000:
+		return "≤ 1.25"
+	case n == 10_000:
+		return fmt.Sprintf("≤ %.2f", k.most)
+	default:
+		return ""
+	}
+}
 
 // mostPlain bounds the policies that are measured without the optimiser: a request costs milliseconds there.
 const mostPlain = 10_000
 
-func compared(ctx context.Context, o options, k kind, n int, s *signer, with func() (string, error)) (out comparison, err error) {
-	token, err := with()
-	if err != nil {
-		return out, err
+// denials returns n policies of a kind and what verifies tokens.
+func denials(k kind, n int, s *signer) []source.File {
+	out := []source.File{s.verifying(1)}
+	for i := range n {
+		out = append(out, denial(i, k.rule(i)))
 	}
-	forms := []struct {
-		n     int
-		rules []string
-	}{{1, nil}, {n, nil}, {n, []string{}}}
-	if n > mostPlain {
-		forms = forms[:2]
-	}
-	var scenes []*scene
-	defer func() {
-		for _, s := range scenes {
-			_ = s.end()
-		}
-	}()
-	for _, f := range forms {
-		port := freePort()
-		one, err := stage(ctx, o, policies(k, f.n, port, s.verifying(1)), uncached(f.rules), port, token)
-		if err != nil {
-			return out, err
-		}
-		scenes = append(scenes, one)
-	}
-	requests, rounds := o.effort()
-	if n >= mostPlain {
-		requests /= 4
-	}
-	got, err := costs(ctx, scenes, requests, rounds)
-	if err != nil {
-		return out, err
-	}
-	out.one, out.optimised = got[0], got[1]
-	if len(got) > 2 {
-		out.plain = got[2]
-	}
-	return out, nil
+	return out
 }
 
 func micros(d time.Duration) string { return fmt.Sprintf("%.1f", float64(d)/1000) }
