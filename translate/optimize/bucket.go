@@ -12,17 +12,65 @@ import (
 type bucket struct {
 	size    int
 	content []byte
+	// in is where it stands, if buckets are covered.
+	in *cover
+}
+
+// cover is what stands in front of some buckets of an index.
+type cover struct {
+	of   []*bucket
+	head []byte
 }
 
 // content encodes all places of an index, bucket by bucket: by the hash of their key, so that an edit touches those of its
 // keys. What it returns depends on the places alone, and not on their order.
 func (x *index) content(places []*place) []byte {
 	buckets := split(places, x.bucket)
-	all := make([][]byte, 0, len(buckets))
-	for _, in := range buckets {
-		all = append(all, x.encoded(in))
+	var all [][]byte
+	for some := range slices.Chunk(buckets, max(1, x.covered)) {
+		var of []*bucket
+		for _, in := range some {
+			if len(in) > 0 {
+				of = append(of, x.encoded(in))
+			}
+		}
+		all = append(all, x.head(some, of))
+		for _, b := range of {
+			all = append(all, b.content)
+		}
 	}
 	return bytes.Join(all, nil)
+}
+
+// head returns what stands in front of some buckets. It is what it was where they stood together before, and no others with
+// them. One alone needs none.
+func (x *index) head(places [][]*place, of []*bucket) []byte {
+	if x.cover == nil || len(of) < 2 {
+		return nil
+	}
+	if same := of[0].in; same != nil && slices.Equal(same.of, of) {
+		return same.head
+	}
+	size := 0
+	for _, b := range of {
+		size += len(b.content)
+	}
+	made := &cover{of: of, head: x.cover(keysOf(places), size)}
+	for _, b := range of {
+		b.in = made
+	}
+	return made.head
+}
+
+// keysOf returns the keys of places, which may be there several times.
+func keysOf(some [][]*place) []string {
+	var out []string
+	for _, in := range some {
+		for _, p := range in {
+			out = append(out, p.key)
+		}
+	}
+	return out
 }
 
 // split returns places by the hashes of their keys, about size of them together.
@@ -45,10 +93,7 @@ func split(places []*place, size int) [][]*place {
 
 // encoded returns what the places of one bucket are encoded to. They are what a bucket was made of where each of them was put
 // into that one last, and they are as many.
-func (x *index) encoded(in []*place) []byte {
-	if len(in) == 0 {
-		return nil
-	}
+func (x *index) encoded(in []*place) *bucket {
 	same := in[0].bucket
 	for _, p := range in {
 		if p.bucket != same {
@@ -62,7 +107,7 @@ func (x *index) encoded(in []*place) []byte {
 			p.bucket = same
 		}
 	}
-	return same.content
+	return same
 }
 
 // entriesOf returns what there is under each key, in the order of keys. Leaves of one key are asked by the names of

@@ -9,16 +9,17 @@ import (
 	xdscorev3 "github.com/cncf/xds/go/xds/core/v3"
 	xdsmatcherv3 "github.com/cncf/xds/go/xds/type/matcher/v3"
 	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
+	"google.golang.org/protobuf/encoding/protowire"
 
 	"github.com/portreeve/portreeve/translate/envoy/match"
 )
 
 const (
-	// guarded is how many expressions a guard has that stands in front of atoms, and guardedBucket how many one
-	// has that stands in front of such guards, at most. A request is held against all of the latter; where it
-	// has one of their texts, against the former, and then against the atoms: a few dozens in all of 10,000.
-	guarded       = 32
-	guardedBucket = 2048
+	// guarded is how many expressions are guarded together in front of atoms, at most, and covered how many of such guards
+	// there are behind one. A request is held against all of the latter; where it has one of their texts, against the
+	// former, and then against the atoms: a few dozens in all of 10,000.
+	guarded = 48
+	covered = 32
 	// guardWeight is what a guard costs, in lookups.
 	guardWeight = 4
 )
@@ -69,23 +70,55 @@ func (g guard) encode(entries []entry) []byte {
 	return out
 }
 
-// guarded appends the guard of expressions of a kind, in front of guards of a few of them or of their leaves.
+// guarded appends the guard of expressions of a kind, in front of their leaves.
 func (g guard) guarded(to []byte, k kind, of []expression, entries []entry) []byte {
+	var leaves []byte
+	for _, e := range of {
+		leaves = append(leaves, listed(entries[e.from:e.from+1])...)
+	}
 	if len(of) == 1 { // its leaves ask all of it
-		return append(to, listed(entries[of[0].from:of[0].from+1])...)
+		return append(to, leaves...)
 	}
-	var list []byte
-	if len(of) > guarded {
-		for some := range slices.Chunk(of, guarded) {
-			list = g.guarded(list, k, some, entries)
-		}
-	} else {
-		for _, e := range of {
-			list = append(list, listed(entries[e.from:e.from+1])...)
-		}
+	return append(listHead(to, marshal(g.asks(match.Regex(k.alternation(of)))), len(leaves)), leaves...)
+}
+
+// cover returns what stands in front of the guards of several buckets, of that size: they are only looked at where the text
+// is one of the keys of these.
+func (g guard) cover(keys []string, size int) []byte {
+	expressions := make([]expression, 0, len(keys))
+	for i, key := range keys {
+		expressions = append(expressions, keyed(key, i))
 	}
-	p := g.asks(match.Regex(k.alternation(of)))
-	return appendField(to, matchersField, marshal(&fieldMatcher{Predicate: p, OnMatch: follows(listTree(list))}))
+	var either []*predicate
+	for _, m := range alternations(expressions, 1, map[int]bool{}) {
+		either = append(either, g.asks(m))
+	}
+	p := either[0]
+	if len(either) > 1 {
+		p = &predicate{MatchType: &xdsmatcherv3.Matcher_MatcherList_Predicate_OrMatcher{OrMatcher: &predicateList{Predicate: either}}}
+	}
+	return listHead(nil, marshal(p), size)
+}
+
+// listHead appends what an encoded FieldMatcher begins with that leads, where a predicate holds, to a list of that size. All
+// that follows is the list, which is large: so it is written once.
+func listHead(to, predicate []byte, inner int) []byte {
+	const predicateField, onMatchField, matcherField, matcherListField = 1, 2, 1, 1
+	around := appendField(nil, predicateField, predicate)
+	outer := 1 + protowire.SizeBytes(inner)             // a Matcher
+	next := 1 + protowire.SizeBytes(outer)              // an OnMatch
+	size := len(around) + 1 + protowire.SizeBytes(next) // a FieldMatcher
+	to = slices.Grow(to, 1+protowire.SizeBytes(size))   // a field of a list, with what it holds
+	to = appendHead(to, matchersField, size)
+	to = append(to, around...)
+	to = appendHead(to, onMatchField, next)
+	to = appendHead(to, matcherField, outer)
+	return appendHead(to, matcherListField, inner)
+}
+
+// appendHead appends what a field begins with whose value is that long.
+func appendHead(to []byte, number protowire.Number, size int) []byte {
+	return protowire.AppendVarint(protowire.AppendTag(to, number, protowire.BytesType), uint64(size)) //nolint:gosec // not negative
 }
 
 // listTree is a tree of an encoded list.

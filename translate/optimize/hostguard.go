@@ -16,9 +16,9 @@ const anyPort = "(?::" + rest + ")?"
 //
 // Of several rules that match Envoy reports the first by host among those that are guarded together.
 func hosts() *index {
-	input := extension(hostInput())
+	g := guardOf(extension(hostInput()))
 	return &index{
-		name: "hosts", weight: guardWeight, bucket: guardedBucket, encode: guardOf(input).encode, section: listTree,
+		name: "hosts", weight: guardWeight, bucket: guarded, encode: g.encode, cover: g.cover, covered: covered, section: listTree,
 		find: func(c condition) (key, bool) {
 			if c.cases != anyCase {
 				return key{}, false

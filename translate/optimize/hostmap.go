@@ -87,8 +87,9 @@ func ofHost(p *rbacv3.Permission) *matcherv3.StringMatcher {
 
 // capitalHosts finds what hostMaps and hostBeginnings find in requests whose host has a capital.
 func capitalHosts() *index {
+	g := guardOf(extension(hostInput()))
 	return &index{
-		name: "capital-hosts", weight: 1, bucket: guardedBucket, encode: guardOf(extension(hostInput())).encode,
+		name: "capital-hosts", weight: 1, bucket: guarded, encode: g.encode, cover: g.cover, covered: covered,
 		find: func(c condition) (key, bool) {
 			if c.cases != capitals {
 				return key{}, false

@@ -22,6 +22,9 @@ type index struct {
 	bucket int
 	// encode returns what a bucket adds to the content of a section, encoded: some fields of a message.
 	encode func([]entry) []byte
+	// cover returns what stands in front of so many buckets, with these keys and that size. Where it is nil nothing does.
+	cover   func(keys []string, size int) []byte
+	covered int
 	// section returns the tree that looks its entries up, whose content is encoded. Where nothing in
 	// it matches it must go on with what follows on no match.
 	section func(content []byte) *xdsmatcherv3.Matcher

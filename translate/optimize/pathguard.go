@@ -13,7 +13,7 @@ import rbacv3 "github.com/envoyproxy/go-control-plane/envoy/config/rbac/v3"
 func otherPaths() *index {
 	g := guardOf(pathState().input())
 	return &index{
-		name: "other-paths", state: pathState(), weight: guardWeight, bucket: guardedBucket, encode: g.encode, section: listTree,
+		name: "other-paths", state: pathState(), weight: guardWeight, bucket: guarded, encode: g.encode, cover: g.cover, covered: covered, section: listTree,
 		find: func(c condition) (key, bool) {
 			e, ok := otherPath(c.permission)
 			if !ok {

@@ -20,8 +20,9 @@ const spellings = ".*[;%].*"
 // index finds one.
 func otherSpellings() *index {
 	input := pathState().input()
+	g := guardOf(input)
 	return &index{
-		name: "other-spellings", state: pathState(), weight: 1, bucket: guardedBucket, encode: guardOf(input).encode,
+		name: "other-spellings", state: pathState(), weight: 1, bucket: guarded, encode: g.encode, cover: g.cover, covered: covered,
 		find: func(c condition) (key, bool) {
 			spelled := c.spelled()
 			if len(spelled) != 1 {
