@@ -65,6 +65,7 @@ differential: ## Hold DIFFERENTIAL answers (1000000) of package explain to rando
 .PHONY: soak
 soak: ## Run, on the real Envoy, the tests that match SOAK at their full length: 200 edits, 100 kills, logs of 100,000 lines, 12 values a field.
 	@PORTREEVE_SOAK=1 sh tools/test.sh -count 1 -timeout 60m -run '$(SOAK)' ./test
+	@PORTREEVE_SOAK=1 go test -count 1 -run TestRecompileIsCompile ./translate
 	@$(MAKE) hostile HOSTILE=12
 
 .PHONY: vet

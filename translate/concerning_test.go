@@ -27,6 +27,7 @@ func concerning() map[string][]string {
 			gateway("istio: ingressgateway", `{port: {number: 80, name: a, protocol: HTTP}, hosts: ["*"]}`),
 			gateway("istio: ingressgateway", `{port: {number: 80, name: a, protocol: HTTP}, hosts: [shop.example]}, {port: {number: 81, name: b, protocol: TCP}, hosts: ["*"]}`),
 			gateway("istio: ingressgateway, app: edge", `{port: {number: 0, name: a, protocol: HTTP}, hosts: ["*"], bind: "unix:///a"}`),
+			gateway("istio: ingressgateway", `{port: {number: 443, name: c, protocol: HTTPS}, hosts: ["*"], tls: {mode: SIMPLE, credentialName: web}}`),
 			gateway("istio: ingressgateway", `{port: {number: 443, name: c, protocol: HTTPS}, hosts: [shop.example], tls: {mode: MUTUAL, serverCertificate: /c, privateKey: /k, caCertificates: /a}}`),
 		},
 		"backend.yaml": {"apiVersion: networking.istio.io/v1\nkind: ServiceEntry\nmetadata: {name: backend, namespace: istio-system}\nspec: {hosts: [backend.local], ports: [{number: 80, name: http, protocol: HTTP}], resolution: STATIC, endpoints: [{address: 127.0.0.1}]}\n"},
