@@ -286,3 +286,25 @@ func TestAnEditCostsWhatItTouches(t *testing.T) {
 		t.Errorf("an edit makes %.0f allocations, all of it %.0f; want a twentieth at most", edit, whole)
 	}
 }
+
+// TestSuggestionsAreBoundedTogether adds slips one by one, until more names would have to be compared than may be: what is
+// suggested for which of them is the same as where all are there from the beginning.
+func TestSuggestionsAreBoundedTogether(t *testing.T) {
+	var gateways strings.Builder
+	for i := range 80 {
+		fmt.Fprintf(&gateways, "---\napiVersion: networking.istio.io/v1\nkind: Gateway\nmetadata: {name: g%d, namespace: istio-system}\nspec: {selector: {app: a%d}, servers: [{port: {number: %d, name: http, protocol: HTTP}, hosts: [h%d.example]}]}\n", i, i, 8000+i, i)
+	}
+	files := []source.File{{Path: "0.yaml", Content: []byte(gateways.String())}}
+	program := &translate.Program{}
+	for i := range 70 {
+		text := fmt.Sprintf("apiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\nmetadata: {name: m%02d, namespace: istio-system}\nspec: {selector: {matchLabels: {app: a%d-}}, action: DENY, rules: [{}]}\n", i, i)
+		files = append(files, source.File{Path: fmt.Sprintf("p%02d.yaml", i), Content: []byte(text)})
+		program = program.Recompile(files, model.DefaultSettings())
+		if d := cmp.Diff(told(translate.Compile(files, model.DefaultSettings())), told(program)); d != "" {
+			t.Fatalf("with %d slips (-compiled +recompiled):\n%s", i+1, d)
+		}
+	}
+	if hint := program.Diags[len(program.Diags)-1].Hint; strings.Contains(hint, "did you mean") {
+		t.Errorf("the last slip has the suggestion %q; want none, as too many names were compared", hint)
+	}
+}
