@@ -19,7 +19,9 @@ type plane struct {
 	args       []string
 	xds, admin string
 	process    *exec.Cmd
-	log        string
+	// ended holds what the process has ended with.
+	ended <-chan error
+	log   string
 }
 
 func startPlane(ctx context.Context, program, dir, state string, gateways int) (*plane, error) {
@@ -52,7 +54,13 @@ func (p *plane) again(ctx context.Context) (*plane, error) {
 	if err := next.process.Start(); err != nil {
 		return nil, fmt.Errorf("start the control plane: %w", err)
 	}
+	ended := make(chan error, 1)
+	go func() { ended <- next.process.Wait() }()
+	next.ended = ended
 	ready := func() (bool, error) {
+		if len(ended) > 0 {
+			return false, errors.New("the control plane has ended")
+		}
 		_, err := next.metrics(ctx)
 		return err == nil, nil
 	}
@@ -67,7 +75,7 @@ func (p *plane) again(ctx context.Context) (*plane, error) {
 // kill ends the process without a farewell, as a machine that fails.
 func (p *plane) kill() {
 	_ = p.process.Process.Kill()
-	_ = p.process.Wait()
+	<-p.ended
 }
 
 // metrics returns all that have no labels.

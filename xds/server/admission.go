@@ -55,6 +55,9 @@ func (s *session) enter(n *corev3.Node, claimed node.Identity) error {
 	s.accept()
 	// What the binary can do is most of a node, and nobody asks for it.
 	n.Extensions = nil
+	if s.protocol == ack.Delta {
+		n = &corev3.Node{Id: n.GetId()} // it comes once, and thousands of them are kept
+	}
 	s.node, s.claimed, s.identity = n, claimed, id
 	d, before, err := s.server.join(s.fleet, id.Group, s.redelivery, s.keyless())
 	if err != nil {
@@ -77,7 +80,11 @@ func (s *session) enter(n *corev3.Node, claimed node.Identity) error {
 // place takes a place for a gateway of a group, or refuses it.
 func (s *session) place(n *corev3.Node, group string) error {
 	wasHere := s.server.newcomers.knows(group, s.fleet.Known)
-	if s.placed = s.server.places.take(wasHere); !s.placed {
+	take := s.server.places.takeNew
+	if wasHere {
+		take = s.server.places.take
+	}
+	if s.placed = take(); !s.placed {
 		return s.refuse("streams", codes.ResourceExhausted, n, "this replica serves as many gateways as it may: connect to another one, or see --xds-max-streams")
 	}
 	if !s.server.newcomers.admits(s.brings(), group, func(string) bool { return wasHere }) {

@@ -109,15 +109,15 @@ func (c *caches) watchAll(r *cachev3.Request, sub cachev3.Subscription, out chan
 	return func() { c.cancel(func() { t.sotw = nil }) }
 }
 
-// watch watches a type in delta. The first request of a type that asks for everything is answered in
-// any case, as Envoy waits for that.
-func (c *caches) watch(url string, sub cachev3.Subscription, first bool, out chan<- deltaResponse) (cancel func()) {
+// watch watches a type in delta, for a request that answers the response with that nonce. The first request of a
+// type, which answers none, is answered in any case where it asks for everything, as Envoy waits for that.
+func (c *caches) watch(url string, nonce string, sub cachev3.Subscription, out chan<- deltaResponse) (cancel func()) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	t, w := c.of(url), &deltaWatch{sub: sub, out: out}
 	if t.part != nil {
 		response, more := c.made.differs(t.part, w)
-		if !more && first && sub.IsWildcard() {
+		if !more && nonce == "" && sub.IsWildcard() {
 			response, more = deltaResponse{message: newMessage(url, t.part.GetVersion(url), nil, nil), returned: has(t.part, sub)}, true
 		}
 		if more {

@@ -58,7 +58,7 @@ func TestAGatewayHasWhatItAsksForAfterEveryEdit(t *testing.T) {
 				sub.SetReturnedResources(r.returned)
 			}
 		}
-		cancel := c.watch(url, &sub, true, out)
+		cancel := c.watch(url, "", &sub, out)
 		for range 12 {
 			name := fmt.Sprint(random.IntN(4))
 			var p *rollout.Part
@@ -76,14 +76,14 @@ func TestAGatewayHasWhatItAsksForAfterEveryEdit(t *testing.T) {
 				if !wildcard {
 					sub.UpdateResourceSubscriptions([]string{name, "x"}, nil)
 				}
-				cancel = c.watch(url, &sub, false, out)
+				cancel = c.watch(url, "1", &sub, out)
 				takes()
 				continue
 			}
 			p = partOf(t, contents)
 			c.put(url, p)
 			if takes(); !c.waits(url) {
-				cancel = c.watch(url, &sub, false, out)
+				cancel = c.watch(url, "1", &sub, out)
 				takes()
 			}
 			want := maps.Clone(p.GetVersionMap(url))
@@ -105,14 +105,14 @@ func TestTheStreamsOfAGroupAreSentOneMessage(t *testing.T) {
 	for i := range 3 {
 		c, out := newCaches(made), make(chan deltaResponse, 2)
 		sub := stream.NewDeltaSubscription([]string{"a", "b"}[:2*(i%2)], nil, nil, i%2 == 0)
-		c.watch(url, &sub, true, out)
+		c.watch(url, "", &sub, out)
 		var got []*message
 		for _, p := range parts {
 			c.put(url, p)
 			r := <-out
 			sub.SetReturnedResources(r.returned)
 			got = append(got, r.message)
-			c.watch(url, &sub, false, out)
+			c.watch(url, "1", &sub, out)
 		}
 		if first == nil {
 			first = got

@@ -14,15 +14,18 @@ type places struct {
 	taken int
 }
 
-// take takes a place, and reports false where there is none for the gateway.
-func (p *places) take(known bool) bool {
+// take takes a place for a gateway of a group that was here before, and reports false where there is none.
+func (p *places) take() bool { return p.within(p.most) }
+
+// takeNew is take for one of a group that was not.
+func (p *places) takeNew() bool {
 	const kept = 20
+	return p.within(p.most - p.most/kept)
+}
+
+func (p *places) within(most int) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	most := p.most
-	if !known {
-		most -= p.most / kept
-	}
 	if p.taken >= most {
 		return false
 	}

@@ -6,18 +6,19 @@ import "testing"
 // that are known, and that one that ends makes room.
 func TestTheLastPlacesAreForThoseWhoWereHere(t *testing.T) {
 	p := places{most: 40}
-	for i := range 38 {
-		if !p.take(i%2 == 0) {
-			t.Fatalf("stream %d has no place", i)
+	taken := func(take func() bool) (n int) {
+		for take() {
+			n++
 		}
+		return n
 	}
-	if p.take(false) {
-		t.Error("a newcomer has a place of those that are kept")
+	if got := taken(p.takeNew); got != 38 {
+		t.Errorf("newcomers have %d places", got)
 	}
-	if !p.take(true) || !p.take(true) || p.take(true) {
-		t.Error("want two more of those who were here before")
+	if got := taken(p.take); got != 2 {
+		t.Errorf("%d are kept for those who were here before", got)
 	}
-	if p.give(); p.take(false) || !p.take(true) {
+	if p.give(); p.takeNew() || !p.take() {
 		t.Error("a place that was given back is not there, or for newcomers")
 	}
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/envoyproxy/go-control-plane/pkg/server/stream/v3"
 
 	"github.com/portreeve/portreeve/xds/ack"
-	"github.com/portreeve/portreeve/xds/rollout"
+	"github.com/portreeve/portreeve/xds/snapshot"
 )
 
 // How long after a refusal the same is sent again: its cause may have gone, such as another process on
@@ -55,7 +55,7 @@ type refused struct {
 }
 
 func newRedelivery(c clock, p ack.Protocol) *redelivery {
-	return &redelivery{clock: c, whole: p == ack.SotW, due: make(chan string, len(rollout.Order())), types: map[string]*refused{}}
+	return &redelivery{clock: c, whole: p == ack.SotW, due: make(chan string, len(snapshot.Types())), types: map[string]*refused{}}
 }
 
 // of returns what is refused of a type. The lock is held.

@@ -119,7 +119,7 @@ func (s *session) deltaWatch(r *cachev3.DeltaRequest, had map[string]string, sub
 		}
 		return func() {}, err
 	}
-	cancel := s.delivery.caches.watch(url, sub, r.GetResponseNonce() == "", out)
+	cancel := s.delivery.caches.watch(url, r.GetResponseNonce(), sub, out)
 	if r.GetResponseNonce() != "" {
 		return cancel, nil
 	}
