@@ -75,7 +75,7 @@ func (p *plane) again(ctx context.Context) (*plane, error) {
 // kill ends the process without a farewell, as a machine that fails.
 func (p *plane) kill() {
 	_ = p.process.Process.Kill()
-	<-p.ended
+	_ = <-p.ended // how it ended is no matter: it was killed
 }
 
 // metrics returns all that have no labels.
