@@ -39,6 +39,20 @@ func (o *opened) waits(t *testing.T, n int) {
 	}
 }
 
+// forgot reports whether a connection was closed.
+func (o *opened) forgot(c *conn) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return c.forgotten
+}
+
+// presses sets how long a stranger may take while others wait.
+func (o *opened) presses(d time.Duration) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.pressed = d
+}
+
 // TestAFleetThatComesBackWaitsForItsTurn holds that of many connections at one time only so many are strangers,
 // that the others enter in their order as those say who they are or go, and that none is closed for another.
 func TestAFleetThatComesBackWaitsForItsTurn(t *testing.T) {
@@ -73,7 +87,7 @@ func TestAFleetThatComesBackWaitsForItsTurn(t *testing.T) {
 // and the others enter then; who has to wait for a turn of its own is left alone.
 func TestStrangersThatTakeLongMakeWay(t *testing.T) {
 	o := open(t, 100, 2, time.Hour)
-	o.pressed = 20 * time.Millisecond
+	o.presses(20 * time.Millisecond)
 	_, turned := o.dial(t)
 	o.mu.Lock()
 	o.waiting, turned.turn = append(o.waiting, turned), make(chan struct{})
@@ -84,7 +98,7 @@ func TestStrangersThatTakeLongMakeWay(t *testing.T) {
 	if !closed(silent) {
 		t.Error("the silent one stays")
 	}
-	if turned.forgotten {
+	if o.forgot(turned) {
 		t.Error("the one that waits for its turn was closed")
 	}
 }
@@ -92,11 +106,11 @@ func TestStrangersThatTakeLongMakeWay(t *testing.T) {
 // TestStrangersHaveTheirTimeWhereNobodyWaits holds that nobody is closed early where there is room.
 func TestStrangersHaveTheirTimeWhereNobodyWaits(t *testing.T) {
 	o := open(t, 100, 2, time.Hour)
-	o.pressed = time.Millisecond
+	o.presses(time.Millisecond)
 	_, first := o.dial(t)
 	_, second := o.dial(t)
 	for range 3 {
-		if _, err := second.Write([]byte("a")); err != nil || first.forgotten {
+		if _, err := second.Write([]byte("a")); err != nil || o.forgot(first) {
 			t.Fatalf("one was closed: %v", err)
 		}
 	}
