@@ -223,10 +223,13 @@ func (w *walk) large(kind protoreflect.MessageType, content []byte) {
 	w.parts = append(w.parts, like)
 }
 
+// nesting is how deep Envoy reads messages within one another, the outermost among them: what is deeper it refuses.
+const nesting = 101
+
 // content judges the encoding of a message.
 func (w *walk) content(kind protoreflect.MessageType, content []byte) {
 	m := kind.New().Interface()
-	if err := proto.Unmarshal(content, m); err != nil {
+	if err := (proto.UnmarshalOptions{RecursionLimit: nesting}).Unmarshal(content, m); err != nil {
 		w.violated(nil, fmt.Sprintf("what it holds is no %s: %v", kind.Descriptor().FullName(), err))
 		return
 	}

@@ -164,3 +164,19 @@ func BenchmarkJudge(b *testing.B) {
 		}
 	})
 }
+
+// TestWhatIsDeeperThanEnvoyReads holds that messages nested deeper than Envoy reads are found: it refuses what holds them.
+func TestWhatIsDeeperThanEnvoyReads(t *testing.T) {
+	for depth, allowed := range map[int]bool{90: true, 100: true, 101: false, 500: false} {
+		p := &rbacv3.Permission{Rule: &rbacv3.Permission_Any{Any: true}}
+		for range depth - 4 { // below the filter's rules, their entry and its policy
+			p = &rbacv3.Permission{Rule: &rbacv3.Permission_NotRule{NotRule: p}}
+		}
+		rule := &rbacv3.Policy{Permissions: []*rbacv3.Permission{p}, Principals: []*rbacv3.Principal{{Identifier: &rbacv3.Principal_Any{Any: true}}}}
+		filter := &rbachttpv3.RBAC{Rules: &rbacv3.RBAC{Policies: map[string]*rbacv3.Policy{"rule": rule}}}
+		found := (&constraint.Known{}).Judge(&corev3.TypedExtensionConfig{Name: "filter", TypedConfig: match.Any(filter)})
+		if (len(found) == 0) != allowed {
+			t.Errorf("%d deep: %v", depth, found)
+		}
+	}
+}

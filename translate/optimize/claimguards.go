@@ -31,7 +31,7 @@ func claimLists() *index {
 func claimListGuards(path string) *index {
 	g := guard{func(m *matcherv3.StringMatcher) *predicate { return claimIs(path, match.InList(match.StringValue(m))) }}
 	return &index{
-		name: "claim-lists " + path, part: "claim-lists", weight: guardWeight, bucket: guarded, encode: g.encode, cover: g.cover, covered: covered / 4,
+		name: "claim-lists " + path, part: path, weight: guardWeight, bucket: guarded, encode: g.encode, cover: g.cover, covered: covered / 4,
 		section: func(content []byte) *xdsmatcherv3.Matcher {
 			anything := &matcherv3.ValueMatcher{MatchPattern: &matcherv3.ValueMatcher_PresentMatch{PresentMatch: true}}
 			isList := &fieldMatcher{Predicate: claimIs(path, match.InList(anything)), OnMatch: follows(listTree(content))}
@@ -60,5 +60,5 @@ func claimPatterns() *index {
 
 func claimPatternGuards(path string) *index {
 	g := guard{func(m *matcherv3.StringMatcher) *predicate { return claimIs(path, match.StringValue(m)) }}
-	return &index{name: "claim-patterns " + path, part: "claim-patterns", weight: guardWeight, bucket: guarded, encode: g.encode, cover: g.cover, covered: covered / 4, section: listTree}
+	return &index{name: "claim-patterns " + path, part: path, weight: guardWeight, bucket: guarded, encode: g.encode, cover: g.cover, covered: covered / 4, section: listTree}
 }

@@ -39,7 +39,7 @@ func claims() *index {
 func claimMap(path string) *index {
 	s := claimState(path)
 	return &index{
-		name: "claims " + path, part: "claims", state: s, weight: 2, bucket: 64, encode: mapEntries,
+		name: "claims " + path, part: path, state: s, weight: 2, bucket: 64, encode: mapEntries,
 		section: func(content []byte) *xdsmatcherv3.Matcher {
 			texts := lookup(s, &xdsmatcherv3.Matcher_MatcherTree{TreeType: &xdsmatcherv3.Matcher_MatcherTree_ExactMatchMap{ExactMatchMap: matchMap(content)}})
 			isText := &fieldMatcher{Predicate: claimIs(path, match.StringValue(match.Regex("(?s).+"))), OnMatch: follows(texts)}

@@ -35,10 +35,10 @@ func TestMoreClaimsThanAreLookedUpStayRules(t *testing.T) {
 	}
 	out := optimize.Policy(denies(rules), always(), nil).HTTP
 	states := bytes.Count(match.Any(out[0].Config).GetValue(), []byte("%DYNAMIC_METADATA"))
-	if states != 16 {
+	if states != 6 {
 		t.Errorf("%d claims are looked up", states)
 	}
-	if n := left(out, policy.DenyFilter); n != len(rules)-13*5-3*4 { // those that most rules ask for
+	if n := left(out, policy.DenyFilter); n != len(rules)-6*5 { // those that most rules ask for
 		t.Errorf("%d of %d rules are left", n, len(rules))
 	}
 }

@@ -7,7 +7,7 @@ import (
 // index is a way of finding atoms by what a request has. A new one gets a file of its own and its place in indexes.
 type index struct {
 	name string
-	// part is the name of the index of which this is a part, where it is made as it is needed.
+	// part is what this looks at, such as a claim, where it is made as it is needed: see maxParts.
 	part string
 	// find returns the key under which a request must be found for which the condition holds. It is false where the
 	// condition has no such key. It fails open to return a key under which some request is not found for which the condition holds.

@@ -2,6 +2,7 @@ package optimize
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -10,8 +11,9 @@ import (
 // parts of the index that makes them.
 
 const (
-	// maxParts bounds how many parts of an index a tree has, since each costs every request.
-	maxParts = 16
+	// maxParts bounds at how many such things a tree looks, since each costs every request, and its sections lie deeper
+	// than those before them: see maxDepth.
+	maxParts = 6
 	// maxKnownParts bounds the parts that are remembered. Beyond it all is forgotten.
 	maxKnownParts = 1024
 )
@@ -19,24 +21,20 @@ const (
 // crowded reports whether there may be more parts than are good.
 func (m *maker) crowded() bool { return len(m.store.indexes) > m.store.fixed+maxParts }
 
-// choose notes which indexes may be used: those that are always there, and of the parts of each those by which the most
-// atoms can be found.
+// choose notes which indexes may be used: those that are always there, and all that look at what the most atoms can be found by.
 func (m *maker) choose() {
 	x := m.store.indexes
 	m.chosen = make([]bool, len(x))
-	parts := map[string][]int{}
+	counted := map[string]int{}
 	for i := range x {
-		if m.chosen[i] = i < m.store.fixed; !m.chosen[i] && m.counted[i] > 0 {
-			parts[x[i].part] = append(parts[x[i].part], i)
+		if m.chosen[i] = i < m.store.fixed; !m.chosen[i] {
+			counted[x[i].part] += m.counted[i]
 		}
 	}
-	for _, of := range parts {
-		slices.SortFunc(of, func(a, b int) int {
-			return cmp.Or(cmp.Compare(m.counted[b], m.counted[a]), strings.Compare(x[a].name, x[b].name))
-		})
-		for _, i := range of[:min(len(of), maxParts)] {
-			m.chosen[i] = true
-		}
+	parts := slices.Collect(maps.Keys(counted))
+	slices.SortFunc(parts, func(a, b string) int { return cmp.Or(cmp.Compare(counted[b], counted[a]), strings.Compare(a, b)) })
+	for i := m.store.fixed; i < len(x); i++ {
+		m.chosen[i] = counted[x[i].part] > 0 && slices.Contains(parts[:min(len(parts), maxParts)], x[i].part)
 	}
 }
 

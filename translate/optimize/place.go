@@ -121,14 +121,14 @@ func (m *maker) foundTwice(c condition) bool {
 	return n > 1
 }
 
-// leaf returns the leaf that asks for all of the conditions, or nil where a matcher cannot say them.
+// leaf returns the leaf that asks for all of the conditions, or nil where a matcher cannot say them, or too deep.
 func (m *maker) leaf(rule string, position int, asks []condition) *leaf {
 	onMatch := decides(rule, m.action)
 	if len(asks) == 0 {
 		return &leaf{rule: rule, position: position, encoded: marshal(onMatch)}
 	}
 	p, ok := all(asks)
-	if !ok {
+	if !ok || depthOf(p) > maxDepth {
 		return nil
 	}
 	encoded := marshal(&fieldMatcher{Predicate: p, OnMatch: onMatch})
