@@ -1,8 +1,8 @@
 package envoy
 
 import (
-	"cmp"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -98,21 +98,31 @@ func (t Trace) addPolicy(p policy.Policy, v model.View) {
 
 // ofAll returns where the rules of all filters come from. A rule has one origin, in whichever filters it stands.
 func ofAll(filters []policy.Filter, v model.View) map[string]diag.Position {
-	most := slices.MaxFunc(append([]policy.Filter{{}}, filters...), func(a, b policy.Filter) int { return cmp.Compare(len(a.Trace), len(b.Trace)) })
-	out := maps.Clone(most.Trace)
-	if out == nil {
-		out = map[string]diag.Position{}
+	traced := traces(filters)
+	if len(traced) == 1 && !v.Conditions {
+		return traced[0]
 	}
-	for _, f := range filters {
-		if f.Name != most.Name {
-			maps.Copy(out, f.Trace)
-		}
+	out := map[string]diag.Position{}
+	for _, t := range traced {
+		maps.Copy(out, t)
 	}
 	if v.Conditions {
 		maps.DeleteFunc(out, func(rule string, _ diag.Position) bool {
 			_, clause := policy.SplitClause(rule)
 			return clause != "" // Envoy names no condition
 		})
+	}
+	return out
+}
+
+// traces returns the traces of filters, each once: filters that are made of the same rules share theirs.
+func traces(filters []policy.Filter) []map[string]diag.Position {
+	var out []map[string]diag.Position
+	for _, f := range filters {
+		shared := func(t map[string]diag.Position) bool { return reflect.ValueOf(t).Pointer() == reflect.ValueOf(f.Trace).Pointer() }
+		if len(f.Trace) > 0 && !slices.ContainsFunc(out, shared) {
+			out = append(out, f.Trace)
+		}
 	}
 	return out
 }

@@ -39,6 +39,12 @@ type Port struct {
 	GRPCWeb bool
 }
 
+// TakesConnections reports whether the requests of some way of the port are not read. It fails open to say so of none where there
+// is one: no filter of policy would stand there.
+func (p Port) TakesConnections() bool {
+	return slices.ContainsFunc(p.Chains, func(c Chain) bool { return c.HTTP == nil })
+}
+
 // ServerName is what a Gateway calls one of its servers.
 type ServerName struct {
 	// Name is the server's own name, which may be empty.

@@ -4,6 +4,8 @@ import (
 	"slices"
 
 	securityv1beta1 "istio.io/api/security/v1beta1"
+
+	"github.com/portreeve/portreeve/translate/model"
 )
 
 // The names of the filters that policy is made of where connections are not read. Each is an
@@ -32,9 +34,13 @@ const (
 )
 
 // networkFilters renders policy as network filters, in the order in which they work. The
-// order decides security and stands here only. Which filters there are depends on the mesh
-// configuration and never on a policy.
+// order decides security and stands here only. Which filters there are depends on the servers and
+// the mesh configuration and never on a policy: without a server whose requests are not read
+// there are none, as no listener would ask for them.
 func (m making) networkFilters() []Filter {
+	if !slices.ContainsFunc(m.view.Ports, model.Port.TakesConnections) {
+		return nil
+	}
 	return slices.Concat(
 		m.networkCustom(), []Filter{
 			// Never decides, so it sees also what is denied below.
