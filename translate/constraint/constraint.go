@@ -229,7 +229,8 @@ const nesting = 101
 // content judges the encoding of a message.
 func (w *walk) content(kind protoreflect.MessageType, content []byte) {
 	m := kind.New().Interface()
-	if err := (proto.UnmarshalOptions{RecursionLimit: nesting}).Unmarshal(content, m); err != nil {
+	hollow := w.known.plans.hollow(kind.Descriptor(), content)
+	if err := (proto.UnmarshalOptions{RecursionLimit: nesting}).Unmarshal(hollow, m); err != nil {
 		w.violated(nil, fmt.Sprintf("what it holds is no %s: %v", kind.Descriptor().FullName(), err))
 		return
 	}

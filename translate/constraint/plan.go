@@ -132,16 +132,43 @@ func (w *walk) below(s step) {
 
 // anyOf returns the type and the content of an Any.
 func anyOf(encoded []byte) (url string, content []byte) {
-	filtered(encoded, func(n protowire.Number, value []byte) []byte {
-		switch n {
-		case 1:
-			url = string(value)
-		case 2:
-			content = value
+	for {
+		f, ok := fieldOf(encoded)
+		switch {
+		case !ok:
+			return url, content
+		case f.kind == protowire.BytesType && f.number == 1:
+			url = string(f.value)
+		case f.kind == protowire.BytesType && f.number == 2:
+			content = f.value
 		}
-		return nil
-	})
-	return url, content
+		encoded = encoded[len(f.raw):]
+	}
+}
+
+// hollow returns the encoding of a message in which every large Any is empty, for what asks nothing of what is in one:
+// the generated methods never look into an Any. What is no encoding is returned as it is.
+func (p *plans) hollow(m protoreflect.MessageDescriptor, content []byte) []byte {
+	if len(content) <= big {
+		return content
+	}
+	within := p.of(m)
+	out := make([]byte, 0, big)
+	for rest := content; len(rest) > 0; {
+		f, ok := fieldOf(rest)
+		if !ok {
+			return content
+		}
+		rest = rest[len(f.raw):]
+		switch field := within.fields[f.number]; {
+		case within.any && f.number == 2 && len(f.value) > big:
+		case field != nil && f.kind == protowire.BytesType:
+			out = appendMessage(out, f.number, p.hollow(field.Message(), f.value))
+		default:
+			out = append(out, f.raw...)
+		}
+	}
+	return out
 }
 
 // step is the way from an encoded message to what one of its fields holds.

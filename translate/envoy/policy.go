@@ -119,7 +119,9 @@ func ofAll(filters []policy.Filter, v model.View) map[string]diag.Position {
 func traces(filters []policy.Filter) []map[string]diag.Position {
 	var out []map[string]diag.Position
 	for _, f := range filters {
-		shared := func(t map[string]diag.Position) bool { return reflect.ValueOf(t).Pointer() == reflect.ValueOf(f.Trace).Pointer() }
+		shared := func(t map[string]diag.Position) bool {
+			return reflect.ValueOf(t).Pointer() == reflect.ValueOf(f.Trace).Pointer()
+		}
 		if len(f.Trace) > 0 && !slices.ContainsFunc(out, shared) {
 			out = append(out, f.Trace)
 		}

@@ -20,12 +20,14 @@ type attached struct {
 	// asksForToken says that it tells requests with a token from those without, aboutTokens that it says anything of
 	// them.
 	asksForToken, aboutTokens bool
-	preflights                preflightKind
-	paths                     pathCount
+	// enforces says that it can refuse a request.
+	enforces   bool
+	preflights preflightKind
+	paths      pathCount
 }
 
 func newAttached(r *resource.Resource, settings Settings) *attached {
-	out := &attached{Resource: r, attachment: attachmentOf(r), applied: r, asksForToken: asksForToken(r)}
+	out := &attached{Resource: r, attachment: attachmentOf(r), applied: r, asksForToken: asksForToken(r), enforces: enforces(r)}
 	out.scopes = out.attachment.scopes(r.Namespace, settings.RootNamespace)
 	if spec, ok := r.Spec.(*securityv1beta1.AuthorizationPolicy); ok {
 		out.applied, _ = trustDomainsOf(settings.Mesh.Config).migrate(r)

@@ -26,7 +26,7 @@ type Effect struct {
 
 // Effect returns what the policy that applies to a gateway comes to.
 func (m *Model) Effect(g Gateway) Effect {
-	var out Effect
+	out := Effect{Enforcing: make([]*resource.Resource, 0, len(m.policies[resource.AuthorizationPolicy][g.Namespace]))}
 	for policy := range m.enforcing(g) {
 		out.Enforcing = append(out.Enforcing, policy.Resource)
 		out.AsksForToken = out.AsksForToken || policy.asksForToken
@@ -51,7 +51,7 @@ func (m *Model) enforcing(g Gateway) iter.Seq[*attached] {
 	return func(yield func(*attached) bool) {
 		for _, kind := range []resource.Kind{resource.RequestAuthentication, resource.AuthorizationPolicy} {
 			for policy := range selecting(m.policies[kind], g, m.settings.RootNamespace, g.Namespace) {
-				if enforces(policy.Resource) && !yield(policy) {
+				if policy.enforces && !yield(policy) {
 					return
 				}
 			}

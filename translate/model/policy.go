@@ -2,7 +2,9 @@ package model
 
 import (
 	"iter"
+	"maps"
 	"slices"
+	"strings"
 
 	securityv1beta1 "istio.io/api/security/v1beta1"
 	telemetryv1alpha1 "istio.io/api/telemetry/v1alpha1"
@@ -45,6 +47,18 @@ func selecting(policies map[string][]*attached, g Gateway, namespaces ...string)
 type attachment struct {
 	labels  map[string]string
 	targets []*typev1beta1.PolicyTargetReference
+}
+
+// labelled returns the labels as a text, which is empty where there are none.
+func (a attachment) labelled() string {
+	if len(a.labels) == 0 {
+		return ""
+	}
+	var out strings.Builder
+	for _, k := range slices.Sorted(maps.Keys(a.labels)) {
+		out.WriteString(k + "\x00" + a.labels[k] + "\x00")
+	}
+	return out.String()
 }
 
 func attachmentOf(policy *resource.Resource) attachment {

@@ -25,7 +25,7 @@ func (m *Model) Unapplied(gateways []Gateway) diag.List {
 	for _, kind := range []resource.Kind{resource.RequestAuthentication, resource.AuthorizationPolicy} {
 		for _, namespace := range slices.Sorted(maps.Keys(m.policies[kind])) {
 			for _, policy := range m.policies[kind][namespace] {
-				if len(out) < maxUnapplied && enforces(policy.Resource) && !m.appliesToNone(policy) && !c.applies(policy) {
+				if len(out) < maxUnapplied && policy.enforces && !c.applies(policy) && !m.appliesToNone(policy) {
 					out = append(out, c.unapplied(policy))
 				}
 			}
@@ -48,11 +48,14 @@ type connected struct {
 	// namespaces are those in which policies can apply to one of them.
 	namespaces map[string]bool
 	// asked holds what was found of policies that are attached alike.
-	asked map[string]bool
+	asked map[attachedAlike]bool
 }
 
+// attachedAlike says to which gateways policies are attached that have no targetRefs.
+type attachedAlike struct{ namespace, labels string }
+
 func newConnected(gateways []Gateway, root string) connected {
-	out := connected{gateways, root, map[string]bool{root: true}, map[string]bool{}}
+	out := connected{gateways, root, map[string]bool{root: true}, map[attachedAlike]bool{}}
 	for _, g := range gateways {
 		out.namespaces[g.Namespace] = true
 	}
@@ -69,11 +72,7 @@ func (c connected) applies(policy *attached) bool {
 	if len(at.targets) > 0 {
 		return slices.ContainsFunc(c.gateways, to)
 	}
-	keys := slices.Sorted(maps.Keys(at.labels))
-	key := policy.Namespace + "\x00"
-	for _, k := range keys {
-		key += k + "\x00" + at.labels[k] + "\x00"
-	}
+	key := attachedAlike{policy.Namespace, at.labelled()}
 	known, ok := c.asked[key]
 	if !ok {
 		known = slices.ContainsFunc(c.gateways, to)
