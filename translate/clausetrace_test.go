@@ -100,7 +100,7 @@ func TestEveryConditionIsTracedToItsField(t *testing.T) {
 		t.Fatal(refused)
 	}
 	served, _ := program.For(ingress())
-	for name := range served.Trace[envoy.PolicyFilter] {
+	for name := range served.Trace[envoy.PolicyFilter].All() {
 		if strings.Contains(name, "Permissions") || strings.Contains(name, "Principals") {
 			t.Errorf("what is served is traced to %s", name)
 		}
@@ -122,7 +122,7 @@ func TestEveryConditionIsTracedToItsField(t *testing.T) {
 		for _, rules := range []*rbacv3.RBAC{config.GetRules(), config.GetShadowRules()} {
 			for key, rule := range rules.GetPolicies() {
 				for clause, part := range clausesOf(rule) {
-					pos, ok := resources.Trace[f.GetName()][key+"."+clause]
+					pos, ok := resources.Trace[f.GetName()].At(key + "." + clause)
 					if strings.Contains(part, "zq") || strings.Contains(part, "ZQ") {
 						traced++
 					}

@@ -33,7 +33,7 @@ spec:
 		if len(refused) > 0 || len(resources.Secrets) != 1 {
 			t.Fatalf("%d secrets, refused: %v", len(resources.Secrets), refused)
 		}
-		got := resources.Trace[resources.Secrets[0].GetName()][""]
+		got := resources.Trace[resources.Secrets[0].GetName()].All()[""]
 		if d := cmp.Diff(diag.Position{File: "a.yaml", Line: 9, Column: 44}, got); d != "" {
 			t.Fatalf("traced to (-want +got):\n%s", d)
 		}

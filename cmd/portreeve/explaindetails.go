@@ -84,7 +84,7 @@ func shortened(text string) string {
 func placesOf(trace envoy.Trace, rule string) []diag.Position {
 	var out []diag.Position
 	for _, parts := range trace {
-		if at, ok := parts[rule]; ok && !slices.Contains(out, at) {
+		if at, ok := parts.At(rule); ok && !slices.Contains(out, at) {
 			out = append(out, at)
 		}
 	}

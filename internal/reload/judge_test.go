@@ -296,7 +296,7 @@ func TestWhatIsServedLeadsToItsConditions(t *testing.T) {
 	must(t, r.Reload(t.Context(), input.Change{}))
 	r.Join(group())
 	_, told, ok := r.Serving(group().Key)
-	pos := told.Trace["envoy.filters.http.rbac.deny"]["ns[istio-system]-policy[shut]-rule[0].Permissions[0].AndRules.Rules[0]"]
+	pos := told.Trace["envoy.filters.http.rbac.deny"].All()["ns[istio-system]-policy[shut]-rule[0].Permissions[0].AndRules.Rules[0]"]
 	if !ok || pos.Line == 0 {
 		t.Errorf("served: %v, and the condition leads to %v", ok, pos)
 	}

@@ -74,7 +74,7 @@ func clusters(v model.View) ([]*clusterv3.Cluster, []*endpointv3.ClusterLoadAssi
 				c.LoadAssignment = assignment
 			}
 			out = append(out, c)
-			from[c.GetName()] = u.origins()
+			from[c.GetName()] = diag.PlacesOf(u.origins())
 		}
 	}
 	return out, endpoints, from

@@ -43,7 +43,7 @@ func keyClusters(v model.View, rules policy.JWTRules) ([]*clusterv3.Cluster, []m
 		named, ok := rule.KeyService(v)
 		s := keyService{named}
 		if _, seen := from[s.Cluster()]; ok && !seen {
-			from[s.Cluster()] = map[string]diag.Position{"": rule.Pos}
+			from[s.Cluster()] = diag.PlacesOf(map[string]diag.Position{"": rule.Pos})
 			c, tls := keyCluster(s, v)
 			out = append(out, c)
 			if authoritiesOf(tls) == model.HostRoots().Name {

@@ -92,7 +92,7 @@ func TestServersOfKeysThatAreServices(t *testing.T) {
 			v := gatewayFetching(&securityv1beta1.JWTRule{JwksUri: c.uri})
 			v.Services, v.Gateway.Namespace = c.services, "foo"
 			clusters, _, from := keyClusters(v, policy.Of(v).JWTRules)
-			if len(clusters) != 1 || len(from[clusters[0].GetName()]) != 1 {
+			if len(clusters) != 1 || len(from[clusters[0].GetName()].All()) != 1 {
 				t.Fatalf("clusters %v from %v, want one", clusters, from)
 			}
 			got := clusters[0]

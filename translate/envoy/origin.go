@@ -19,7 +19,7 @@ import (
 //
 // A path is as in Envoy's own messages: VirtualHosts[0], Routes[3], Route, HashPolicy[0].
 func (t Trace) At(name string, path []string) (diag.Position, bool) {
-	parts := t[name]
+	parts := t[name].All()
 	for n := len(path); n > 0; n-- {
 		part := strings.Join(path[:n], ".")
 		list, key, _ := strings.Cut(strings.TrimSuffix(path[n-1], "]"), "[")
@@ -61,7 +61,7 @@ func (t Trace) addListeners(v model.View, listeners []*listenerv3.Listener) {
 				parts[proxy+".IdleTimeout"], parts[proxy+".HashPolicy[0]"] = pos, pos
 			}
 		}
-		t[l.GetName()] = parts
+		t[l.GetName()] = diag.PlacesOf(parts)
 	}
 }
 

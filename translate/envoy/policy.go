@@ -2,7 +2,6 @@ package envoy
 
 import (
 	"maps"
-	"reflect"
 	"slices"
 	"strings"
 
@@ -93,38 +92,28 @@ func (t Trace) addPolicy(p policy.Policy, v model.View) {
 	for _, f := range slices.Concat(p.HTTP, p.Network) {
 		t[f.Name] = f.Trace
 	}
-	t[PolicyFilter] = ofAll(p.HTTP, v)
+	traces := make([]diag.Places, 0, len(p.HTTP)) // what is asked for later holds no filter
+	for _, f := range p.HTTP {
+		traces = append(traces, f.Trace)
+	}
+	conditions := v.Conditions
+	t[PolicyFilter] = diag.PlacesOnce(func() map[string]diag.Position {
+		out := ofAll(traces)
+		if conditions {
+			maps.DeleteFunc(out, func(rule string, _ diag.Position) bool {
+				_, clause := policy.SplitClause(rule)
+				return clause != "" // Envoy names no condition
+			})
+		}
+		return out
+	})
 }
 
 // ofAll returns where the rules of all filters come from. A rule has one origin, in whichever filters it stands.
-func ofAll(filters []policy.Filter, v model.View) map[string]diag.Position {
-	traced := traces(filters)
-	if len(traced) == 1 && !v.Conditions {
-		return traced[0]
-	}
+func ofAll(traces []diag.Places) map[string]diag.Position {
 	out := map[string]diag.Position{}
-	for _, t := range traced {
-		maps.Copy(out, t)
-	}
-	if v.Conditions {
-		maps.DeleteFunc(out, func(rule string, _ diag.Position) bool {
-			_, clause := policy.SplitClause(rule)
-			return clause != "" // Envoy names no condition
-		})
-	}
-	return out
-}
-
-// traces returns the traces of filters, each once: filters that are made of the same rules share theirs.
-func traces(filters []policy.Filter) []map[string]diag.Position {
-	var out []map[string]diag.Position
-	for _, f := range filters {
-		shared := func(t map[string]diag.Position) bool {
-			return reflect.ValueOf(t).Pointer() == reflect.ValueOf(f.Trace).Pointer()
-		}
-		if len(f.Trace) > 0 && !slices.ContainsFunc(out, shared) {
-			out = append(out, f.Trace)
-		}
+	for _, t := range traces {
+		maps.Copy(out, t.All())
 	}
 	return out
 }

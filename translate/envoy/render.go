@@ -11,6 +11,7 @@ import (
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
 
+	"github.com/portreeve/portreeve/translate/diag"
 	"github.com/portreeve/portreeve/translate/model"
 	"github.com/portreeve/portreeve/translate/policy"
 )
@@ -75,11 +76,11 @@ func routeConfigs(v model.View, ports []model.Port, keys []string) ([]*routev3.R
 		c, parts := routeConfig(v, p, keys)
 		if first, taken := byName[c.GetName()]; taken {
 			first.VirtualHosts = blackhole(p)
-			from[c.GetName()] = routeOrigins(v, p)
+			from[c.GetName()] = diag.PlacesOf(routeOrigins(v, p))
 			continue
 		}
 		byName[c.GetName()] = c
-		from[c.GetName()] = parts
+		from[c.GetName()] = diag.PlacesOf(parts)
 		out = append(out, c)
 	}
 	return out, from

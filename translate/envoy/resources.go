@@ -29,4 +29,4 @@ type Resources struct {
 // key such as ns[a]-policy[b]-rule[0], a jwt_authn provider key; empty for the resource
 // itself), to the place of its origin. Behind the name of an RBAC policy stands the path of a
 // condition in it, where that is known too.
-type Trace map[string]map[string]diag.Position
+type Trace map[string]diag.Places

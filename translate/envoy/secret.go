@@ -35,7 +35,7 @@ func withSecrets(list, more []model.Secret) []model.Secret {
 
 func (t Trace) addSecrets(list []model.Secret) {
 	for _, s := range list {
-		t[s.Name] = map[string]diag.Position{"": s.Pos}
+		t[s.Name] = diag.PlacesOf(map[string]diag.Position{"": s.Pos})
 	}
 }
 

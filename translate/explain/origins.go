@@ -29,7 +29,7 @@ func newOrigins(t envoy.Trace) origins {
 		if !strings.HasPrefix(filter, "envoy.filters.") {
 			continue
 		}
-		for name, pos := range rules {
+		for name, pos := range rules.All() {
 			rule, clause := cutClause(name)
 			o := out.rules[rule]
 			if clause == "" {
@@ -75,7 +75,7 @@ func (o origins) of(f traffic.Finding) (rule, clause *diag.Position) {
 
 // route returns where a route is written, or nil where nobody wrote it.
 func (o origins) route(config string, host, route int) *diag.Position {
-	if len(o.trace[config]) == 0 {
+	if len(o.trace[config].All()) == 0 {
 		return nil
 	}
 	return o.at(config, []string{fmt.Sprintf("VirtualHosts[%d]", host), fmt.Sprintf("Routes[%d]", route)})

@@ -16,7 +16,7 @@ import (
 
 // claimFilters makes the filter that removes the claim headers, and where there are any the one
 // that has the route chosen again without them.
-func claimFilters(rules JWTRules, from map[string]diag.Position) []Filter {
+func claimFilters(rules JWTRules, from diag.Places) []Filter {
 	remove := claimHeaders(rules)
 	out := []Filter{{Name: ClaimHeadersFilter, Config: remove, Trace: from}}
 	if remove.GetMutations() != nil {

@@ -104,7 +104,7 @@ func TestAuthorizersInOrder(t *testing.T) {
 		}
 		if c, ok := f.Config.(*rbachttpv3.RBAC); ok && c.GetShadowRules() != nil {
 			for key := range c.GetShadowRules().GetPolicies() {
-				if _, traced := f.Trace[key]; !traced {
+				if _, traced := f.Trace.At(key); !traced {
 					t.Errorf("no trace of %s", key)
 				}
 			}

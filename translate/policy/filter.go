@@ -24,7 +24,7 @@ type Filter struct {
 	IstioConfig func() proto.Message
 	// Trace leads from the names of rules in Config (of an RBAC policy, of a JWT provider) to
 	// where they are written, and from the conditions of a rule, behind its name, to theirs: see SplitClause.
-	Trace map[string]diag.Position
+	Trace diag.Places
 }
 
 // InIstio returns the configuration that Istio writes.

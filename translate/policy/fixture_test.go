@@ -53,12 +53,12 @@ func equal(t *testing.T, want, got proto.Message) {
 // rbacFilter, networkRBAC and customRules are what is made of policies alone.
 func rbacFilter(policies []*resource.Resource, action securityv1beta1.AuthorizationPolicy_Action, as form) (*rbachttpv3.RBAC, map[string]diag.Position) {
 	set := setOf{form: as, action: action}.without(byAction(policies)[action])
-	return set.config.(*rbachttpv3.RBAC), set.trace
+	return set.config.(*rbachttpv3.RBAC), set.trace.All()
 }
 
 func networkRBAC(policies []*resource.Resource, action securityv1beta1.AuthorizationPolicy_Action) (*rbacnetworkv3.RBAC, map[string]diag.Position) {
 	set := setOf{form: connections, action: action}.without(byAction(policies)[action])
-	return set.config.(*rbacnetworkv3.RBAC), set.trace
+	return set.config.(*rbacnetworkv3.RBAC), set.trace.All()
 }
 
 // makingOf makes the filters of a view without knowing of any.

@@ -15,7 +15,7 @@ import (
 // jwtFilter makes the filter that verifies tokens.
 func jwtFilter(v model.View, rules JWTRules) Filter {
 	config, from := jwtAuthn(v, rules)
-	return Filter{Name: JWTFilter, IstioName: JWTFilter, Config: config, Trace: from, IstioConfig: func() proto.Message {
+	return Filter{Name: JWTFilter, IstioName: JWTFilter, Config: config, Trace: diag.PlacesOf(from), IstioConfig: func() proto.Message {
 		istio, _ := jwtAuthn(v, rules.InIstio())
 		for _, p := range istio.GetProviders() {
 			setIstioFetch(p.GetRemoteJwks())

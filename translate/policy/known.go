@@ -121,7 +121,7 @@ func (s *ruleSet) edited(from *ruleSet, gone, come []*made) bool {
 	if from.ambiguous || 4*(len(gone)+len(come)) > len(s.made) {
 		return false
 	}
-	s.rules, s.count, s.trace = from.rules, from.count, maps.Clone(from.trace)
+	s.rules, s.count = from.rules, from.count
 	for kind := range s.rules {
 		s.rules[kind] = maps.Clone(from.rules[kind])
 	}
@@ -129,7 +129,6 @@ func (s *ruleSet) edited(from *ruleSet, gone, come []*made) bool {
 		s.count[m.kind]--
 		for _, r := range m.rules {
 			delete(s.rules[m.kind], r.name)
-			delete(s.trace, r.name)
 		}
 	}
 	for _, m := range come {

@@ -2,7 +2,6 @@ package policy
 
 import (
 	"fmt"
-	"maps"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -75,7 +74,7 @@ func differences(known *Known, v model.View) string {
 			if f.Name != g.Name || f.IstioName != g.IstioName {
 				return g.Name + " in the place of " + f.Name
 			}
-			if !proto.Equal(f.Config, g.Config) || !proto.Equal(f.InIstio(), g.InIstio()) || !maps.Equal(f.Trace, g.Trace) {
+			if !proto.Equal(f.Config, g.Config) || !proto.Equal(f.InIstio(), g.InIstio()) || !f.Trace.Equal(g.Trace) {
 				return fmt.Sprintf("%s is %v, want %v", f.Name, g.Config, f.Config)
 			}
 		}

@@ -55,7 +55,7 @@ func (p requestPart) filter(policy *resource.Resource) Filter {
 	return Filter{
 		Name:   p.name,
 		Config: &rbachttpv3.RBAC{Rules: &rbacv3.RBAC{Action: rbacv3.RBAC_DENY, Policies: map[string]*rbacv3.Policy{p.rule: rule}}},
-		Trace:  map[string]diag.Position{p.rule: policy.Origin.At(resource.Path{"spec", "rules", first})},
+		Trace:  diag.PlacesOf(map[string]diag.Position{p.rule: policy.Origin.At(resource.Path{"spec", "rules", first})}),
 	}
 }
 

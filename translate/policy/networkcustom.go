@@ -32,11 +32,11 @@ func (m making) networkCustom() []Filter {
 		denied := refused(set.rules[enforced])
 		maps.Copy(closed.Policies, denied.GetPolicies())
 		for key := range denied.GetPolicies() {
-			from[key] = set.trace[strings.TrimSuffix(key, badCustom)]
+			from[key], _ = set.trace.At(strings.TrimSuffix(key, badCustom))
 		}
 		unknown = unknown || !ok
 	}
-	deny := Filter{Name: NetworkCustomFilter, Config: emptyNetworkRBAC(), Trace: from}
+	deny := Filter{Name: NetworkCustomFilter, Config: emptyNetworkRBAC(), Trace: diag.PlacesOf(from)}
 	if len(closed.GetPolicies()) > 0 {
 		filter := emptyNetworkRBAC()
 		filter.Rules = closed

@@ -1,6 +1,8 @@
 package policy
 
 import (
+	"slices"
+
 	rbacv3 "github.com/envoyproxy/go-control-plane/envoy/config/rbac/v3"
 	"google.golang.org/protobuf/proto"
 	securityv1beta1 "istio.io/api/security/v1beta1"
@@ -60,7 +62,8 @@ type ruleSet struct {
 	// ambiguous says that two rules have one name.
 	ambiguous bool
 	config    proto.Message
-	trace     map[string]diag.Position
+	// trace is made when it is asked for.
+	trace diag.Places
 }
 
 // without returns the rules of policies without knowing of any.
@@ -76,7 +79,6 @@ func (of setOf) without(policies []*resource.Resource) *ruleSet {
 // assemble puts together the rules of all policies.
 func (s *ruleSet) assemble() {
 	s.rules, s.count, s.ambiguous = [kinds]map[string]*rbacv3.Policy{}, [kinds]int{}, false
-	s.trace = make(map[string]diag.Position, len(s.made))
 	for _, m := range s.made {
 		s.add(m)
 	}
@@ -90,14 +92,28 @@ func (s *ruleSet) add(m *made) {
 		s.rules[m.kind] = make(map[string]*rbacv3.Policy, len(s.made))
 	}
 	for _, r := range m.rules {
-		if _, again := s.trace[r.name]; again {
-			s.ambiguous = true
-		}
-		s.rules[m.kind][r.name], s.trace[r.name] = r.policy, r.at
-		for clause, pos := range r.conditions {
-			s.trace[r.name+"."+clause] = pos
+		s.ambiguous = s.ambiguous || s.has(r.name)
+		s.rules[m.kind][r.name] = r.policy
+	}
+}
+
+// has reports whether there is a rule of a name.
+func (s *ruleSet) has(name string) bool {
+	return slices.ContainsFunc(s.rules[:], func(rules map[string]*rbacv3.Policy) bool { return rules[name] != nil })
+}
+
+// placesIn returns where rules are written, and their conditions where they are traced. Of two of one name it is the last.
+func placesIn(all []*made) map[string]diag.Position {
+	out := make(map[string]diag.Position, len(all))
+	for _, m := range all {
+		for _, r := range m.rules {
+			out[r.name] = r.at
+			for clause, pos := range r.conditions {
+				out[r.name+"."+clause] = pos
+			}
 		}
 	}
+	return out
 }
 
 // pack makes the message of the filter.
@@ -109,5 +125,7 @@ func (s *ruleSet) pack() {
 	}
 	if s.of.form != parts {
 		s.config = s.of.form.config(s)
+		all := s.made
+		s.trace = diag.PlacesOnce(func() map[string]diag.Position { return placesIn(all) })
 	}
 }

@@ -142,10 +142,11 @@ func (r *Rule) decide(condition diag.Position) {
 // rule is written, by the filter and the rule's name.
 func (c *Coverage) clauses(trace envoy.Trace) map[string]map[string]diag.Position {
 	out := map[string]map[string]diag.Position{}
-	for filter, parts := range trace {
+	for filter, places := range trace {
 		if !strings.HasPrefix(filter, "envoy.filters.") {
 			continue
 		}
+		parts := places.All()
 		for name, at := range parts {
 			rule, clause := policy.SplitClause(name)
 			of := c.rule(parts[rule])

@@ -68,7 +68,7 @@ func (w without) rules(filter string, sets ...*rbacv3.RBAC) {
 			if w.n >= len(places) {
 				continue
 			}
-			w.dropped[w.trace[filter][name]] = places[w.n]
+			w.dropped[w.trace[filter].All()[name]] = places[w.n]
 			w.drop(rule, func(clause string) bool { return clauses[clause] == places[w.n] })
 		}
 	}

@@ -14,7 +14,7 @@ import (
 func originsOf(message string, refused []string, trace snapshot.Trace) []diag.Position {
 	var out []diag.Position
 	for _, name := range refused {
-		out = append(out, placesOf(message, trace[name])...)
+		out = append(out, placesOf(message, trace[name].All())...)
 	}
 	slices.SortFunc(out, diag.Position.Compare)
 	out = slices.Compact(out)

@@ -21,9 +21,9 @@ func line(n int) diag.Position { return diag.Position{File: "policy.yaml", Line:
 // message, or else of the resources that do, or else of all that was sent.
 func TestARefusalNamesWhatWasWritten(t *testing.T) {
 	trace := snapshot.Trace{
-		"rbac":     {"ns[a]-policy[b]-rule[1]": line(1), "ns[a]-policy[b]-rule[11]": line(11)},
-		"listener": {"": line(3)},
-		"other":    {"": line(4), "jwt-1": line(5)},
+		"rbac":     diag.PlacesOf(map[string]diag.Position{"ns[a]-policy[b]-rule[1]": line(1), "ns[a]-policy[b]-rule[11]": line(11)}),
+		"listener": diag.PlacesOf(map[string]diag.Position{"": line(3)}),
+		"other":    diag.PlacesOf(map[string]diag.Position{"": line(4), "jwt-1": line(5)}),
 	}
 	for name, c := range map[string]struct {
 		message string
@@ -65,7 +65,7 @@ func TestOriginsAreBounded(t *testing.T) {
 		rules[fmt.Sprint("rule-", i)] = line(i + 1)
 	}
 	for i := range 10 {
-		st.Sent(ack.Delivery{URL: ecds, Nonce: fmt.Sprint(i), Resources: map[string]string{"rbac": "v"}, Trace: snapshot.Trace{"rbac": rules}})
+		st.Sent(ack.Delivery{URL: ecds, Nonce: fmt.Sprint(i), Resources: map[string]string{"rbac": "v"}, Trace: snapshot.Trace{"rbac": diag.PlacesOf(rules)}})
 	}
 	if _, refusal := st.Nacked(ecds, "0", "no"); refusal == nil || len(refusal.Origins) != 0 {
 		t.Errorf("a response that was long ago is refused as %+v, want it untraced", refusal)
@@ -141,7 +141,7 @@ func TestTheMetricOfStandingRefusals(t *testing.T) {
 	s := newStore(t, ack.Options{Registerer: reg})
 	refuse := func(n int) *ack.Stream {
 		st := s.Open(delta(fmt.Sprint("gateway-", n)))
-		st.Sent(ack.Delivery{URL: resourcev3.ListenerType, Nonce: "1", Resources: map[string]string{"l": "v"}, Trace: snapshot.Trace{"l": {"": line(n)}}})
+		st.Sent(ack.Delivery{URL: resourcev3.ListenerType, Nonce: "1", Resources: map[string]string{"l": "v"}, Trace: snapshot.Trace{"l": diag.PlacesOf(map[string]diag.Position{"": line(n)})}})
 		st.Nacked(resourcev3.ListenerType, "1", "no")
 		return st
 	}

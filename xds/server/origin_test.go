@@ -20,7 +20,7 @@ func TestARefusalIsTracedThroughWhatWasSent(t *testing.T) {
 		written := func(content string, line int) *snapshot.Snapshot {
 			s, err := snapshot.New(envoy.Resources{
 				Listeners: []*listenerv3.Listener{{Name: "l", StatPrefix: content}},
-				Trace:     envoy.Trace{"l": {"": diag.Position{File: "gateway.yaml", Line: line}}},
+				Trace:     envoy.Trace{"l": diag.PlacesOf(map[string]diag.Position{"": {File: "gateway.yaml", Line: line}})},
 			})
 			if err != nil {
 				t.Fatal(err)

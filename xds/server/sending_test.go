@@ -24,7 +24,7 @@ func TestAResponseOnItsWayIsTracedThroughWhatItIsMadeOf(t *testing.T) {
 	defer d.close()
 	offer := func(content string, line int) {
 		s, err := snapshot.New(envoy.Resources{
-			Listeners: []*listenerv3.Listener{{Name: "l", StatPrefix: content}}, Trace: envoy.Trace{"l": {"": diag.Position{Line: line}}},
+			Listeners: []*listenerv3.Listener{{Name: "l", StatPrefix: content}}, Trace: envoy.Trace{"l": diag.PlacesOf(map[string]diag.Position{"": {Line: line}})},
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -44,7 +44,7 @@ func TestAResponseOnItsWayIsTracedThroughWhatItIsMadeOf(t *testing.T) {
 	if len(out) != 1 {
 		t.Fatal("no response is on its way")
 	}
-	if line := d.sent(url).Trace()["l"][""].Line; line != 1 {
-		t.Errorf("it is traced to line %d, want 1", line)
+	if at, _ := d.sent(url).Trace()["l"].At(""); at.Line != 1 {
+		t.Errorf("it is traced to line %d, want 1", at.Line)
 	}
 }

@@ -43,7 +43,7 @@ func content(s *snapshot.Snapshot) map[string]any {
 // edit returns resources of which one is another, or more, or less.
 func edit(rng *rand.Rand, r envoy.Resources, step int) envoy.Resources {
 	r.Clusters, r.Endpoints, r.ExtensionConfigs, r.Listeners = slices.Clone(r.Clusters), slices.Clone(r.Endpoints), slices.Clone(r.ExtensionConfigs), slices.Clone(r.Listeners)
-	r.Trace = envoy.Trace{"a": {"": diag.Position{File: "a.yaml", Line: step}}}
+	r.Trace = envoy.Trace{"a": diag.PlacesOf(map[string]diag.Position{"": {File: "a.yaml", Line: step}})}
 	switch rng.IntN(6) {
 	case 0:
 		other := proto.CloneOf(r.Clusters[0])

@@ -18,11 +18,11 @@ func TestDeliveredNamesAreTraced(t *testing.T) {
 	s := mustNew(t, envoy.Resources{
 		Clusters:  []*clusterv3.Cluster{{Name: "c", ClusterDiscoveryType: &clusterv3.Cluster_Type{Type: clusterv3.Cluster_EDS}}},
 		Endpoints: []*endpointv3.ClusterLoadAssignment{{ClusterName: "c"}},
-		Trace:     envoy.Trace{"c": {"": place}, "not delivered": {"": place}},
+		Trace:     envoy.Trace{"c": diag.PlacesOf(map[string]diag.Position{"": place}), "not delivered": diag.PlacesOf(map[string]diag.Position{"": place})},
 	})
 	for _, url := range []string{resourcev3.ClusterType, resourcev3.EndpointType} {
 		for name := range s.GetVersionMap(url) {
-			if got := s.Trace(url)[name][""]; got != place {
+			if got, _ := s.Trace(url)[name].At(""); got != place {
 				t.Errorf("%s comes from %v, want %v", name, got, place)
 			}
 		}
