@@ -77,7 +77,7 @@ func Compile(files []source.File, settings model.Settings) *Program {
 func (p *Program) Recompile(files []source.File, settings model.Settings) *Program {
 	files, mesh := p.mesh.again(files, settings)
 	settings.Mesh = mesh.mesh
-	inFiles, files := resource.SecretsIn(files, settings.SecretsDirs)
+	inFiles, files := resource.SecretsIn(files, settings.SecretsDirs, p.written.known())
 	cache := p.cache.again(files, resource.Options{Ignored: settings.Ignored, DetectsOutliers: mesh.mesh.DetectsOutliers(), GatewaysFile: settings.GatewaysFile})
 	objects, diags := cache.join()
 	identities, others, twice := model.TakeIdentities(objects)

@@ -58,3 +58,32 @@ func TestAGatewayThatAnEditDoesNotTouchIsNotRendered(t *testing.T) {
 		program = next
 	}
 }
+
+// TestASecretThatStaysTheSameTouchesNoGateway holds that a directory of secrets has an edit render no more gateways, and
+// that another key is seen.
+func TestASecretThatStaysTheSameTouchesNoGateway(t *testing.T) {
+	settings := model.DefaultSettings()
+	settings.SecretsDirs = []string{"secrets"}
+	files := func(path, key string) []source.File {
+		return []source.File{
+			{Path: "a.yaml", Content: []byte("apiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\nmetadata: {name: a, namespace: istio-system}\nspec: {selector: {matchLabels: {app: a}}, action: DENY, rules: [{to: [{operation: {paths: [" + path + "]}}]}]}\n")},
+			{Path: "secrets/web/tls.crt", Content: []byte("public")}, {Path: "secrets/web/tls.key", Content: []byte(key)},
+		}
+	}
+	b := model.Gateway{Namespace: "istio-system", Labels: map[string]string{"app": "b"}}
+	program := translate.Compile(files("/1", "hidden"), settings)
+	for _, c := range []struct {
+		path, key string
+		same      bool
+	}{{"/2", "hidden", true}, {"/2", "HIDDEN", false}, {"/3", "HIDDEN", true}} {
+		before, _ := program.For(b)
+		program = program.Recompile(files(c.path, c.key), settings)
+		after, refused := program.For(b)
+		if len(refused) > 0 {
+			t.Fatal(refused)
+		}
+		if same := &before.ExtensionConfigs[0] == &after.ExtensionConfigs[0]; same != c.same {
+			t.Errorf("path %s, key %s: it has the same resources: %v, want %v", c.path, c.key, same, c.same)
+		}
+	}
+}

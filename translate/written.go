@@ -29,6 +29,14 @@ func newWritten(objects []*resource.Resource, d decodeCache) *written {
 	return w
 }
 
+// known returns the secrets, of which there are none where nothing was written.
+func (w *written) known() []*resource.Secret {
+	if w == nil {
+		return nil
+	}
+	return w.secrets
+}
+
 // nameOf is what is left of a key when its namespace is another one.
 func nameOf(r *resource.Resource) string { return string(r.Kind) + " " + r.Name }
 

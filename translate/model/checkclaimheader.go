@@ -50,10 +50,8 @@ func (c policyChecks) claimHeaders() diag.List {
 }
 
 func eachAuthentication(m *Model, visit func(*resource.Resource, []*securityv1beta1.JWTRule)) {
-	for _, policies := range m.policies[resource.RequestAuthentication] {
-		for _, p := range policies {
-			visit(p.Resource, p.Spec.(*securityv1beta1.RequestAuthentication).GetJwtRules())
-		}
+	for _, p := range m.policies.inOrder(resource.RequestAuthentication) {
+		visit(p.Resource, p.Spec.(*securityv1beta1.RequestAuthentication).GetJwtRules())
 	}
 }
 

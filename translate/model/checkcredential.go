@@ -1,6 +1,8 @@
 package model
 
 import (
+	"cmp"
+	"maps"
 	"slices"
 	"strings"
 
@@ -12,6 +14,10 @@ import (
 type secretUse struct {
 	*resource.Secret
 	purpose purpose
+}
+
+func compareUses(a, b secretUse) int {
+	return cmp.Or(a.Pos.Compare(b.Pos), cmp.Compare(a.purpose, b.purpose))
 }
 
 // secretUsers are those who use a Secret for one purpose.
@@ -27,7 +33,8 @@ type secretUsers struct {
 func (k certificateChecks) all() (diag.List, []Certificate) {
 	uses, out := k.uses()
 	var certificates []Certificate
-	for u, by := range uses {
+	for _, u := range slices.SortedFunc(maps.Keys(uses), compareUses) {
+		by := uses[u]
 		inside, found := k.credentials.described(u.Secret, u.purpose, by.peers)
 		if found.HasErrors() && k.strange(u.Secret) {
 			continue

@@ -128,8 +128,8 @@ func (s *Secret) Same(o *Secret) bool {
 }
 
 // SecretsIn takes out of the files those that lie in the directories for secrets, as
-// DIRECTORY/NAME/tls.crt: every NAME is a secret.
-func SecretsIn(files []source.File, directories []string) ([]*Secret, []source.File) {
+// DIRECTORY/NAME/tls.crt: every NAME is a secret. One that holds what it held among the known ones is the same one again.
+func SecretsIn(files []source.File, directories []string, known []*Secret) ([]*Secret, []source.File) {
 	if len(directories) == 0 {
 		return nil, files
 	}
@@ -149,7 +149,23 @@ func SecretsIn(files []source.File, directories []string) ([]*Secret, []source.F
 		}
 		s.entries[entry] = entryOf{content: f.Content, pos: diag.Position{File: f.Path}}
 	}
-	return secrets, others
+	return again(secrets, known), others
+}
+
+// again returns secrets, which are directories, with those in place that stood there before and held the same.
+func again(secrets, known []*Secret) []*Secret {
+	before := map[string]*Secret{}
+	for _, s := range known {
+		if s.Namespace == "" {
+			before[s.Pos.File] = s
+		}
+	}
+	for i, s := range secrets {
+		if was := before[s.Pos.File]; was != nil && was.Name == s.Name && was.Same(s) {
+			secrets[i] = was
+		}
+	}
+	return secrets
 }
 
 // The entries of a Secret, in the order in which Istio looks for them: those of a generic
