@@ -6,9 +6,7 @@ import (
 	"testing"
 
 	discoveryv3 "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
-	"github.com/google/go-cmp/cmp"
 	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/testing/protocmp"
 	"google.golang.org/protobuf/types/known/anypb"
 )
 
@@ -62,8 +60,8 @@ func TestWhatIsWrittenIsTheResponse(t *testing.T) {
 			if err := c.Unmarshal(sent, got); err != nil {
 				t.Fatalf("%d: %v", i, err)
 			}
-			if diff := cmp.Diff(pair.want, got, protocmp.Transform()); diff != "" {
-				t.Errorf("%d: %s", i, diff)
+			if !proto.Equal(pair.want, got) { // a difference of megabytes is nothing to read
+				t.Errorf("response %d, a %T, is another one", i, pair.want)
 			}
 		}
 	}
