@@ -19,8 +19,8 @@ type plane struct {
 	args       []string
 	xds, admin string
 	process    *exec.Cmd
-	// ended holds what the process has ended with.
-	ended <-chan error
+	// ended is closed when the process has ended.
+	ended <-chan struct{}
 	log   string
 }
 
@@ -54,15 +54,15 @@ func (p *plane) again(ctx context.Context) (*plane, error) {
 	if err := next.process.Start(); err != nil {
 		return nil, fmt.Errorf("start the control plane: %w", err)
 	}
-	ended := make(chan error, 1)
-	go func() { ended <- next.process.Wait() }()
-	next.ended = ended
+	next.ended = next.watched()
 	ready := func() (bool, error) {
-		if len(ended) > 0 {
+		select {
+		case <-next.ended:
 			return false, errors.New("the control plane has ended")
+		default:
+			_, err := next.metrics(ctx)
+			return err == nil, nil
 		}
-		_, err := next.metrics(ctx)
-		return err == nil, nil
 	}
 	if err := eventually(ctx, "the control plane answers", ready); err != nil {
 		next.kill()
@@ -70,6 +70,16 @@ func (p *plane) again(ctx context.Context) (*plane, error) {
 		return nil, errors.Join(err, fmt.Errorf("its log: %s", said))
 	}
 	return &next, nil
+}
+
+// watched returns what is closed when the process has ended. How it ends stands in its log.
+func (p *plane) watched() <-chan struct{} {
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = p.process.Wait()
+	}()
+	return ended
 }
 
 // kill ends the process without a farewell, as a machine that fails.
