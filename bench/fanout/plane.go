@@ -85,7 +85,7 @@ func (p *plane) watched() <-chan struct{} {
 // kill ends the process without a farewell, as a machine that fails.
 func (p *plane) kill() {
 	_ = p.process.Process.Kill()
-	_ = <-p.ended // how it ended is no matter: it was killed
+	<-p.ended
 }
 
 // metrics returns all that have no labels.
