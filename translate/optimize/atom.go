@@ -12,6 +12,9 @@ const (
 	maxAtoms = 64
 	// maxPlaces bounds the values by which one rule can be found.
 	maxPlaces = 16 << 10
+	// maxSpread bounds how often what a rule asks is said, beyond placeBytes for each place: each leaf says all that its key
+	// does not, so of a rule about n paths and n principals n² would be said.
+	maxSpread, placeBytes = 4, 1 << 10
 )
 
 // atom is one way in which a rule matches: one of its permissions with one of its principals. It matches where
@@ -35,6 +38,7 @@ func (m *maker) atoms(rule string, p *rbacv3.Policy) ([]atom, bool) {
 		len(p.GetPermissions())*len(p.GetPrincipals()) > maxAtoms {
 		return nil, false
 	}
+	m.pairs = len(p.GetPermissions()) * len(p.GetPrincipals())
 	var out []atom
 	for _, permission := range ofPermissions(p.GetPermissions()) {
 		for _, principal := range ofPrincipals(p.GetPrincipals()) {
@@ -52,9 +56,19 @@ func (m *maker) atoms(rule string, p *rbacv3.Policy) ([]atom, bool) {
 	return out, true
 }
 
-// findable works out the ways of an atom. It is false where it has none, or where a matcher cannot say all that
-// it asks.
+// room is how many bytes the leaves of an atom may have that stands in so many places. All atoms of a rule share it.
+func (m *maker) room(places int) int {
+	return placeBytes + (maxSpread*m.said+placeBytes*places)/m.pairs
+}
+
+// findable works out the ways of an atom. It is false where it has none, where a matcher cannot say all that
+// it asks, or where that would be said too often.
 func (m *maker) findable(rule string, position int, a *atom) bool {
+	whole := m.leaf(rule, position, a.conditions)
+	if whole == nil {
+		return false
+	}
+	m.said = len(whole.encoded)
 	for i, c := range a.conditions {
 		others := slices.Delete(slices.Clone(a.conditions), i, i+1)
 		alternatives := m.alternatives(c)

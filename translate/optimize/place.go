@@ -41,10 +41,11 @@ type leaf struct {
 }
 
 // way places an atom by the alternatives of one of its conditions. It is false where one of these can be found by no
-// index: all of them have to be, or the atom would be missed. So must a matcher be able to say the rest.
+// index: all of them have to be, or the atom would be missed. So must a matcher be able to say the rest, and there must be room.
 func (m *maker) way(rule string, position int, alternatives, others []condition, find func(condition) (key, bool)) (way, bool) {
 	var out way
 	var exact *leaf
+	room := m.room(len(alternatives))
 	for _, alternative := range alternatives {
 		k, ok := find(alternative)
 		if !ok || len(out.places) >= maxPlaces {
@@ -58,6 +59,9 @@ func (m *maker) way(rule string, position int, alternatives, others []condition,
 		}
 		if len(k.rest) == 0 {
 			exact = l
+		}
+		if room -= len(l.encoded); room < 0 {
+			return way{}, false
 		}
 		lit := m.store.literal(k)
 		out.places = append(out.places, &place{literal: lit, leaf: l, index: m.store.position(k.by), hash: lit.hash})
@@ -140,6 +144,8 @@ type maker struct {
 	store   *store
 	indexes []*index
 	action  rbacv3.RBAC_Action
+	// said is what an atom takes that is said whole, of the rule that is being read, and pairs how many atoms this has.
+	said, pairs int
 	// counted is how many atoms can be found by each index of the store; chosen are those that may be used.
 	counted []int
 	chosen  []bool
