@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 
@@ -106,8 +107,24 @@ func TestAJointEditIsAtomic(t *testing.T) {
 		{issuer: "first.example", role: "reader", key: newSigningKey(t), extra: "/first"},
 		{issuer: "second.example", role: "writer", key: newSigningKey(t), extra: "/second"},
 	}
-	policies := [2]string{sets[0].policy(t), sets[1].policy(t)}
-	flipJointly(t, newScene(t, policies[0]), policies, questions(t, sets), flips, clients)
+	for name, more := range map[string]string{"few rules": "", "rules enough for match trees": besides(64)} {
+		t.Run(name, func(t *testing.T) {
+			policies := [2]string{sets[0].policy(t) + more, sets[1].policy(t) + more}
+			flipJointly(t, newScene(t, policies[0]), policies, questions(t, sets), flips, clients)
+		})
+	}
+}
+
+// besides are policies for paths that nobody asks for, so many that allow and so many that deny.
+func besides(n int) string {
+	var out strings.Builder
+	for i := range n {
+		for _, action := range []string{"ALLOW", "DENY"} {
+			fmt.Fprintf(&out, "\n---\napiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\nmetadata: {name: %s-%d, namespace: istio-system}\nspec: {action: %s, rules: [{to: [{operation: {paths: [/%s/%d]}}]}]}\n",
+				strings.ToLower(action), i, action, action, i)
+		}
+	}
+	return out.String()
 }
 
 // flipJointly edits to and fro while clients ask all questions, and holds that each answer is
