@@ -10,7 +10,7 @@ import (
 // The bounds of what is remembered of nodes: how many, how long an id and the key of a group
 // may be, and how many of those that have moved a status names.
 const (
-	maxNodes    = 4096
+	maxNodes    = 16_384
 	maxNodeID   = 1 << 10
 	maxGroupKey = 4 << 10
 	maxMoved    = 50

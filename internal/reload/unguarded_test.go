@@ -368,7 +368,7 @@ func TestTheMemoryOfNodesIsBounded(t *testing.T) {
 		f.Connected(id, group().Key)
 		f.Disconnected(id, group().Key)
 	}
-	for i := range 4095 {
+	for i := range 16_383 {
 		move("passing-" + strconv.Itoa(i))
 	}
 	for _, id := range []string{"second", "first", long} {
