@@ -28,8 +28,8 @@ func measureMemory(ctx context.Context, o options, p *progress) (part, error) {
 	for _, c := range cases {
 		p.now("%s", c.name)
 		some := edits
-		if c.n > 10_000 {
-			some = 20
+		if c.n != 10_000 {
+			some /= 20
 		}
 		row, err := memory(ctx, o, c.n, c.size, some)
 		if err != nil {

@@ -19,7 +19,7 @@ type reloaded struct {
 }
 
 func measureReload(ctx context.Context, o options, p *progress) (part, error) {
-	sizes, rounds := []int{1, 1_000, 10_000, 100_000}, 21
+	sizes, rounds := []int{1, 1_000, 10_000, 100_000}, 15
 	if o.quick {
 		sizes, rounds = sizes[:3], 9
 	}
