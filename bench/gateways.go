@@ -20,15 +20,13 @@ func measureFanOut(ctx context.Context, o options, p *progress) (part, error) {
 		"gateways", "groups", "edit of all, ms", "goal", "edit of one group, ms", "KB a stream", "goal", "restart, s", "goal", "sent again", "goal",
 	}}
 	fleets := []struct{ gateways, groups int }{{1_000, 1}, {10_000, 10}}
-	if o.quick {
-		fleets = []struct{ gateways, groups int }{{1_000, 10}}
-	}
 	for _, f := range fleets {
 		r, err := fanout.Measure(ctx, fanout.Options{
-			Program: o.portreeve, Gateways: f.gateways, Groups: f.groups, Processes: 2, Policies: 10, Rounds: 5,
+			Program: o.portreeve, Gateways: f.gateways, Groups: f.groups, Processes: 2, Policies: 10, Rounds: 3,
 			Progress: func(text string) { p.now("%d gateways in %d groups: %s", f.gateways, f.groups, text) },
 		})
 		if err != nil {
+			out.tables = []table{t}
 			return out, fmt.Errorf("%d gateways in %d groups: %w", f.gateways, f.groups, err)
 		}
 		all, one := edits(r)

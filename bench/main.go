@@ -7,6 +7,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -81,14 +82,16 @@ func run(ctx context.Context, args []string) error {
 	began := time.Now()
 	p := newProgress(os.Stderr)
 	report := report{began: began, options: o}
+	var failed error
 	for _, s := range sections() {
 		if len(o.only) > 0 && !slices.Contains(o.only, s.name) {
 			continue
 		}
 		p.section(s.name)
 		part, err := s.measure(ctx, o, p)
-		if err != nil {
-			return fmt.Errorf("%s: %w", s.name, err)
+		if err != nil { // what else is measured counts all the same
+			part.text += fmt.Sprintf("\n\n**Not measured to its end: %v**", err)
+			failed = errors.Join(failed, fmt.Errorf("%s: %w", s.name, err))
 		}
 		report.parts = append(report.parts, part)
 	}
@@ -97,5 +100,5 @@ func run(ctx context.Context, args []string) error {
 		return fmt.Errorf("write the report: %w", err)
 	}
 	fmt.Fprintf(os.Stderr, "%s was written after %s\n", filepath.Join(o.out, reportName), time.Since(began).Round(time.Second))
-	return nil
+	return failed
 }

@@ -21,7 +21,7 @@ type reloaded struct {
 func measureReload(ctx context.Context, o options, p *progress) (part, error) {
 	sizes, rounds := []int{1, 1_000, 10_000, 100_000}, 15
 	if o.quick {
-		sizes, rounds = sizes[:3], 9
+		rounds = 7
 	}
 	out := part{
 		title: "From a renamed file to the first request by it",
@@ -34,6 +34,7 @@ func measureReload(ctx context.Context, o options, p *progress) (part, error) {
 		p.now("%d policies", n)
 		got, err := reloads(ctx, o, n, rounds)
 		if err != nil {
+			out.tables = []table{t}
 			return out, fmt.Errorf("%d policies: %w", n, err)
 		}
 		istio := map[int]string{1: "360", 1_000: "602", 10_000: "2,904"}[n]

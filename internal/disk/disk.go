@@ -105,10 +105,36 @@ func (d *Disk) Mount(path string) (uint64, bool, error) {
 	return a.number, a.known, err
 }
 
-// ReadDir is os.ReadDir with a bound on the entries. Info of an entry may block: ask Lstat.
-func (d *Disk) ReadDir(path string) ([]fs.DirEntry, error) {
-	return run(d, "read directory", path, func() ([]fs.DirEntry, error) { return readDir(path, maxEntries) })
+// ReadDir is os.ReadDir with a bound on the entries, in calls of many: a large directory is no disk that does not answer.
+// Info of an entry may block: ask Lstat.
+func (d *Disk) ReadDir(path string) ([]fs.DirEntry, error) { return d.readDir(path, maxEntries) }
+
+func (d *Disk) readDir(path string, most int) ([]fs.DirEntry, error) {
+	// A directory is asked for: a pipe would block. Where a call gets stuck the file is closed when nobody has it any more.
+	f, err := run(d, "open directory", path, func() (*os.File, error) { return openDir(path) })
+	if err != nil {
+		return nil, err
+	}
+	var out []fs.DirEntry
+	for {
+		some, err := run(d, "read directory", path, func() ([]fs.DirEntry, error) { return f.ReadDir(min(namesAtOnce, most+1)) })
+		if errors.Is(err, ErrStuck) {
+			return nil, err
+		}
+		switch out = append(out, some...); {
+		case len(out) > most:
+			return nil, errors.Join(&fs.PathError{Op: "read directory", Path: path, Err: fmt.Errorf("%w: it has more than %d entries", ErrTooLarge, most)}, f.Close())
+		case errors.Is(err, io.EOF):
+			slices.SortFunc(out, func(a, b fs.DirEntry) int { return strings.Compare(a.Name(), b.Name()) })
+			return out, f.Close()
+		case err != nil:
+			return nil, errors.Join(err, f.Close())
+		}
+	}
 }
+
+// namesAtOnce bounds the names that one call reads, so that it ends in time.
+const namesAtOnce = 4096
 
 // Infos returns what the file system tells of those entries of a directory that are regular files, by
 // name, in calls of many: that of a thousand files costs a tenth. Where it does not answer in time, each
@@ -163,22 +189,4 @@ func (d *Disk) Stuck() []string {
 	}
 	slices.Sort(out)
 	return out
-}
-
-func readDir(path string, most int) ([]fs.DirEntry, error) {
-	// Not os.ReadDir, which has no bound. A directory is asked for: a pipe would block.
-	f, err := openDir(path)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = f.Close() }()
-	entries, err := f.ReadDir(most + 1)
-	if len(entries) > most {
-		return nil, &fs.PathError{Op: "read directory", Path: path, Err: fmt.Errorf("%w: it has more than %d entries", ErrTooLarge, most)}
-	}
-	if err != nil && !errors.Is(err, io.EOF) {
-		return nil, err
-	}
-	slices.SortFunc(entries, func(a, b fs.DirEntry) int { return strings.Compare(a.Name(), b.Name()) })
-	return entries, nil
 }

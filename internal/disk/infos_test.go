@@ -1,6 +1,8 @@
 package disk
 
 import (
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -34,5 +36,28 @@ func TestInfos(t *testing.T) {
 	}
 	if len(got) != 1 || !os.SameFile(got["a.yaml"], want) || got["a.yaml"].Size() != 3 {
 		t.Errorf("told %v, want a.yaml alone", got)
+	}
+}
+
+// TestALargeDirectoryIsReadInPieces holds that a directory is read whole, and in order, however many calls that takes.
+func TestALargeDirectoryIsReadInPieces(t *testing.T) {
+	dir := t.TempDir()
+	want := 2*namesAtOnce + 7
+	for i := range want {
+		if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("%06d", i)), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := New(Options{}).ReadDir(dir)
+	if err != nil || len(got) != want {
+		t.Fatalf("%d of %d names: %v", len(got), want, err)
+	}
+	for i, e := range got {
+		if e.Name() != fmt.Sprintf("%06d", i) {
+			t.Fatalf("name %d is %s", i, e.Name())
+		}
+	}
+	if _, err := New(Options{}).readDir(dir, want-1); !errors.Is(err, ErrTooLarge) {
+		t.Errorf("beyond the bound: %v", err)
 	}
 }

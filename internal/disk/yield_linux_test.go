@@ -115,10 +115,10 @@ func TestADirectoryIsBounded(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if got, err := readDir(dir, 3); err != nil || len(got) != 3 {
+	if got, err := New(Options{}).readDir(dir, 3); err != nil || len(got) != 3 {
 		t.Errorf("three of three: %v, %v", got, err)
 	}
-	if _, err := readDir(dir, 2); err == nil {
+	if _, err := New(Options{}).readDir(dir, 2); err == nil {
 		t.Error("three were read where two are allowed")
 	}
 }
