@@ -62,7 +62,7 @@ func TestABrokenStateOpensNothing(t *testing.T) {
 		"NULs behind it":          {append(bytes.Clone(whole), make([]byte, 4096)...), false},
 		"a renamed field":         {bytes.ReplaceAll(whole, []byte(`"generations"`), []byte(`"generation"`)), false},
 		"of the form before, cut": {stateBefore(t, files)[:200], false},
-		"of a newer version":      {bytes.Replace(whole, []byte(`"version":2`), []byte(`"version":99`), 1), false},
+		"of a newer version":      {bytes.Replace(whole, []byte(`"version":3`), []byte(`"version":99`), 1), false},
 		"a directory":             {nil, false},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -50,6 +50,8 @@ func (d *deltaStream) serve() error {
 		select {
 		case <-d.session.serving.Done():
 			return nil
+		case <-d.wire.Context().Done(): // the gateway is gone, which receive need not tell
+			return nil
 		case response := <-d.out:
 			if err := d.send(response); err != nil {
 				return err
