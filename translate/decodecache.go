@@ -2,6 +2,7 @@ package translate
 
 import (
 	"bytes"
+	"iter"
 	"runtime"
 	"slices"
 	"strings"
@@ -57,7 +58,7 @@ func (d decodeCache) again(files []source.File, options resource.Options) decode
 		known = d.knownInOrder()
 	}
 	errors := 0
-	for part := range slices.Chunk(files, filesTogether) {
+	for part := range inPieces(files) {
 		next := make([]*decodedFile, len(part))
 		for i, f := range part {
 			if k := known(f.Path); k != nil && !k.skipped && bytes.Equal(k.content, f.Content) {
@@ -78,8 +79,29 @@ func (d decodeCache) again(files []source.File, options resource.Options) decode
 	return out
 }
 
-// filesTogether is how many files are looked at before their errors are counted.
-const filesTogether = 256
+// filesTogether and bytesTogether bound the files that are looked at before their errors are counted: of what is refused for
+// those little more is looked at.
+const (
+	filesTogether = 256
+	bytesTogether = 256 << 10
+)
+
+// inPieces cuts files into pieces that are looked at together, in their order.
+func inPieces(files []source.File) iter.Seq[[]source.File] {
+	return func(yield func([]source.File) bool) {
+		for len(files) > 0 {
+			n, size := 0, 0
+			for n < len(files) && n < filesTogether && size < bytesTogether {
+				size += len(files[n].Content)
+				n++
+			}
+			if !yield(files[:n]) {
+				return
+			}
+			files = files[n:]
+		}
+	}
+}
 
 // decodeAll reads those of the files that are not known, several at once. What each says depends on itself alone.
 func decodeAll(files []source.File, out []*decodedFile, options resource.Options) {
