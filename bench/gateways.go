@@ -20,6 +20,9 @@ func measureFanOut(ctx context.Context, o options, p *progress) (part, error) {
 		"gateways", "groups", "edit of all, ms", "goal", "edit of one group, ms", "KB a stream", "goal", "restart, s", "goal", "sent again", "goal",
 	}}
 	fleets := []struct{ gateways, groups int }{{1_000, 1}, {10_000, 10}}
+	if o.quick {
+		fleets = fleets[:1]
+	}
 	for _, f := range fleets {
 		r, err := fanout.Measure(ctx, fanout.Options{
 			Program: o.portreeve, Gateways: f.gateways, Groups: f.groups, Processes: 2, Policies: 10, Rounds: 3,

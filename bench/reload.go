@@ -21,7 +21,7 @@ type reloaded struct {
 func measureReload(ctx context.Context, o options, p *progress) (part, error) {
 	sizes, rounds := []int{1, 1_000, 10_000, 100_000}, 15
 	if o.quick {
-		rounds = 7
+		sizes, rounds = sizes[:3], 7
 	}
 	out := part{
 		title: "From a renamed file to the first request by it",

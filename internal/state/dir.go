@@ -257,6 +257,8 @@ func (d *Dir) readAtLast(name string) ([]byte, error) {
 func (d *Dir) setAside(reason error) {
 	d.metrics.aside.Inc()
 	aside, err := SetAside(d.path(), d.options.Now())
+	// What its journal told is of no use without it, and may be what is broken; mostly there is none.
+	_, _ = SetAside(filepath.Join(d.options.Dir, journalName), d.options.Now())
 	d.options.Logger.Error("the kept state cannot be read, starting from the policy files alone", "file", d.path(), "reason", reason, "setAside", aside, "failed", err)
 }
 

@@ -163,8 +163,12 @@ func TestAJournalThatIsNotWhole(t *testing.T) {
 				must(t, os.WriteFile(filepath.Join(copied, journalName), tc.journal, 0o600))
 			}
 			wantContent(t, name, kept(t, copied), tc.want)
-			if _, err := os.Stat(filepath.Join(copied, fileName)); (err != nil) != (len(tc.want.Generations) == 0) {
-				t.Errorf("set aside: %v", err)
+			for _, name := range []string{fileName, journalName} {
+				aside, err := filepath.Glob(filepath.Join(copied, name+".broken-*"))
+				must(t, err)
+				if (len(aside) == 1) != (len(tc.want.Generations) == 0) {
+					t.Errorf("set aside of %s: %v", name, aside)
+				}
 			}
 		})
 	}
