@@ -27,7 +27,10 @@ func (r *Reader) remember(p *pass, out Reading) {
 		return
 	}
 	kept := &complete{reading: out, pass: p}
-	for _, f := range out.Files {
+	for i, f := range out.Files {
+		if i > 0 && f.Path == out.Files[i-1].Path {
+			return // read from two directories, one of which is within the other
+		}
 		kept.bytes += int64(len(f.Content))
 	}
 	p.read, p.before, p.infos, p.unchanged = nil, nil, nil, nil

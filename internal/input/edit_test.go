@@ -108,3 +108,25 @@ func TestAnEditBeyondALimit(t *testing.T) {
 		}
 	}
 }
+
+// TestAnEditOfAFileThatIsReadTwice holds that where one directory is within another both readings of a file are the new one.
+func TestAnEditOfAFileThatIsReadTwice(t *testing.T) {
+	b := lie(t, nil)
+	b.Reader = b.again(func(o *Options) { o.Dirs = []string{b.dir, filepath.Dir(b.dir)} })
+	before := b.Read(Change{})
+	b.write("a.yaml", "2")
+	b.now = b.now.Add(time.Minute)
+	after := b.Read(Change{Settled: []string{filepath.Join(b.dir, "a.yaml")}})
+	times := 0
+	for i, f := range after.Files {
+		if filepath.Base(f.Path) != "a.yaml" {
+			continue
+		}
+		if times++; string(f.Content) != "2" || before.Files[i].Path != f.Path {
+			t.Errorf("%s holds %s", f.Path, f.Content)
+		}
+	}
+	if times != 2 {
+		t.Errorf("it was read %d times", times)
+	}
+}
