@@ -1,0 +1,164 @@
+package audit
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+)
+
+// errHangs says that a sink does not answer.
+var errHangs = errors.New("it does not answer")
+
+// maxHeld bounds the bytes of lines that wait for a sink that does not answer.
+const maxHeld = 16 << 20
+
+// runner calls one sink, on a goroutine of its own, so that one that hangs holds up no other.
+type runner struct {
+	name    string
+	sink    Sink
+	metrics *metrics
+	now     func() time.Time
+	wake    chan struct{}
+
+	mu    sync.Mutex
+	lines []Line
+	bytes int
+	// done is closed when the sink has been given what is there now.
+	done chan struct{}
+	// retrying asks for Flush.
+	retrying bool
+	closed   bool
+	// hangs is set while somebody has given up waiting.
+	hangs bool
+	last  error
+	told  bool
+}
+
+func newRunner(s Sink, o Options, m *metrics) *runner {
+	r := &runner{name: s.Name(), sink: s, metrics: m, now: o.Now, wake: make(chan struct{}, 1), done: make(chan struct{})}
+	m.begin(r.name)
+	go r.run()
+	return r
+}
+
+// offer puts lines behind those that wait, and returns what is closed when the sink was given them. Where the sink does not
+// answer and too much waits, they are lost for it.
+func (r *runner) offer(lines []Line) <-chan struct{} {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	size := 0
+	for _, l := range lines {
+		size += len(l.Bytes)
+	}
+	if r.hangs && r.bytes+size > maxHeld {
+		r.metrics.lost.WithLabelValues(r.name).Add(float64(len(lines)))
+		return r.done
+	}
+	r.lines, r.bytes = append(r.lines, lines...), r.bytes+size
+	r.poke()
+	return r.done
+}
+
+// retry asks for what could not be kept to be tried again.
+func (r *runner) retry() <-chan struct{} {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.retrying = true
+	r.poke()
+	return r.done
+}
+
+func (r *runner) poke() {
+	select {
+	case r.wake <- struct{}{}:
+	default:
+	}
+}
+
+// wait waits until the sink was given what was offered. One that did not answer before is not waited for.
+func (r *runner) wait(done <-chan struct{}, patience time.Duration) {
+	r.mu.Lock()
+	hangs := r.hangs
+	r.mu.Unlock()
+	if hangs {
+		return
+	}
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	select {
+	case <-done:
+	case <-timer.C:
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		select {
+		case <-done: // just now
+		default:
+			r.hangs = true
+		}
+	}
+}
+
+// run gives the sink what there is, until close.
+func (r *runner) run() {
+	for range r.wake {
+		r.mu.Lock()
+		lines, retrying, done, closed := r.lines, r.retrying, r.done, r.closed
+		r.lines, r.bytes, r.retrying, r.done = nil, 0, false, make(chan struct{})
+		r.mu.Unlock()
+		err, asked := r.call(lines, retrying)
+		r.mu.Lock()
+		if asked {
+			r.last, r.hangs = err, false
+			r.metrics.took(r.name, err, r.now())
+		}
+		r.mu.Unlock()
+		close(done)
+		if closed {
+			return
+		}
+	}
+}
+
+// call asks the sink, which bounds by itself how long it takes, and reports whether there was something to ask.
+func (r *runner) call(lines []Line, retrying bool) (error, bool) {
+	if len(lines) > 0 {
+		return r.sink.Take(context.Background(), lines), true
+	}
+	if f, ok := r.sink.(Flusher); ok && retrying {
+		return f.Flush(context.Background()), true
+	}
+	return nil, false
+}
+
+// err returns why the sink does not keep what it was given, or nil.
+func (r *runner) err() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.reason()
+}
+
+func (r *runner) reason() error {
+	if r.hangs {
+		return errHangs
+	}
+	return r.last
+}
+
+// changed reports whether the sink fails where it did not when it was asked before, or the other way round.
+func (r *runner) changed() (error, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	err := r.reason()
+	changed := (err != nil) != r.told
+	r.told = err != nil
+	return err, changed
+}
+
+// close ends the goroutine, when the sink has been given what is there.
+func (r *runner) close() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.closed = true
+	r.poke()
+}
