@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
-	"time"
 
 	"google.golang.org/grpc/credentials"
 
@@ -44,7 +43,7 @@ func (a *App) openAccess() (err error) {
 	}
 	// A file of mappings is never without one: as long as it is not known, nobody is what he claims.
 	require := x.Require || a.options.Settings.GatewaysFile != ""
-	a.access.judge = identity.NewJudge(identity.Options{TrustDomains: domains, Require: require, Now: time.Now})
+	a.access.judge = identity.NewJudge(identity.Options{TrustDomains: domains, Require: require, Now: a.now})
 	if x.secure() {
 		if err := a.readTLS(); err != nil {
 			return err
@@ -80,7 +79,7 @@ func (a *App) readTLS() (err error) {
 	o := a.options
 	a.access.tls, err = transport.NewTLS(transport.Options{
 		// A disk of its own: that of the policy may have too many calls that do not come back.
-		Files: o.XDS.TLS, Read: reading(disk.New(disk.Options{})), Judge: a.access.judge, Logger: o.Logger, Registerer: a.registry, Now: time.Now,
+		Files: o.XDS.TLS, Read: reading(disk.New(disk.Options{})), Judge: a.access.judge, Logger: o.Logger, Registerer: a.registry, Now: a.now,
 	})
 	if err != nil {
 		return fmt.Errorf("TLS for gateways: %w", err)

@@ -77,6 +77,8 @@ type Options struct {
 	// Build says which program this is.
 	Build  build.Info
 	Logger *slog.Logger
+	// Now is the clock of every part that takes one. Nil is time.Now.
+	Now func() time.Time
 }
 
 // App is a control plane that listens but does not serve yet.
@@ -119,21 +121,21 @@ func New(o Options) (_ *App, err error) {
 		return nil, err
 	}
 	a.keys, err = jwks.New(jwks.Options{
-		StateDir: keysDir, CAFile: o.KeyCAFile, BlockCIDRs: o.KeyBlockCIDRs, Logger: o.Logger, Registerer: a.registry, Now: time.Now,
+		StateDir: keysDir, CAFile: o.KeyCAFile, BlockCIDRs: o.KeyBlockCIDRs, Logger: o.Logger, Registerer: a.registry, Now: a.now,
 	})
 	if err != nil {
 		return nil, err
 	}
-	if a.acks, err = ack.New(ack.Options{Clock: time.Now, Registerer: a.registry, Observe: a.observe}); err != nil {
+	if a.acks, err = ack.New(ack.Options{Clock: a.now, Registerer: a.registry, Observe: a.observe}); err != nil {
 		return nil, err
 	}
 	a.xds = server.New(server.Options{
 		Acks: a.acks, Logger: o.Logger, Registerer: a.registry, MaxConnections: a.connections(openFiles()), NewGroups: o.NewGroups, MaxStreams: o.MaxStreams, AllowUntestedEnvoy: o.AllowUntestedEnvoy,
-		Credentials: a.access.credentials, Judge: a.access.judge, MaxConnectionAge: o.XDS.MaxConnectionAge,
+		Credentials: a.access.credentials, Judge: a.access.judge, MaxConnectionAge: o.XDS.MaxConnectionAge, Now: a.now,
 	})
 	a.files = a.readFiles()
 	a.reloader, err = reload.New(reload.Options{
-		Files: a.files, Publisher: a.xds, Access: a.access.judge, Settings: o.Settings, Keyring: a.keys, State: a.state, Logger: o.Logger, Metrics: reload.NewMetrics(a.registry), Now: time.Now,
+		Files: a.files, Publisher: a.xds, Access: a.access.judge, Settings: o.Settings, Keyring: a.keys, State: a.state, Logger: o.Logger, Metrics: reload.NewMetrics(a.registry), Now: a.now,
 	})
 	if err != nil {
 		return nil, err
@@ -145,6 +147,14 @@ func New(o Options) (_ *App, err error) {
 	a.certificates = reload.NewCertificates(a.reloader)
 	a.registry.MustRegister(a.certificates, reload.NewGroupMetrics(a.reloader))
 	return a, a.listen()
+}
+
+// now is the time by the clock of the options.
+func (a *App) now() time.Time {
+	if a.options.Now == nil {
+		return time.Now()
+	}
+	return a.options.Now()
 }
 
 // observe tells the reloader which gateways come and go.

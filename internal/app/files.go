@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
-	"time"
 
 	"github.com/portreeve/portreeve/internal/ignore"
 	"github.com/portreeve/portreeve/internal/input"
@@ -17,7 +16,7 @@ func (a *App) readFiles() *input.Reader {
 	o := a.options
 	return input.New(input.Options{
 		Dirs: o.Dirs, SecretsDirs: o.Settings.SecretsDirs, Files: o.Settings.Files(), AllowEmpty: o.AllowEmpty, Exclude: o.Exclude, Limits: o.Limits,
-		Quiet: quiet, RemoteQuiet: remoteQuiet, Disk: a.disk, Logger: o.Logger, Now: time.Now,
+		Quiet: quiet, RemoteQuiet: remoteQuiet, Disk: a.disk, Logger: o.Logger, Now: a.now,
 		Writing: func() []string { return a.watcher.Writing() }, Blind: func() bool { return a.watcher.Blind() },
 	})
 }

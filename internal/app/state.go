@@ -1,8 +1,6 @@
 package app
 
 import (
-	"time"
-
 	"github.com/portreeve/portreeve/internal/state"
 	"github.com/portreeve/portreeve/translate/source"
 )
@@ -13,7 +11,7 @@ func (a *App) openState() (keysDir string, err error) {
 	if a.options.StateDir == "" {
 		return "", nil
 	}
-	a.state, err = state.Open(state.Options{Dir: a.options.StateDir, MaxContent: maxContent(a.options.Limits), Logger: a.options.Logger, Registerer: a.registry, Now: time.Now})
+	a.state, err = state.Open(state.Options{Dir: a.options.StateDir, MaxContent: maxContent(a.options.Limits), Logger: a.options.Logger, Registerer: a.registry, Now: a.now})
 	switch {
 	case err != nil:
 		return "", err

@@ -50,6 +50,8 @@ type rights struct {
 	judge Judge
 	proof identity.Proof
 	age   time.Duration
+	// now is the clock by which what was proved ends.
+	now func() time.Time
 	// tell is called, outside the lock, with why the stream must end now; end ends it.
 	tell func(kind, id, reason string)
 	end  context.CancelFunc
@@ -143,7 +145,8 @@ func (r *rights) lives(settled func() bool) {
 	age := ageWithin(r.age)
 	last := age + farewell
 	if until := r.proof.Until(); !until.IsZero() {
-		age, last = min(age, time.Until(until)), min(last, time.Until(until))
+		left := until.Sub(r.now())
+		age, last = min(age, left), min(last, left)
 	}
 	end := time.Now().Add(last)
 	r.after(age, func() { r.part(settled, end) })

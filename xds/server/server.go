@@ -89,6 +89,8 @@ type Options struct {
 	AllowUntestedEnvoy bool
 	// Registerer takes the metrics; nil leaves them unregistered.
 	Registerer prometheus.Registerer
+	// Now is the clock by which certificates end and minutes are counted. Nil is time.Now.
+	Now func() time.Time
 }
 
 // Server serves the snapshots that it was Set. It is safe for concurrent use.
@@ -121,15 +123,18 @@ func New(o Options) *Server {
 	if o.MaxConnectionAge <= 0 {
 		o.MaxConnectionAge = DefaultMaxConnectionAge
 	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
 	if o.Judge == nil {
 		o.Judge = credulous{}
 	}
 	s := &Server{
 		unserved: unserved{peers: map[netip.Addr]int{}},
-		connects: newConnectionLog(time.Now), disconnects: newConnectionLog(time.Now),
+		connects: newConnectionLog(o.Now), disconnects: newConnectionLog(o.Now),
 		places:  places{most: o.MaxStreams},
 		options: o, clock: systemClock{}, roster: roster{members: map[string]*member{}},
-		refused: newRefusals(o.Logger, time.Now), nacks: newNackLog(o.Logger, time.Now), newcomers: newNewcomers(o.NewGroups, time.Now),
+		refused: newRefusals(o.Logger, o.Now), nacks: newNackLog(o.Logger, o.Now), newcomers: newNewcomers(o.NewGroups, o.Now),
 	}
 	if o.Registerer != nil {
 		o.Registerer.MustRegister(s.refused.count)
@@ -231,7 +236,7 @@ func (s *Server) grpcOptions() []grpc.ServerOption {
 		grpc.WaitForHandlers(true),
 	}
 	if s.options.Credentials != nil {
-		out = append(out, grpc.Creds(newHandshakes(s.options.Credentials, s.refused, time.Now)))
+		out = append(out, grpc.Creds(newHandshakes(s.options.Credentials, s.refused, s.options.Now)))
 	}
 	return out
 }

@@ -79,7 +79,7 @@ func (s *service) session(ctx context.Context, p ack.Protocol) *session {
 		out.conn = a.conn
 	}
 	out.serving, out.end = context.WithCancel(s.serving)
-	out.rights = &rights{judge: s.server.options.Judge, proof: s.proof(from), age: s.server.options.MaxConnectionAge, tell: out.ending, end: out.cut}
+	out.rights = &rights{judge: s.server.options.Judge, proof: s.proof(from), age: s.server.options.MaxConnectionAge, now: s.server.options.Now, tell: out.ending, end: out.cut}
 	if out.conn != nil && out.conn.parting.Load() {
 		out.rights.over = grpcstatus.Error(codes.Unavailable, "connect again: the connection is about to be closed")
 		out.end()
