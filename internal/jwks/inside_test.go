@@ -208,7 +208,7 @@ func TestRedacted(t *testing.T) {
 // that the worst of them is seen.
 func TestMetrics(t *testing.T) {
 	r := prometheus.NewPedanticRegistry()
-	f, err := New(Options{Registerer: r})
+	f, err := New(Options{Registerer: r, Now: func() time.Time { return time.Unix(1200, 0) }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -219,18 +219,20 @@ func TestMetrics(t *testing.T) {
 	bad.failedSince = time.Unix(500, 0)
 	b := f.sources[model.KeySource{Issuer: "https://b"}]
 	b.published = "https://b/"
-	b.keys.Set, b.next = `{"keys":[{}]}`, time.Unix(4000, 0)
+	b.keys.Set, b.keys.FetchedAt, b.next = `{"keys":[{}]}`, time.Unix(700, 0), time.Unix(4000, 0)
 	want := map[string]float64{
 		"portreeve_jwks_failed_since_timestamp_seconds https://a/k": 500,
 		"portreeve_jwks_failed_since_timestamp_seconds https://b":   0,
 		"portreeve_jwks_keys https://a/k":                           0,
 		"portreeve_jwks_keys https://b":                             1,
 		"portreeve_jwks_stale https://a/k":                          0,
+		"portreeve_jwks_stale_seconds https://a/k":                  0,
 		"portreeve_jwks_stale https://b":                            1,
+		"portreeve_jwks_stale_seconds https://b":                    500,
 		"portreeve_jwks_next_try_timestamp_seconds https://a/k":     3000,
 		"portreeve_jwks_next_try_timestamp_seconds https://b":       4000,
 		"portreeve_jwks_last_success_timestamp_seconds https://a/k": 0,
-		"portreeve_jwks_last_success_timestamp_seconds https://b":   0,
+		"portreeve_jwks_last_success_timestamp_seconds https://b":   700,
 		"portreeve_jwks_issuer_differs https://a/k":                 0,
 		"portreeve_jwks_issuer_differs https://b":                   1,
 		"portreeve_jwks_fetches_total failed":                       0,

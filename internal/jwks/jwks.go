@@ -53,6 +53,8 @@ type Options struct {
 	BlockCIDRs []netip.Prefix
 	// Logger hears of changes of state, not of tries. Nil is silence.
 	Logger *slog.Logger
+	// Changed is told of what becomes of the keys of a source, with no lock held. It must not wait. Nil is nobody.
+	Changed func(Change)
 	// Registerer takes the metrics. Nil takes none.
 	Registerer prometheus.Registerer
 	// Now is the clock. Nil is time.Now.
@@ -70,6 +72,9 @@ type Options struct {
 func (o Options) completed() Options {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Changed == nil {
+		o.Changed = func(Change) {}
 	}
 	if o.Now == nil {
 		o.Now = time.Now

@@ -113,6 +113,9 @@ func (f *Fetcher) try(ctx context.Context, a attempt) {
 	}
 	event := f.finish(a, r)
 	event.log(f.options.Logger)
+	for _, c := range event.changes {
+		f.options.Changed(c)
+	}
 }
 
 // finish takes over what came of an attempt, unless it was superseded.

@@ -156,9 +156,10 @@ func (s *source) fail(r result, o Options) event {
 	s.confirmed, s.err, s.awaited = false, shortened(r.err.Error()), time.Time{}
 	s.next = now.Add(backoff(s.failures, o.FirstBackoff, o.MaxBackoff))
 	s.failures++
-	message := "keys still cannot be fetched, for another reason"
+	message, changes := "keys still cannot be fetched, for another reason", []Change(nil)
 	if s.failedSince.IsZero() {
 		s.failedSince, message = now, "keys cannot be fetched"
+		changes = []Change{s.change(Stopped)}
 	} else if sameReason(before, s.err) {
 		return event{}
 	}
@@ -166,12 +167,12 @@ func (s *source) fail(r result, o Options) event {
 	if s.keys.known() {
 		consequence = "the last good keys stay in use"
 	}
-	return event{slog.LevelWarn, message, []any{"source", s.name(), "reason", s.err, "consequence", consequence, "nextTry", s.next.UTC()}}
+	return event{slog.LevelWarn, message, []any{"source", s.name(), "reason", s.err, "consequence", consequence, "nextTry", s.next.UTC()}, changes}
 }
 
 // succeed takes over fetched keys.
 func (s *source) succeed(r result) event {
-	before, misspelt, failing := s.keys, s.misspelt(), !s.failedSince.IsZero()
+	before, misspelt, failedSince := s.keys, s.misspelt(), s.failedSince
 	s.published = r.issuer
 	s.resolved, s.keys, s.confirmed, s.next = r.uri, r.keys, true, r.next
 	s.failures, s.failedSince, s.err, s.awaited = 0, time.Time{}, "", time.Time{}
@@ -181,7 +182,7 @@ func (s *source) succeed(r result) event {
 		message = "keys fetched"
 	case before.Set != r.keys.Set:
 		message = "keys changed"
-	case failing:
+	case !failedSince.IsZero():
 		message = "keys are fetched again"
 	case !slices.Equal(before.Dropped, r.keys.Dropped):
 		message = "the keys that are not used changed"
@@ -199,7 +200,7 @@ func (s *source) succeed(r result) event {
 	if other := s.misspelt(); other != "" {
 		level, attributes = slog.LevelWarn, append(attributes, "issuer", redacted(other), "consequence", "the rule spells the issuer otherwise: its tokens are refused with 401 until the rule says "+redacted(other))
 	}
-	return event{level, message, attributes}
+	return event{level, message, attributes, s.changes(before, failedSince)}
 }
 
 // shortened bounds a reason, parts of which can be the issuer's.
@@ -232,11 +233,12 @@ func sameReason(a, b string) bool {
 // name is how messages call the source.
 func (s *source) name() string { return redacted(cmp.Or(s.URI, s.Issuer)) }
 
-// event is a line of the log; the zero value is none.
+// event is a line of the log, and what is told beside it; the zero value is none.
 type event struct {
 	level      slog.Level
 	message    string
 	attributes []any
+	changes    []Change
 }
 
 func (e event) log(logger *slog.Logger) {

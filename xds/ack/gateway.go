@@ -125,6 +125,8 @@ type Event struct {
 	Version string
 	// Resources are the names in that response, ordered.
 	Resources []string
+	// Mended are, of ResponseAccepted, the names that the gateway had refused and takes now, ordered.
+	Mended []string
 	// Refusal is there for ResponseRefused only.
 	Refusal *Refusal
 }

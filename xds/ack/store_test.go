@@ -207,6 +207,8 @@ func TestEvents(t *testing.T) {
 	st.Nacked(ecds, "1", "bad a") // answered before
 	st.Sent(ack.Delivery{URL: ecds, Version: "v2", Nonce: "2"})
 	st.Acked(ecds, "2")
+	st.Sent(ack.Delivery{URL: ecds, Version: "v3", Nonce: "3", Resources: map[string]string{"b": "1", "a": "2"}})
+	st.Acked(ecds, "3")
 	st.Close()
 	st.Close()
 	want := []ack.Event{
@@ -217,6 +219,8 @@ func TestEvents(t *testing.T) {
 		}},
 		{Kind: ack.ResponseSent, Peer: p, URL: ecds, Name: "ECDS", Version: "v2"},
 		{Kind: ack.ResponseAccepted, Peer: p, URL: ecds, Name: "ECDS", Version: "v2"},
+		{Kind: ack.ResponseSent, Peer: p, URL: ecds, Name: "ECDS", Version: "v3", Resources: []string{"a", "b"}},
+		{Kind: ack.ResponseAccepted, Peer: p, URL: ecds, Name: "ECDS", Version: "v3", Resources: []string{"a", "b"}, Mended: []string{"a"}},
 		{Kind: ack.Disconnected, Peer: p},
 	}
 	if d := cmp.Diff(want, got); d != "" {

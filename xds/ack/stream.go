@@ -289,7 +289,7 @@ func (st *Stream) Close() {
 func (st *Stream) tell(kind Kind, d Delivery, refusal *Refusal) {
 	st.store.observe(Event{
 		Kind: kind, Peer: st.peer, URL: d.URL, Name: nameOf(d.URL),
-		Version: d.Version, Resources: d.names(), Refusal: refusal,
+		Version: d.Version, Resources: d.names(), Mended: d.Mended, Refusal: refusal,
 	})
 }
 

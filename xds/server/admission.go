@@ -156,14 +156,14 @@ func (s *session) hurry() {
 		case s.conn != nil && !s.conn.admitted.Load():
 			s.hurry()
 		default:
-			s.server.refused.note(refusal{kind: "strangers", peer: s.address, identity: s.rights.proof.String(), reason: "no node came in time"})
+			s.server.refused.note(Refusal{Kind: "strangers", Peer: s.address, Identity: s.rights.proof.String(), Reason: "no node came in time"})
 			s.end()
 		}
 	})
 }
 
 func (s *session) refuse(kind string, code codes.Code, n *corev3.Node, reason string) error {
-	s.server.refused.note(refusal{kind: kind, peer: s.address, node: n.GetId(), identity: s.rights.proof.String(), reason: reason})
+	s.server.refused.note(Refusal{Kind: kind, Peer: s.address, Node: n.GetId(), Identity: s.rights.proof.String(), Reason: reason})
 	s.denied()
 	return grpcstatus.Error(code, reason)
 }

@@ -30,7 +30,7 @@ func (s *session) cut() {
 // ending puts on record why the stream ends although its gateway would go on.
 func (s *session) ending(kind, id, reason string) {
 	if kind != "" {
-		s.server.refused.note(refusal{kind: kind, peer: s.address, node: id, identity: s.rights.proof.String(), reason: reason})
+		s.server.refused.note(Refusal{Kind: kind, Peer: s.address, Node: id, Identity: s.rights.proof.String(), Reason: reason})
 		return
 	}
 	if more, ok := s.server.disconnects.limit.Take(""); ok {

@@ -234,7 +234,7 @@ func (c *conn) note(kind, reason string) {
 	if !c.peer.IsValid() {
 		from = c.RemoteAddr().String()
 	}
-	c.gate.refused.note(refusal{kind: kind, peer: from, reason: reason})
+	c.gate.refused.note(Refusal{Kind: kind, Peer: from, Reason: reason})
 }
 
 // expire closes a stranger.

@@ -31,7 +31,7 @@ func open(t *testing.T, connections, strangers int, first time.Duration) *opened
 		t.Fatal(err)
 	}
 	o := &opened{log: &bytes.Buffer{}, accepted: make(chan *conn, 1024)}
-	o.gate = &gate{Listener: l, most: connections, strangersMost: strangers, firstRequestTimeout: first, pressed: time.Hour, refused: newRefusals(slog.New(slog.NewTextHandler(o.log, nil)), time.Now)}
+	o.gate = &gate{Listener: l, most: connections, strangersMost: strangers, firstRequestTimeout: first, pressed: time.Hour, refused: newRefusals(slog.New(slog.NewTextHandler(o.log, nil)), nil, time.Now)}
 	var done sync.WaitGroup
 	done.Go(func() {
 		for {
@@ -370,28 +370,34 @@ type named string
 func (named) Network() string  { return "tcp" }
 func (n named) String() string { return string(n) }
 
-// TestRefusalsDoNotFillTheLog holds how many lines a minute there are, of one gateway and of all, and that all are counted.
+// TestRefusalsDoNotFillTheLog holds how many lines a minute there are, of one gateway and of all, and that all are counted
+// and told.
 func TestRefusalsDoNotFillTheLog(t *testing.T) {
 	var log bytes.Buffer
 	now := time.Unix(0, 0)
-	r := newRefusals(slog.New(slog.NewTextHandler(&log, nil)), func() time.Time { return now })
+	told := 0
+	r := newRefusals(slog.New(slog.NewTextHandler(&log, nil)), func(r Refusal) {
+		if told++; len(r.Node) > 1<<10 {
+			t.Errorf("%d bytes are told of a node", len(r.Node))
+		}
+	}, func() time.Time { return now })
 	for range 1000 {
-		r.note(refusal{kind: "node", peer: "192.0.2.1", node: strings.Repeat("a", 1<<20), reason: "a reason"})
+		r.note(Refusal{Kind: "node", Peer: "192.0.2.1", Node: strings.Repeat("a", 1<<20), Reason: "a reason"})
 	}
 	if lines := strings.Count(log.String(), "\n"); lines != refusalLinesOfOne {
 		t.Errorf("%d lines of one", lines)
 	}
 	for i := range 1000 {
-		r.note(refusal{kind: "node", peer: fmt.Sprintf("192.0.2.1:%d", i), node: fmt.Sprint("edge-", i), reason: "a reason"})
+		r.note(Refusal{Kind: "node", Peer: fmt.Sprintf("192.0.2.1:%d", i), Node: fmt.Sprint("edge-", i), Reason: "a reason"})
 	}
 	if lines := strings.Count(log.String(), "\n"); lines != refusalLines || log.Len() > refusalLines*1000 {
 		t.Errorf("%d lines of %d bytes", lines, log.Len())
 	}
-	if n := counted(t, r, "node"); n != 2000 {
-		t.Errorf("%v are counted", n)
+	if n := counted(t, r, "node"); n != 2000 || told != 2000 {
+		t.Errorf("%v are counted, %d are told", n, told)
 	}
 	now = now.Add(time.Minute)
-	r.note(refusal{kind: "node", peer: "192.0.2.1", node: "a", reason: "the next minute"})
+	r.note(Refusal{Kind: "node", Peer: "192.0.2.1", Node: "a", Reason: "the next minute"})
 	if !strings.Contains(log.String(), "the next minute") {
 		t.Error("the next minute is silent")
 	}

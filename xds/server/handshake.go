@@ -100,13 +100,14 @@ func (h *handshakes) fails(from net.Addr, err error) {
 	} else if strange := greetingError(""); errors.As(err, &strange) {
 		reason = strange.Error()
 	}
+	if way := wayOut(err); way != "" {
+		reason += ": " + way
+	}
 	h.refused.count.WithLabelValues(kind).Inc()
+	h.refused.tell(Refusal{Kind: kind, Peer: from.String(), Reason: reason})
 	more, ok := h.limit.Take(hostOf(from.String()))
 	if !ok {
 		return
-	}
-	if way := wayOut(err); way != "" {
-		reason += ": " + way
 	}
 	h.refused.logger.Warn("gateway refused", append([]any{"peer", from.String(), "reason", reason}, more...)...)
 }

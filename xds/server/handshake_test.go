@@ -53,13 +53,17 @@ func TestAFailedHandshakeIsToldOf(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var log bytes.Buffer
-			r := newRefusals(slog.New(slog.NewTextHandler(&log, nil)), time.Now)
+			var told []Refusal
+			r := newRefusals(slog.New(slog.NewTextHandler(&log, nil)), func(r Refusal) { told = append(told, r) }, time.Now)
 			h := newHandshakes(failing{err: tc.err}, r, time.Now)
 			if _, _, err := h.ServerHandshake(from{ip: 1}); !errors.Is(err, tc.err) {
 				t.Errorf("got %v", err)
 			}
 			if n := counted(t, r, tc.kind); n != 1 || !strings.Contains(log.String(), tc.says) || !strings.Contains(log.String(), "peer=192.0.2.1:1") || log.Len() > 2<<10 {
 				t.Errorf("%v are counted, log: %s", n, log.String())
+			}
+			if len(told) != 1 || told[0].Kind != tc.kind || told[0].Peer != "192.0.2.1:1" || len(told[0].Reason) > 2<<10 {
+				t.Errorf("it is told as %+v", told)
 			}
 		})
 	}
@@ -69,7 +73,7 @@ func TestAFailedHandshakeIsToldOf(t *testing.T) {
 // only looks whether the port is open is passed by, and who was cut off here.
 func TestFailedHandshakesDoNotFillTheLog(t *testing.T) {
 	var log bytes.Buffer
-	r := newRefusals(slog.New(slog.NewTextHandler(&log, nil)), time.Now)
+	r := newRefusals(slog.New(slog.NewTextHandler(&log, nil)), nil, time.Now)
 	h := newHandshakes(failing{err: errors.New("no")}, r, func() time.Time { return time.Unix(0, 0) })
 	lines := func() int { return strings.Count(log.String(), "\n") }
 	for range 1000 {

@@ -15,18 +15,31 @@ import (
 // seconds and must not hide the others. The metric counts all.
 const refusalLines, refusalLinesOfOne = 60, 10
 
-// refusal is one thing that a peer is refused. Of who the peer is there is what was known by then.
-type refusal struct{ kind, peer, node, identity, reason string }
+// Refusal is one thing that a peer is refused. Of who the peer is there is what was known by then.
+type Refusal struct {
+	// Kind is one of the values of the label of portreeve_xds_refused_total.
+	Kind string
+	// Peer is the address that it comes from.
+	Peer string
+	// Node is the id that it claims, cut, and Identity what its connection has proved. Both may be empty.
+	Node, Identity string
+	// Reason says it in a sentence.
+	Reason string
+}
 
-// refusals counts what peers are refused, and logs it.
+// refusals counts what peers are refused, logs it and tells of it.
 type refusals struct {
 	logger *slog.Logger
+	tell   func(Refusal)
 	count  *prometheus.CounterVec
 	limit  *pace.Limit
 }
 
-func newRefusals(logger *slog.Logger, now func() time.Time) *refusals {
-	r := &refusals{logger: logger, limit: pace.New(refusalLines, refusalLinesOfOne, now), count: prometheus.NewCounterVec(prometheus.CounterOpts{
+func newRefusals(logger *slog.Logger, tell func(Refusal), now func() time.Time) *refusals {
+	if tell == nil {
+		tell = func(Refusal) {}
+	}
+	r := &refusals{logger: logger, tell: tell, limit: pace.New(refusalLines, refusalLinesOfOne, now), count: prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "portreeve_xds_refused_total",
 		Help: "What peers of the xDS port were refused: a node, its Envoy, new groups, a stream where as many are served as may be, what they asked for, connections, connections that did not say who they are, TLS handshakes, certificates, what their identity does not allow, and keys over plain text.",
 	}, []string{"reason"})}
@@ -44,13 +57,14 @@ func reasons() []string {
 	}
 }
 
-// note counts a refusal, and logs it unless enough was logged in this minute. What the peer
+// note counts a refusal and tells of it, and logs it unless enough was logged in this minute. What the peer
 // says of itself is cut.
-func (r *refusals) note(what refusal) {
-	r.count.WithLabelValues(what.kind).Inc()
-	name := node.Cut(what.node)
-	if more, ok := r.limit.Take(hostOf(what.peer) + " " + name); ok {
-		r.logger.Warn("gateway refused", append([]any{"peer", what.peer, "node", name, "identity", what.identity, "reason", what.reason}, more...)...)
+func (r *refusals) note(what Refusal) {
+	what.Node = node.Cut(what.Node)
+	r.count.WithLabelValues(what.Kind).Inc()
+	r.tell(what)
+	if more, ok := r.limit.Take(hostOf(what.Peer) + " " + what.Node); ok {
+		r.logger.Warn("gateway refused", append([]any{"peer", what.Peer, "node", what.Node, "identity", what.Identity, "reason", what.Reason}, more...)...)
 	}
 }
 

@@ -87,6 +87,8 @@ type Options struct {
 	// AllowUntestedEnvoy serves gateways of releases that are older than those that were tested, or
 	// not known, with a warning. They may ignore parts of the policy.
 	AllowUntestedEnvoy bool
+	// Refused is told of everything that a peer is refused, by whoever serves the peer: it must not wait. Nil is nobody.
+	Refused func(Refusal)
 	// Registerer takes the metrics; nil leaves them unregistered.
 	Registerer prometheus.Registerer
 	// Now is the clock by which certificates end and minutes are counted. Nil is time.Now.
@@ -134,7 +136,7 @@ func New(o Options) *Server {
 		connects: newConnectionLog(o.Now), disconnects: newConnectionLog(o.Now),
 		places:  places{most: o.MaxStreams},
 		options: o, clock: systemClock{}, roster: roster{members: map[string]*member{}},
-		refused: newRefusals(o.Logger, o.Now), nacks: newNackLog(o.Logger, o.Now), newcomers: newNewcomers(o.NewGroups, o.Now),
+		refused: newRefusals(o.Logger, o.Refused, o.Now), nacks: newNackLog(o.Logger, o.Now), newcomers: newNewcomers(o.NewGroups, o.Now),
 	}
 	if o.Registerer != nil {
 		o.Registerer.MustRegister(s.refused.count)

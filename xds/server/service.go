@@ -52,7 +52,7 @@ func (s *service) unknown(_ any, stream grpc.ServerStream) error {
 	method, _ := grpc.MethodFromServerStream(stream)
 	reason := "the method " + node.Cut(method) + " is not served, only the streams of ADS are"
 	if from != nil {
-		s.server.refused.note(refusal{kind: "demand", peer: from.Addr.String(), identity: s.proof(from).String(), reason: reason})
+		s.server.refused.note(Refusal{Kind: "demand", Peer: from.Addr.String(), Identity: s.proof(from).String(), Reason: reason})
 	}
 	return grpcstatus.Error(codes.Unimplemented, reason)
 }

@@ -3,7 +3,6 @@ package transport
 import (
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"slices"
@@ -28,7 +27,8 @@ type Files struct {
 // pair is the certificate and the key of the control plane.
 func (t *TLS) pair() *part {
 	files := t.options.Files
-	return &part{names: []string{files.Certificate, files.Key}, take: func(contents [][]byte) error {
+	p := &part{names: []string{files.Certificate, files.Key}}
+	p.take = func(contents [][]byte) error {
 		certificate, err := tls.X509KeyPair(contents[0], contents[1])
 		if err != nil {
 			return err
@@ -37,9 +37,11 @@ func (t *TLS) pair() *part {
 			return errors.New("the certificate is not one for servers (extended key usage serverAuth), gateways would refuse it")
 		}
 		t.certificate.Store(&certificate)
+		p.certificates = []*x509.Certificate{certificate.Leaf}
 		t.metrics.ends(files.Certificate, certificate.Leaf.NotAfter)
 		return nil
-	}}
+	}
+	return p
 }
 
 func forServers(c *x509.Certificate) bool {
@@ -50,7 +52,8 @@ func forServers(c *x509.Certificate) bool {
 // trust is what certificates of gateways are verified with.
 func (t *TLS) trust() *part {
 	files := t.options.Files
-	return &part{names: []string{files.Authorities, files.Revoked, files.Serials}, take: func(contents [][]byte) error {
+	p := &part{names: []string{files.Authorities, files.Revoked, files.Serials}}
+	p.take = func(contents [][]byte) error {
 		// A list is emptied by who writes it in place: taken for none, it would let everybody in again.
 		if files.Revoked != "" && len(contents[1]) == 0 {
 			return fmt.Errorf("%s is empty: want a list of revoked certificates, also where none is revoked", files.Revoked)
@@ -73,15 +76,17 @@ func (t *TLS) trust() *part {
 		// The judge first: a handshake in between is verified by both.
 		t.options.Judge.SetTrust(trust)
 		t.authorities.Store(pool)
-		t.metrics.ends(files.Authorities, firstEnd(contents[0]))
+		p.certificates = certificates(contents[0])
+		t.metrics.ends(files.Authorities, firstEnd(p.certificates))
 		return nil
-	}}
+	}
+	return p
 }
 
-// firstEnd returns when the first of some authorities ends. They have been read before.
-func firstEnd(authorities []byte) (first time.Time) {
-	for block, rest := pem.Decode(authorities); block != nil; block, rest = pem.Decode(rest) {
-		if c, err := x509.ParseCertificate(block.Bytes); err == nil && (first.IsZero() || c.NotAfter.Before(first)) {
+// firstEnd returns when the first of some authorities ends.
+func firstEnd(authorities []*x509.Certificate) (first time.Time) {
+	for _, c := range authorities {
+		if first.IsZero() || c.NotAfter.Before(first) {
 			first = c.NotAfter
 		}
 	}
@@ -116,6 +121,9 @@ func (t *TLS) warn(now time.Time) {
 
 // report tells of files that were looked at.
 func (t *TLS) report(p *part, l look) {
+	if l.news {
+		t.options.Changed(Change{Files: p.files(), Changed: l.changed, Err: l.err, Certificates: p.certificates})
+	}
 	switch {
 	case l.err != nil:
 		t.metrics.failures.Inc()

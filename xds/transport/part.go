@@ -2,6 +2,7 @@ package transport
 
 import (
 	"crypto/sha256"
+	"crypto/x509"
 	"fmt"
 	"strings"
 )
@@ -10,18 +11,23 @@ import (
 type part struct {
 	names []string
 	take  func(contents [][]byte) error
+	// certificates are those that are in force.
+	certificates []*x509.Certificate
 	// seen is what was read last, and settled what was last taken, or found to be wrong by failed.
 	seen, settled sum
 	failed        error
+	// held is what each file held when it was last taken, or found to be wrong.
+	held []sum
 }
 
 // sum stands for what was read.
 type sum [sha256.Size]byte
 
-// look is what a look at the files gave: the error of what they hold, and whether that is news.
+// look is what a look at the files gave: the error of what they hold, whether that is news, and then of which files.
 type look struct {
-	err  error
-	news bool
+	err     error
+	news    bool
+	changed []string
 }
 
 // begin reads the files for the first time.
@@ -29,6 +35,7 @@ func (p *part) begin(read func(string) ([]byte, error)) error {
 	contents, err := p.read(read)
 	p.seen = sumOf(contents, err)
 	p.settled = p.seen
+	p.changed(contents)
 	return p.taken(contents, err)
 }
 
@@ -43,8 +50,25 @@ func (p *part) look(read func(string) ([]byte, error)) look {
 		return look{err: p.failed}
 	}
 	p.settled = now
+	changed := p.changed(contents)
 	p.failed = p.taken(contents, err)
-	return look{err: p.failed, news: true}
+	return look{p.failed, true, changed}
+}
+
+// changed returns the names of the files that hold something else than before. It is empty where not all can be read.
+func (p *part) changed(contents [][]byte) (names []string) {
+	if contents == nil {
+		return nil
+	}
+	before := p.held
+	p.held = make([]sum, len(contents))
+	for i, content := range contents {
+		p.held[i] = sha256.Sum256(content)
+		if before != nil && p.held[i] != before[i] {
+			names = append(names, p.names[i])
+		}
+	}
+	return names
 }
 
 // taken takes what was read, and returns why that cannot be.

@@ -44,6 +44,8 @@ type Options struct {
 	Logger     *slog.Logger
 	Registerer prometheus.Registerer
 	Now        func() time.Time
+	// Changed is told when files hold something else than before, whether that counts or not. It must not wait. Nil is nobody.
+	Changed func(Change)
 	// Every is how often the files are read, and Handshake how long a handshake may take.
 	Every, Handshake time.Duration
 }
@@ -64,6 +66,9 @@ type TLS struct {
 func NewTLS(o Options) (*TLS, error) {
 	if o.Every <= 0 {
 		o.Every = every
+	}
+	if o.Changed == nil {
+		o.Changed = func(Change) {}
 	}
 	if o.Handshake <= 0 {
 		o.Handshake = handshakeTimeout
