@@ -1,0 +1,138 @@
+package chain
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"time"
+
+	"github.com/DeRuina/timberjack"
+
+	"github.com/portreeve/portreeve/internal/audit"
+)
+
+// neverBySize keeps the library from rotating by itself, in megabytes: a file is rotated between two lines, and its name
+// says which lines are in it.
+const neverBySize = 1 << 20
+
+// chunk bounds the bytes that are written and synced at one time.
+const chunk = 4 << 20
+
+// file is the file that is written. One goroutine uses it at a time.
+type file struct {
+	names   names
+	options Options
+	logger  *timberjack.Logger
+	// size is how long it is, up to the last line that is synced; first and last are its lines.
+	size        int64
+	first, last uint64
+	began       time.Time
+	// dirty is that there may be more in it than size says.
+	dirty bool
+	// is tells it from another file at the same place.
+	is fs.FileInfo
+}
+
+func newFile(n names, o Options, e end) *file {
+	return &file{names: n, options: o, size: e.size, first: e.first, last: e.last, began: e.began}
+}
+
+// write appends lines, as many as there is room for in one file, and syncs them. After an error nothing of them is there.
+func (f *file) write(lines []audit.Line) (int, error) {
+	if err := f.begin(len(lines[0].Bytes) + 1); err != nil {
+		return 0, err
+	}
+	var text []byte
+	n := 0
+	for n < len(lines) && (n == 0 || f.fits(len(text)+len(lines[n].Bytes)+1) && len(text) < chunk) {
+		text = append(append(text, lines[n].Bytes...), '\n')
+		n++
+	}
+	if err := f.append(text); err != nil {
+		return 0, err
+	}
+	if f.first == 0 {
+		f.first, f.began = lines[0].Seq, f.options.Now()
+	}
+	f.size, f.last = f.size+int64(len(text)), lines[n-1].Seq
+	return n, nil
+}
+
+func (f *file) fits(more int) bool { return f.size+int64(more) <= f.options.MaxSize }
+
+// begin has a file to which so much can be written: the one that is there, or, where that is full or old, a new one.
+func (f *file) begin(more int) error {
+	if f.dirty {
+		if err := os.Truncate(f.names.path, f.size); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		f.dirty = false
+	}
+	if f.logger == nil {
+		f.logger = &timberjack.Logger{Filename: f.names.path, MaxSize: neverBySize, FileMode: 0o600, Compression: "none"}
+	}
+	if f.first == 0 || f.fits(more) && f.options.Now().Sub(f.began) < f.options.RotateEvery {
+		return nil
+	}
+	return f.rotate()
+}
+
+// rotate gives the file a name that says which lines are in it, and begins a new one.
+func (f *file) rotate() error {
+	if err := f.logger.RotateWithReason(fmt.Sprintf("%d_%d", f.first, f.last)); err != nil {
+		return errors.Join(fmt.Errorf("rotate: %w", err), f.close())
+	}
+	f.size, f.first, f.last, f.is = 0, 0, 0, nil
+	return syncDir(f.names.dir)
+}
+
+// append writes and syncs. After an error the file is opened anew for the next time, and what was written of it is cut off:
+// it is not known how much of it would outlive a crash.
+func (f *file) append(text []byte) error {
+	_, err := f.logger.Write(text)
+	if err == nil {
+		err = f.logger.Sync()
+	}
+	if err == nil {
+		err = f.check(int64(len(text)))
+	}
+	if err != nil {
+		f.dirty = true
+		return errors.Join(err, f.close())
+	}
+	return nil
+}
+
+// check says whether what was written is where it should be. Somebody may have moved the file, or removed or cut it; then
+// lines are gone, and whoever verifies the record sees that. What comes from now on is kept.
+func (f *file) check(wrote int64) error {
+	is, err := os.Stat(f.names.path)
+	switch {
+	case err != nil:
+		f.forget()
+		return fmt.Errorf("the file is gone: %w", err)
+	case f.is != nil && !os.SameFile(f.is, is), is.Size() != f.size+wrote:
+		f.forget()
+		f.size = is.Size()
+		return errors.New("the file is not as it was written: somebody else has replaced it or has written to it")
+	}
+	if f.is == nil {
+		f.is = is
+		return syncDir(f.names.dir)
+	}
+	return nil
+}
+
+// forget takes what is there for a new file.
+func (f *file) forget() { f.size, f.first, f.last, f.is = 0, 0, 0, nil }
+
+// close closes the file.
+func (f *file) close() error {
+	if f.logger == nil {
+		return nil
+	}
+	err := f.logger.Close()
+	f.logger, f.is = nil, nil
+	return err
+}
