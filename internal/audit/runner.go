@@ -15,8 +15,10 @@ const maxHeld = 16 << 20
 
 // runner calls one sink, on a goroutine of its own, so that one that hangs holds up no other.
 type runner struct {
-	name    string
-	sink    Sink
+	name string
+	sink Sink
+	// flusher is the sink where it can try again, or nil.
+	flusher Flusher
 	metrics *metrics
 	now     func() time.Time
 	wake    chan struct{}
@@ -37,6 +39,7 @@ type runner struct {
 
 func newRunner(s Sink, o Options, m *metrics) *runner {
 	r := &runner{name: s.Name(), sink: s, metrics: m, now: o.Now, wake: make(chan struct{}, 1), done: make(chan struct{})}
+	r.flusher, _ = s.(Flusher)
 	m.begin(r.name)
 	go r.run()
 	return r
@@ -106,13 +109,9 @@ func (r *runner) run() {
 		lines, retrying, done, closed := r.lines, r.retrying, r.done, r.closed
 		r.lines, r.bytes, r.retrying, r.done = nil, 0, false, make(chan struct{})
 		r.mu.Unlock()
-		err, asked := r.call(lines, retrying)
-		r.mu.Lock()
-		if asked {
-			r.last, r.hangs = err, false
-			r.metrics.took(r.name, err, r.now())
+		if len(lines) > 0 || retrying && r.flusher != nil {
+			r.answered(r.ask(lines))
 		}
-		r.mu.Unlock()
 		close(done)
 		if closed {
 			return
@@ -120,15 +119,20 @@ func (r *runner) run() {
 	}
 }
 
-// call asks the sink, which bounds by itself how long it takes, and reports whether there was something to ask.
-func (r *runner) call(lines []Line, retrying bool) (error, bool) {
+// answered notes what the sink said.
+func (r *runner) answered(err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.last, r.hangs = err, false
+	r.metrics.took(r.name, err, r.now())
+}
+
+// ask gives the sink lines, or, where there are none, has it try again. The sink bounds by itself how long it takes.
+func (r *runner) ask(lines []Line) error {
 	if len(lines) > 0 {
-		return r.sink.Take(context.Background(), lines), true
+		return r.sink.Take(context.Background(), lines)
 	}
-	if f, ok := r.sink.(Flusher); ok && retrying {
-		return f.Flush(context.Background()), true
-	}
-	return nil, false
+	return r.flusher.Flush(context.Background())
 }
 
 // err returns why the sink does not keep what it was given, or nil.

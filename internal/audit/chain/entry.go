@@ -186,4 +186,3 @@ func (l *lines) entry() (Entry, error) {
 	e.File, e.Line = l.path, l.number
 	return e, err
 }
-

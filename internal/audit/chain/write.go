@@ -64,7 +64,9 @@ func (c *Chain) follow(lines []audit.Line) {
 }
 
 // rotated reports whether the file began anew with these lines.
-func (c *Chain) rotated(lines []audit.Line) bool { return lines[0].Seq > 1 && c.file.first == lines[0].Seq }
+func (c *Chain) rotated(lines []audit.Line) bool {
+	return lines[0].Seq > 1 && c.file.first == lines[0].Seq
+}
 
 func (c *Chain) pruned() {
 	c.mu.Lock()
