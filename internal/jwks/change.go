@@ -14,7 +14,7 @@ import (
 // The bounds of what is told of a set: how many keys are named, and bytes of the name that an issuer gives one.
 const (
 	maxNamedKeys = 100
-	maxKeyID     = 200
+	maxKeyID     = 128
 )
 
 // ChangeKind is what a Change tells.
