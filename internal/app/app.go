@@ -145,7 +145,7 @@ func New(o Options) (_ *App, err error) {
 		return nil, err
 	}
 	a.certificates = reload.NewCertificates(a.reloader)
-	a.registry.MustRegister(a.certificates, reload.NewGroupMetrics(a.reloader))
+	a.registry.MustRegister(a.certificates, reload.NewGroupMetrics(a.reloader), reload.NewGoneMetric(a.reloader))
 	return a, a.listen()
 }
 

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+	"time"
 )
 
 // The bounds of what is remembered of nodes: how many, how long an id and the key of a group
@@ -32,6 +33,7 @@ type Moved struct {
 // the groups are at that moment it is told.
 type nodes struct {
 	logger *slog.Logger
+	now    func() time.Time
 
 	mu      sync.Mutex
 	entries map[string]*nodeEntry
@@ -45,6 +47,8 @@ type nodeEntry struct {
 	open map[string]int
 	told map[string]bool
 	seen uint64
+	// gone is when its last stream ended.
+	gone time.Time
 }
 
 // entry returns what is remembered of a node, which counts as seen now, or nil where a name is
@@ -106,6 +110,7 @@ func (n *nodes) disconnected(v *view, id, group string) {
 	if e.open[group]--; e.open[group] <= 0 {
 		delete(e.open, group)
 		delete(e.told, group)
+		e.gone = n.now()
 	}
 	n.warnOfMove(v, id, e)
 }

@@ -86,7 +86,7 @@ type Reloader struct {
 // generations that an earlier process kept there. Close ends it.
 func New(o Options) (*Reloader, error) {
 	r := &Reloader{
-		options: o, reporter: reporter{o.Logger, o.Metrics}, nodes: nodes{logger: o.Logger}, reader: newReader(o), history: &history{keyring: o.Keyring, state: o.State},
+		options: o, reporter: reporter{o.Logger, o.Metrics}, nodes: nodes{logger: o.Logger, now: o.Now}, reader: newReader(o), history: &history{keyring: o.Keyring, state: o.State},
 		rights: rights{access: o.Access, logger: o.Logger},
 	}
 	r.fleet = newFleet(o, r.history)
