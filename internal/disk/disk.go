@@ -111,7 +111,7 @@ func (d *Disk) ReadDir(path string) ([]fs.DirEntry, error) { return d.readDir(pa
 
 func (d *Disk) readDir(path string, most int) ([]fs.DirEntry, error) {
 	// A directory is asked for: a pipe would block. Where a call gets stuck the file is closed when nobody has it any more.
-	f, err := run(d, "open directory", path, func() (*os.File, error) { return openDir(path) })
+	f, err := run(d, "open directory", path, func() (*os.File, error) { return OpenDir(path) })
 	if err != nil {
 		return nil, err
 	}

@@ -24,6 +24,15 @@ func HasOtherNames(info fs.FileInfo) bool {
 	return !links.IsValid() || !(links.CanUint() && links.Uint() == 1 || links.CanInt() && links.Int() == 1)
 }
 
+// Owner returns the number of the user who owns a file. It is false where the system does not tell.
+func Owner(info fs.FileInfo) (uint64, bool) {
+	uid := field(info, "Uid")
+	if !uid.IsValid() || !uid.CanUint() {
+		return 0, false
+	}
+	return uid.Uint(), true
+}
+
 // field returns a field of what the system told of a file.
 func field(info fs.FileInfo, name string) reflect.Value {
 	stat := reflect.Indirect(reflect.ValueOf(info.Sys()))

@@ -44,7 +44,7 @@ func (d *Disk) Read(path string, limit int64) (Content, error) {
 // Ask says who writes to a regular file, without reading it.
 func (d *Disk) Ask(path string) (Content, error) {
 	return run(d, "ask for writers of", path, func() (Content, error) {
-		f, info, err := open(path)
+		f, info, err := Open(path)
 		if err != nil {
 			return Content{}, err
 		}
@@ -62,7 +62,7 @@ func (d *Disk) Remote(path string) (bool, error) {
 }
 
 func read(path string, limit int64) (Content, error) {
-	f, info, err := open(path)
+	f, info, err := Open(path)
 	if err != nil {
 		return Content{}, err
 	}
@@ -102,8 +102,9 @@ func tooLarge(path string, size, limit int64) error {
 	return &fs.PathError{Op: "read", Path: path, Err: fmt.Errorf("%w: it has %d bytes, at most %d are read", ErrTooLarge, size, limit)}
 }
 
-// open opens a regular file for reading.
-func open(path string) (*os.File, fs.FileInfo, error) {
+// Open opens a regular file for reading, and nothing else: a pipe would block, and a device may do something. The disk may still
+// hang: it is for what runs within Do.
+func Open(path string) (*os.File, fs.FileInfo, error) {
 	// Opening a device may do something, so it is looked at first; what is opened counts.
 	info, err := os.Stat(path)
 	if err != nil {
@@ -147,8 +148,8 @@ func regular(path string, info fs.FileInfo) error {
 	return &fs.PathError{Op: "read", Path: path, Err: fmt.Errorf("%w: it is %s", ErrNotRegular, what)}
 }
 
-// openDir opens a directory and nothing else.
-func openDir(path string) (*os.File, error) {
+// OpenDir opens a directory, and nothing else. It may block, as Open.
+func OpenDir(path string) (*os.File, error) {
 	return os.OpenFile(path, os.O_RDONLY|syscall.O_DIRECTORY|syscall.O_NONBLOCK, 0)
 }
 

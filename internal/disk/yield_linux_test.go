@@ -19,7 +19,7 @@ func TestAWriterThatComesDuringTheReadDoesNotWait(t *testing.T) {
 	if err := os.WriteFile(path, bytes.Repeat([]byte("x"), 4*chunk), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	f, _, err := open(path)
+	f, _, err := Open(path)
 	if err != nil {
 		t.Fatal(err)
 	}
