@@ -1,0 +1,119 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+type auditListing struct {
+	formatFlag
+	auditFilter
+	limit int
+}
+
+func auditListCommand() *cobra.Command {
+	var l auditListing
+	c := &cobra.Command{
+		Use:   "list FILE",
+		Short: "List events of the record",
+		Long: "List events of the record, the oldest first: those for which all filters hold, and of a filter with several values one of them. " +
+			"FILE may be - for standard input, and packed by gzip. An event that is about more objects than it names is listed whatever --kind, --name and --namespace say: it may be about them. " +
+			"This does not verify the record; verify does. With -o json each event is on a line, as it was written. The exit code is 1 where a line is no event.",
+		Example: "  portreeve audit list /var/log/portreeve/audit.log --since 12h --type 'generation.*'\n" +
+			"  portreeve audit list audit.log --kind AuthorizationPolicy --name guard --limit 0\n" +
+			"  portreeve audit list audit.log --outcome refused,failure -o json | jq .data.message",
+		Args: cobra.ExactArgs(1),
+		RunE: l.run,
+	}
+	l.formatFlag.register(c, "text", "text", "json")
+	l.auditFilter.register(c)
+	c.Flags().IntVar(&l.limit, "limit", 100, "Only the last events, as many; 0 for all.")
+	return c
+}
+
+// maxListed bounds what --limit keeps in memory.
+const maxListed = 10_000
+
+func (l *auditListing) run(c *cobra.Command, args []string) error {
+	if err := l.prepare(time.Now()); err != nil {
+		return err
+	}
+	if l.limit < 0 || l.limit > maxListed {
+		return fmt.Errorf("--limit is 0 for all events, or up to %d", maxListed)
+	}
+	out := bufio.NewWriter(c.OutOrStdout())
+	last := lastEvents{most: l.limit}
+	events := auditEvents{c: c}
+	dropped := 0
+	err := readAudit(c, args[0], events.each(func(e auditEvent) error {
+		switch {
+		case !l.chooses(&e):
+			return nil
+		case l.limit == 0:
+			return l.one(out, &e)
+		}
+		dropped += last.keep(e)
+		return nil
+	}))
+	if err != nil {
+		return errors.Join(err, out.Flush())
+	}
+	for _, e := range last.inOrder() {
+		if err := l.one(out, &e); err != nil {
+			return err
+		}
+	}
+	if err := out.Flush(); err != nil {
+		return err
+	}
+	if dropped > 0 {
+		fmt.Fprintf(c.ErrOrStderr(), "%d earlier events are not listed: --limit is %d\n", dropped, l.limit)
+	}
+	return events.end()
+}
+
+// one prints an event.
+func (l *auditListing) one(w io.Writer, e *auditEvent) error {
+	if l.format == "json" {
+		_, err := fmt.Fprintf(w, "%s\n", e.line)
+		return err
+	}
+	what := e.Data.Message
+	if what == "" {
+		what = e.Subject
+	}
+	if by := e.author(); by != "" {
+		what += " (" + by + ")"
+	}
+	_, err := fmt.Fprintf(w, "%8s  %s  %-20s  %-8s  %s\n", e.seq(), e.Time.UTC().Format("2006-01-02T15:04:05.000Z"), plainText(e.kind()), plainText(e.details().Outcome), plainText(what))
+	return err
+}
+
+// lastEvents keeps the last events, as many as may be.
+type lastEvents struct {
+	most int
+	ring []auditEvent
+	next int
+}
+
+// keep adds an event, and returns how many it takes the place of.
+func (k *lastEvents) keep(e auditEvent) int {
+	e.line = slices.Clone(e.line)
+	if len(k.ring) < k.most {
+		k.ring = append(k.ring, e)
+		return 0
+	}
+	k.ring[k.next] = e
+	k.next = (k.next + 1) % k.most
+	return 1
+}
+
+func (k *lastEvents) inOrder() []auditEvent {
+	return slices.Concat(k.ring[k.next:], k.ring[:k.next])
+}
