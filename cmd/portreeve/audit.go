@@ -10,6 +10,6 @@ func auditCommand() *cobra.Command {
 			"FILE is the name that --audit-log has; the files that it was rotated into are found beside it.",
 		Args: cobra.NoArgs,
 	}
-	c.AddCommand(auditListCommand(), auditShowCommand())
+	c.AddCommand(auditVerifyCommand(), auditListCommand(), auditShowCommand())
 	return c
 }

@@ -76,6 +76,23 @@ func audited(t *testing.T, record []byte, verb string, flags ...string) (stdout,
 	return out.String(), errs.String(), code
 }
 
+// auditedInput runs a verb on what comes in.
+func auditedInput(t *testing.T, record []byte, verb string, flags ...string) (stdout, stderr string, code int) {
+	t.Helper()
+	file, err := os.CreateTemp(t.TempDir(), "")
+	must(t, err)
+	_, err = file.Write(record)
+	must(t, err)
+	_, err = file.Seek(0, 0)
+	must(t, err)
+	before := os.Stdin
+	os.Stdin = file
+	defer func() { os.Stdin = before; _ = file.Close() }()
+	var out, errs bytes.Buffer
+	code = run(t.Context(), append([]string{"audit", verb, "-"}, flags...), &out, &errs)
+	return out.String(), errs.String(), code
+}
+
 // numbers are the first words of lines.
 func numbers(text string) string {
 	var out []string
@@ -147,28 +164,35 @@ func TestAuditListReadsPackedFilesAndStandardInput(t *testing.T) {
 	must(t, w.Close())
 	file := filepath.Join(t.TempDir(), "old.gz")
 	must(t, os.WriteFile(file, packed.Bytes(), 0o600))
-	for _, args := range [][]string{{"audit", "list", file}, {"audit", "list", "-"}} {
-		var out, errs bytes.Buffer
-		root := command()
-		root.SetArgs(args)
-		root.SetIn(bytes.NewReader(packed.Bytes()))
-		root.SetOut(&out)
-		root.SetErr(&errs)
-		if err := root.ExecuteContext(t.Context()); err != nil || numbers(out.String()) != "1 2 3 4 5 6" {
-			t.Errorf("%v: %v: %s%s", args, err, out.String(), errs.String())
+	var out, errs bytes.Buffer
+	if code := run(t.Context(), []string{"audit", "list", file}, &out, &errs); code != exitClean || numbers(out.String()) != "1 2 3 4 5 6" {
+		t.Errorf("a file: exit %d: %s%s", code, out.String(), errs.String())
+	}
+	for _, record := range [][]byte{packed.Bytes(), aDay(t)} {
+		if out, errs, code := auditedInput(t, record, "list"); code != exitClean || numbers(out) != "1 2 3 4 5 6" {
+			t.Errorf("standard input: exit %d: %s%s", code, out, errs)
 		}
 	}
 }
 
-// TestAuditListSaysWhatIsNoEvent holds for a bound of them, and the rest of the record is still listed.
+// TestAuditListSaysWhatIsNoEvent holds for a bound of them, and the rest of what comes in is still listed.
 func TestAuditListSaysWhatIsNoEvent(t *testing.T) {
 	record := append([]byte(strings.Repeat("garbage\x1b\n", 10)), aDay(t)...)
-	out, errs, code := audited(t, record, "list")
-	if code != exitFindings || numbers(out) != "1 2 3 4 5 6" || strings.Count(errs, "not an event") != maxBrokenTold || !strings.Contains(errs, "10 lines are no events") {
+	out, errs, code := auditedInput(t, record, "list")
+	if code != exitFindings || numbers(out) != "1 2 3 4 5 6" || strings.Count(errs, "not an event") != maxBrokenTold || !strings.Contains(errs, "10 lines are no events") || strings.Contains(errs, "\x1b") {
 		t.Errorf("exit %d\n%s%s", code, out, errs)
 	}
-	if _, errs, code := audited(t, bytes.Repeat([]byte("x"), maxAuditLine+1), "list"); code != exitUsage || !strings.Contains(errs, "is longer than") {
+	if _, errs, code := auditedInput(t, bytes.Repeat([]byte("x"), maxAuditLine+1), "list"); code != exitUsage || !strings.Contains(errs, "is longer than") {
 		t.Errorf("a line without an end: exit %d: %s", code, errs)
+	}
+}
+
+// TestAuditListEndsWhereARecordIsBroken holds for what was read before, which is listed.
+func TestAuditListEndsWhereARecordIsBroken(t *testing.T) {
+	record := bytes.Replace(aDay(t), []byte("refused for 1"), []byte("refused for 2"), 1)
+	out, errs, code := audited(t, record, "list")
+	if code != exitFindings || numbers(out) != "1 2" || !strings.Contains(errs, "audit.log:3: ") {
+		t.Errorf("exit %d\n%s%s", code, out, errs)
 	}
 }
 
@@ -222,7 +246,7 @@ func TestAuditShowFindsByNumberOrID(t *testing.T) {
 func TestAuditShowSaysThatALineWasChanged(t *testing.T) {
 	record := bytes.Replace(aDay(t), []byte("Ada <"), []byte("Eve <"), 1)
 	for _, format := range []string{"text", "json"} {
-		if out, _, code := audited(t, record, "show", "2", "-o", format); code != exitFindings || format == "text" && !strings.Contains(out, "NOT AS IT WAS WRITTEN") {
+		if out, _, code := auditedInput(t, record, "show", "2", "-o", format); code != exitFindings || format == "text" && !strings.Contains(out, "NOT AS IT WAS WRITTEN") {
 			t.Errorf("%s: exit %d\n%s", format, code, out)
 		}
 	}

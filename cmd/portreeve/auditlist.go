@@ -2,7 +2,6 @@ package main
 
 import (
 	"bufio"
-	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -24,7 +23,7 @@ func auditListCommand() *cobra.Command {
 		Short: "List events of the record",
 		Long: "List events of the record, the oldest first: those for which all filters hold, and of a filter with several values one of them. " +
 			"FILE may be - for standard input, and packed by gzip. An event that is about more objects than it names is listed whatever --kind, --name and --namespace say: it may be about them. " +
-			"This does not verify the record; verify does. With -o json each event is on a line, as it was written. The exit code is 1 where a line is no event.",
+			"Whether lines are missing, verify says. With -o json each event is on a line, as it was written. The exit code is 1 where a line is no event, or is not as it was written.",
 		Example: "  portreeve audit list /var/log/portreeve/audit.log --since 12h --type 'generation.*'\n" +
 			"  portreeve audit list audit.log --kind AuthorizationPolicy --name guard --limit 0\n" +
 			"  portreeve audit list audit.log --outcome refused,failure -o json | jq .data.message",
@@ -61,19 +60,17 @@ func (l *auditListing) run(c *cobra.Command, args []string) error {
 		dropped += last.keep(e)
 		return nil
 	}))
-	if err != nil {
-		return errors.Join(err, out.Flush())
+	for _, e := range last.inOrder() { // those before an error too
+		_ = l.one(out, &e) // Flush says what is wrong
 	}
-	for _, e := range last.inOrder() {
-		if err := l.one(out, &e); err != nil {
-			return err
-		}
-	}
-	if err := out.Flush(); err != nil {
-		return err
+	if flushErr := out.Flush(); flushErr != nil {
+		return flushErr
 	}
 	if dropped > 0 {
 		fmt.Fprintf(c.ErrOrStderr(), "%d earlier events are not listed: --limit is %d\n", dropped, l.limit)
+	}
+	if err != nil {
+		return err
 	}
 	return events.end()
 }

@@ -8,8 +8,11 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/portreeve/portreeve/internal/audit/chain"
 )
 
 // maxAuditLine bounds a line that is read of a record; none that was written is as long.
@@ -21,18 +24,28 @@ type auditLine func(at string, line []byte) error
 // errEnough ends the reading without an error.
 var errEnough = errors.New("enough")
 
+// errBroken says that a line is not as it was written, so that those after it are not read.
+var errBroken = errors.New("the record is not as it was written")
+
 // readAudit reads the lines of a record in order: of a file and those that it was rotated into, or of - or a packed file alone.
 func readAudit(c *cobra.Command, file string, each auditLine) error {
 	err := readAuditFiles(c, file, each)
-	if errors.Is(err, errEnough) {
+	switch {
+	case errors.Is(err, errEnough):
 		return nil
+	case errors.Is(err, errBroken):
+		fmt.Fprintf(c.ErrOrStderr(), "portreeve: %v; lines after it are not read, but by: cat FILE | portreeve audit list -\n", err)
+		return errFindings
 	}
 	return err
 }
 
 func readAuditFiles(c *cobra.Command, file string, each auditLine) error {
-	if file == "-" {
+	switch {
+	case file == "-":
 		return readAuditStream(file, c.InOrStdin(), each)
+	case !strings.HasSuffix(file, ".gz"):
+		return readAuditChain(file, each)
 	}
 	f, err := os.Open(file)
 	if err != nil {
@@ -40,6 +53,23 @@ func readAuditFiles(c *cobra.Command, file string, each auditLine) error {
 	}
 	defer func() { _ = f.Close() }()
 	return readAuditStream(file, f, each)
+}
+
+// readAuditChain reads a record and the files that it was rotated into, each line of which has to be as it was written.
+func readAuditChain(file string, each auditLine) error {
+	for e, err := range chain.Read(file) {
+		at := fmt.Sprintf("%s:%d", e.File, e.Line)
+		switch {
+		case err != nil && e.Line > 0:
+			return fmt.Errorf("%w: %s: %s", errBroken, at, plainText(err.Error()))
+		case err != nil:
+			return err
+		}
+		if err := each(at, e.Bytes); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // readAuditStream reads lines, unpacked where they are packed by gzip.
