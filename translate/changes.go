@@ -110,7 +110,7 @@ func (w *written) entries(of []*resource.Resource) map[resource.Key]entry {
 		out[r.Key] = entry{object: r}
 	}
 	for _, s := range w.secrets {
-		key := resource.Key{Kind: secretKind, Namespace: s.Namespace, Name: s.Name}
+		key := secretKey(s)
 		if out[key].secret == nil {
 			out[key] = entry{secret: s}
 		}
@@ -121,15 +121,19 @@ func (w *written) entries(of []*resource.Resource) map[resource.Key]entry {
 	return out
 }
 
+func secretKey(s *resource.Secret) resource.Key {
+	return resource.Key{Kind: secretKind, Namespace: s.Namespace, Name: s.Name}
+}
+
 // written names the object. Nothing of what it says is told.
 func (e entry) written() Written {
 	switch {
 	case e.object != nil:
-		return Written{Object: e.object.Key.String(), Pos: e.object.Origin.At(resource.Path{"metadata", "name"})}
+		return Written{Object: e.object.Key.String(), Key: e.object.Key, Pos: e.object.Origin.At(resource.Path{"metadata", "name"})}
 	case e.secret != nil:
-		return Written{Object: e.secret.String(), Pos: e.secret.Pos}
+		return Written{Object: e.secret.String(), Key: secretKey(e.secret), Pos: e.secret.Pos}
 	default:
-		return Written{Object: string(meshKind), Pos: e.mesh.At(nil)}
+		return Written{Object: string(meshKind), Key: resource.Key{Kind: meshKind}, Pos: e.mesh.At(nil)}
 	}
 }
 

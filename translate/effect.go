@@ -9,8 +9,10 @@ import (
 // Written names an object and the place where it is written.
 type Written struct {
 	// Object is "Kind namespace/name".
-	Object string        `json:"object"`
-	Pos    diag.Position `json:"position"`
+	Object string `json:"object"`
+	// Key is what Object says, in parts.
+	Key resource.Key  `json:"-"`
+	Pos diag.Position `json:"position"`
 	// By is what took its file away; empty where nothing did.
 	By string `json:"leftOutBy,omitempty"`
 }
@@ -36,7 +38,7 @@ func (p *Program) EffectOn(g model.Gateway) Effect {
 	objects := sources(effect.Enforcing)
 	out := Effect{Enforcing: len(objects), AsksForToken: effect.AsksForToken, Diagnostics: effect.Diagnostics[:min(len(effect.Diagnostics), maxNamed)]}
 	for _, object := range objects[:min(len(objects), maxNamed)] {
-		out.By = append(out.By, Written{Object: object.Key.String(), Pos: object.Origin.At(resource.Path{"metadata", "name"})})
+		out.By = append(out.By, Written{Object: object.Key.String(), Key: object.Key, Pos: object.Origin.At(resource.Path{"metadata", "name"})})
 	}
 	return out
 }

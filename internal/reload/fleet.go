@@ -50,6 +50,8 @@ type group struct {
 	effect *translate.Effect
 	// snapshot is what was published to it since it is connected; what comes next takes from it what has not changed.
 	snapshot *snapshot.Snapshot
+	// rekeyed counts how often the policy that it is served was published with other keys, since it is connected.
+	rekeyed int
 	// awaited says that an earlier process served it, and no gateway has come back since.
 	awaited bool
 	refused diag.List
@@ -84,15 +86,17 @@ func (f *fleet) join(n node.Group) (_ *group, changed bool) {
 	return g, before == nil || before.serving != g.serving
 }
 
-// leave notes that the last gateway of a group has gone.
-func (f *fleet) leave(key string) {
-	if g := f.groups[key]; g != nil {
+// leave notes that the last gateway of a group has gone, and returns the group; nil is one that is not known.
+func (f *fleet) leave(key string) *group {
+	g := f.groups[key]
+	if g != nil {
 		g.tenure = g.tenureAt(f.now())
 		g.tenure.since = time.Time{}
 		g.connected, g.published, g.standing, g.snapshot = false, false, state.Unserved, nil
 	}
 	f.served.drop(key)
 	f.forget()
+	return g
 }
 
 // maxDeparted bounds how many groups without a gateway are remembered. After a restart all

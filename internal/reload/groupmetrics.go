@@ -1,12 +1,17 @@
 package reload
 
-import "github.com/prometheus/client_golang/prometheus"
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
 
 // NewGroupMetrics returns the metrics of what policy comes to on the groups that are connected.
 func NewGroupMetrics(r *Reloader) prometheus.Collector {
 	gauge := func(name, help string) *prometheus.Desc { return prometheus.NewDesc(name, help, nil, nil) }
 	return groupCollector{r,
-		gauge("portreeve_groups", "Groups of gateways that are connected."),
+		prometheus.NewDesc("portreeve_groups", "Groups of gateways that are connected, by what becomes of the newest generation there: held is one that the record does not take.", []string{"state"}, nil),
+		gauge("portreeve_refused_generation_age_seconds", "How long the latest generation, whichever it was, has been refused to somebody; 0 while it is not."),
 		gauge("portreeve_groups_refused", "Groups of gateways, of those connected, that an error keeps from the latest generation."),
 		gauge("portreeve_groups_without_policy", "Groups of gateways, of those served, on which nothing is enforced."),
 		gauge("portreeve_groups_without_token_demand", "Groups of gateways, of those served, on which nothing asks for a token."),
@@ -14,27 +19,28 @@ func NewGroupMetrics(r *Reloader) prometheus.Collector {
 }
 
 type groupCollector struct {
-	reloader                              *Reloader
-	all, refused, noPolicy, noTokenDemand *prometheus.Desc
+	reloader                                   *Reloader
+	all, age, refused, noPolicy, noTokenDemand *prometheus.Desc
 }
 
 var _ prometheus.Collector = groupCollector{}
 
 // Describe implements prometheus.Collector.
 func (c groupCollector) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{c.all, c.refused, c.noPolicy, c.noTokenDemand} {
+	for _, d := range []*prometheus.Desc{c.all, c.age, c.refused, c.noPolicy, c.noTokenDemand} {
 		out <- d
 	}
 }
 
 // Collect implements prometheus.Collector.
 func (c groupCollector) Collect(out chan<- prometheus.Metric) {
-	var all, refused, noPolicy, noTokenDemand float64
-	for _, g := range c.reloader.shown.Load().groups {
+	v, states := c.reloader.shown.Load(), map[string]float64{"served": 0, "refused": 0, "waiting": 0, "held": 0}
+	var refused, noPolicy, noTokenDemand float64
+	for _, g := range v.groups {
 		if !g.connected {
 			continue
 		}
-		all++
+		states[v.stateOf(g)]++
 		if len(g.refused) > 0 {
 			refused++
 		}
@@ -48,7 +54,32 @@ func (c groupCollector) Collect(out chan<- prometheus.Metric) {
 			noTokenDemand++
 		}
 	}
-	for d, n := range map[*prometheus.Desc]float64{c.all: all, c.refused: refused, c.noPolicy: noPolicy, c.noTokenDemand: noTokenDemand} {
+	for state, n := range states {
+		out <- prometheus.MustNewConstMetric(c.all, prometheus.GaugeValue, n, state)
+	}
+	for d, n := range map[*prometheus.Desc]float64{c.age: v.refusedFor(c.reloader.options.Now()).Seconds(), c.refused: refused, c.noPolicy: noPolicy, c.noTokenDemand: noTokenDemand} {
 		out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, n)
 	}
+}
+
+// stateOf returns what becomes of the newest generation in a group that is connected.
+func (v *view) stateOf(g groupView) string {
+	switch {
+	case v.withheld != nil:
+		return "held"
+	case len(g.refused) > 0:
+		return "refused"
+	case g.serving == nil || len(g.waiting) > 0:
+		return "waiting"
+	default:
+		return "served"
+	}
+}
+
+// refusedFor returns how long the latest generation, whichever it was, has been refused to somebody.
+func (v *view) refusedFor(now time.Time) time.Duration {
+	if v.refusedSince.IsZero() {
+		return 0
+	}
+	return max(0, now.Sub(v.refusedSince))
 }

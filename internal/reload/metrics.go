@@ -13,6 +13,7 @@ type Metrics struct {
 	successTime prometheus.Gauge
 	findings    *prometheus.GaugeVec
 	unread      prometheus.Gauge
+	unrecorded  prometheus.Gauge
 }
 
 // NewMetrics registers the metrics.
@@ -23,8 +24,9 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		successTime: prometheus.NewGauge(prometheus.GaugeOpts{Name: "portreeve_config_last_reload_success_timestamp_seconds", Help: "When the last generation without an error was read."}),
 		findings:    prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "portreeve_findings", Help: "Findings of the latest generation."}, []string{"severity"}),
 		unread:      prometheus.NewGauge(prometheus.GaugeOpts{Name: "portreeve_files_held", Help: "Files and directories that cannot be read at this moment and keep what they last held."}),
+		unrecorded:  prometheus.NewGauge(prometheus.GaugeOpts{Name: "portreeve_policy_held_by_record", Help: "1 while a generation is held back because the record does not take it, else 0."}),
 	}
-	r.MustRegister(m.generations, m.successful, m.successTime, m.findings, m.unread)
+	r.MustRegister(m.generations, m.successful, m.successTime, m.findings, m.unread, m.unrecorded)
 	return m
 }
 
@@ -44,3 +46,5 @@ func (m *Metrics) generation(g *Generation, findings diag.List) {
 }
 
 func (m *Metrics) held(n int) { m.unread.Set(float64(n)) }
+
+func (m *Metrics) withheld(n int) { m.unrecorded.Set(float64(n)) }

@@ -109,6 +109,9 @@ func (f *fleet) give(ctx context.Context, g *group, o offer) error {
 	if err := f.publisher.Set(ctx, g.key, s); err != nil {
 		return err
 	}
+	if g.published && g.serving.Hash == o.generation.Hash && !alike(g.snapshot, s) {
+		g.rekeyed++
+	}
 	g.snapshot, f.made = s, s
 	effect := g.effectOf(o.generation)
 	if noLongerEnforced(g.effect, effect) {
@@ -120,4 +123,9 @@ func (f *fleet) give(ctx context.Context, g *group, o offer) error {
 	}
 	f.served.keep(g.key, config{o.resources, o.generation, g.gateway})
 	return nil
+}
+
+// alike reports whether two snapshots have the same resources.
+func alike(a, b *snapshot.Snapshot) bool {
+	return !slices.ContainsFunc(snapshot.Types(), func(t snapshot.Type) bool { return a.GetVersion(t.URL) != b.GetVersion(t.URL) })
 }

@@ -18,8 +18,7 @@ import (
 // one goroutine at a time, except that unfinished may be asked for at any time.
 //
 // It makes them without fetched keys, which are the history's, and numbers them in the order in
-// which they are read. inventory is what was written when that was last read, here or by an earlier
-// process, so that what a generation changes is told over a restart and over readings that failed.
+// which they are read.
 type reader struct {
 	files    Files
 	settings model.Settings
@@ -28,10 +27,33 @@ type reader struct {
 	metrics  *Metrics
 	seq      uint64
 	// digests are those of the files that were read last.
-	digests   digests
-	inventory *translate.Inventory
+	digests digests
+	// known is what was written when that was last taken, here or by an earlier process, so that what a
+	// generation changes is told over a restart, over readings that failed and over generations that were
+	// held back.
+	known    known
+	recorded bool
+	// draft is the last generation, until it is taken.
+	draft *draft
 	// unfinished is never nil.
 	unfinished atomic.Pointer[unfinished]
+}
+
+// known is what is known to be written: the objects and, where generations are recorded, the files and the
+// certificates.
+type known struct {
+	inventory    *translate.Inventory
+	files        digests
+	certificates certificateSet
+}
+
+// draft is a generation that was read, and is not the latest yet.
+type draft struct {
+	*Generation
+	// known is what is known once it is taken; files and certificates are what differs then, where that is recorded.
+	known        known
+	files        FileChanges
+	certificates []CertificateChange
 }
 
 // unfinished is what the last reading left to be done: when to read again, and what could not be read
@@ -42,30 +64,46 @@ type unfinished struct {
 }
 
 func newReader(o Options) *reader {
-	r := &reader{files: o.Files, settings: o.Settings, now: o.Now, logger: o.Logger, metrics: o.Metrics}
+	r := &reader{files: o.Files, settings: o.Settings, now: o.Now, logger: o.Logger, metrics: o.Metrics, recorded: o.Record != nil}
 	r.settings.Keys = nil
 	r.unfinished.Store(&unfinished{})
 	return r
 }
 
-// read reads the files and makes a generation of them: nil where they read as the latest does. It
-// reports whether what is held has changed. Of what there is already, which it asks for once the files
-// are read, it takes what has not changed.
-func (r *reader) read(change input.Change, present func() *view) (made *Generation, held bool) {
+// read reads the files and makes a generation of them: nil where they read as the latest does, and the same
+// again where they read as one that was not taken. It reports whether what is held has changed. Of what there
+// is already, which it asks for once the files are read, it takes what has not changed.
+func (r *reader) read(change input.Change, present func() *view) (made *draft, held bool) {
 	reading := r.files.Read(change)
 	held = r.leave(reading)
 	before := present()
 	r.digests = r.digests.of(reading.Files)
 	hash := hashOf(reading, r.digests, flagsOf(r.settings))
-	if before.latest != nil && hash == before.latest.Hash {
+	switch {
+	case before.latest != nil && hash == before.latest.Hash:
+		r.draft = nil
 		return nil, held
+	case r.draft == nil || hash != r.draft.Hash:
+		r.seq++
+		r.draft = r.drafted(newGeneration(r.seq, r.now(), reading, hash, r.settings, before.program(), before.servedCertificates()))
+		r.draft.changes = r.draft.changes.TakenBy(reading.Taken)
 	}
-	r.seq++
-	made = newGeneration(r.seq, r.now(), reading, hash, r.settings, before.program(), before.servedCertificates())
-	r.inventory, made.changes = r.inventory.Next(made.Program, made.unreadable)
-	made.changes = made.changes.TakenBy(reading.Taken)
-	return made, held
+	return r.draft, held
 }
+
+// drafted works out what a generation changes. Its files were read last.
+func (r *reader) drafted(made *Generation) *draft {
+	d := &draft{Generation: made}
+	d.known.inventory, d.changes = r.known.inventory.Next(made.Program, made.unreadable)
+	if r.recorded {
+		d.files, d.known.files = r.known.files.changes(r.digests, len(made.unreadable) > 0)
+		d.certificates, d.known.certificates = r.known.certificates.changes(certificatesIn(made.Program.Certificates()), !made.clean())
+	}
+	return d
+}
+
+// take says that a generation is the latest from now on.
+func (r *reader) take(d *draft) { r.known, r.draft = d.known, nil }
 
 // leave takes in what a reading leaves to be done, and logs what is new of what is held. It reports
 // whether anything is.
@@ -96,10 +134,13 @@ func (r *reader) recall(stored []state.Generation) []*Generation {
 	return out
 }
 
-// begin makes the inventory of what an earlier process kept, before the first reading.
+// begin makes known what an earlier process kept, before the first reading.
 func (r *reader) begin(kept []*Generation) {
 	for _, g := range slices.Backward(kept) {
-		r.inventory, _ = r.inventory.Next(g.Program, nil)
+		r.known.inventory, _ = r.known.inventory.Next(g.Program, nil)
+	}
+	if r.recorded && len(kept) > 0 {
+		r.known.files, r.known.certificates = digests{}.of(kept[0].files), certificatesIn(kept[0].Program.Certificates())
 	}
 }
 

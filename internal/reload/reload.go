@@ -49,7 +49,9 @@ type Options struct {
 	// Access is told which mappings of identities are in force; nil is nobody.
 	Access Access
 	// State keeps the last good generations; nil keeps nothing.
-	State   *state.Dir
+	State *state.Dir
+	// Record is told of generations; nil is nobody.
+	Record  Recorder
 	Logger  *slog.Logger
 	Metrics *Metrics
 	Now     func() time.Time
@@ -59,7 +61,7 @@ type Options struct {
 // them, and the fleet is given the newest that is good for each of its groups. It is safe for
 // concurrent use.
 //
-// Locks are taken in this order: turn, mu. Reading and compiling hold turn and never mu, and
+// Locks are taken in this order: turn, mu. Reading, compiling and the record hold turn and never mu, and
 // writing the state holds neither, so that a gateway that joins waits for none of them; what an
 // operator asks is answered from shown, which waits for nothing at all.
 type Reloader struct {
@@ -71,15 +73,18 @@ type Reloader struct {
 	// nodes has a lock of its own.
 	nodes nodes
 
-	// turn is held by who makes a generation or gives the generations other keys. It guards reader and rights.
-	turn   sync.Mutex
-	reader *reader
-	rights rights
+	// turn is held by who makes a generation or gives the generations other keys. It guards reader,
+	// admission and rights.
+	turn      sync.Mutex
+	reader    *reader
+	admission admission
+	rights    rights
 
-	// mu guards history and fleet.
+	// mu guards history, fleet and ledger.
 	mu      sync.Mutex
 	history *history
 	fleet   *fleet
+	ledger  ledger
 }
 
 // New returns a reloader that has read nothing yet. With a state directory it knows the
@@ -87,7 +92,8 @@ type Reloader struct {
 func New(o Options) (*Reloader, error) {
 	r := &Reloader{
 		options: o, reporter: reporter{o.Logger, o.Metrics}, nodes: nodes{logger: o.Logger, now: o.Now}, reader: newReader(o), history: &history{keyring: o.Keyring, state: o.State},
-		rights: rights{access: o.Access, logger: o.Logger},
+		rights: rights{access: o.Access, logger: o.Logger}, admission: admission{recorder: o.Record, logger: o.Logger, metrics: o.Metrics, now: o.Now},
+		ledger: ledger{recorder: o.Record, now: o.Now},
 	}
 	r.fleet = newFleet(o, r.history)
 	r.turn.Lock() // what the disk tells later waits until the reloader is whole
@@ -117,8 +123,17 @@ func (r *Reloader) Reload(ctx context.Context, change input.Change) error {
 	r.turn.Lock()
 	defer r.turn.Unlock()
 	made, held := r.reader.read(change, r.shown.Load)
-	if made != nil {
-		r.rights.take(made) // before mu is taken: see Access
+	switch {
+	case made == nil:
+		if r.admission.withheld.Load() != nil {
+			r.admission.release("the files are again what is served: nothing is held back", r.shown.Load().latest)
+			held = true
+		}
+	case !r.admission.admit(ctx, made):
+		made, held = nil, true
+	default:
+		r.reader.take(made)
+		r.rights.take(made.Generation) // before mu is taken: see Access
 		for _, g := range r.shown.Load().groups {
 			made.tests.refusals(g.key, g.gateway) // here, where no gateway waits for it; it is remembered
 		}
@@ -131,14 +146,14 @@ func (r *Reloader) Reload(ctx context.Context, change input.Change) error {
 		}
 		return nil
 	}
-	return r.take(ctx, made)
+	return r.take(ctx, made.Generation)
 }
 
 // take makes a generation the latest and publishes it. turn and mu are held.
 func (r *Reloader) take(ctx context.Context, made *Generation) error {
 	r.history.add(made)
 	r.history.rotateKeys()
-	err := r.publishAll(ctx)
+	err := r.publishAll(ctx, CauseGeneration)
 	r.reporter.generation(r.history, r.fleet, r.shown.Load())
 	r.reporter.groups(r.history.latest, r.fleet.all())
 	r.keeper.changed()
@@ -147,8 +162,9 @@ func (r *Reloader) take(ctx context.Context, made *Generation) error {
 
 // publishAll gives every group what is good for it, and forgets what nobody needs any more. turn and
 // mu are held.
-func (r *Reloader) publishAll(ctx context.Context) error {
+func (r *Reloader) publishAll(ctx context.Context, cause Cause) error {
 	err := r.fleet.publishAll(ctx)
+	r.ledger.publish(cause, r.history.latest, r.fleet.groups)
 	if r.history.prune(r.fleet.needed()) {
 		r.keeper.changed()
 	}
@@ -166,7 +182,7 @@ func (r *Reloader) RotateKeys(ctx context.Context) error {
 	defer r.mu.Unlock()
 	waited := r.history.waits()
 	r.history.rotateKeys()
-	err := r.publishAll(ctx)
+	err := r.publishAll(ctx, CauseKeys)
 	if latest := r.history.latest; waited && !r.history.waits() {
 		r.options.Logger.Info("policy waits for no keys any more", "generation", latest.Seq, "hash", latest.Hash)
 	}
@@ -174,7 +190,17 @@ func (r *Reloader) RotateKeys(ctx context.Context) error {
 }
 
 // Again says when to call Reload again although nobody tells of a change, and for which paths.
-func (r *Reloader) Again() input.Again { return r.reader.unfinished.Load().again }
+func (r *Reloader) Again() input.Again {
+	again, held := r.reader.unfinished.Load().again, r.admission.withheld.Load()
+	if held == nil {
+		return again
+	}
+	after := max(held.next.Sub(r.options.Now()), time.Millisecond)
+	if again.After == 0 || after < again.After {
+		again.After = after
+	}
+	return again
+}
 
 // Join implements server.Fleet: a group of gateways has connected.
 func (r *Reloader) Join(n node.Group) {
@@ -186,6 +212,7 @@ func (r *Reloader) Join(n node.Group) {
 	if changed {
 		r.keeper.changed()
 	}
+	r.ledger.publish(CauseJoined, r.history.latest, map[string]*group{n.Key: g})
 	r.reporter.joined(r.history.latest, g)
 	r.show()
 }
@@ -208,7 +235,9 @@ func (r *Reloader) judge(n node.Group) {
 func (r *Reloader) Leave(n node.Group) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.fleet.leave(n.Key)
+	if g := r.fleet.leave(n.Key); g != nil {
+		r.ledger.publish(CauseLeft, r.history.latest, map[string]*group{n.Key: g})
+	}
 	r.show()
 }
 
@@ -230,5 +259,8 @@ func (r *Reloader) Mounts() []string { return r.shown.Load().mounts() }
 
 // show makes the present state the one that is shown. The caller holds mu, or is New.
 func (r *Reloader) show() {
-	r.shown.Store(newView(r.history, r.fleet, r.reader.unfinished.Load().held))
+	v := newView(r.history, r.fleet, r.reader.unfinished.Load().held)
+	v.withheld = r.admission.withheld.Load()
+	v.refusedSince = v.refusedAfter(r.shown.Load())
+	r.shown.Store(v)
 }

@@ -136,7 +136,7 @@ func (r *Reloader) adopt(c state.Content) {
 	r.history.adopt(kept)
 	r.fleet.adopt(groups)
 	r.history.rotateKeys()
-	if err := r.publishAll(context.Background()); err != nil {
+	if err := r.publishAll(context.Background(), CauseState); err != nil {
 		r.options.Logger.Error("cannot serve what was kept", "error", err)
 	}
 	r.keeper.changed()

@@ -32,8 +32,22 @@ type Status struct {
 	Identities *IdentityStatus `json:"identities,omitempty"`
 	// Certificates are those of the Secrets that Gateways name.
 	Certificates []CertificateStatus `json:"certificates"`
+	// HeldByRecord is the generation that was read and is held back, as the record does not take it; nil is none.
+	// The latest is then the one before it.
+	HeldByRecord *HeldStatus `json:"heldByRecord,omitempty"`
 	// State is nil where nothing is kept on disk.
 	State *state.Status `json:"state,omitempty"`
+}
+
+// HeldStatus is a generation that is served to nobody because the record does not take it.
+type HeldStatus struct {
+	Generation Reading `json:"generation"`
+	// Since is from when on generations were held back, Reason why this one is, and Attempts how often the record
+	// was asked to take it. It is asked again at Next, and at each edit.
+	Since    time.Time `json:"since"`
+	Reason   string    `json:"reason"`
+	Attempts int       `json:"attempts"`
+	Next     time.Time `json:"next"`
 }
 
 // Reading names a generation.
@@ -103,11 +117,16 @@ func (r *Reloader) Status() Status {
 	if from := granting(v.kept); from != nil {
 		out.Identities = &IdentityStatus{*reading(from), len(from.mappings)}
 	}
-	if v.latest == nil {
+	if w := v.withheld; w != nil {
+		out.HeldByRecord = &HeldStatus{w.Reading, w.since, w.reason, w.attempts, w.next}
+	}
+	switch {
+	case v.latest != nil:
+		out.Moved, out.Changes = r.nodes.moved(v), v.latest.changes
+		out.Diagnostics, out.Waiting = slices.Concat(v.latest.Diagnostics(), v.held, v.unapplied()).Sorted(), v.latest.waitingNames(v.awaited)
+	case v.withheld == nil:
 		return out
 	}
-	out.Moved, out.Changes = r.nodes.moved(v), v.latest.changes
-	out.Diagnostics, out.Waiting = slices.Concat(v.latest.Diagnostics(), v.held, v.unapplied()).Sorted(), v.latest.waitingNames(v.awaited)
 	for _, g := range v.groups {
 		if !g.connected {
 			continue
@@ -122,10 +141,10 @@ func (r *Reloader) Status() Status {
 }
 
 // ready reports whether there is a policy that is good for every gateway and waits for no keys,
-// and every file can be read.
+// and every file can be read. It may be that of an earlier process while the first one that was read is held back.
 func (v *view) ready() bool {
 	good := func(g *Generation) bool { return g.clean() && !g.waits(v.awaited) }
-	return v.latest != nil && len(v.held) == 0 && slices.ContainsFunc(v.kept, good)
+	return (v.latest != nil || v.withheld != nil) && len(v.held) == 0 && slices.ContainsFunc(v.kept, good)
 }
 
 func reading(g *Generation) *Reading {

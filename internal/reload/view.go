@@ -3,6 +3,7 @@ package reload
 import (
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/portreeve/portreeve/translate"
 	"github.com/portreeve/portreeve/translate/diag"
@@ -18,6 +19,11 @@ type view struct {
 	groups  []groupView
 	// held are findings about files that keep what they last held.
 	held diag.List
+	// withheld is what the record does not take; nil is nothing.
+	withheld *withheld
+	// refusedSince is from when on the latest generation, whichever it was, was refused to somebody; it is zero
+	// where it is not.
+	refusedSince time.Time
 	// unapplied are the warnings about what applies to none of the gateways that are connected; they
 	// are found when they are first asked for.
 	unapplied func() diag.List
@@ -73,6 +79,24 @@ func (v *view) ofNoGateway() diag.List {
 		}
 	}
 	return v.latest.Program.Unapplied(connected)
+}
+
+// refuses reports whether the latest generation is refused to a group that is connected, or would be to others.
+func (v *view) refuses() bool {
+	refused := func(g groupView) bool { return g.connected && len(g.refused) > 0 }
+	return v.latest != nil && (!v.latest.clean() || slices.ContainsFunc(v.groups, refused))
+}
+
+// refusedAfter returns what refusedSince is after the view before, of which there is none at first.
+func (v *view) refusedAfter(before *view) time.Time {
+	switch {
+	case !v.refuses():
+		return time.Time{}
+	case before != nil && !before.refusedSince.IsZero():
+		return before.refusedSince
+	default:
+		return v.latest.At
+	}
 }
 
 // program returns the newest program, from which the next can take what has not changed.
