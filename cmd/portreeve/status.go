@@ -92,7 +92,7 @@ func hasProblems(s admin.Status) bool {
 			}
 		}
 	}
-	return s.Diagnostics.HasErrors() || slices.ContainsFunc(s.Groups, func(g admin.Group) bool { return g.Refused.HasErrors() })
+	return s.HeldByRecord != nil || s.Diagnostics.HasErrors() || slices.ContainsFunc(s.Groups, func(g admin.Group) bool { return g.Refused.HasErrors() })
 }
 
 func printStatus(w io.Writer, s admin.Status) error {
@@ -102,6 +102,9 @@ func printStatus(w io.Writer, s admin.Status) error {
 	}
 	if s.Latest != nil {
 		fmt.Fprintf(w, "%s, generation %d (%s) of %s\n", ready, s.Latest.Seq, s.Latest.Hash, s.Latest.At.Format(time.RFC3339))
+	}
+	if held := s.HeldByRecord; held != nil {
+		fmt.Fprintf(w, "generation %d (%s) is served to nobody since %s: the record does not take it: %s\n", held.Generation.Seq, held.Generation.Hash, held.Since.Format(time.RFC3339), held.Reason)
 	}
 	printChanges(w, s.Changes)
 	printFindings(w, s.Diagnostics)

@@ -82,12 +82,15 @@ func ready(w http.ResponseWriter, s reload.Status) {
 	switch {
 	case s.Ready:
 		fmt.Fprintln(w, "ready")
-	case s.Latest == nil:
+	case s.Latest == nil && s.HeldByRecord == nil:
 		w.WriteHeader(http.StatusServiceUnavailable)
 		fmt.Fprintln(w, "not ready: the files are being read for the first time")
 	default:
 		w.WriteHeader(http.StatusServiceUnavailable)
 		fmt.Fprintln(w, "not ready: there is no policy yet that is good for every gateway, or a file keeps what it held because it cannot be read (PR0110)")
+	}
+	if held := s.HeldByRecord; held != nil {
+		fmt.Fprintf(w, "generation %d (%s) is served to nobody: the record does not take it: %s\n", held.Generation.Seq, held.Generation.Hash, held.Reason)
 	}
 	for _, source := range s.Waiting {
 		fmt.Fprintln(w, "the latest policy waits for the keys of", source)

@@ -57,7 +57,7 @@ func (a *admission) admit(ctx context.Context, d *draft) bool {
 		a.hold(d, attempt, err)
 		return false
 	}
-	a.release("the record takes policy again", d.Generation)
+	a.release(d.Generation)
 	return true
 }
 
@@ -77,11 +77,11 @@ func (a *admission) hold(d *draft, attempt int, err error) {
 	}
 }
 
-// release notes that nothing is held back any more: a generation is served, or was all the time.
-func (a *admission) release(why string, g *Generation) {
+// release notes that nothing is held back any more: the record has taken this generation, now or long ago.
+func (a *admission) release(g *Generation) {
 	if before := a.withheld.Swap(nil); before != nil {
 		a.metrics.withheld(0)
-		a.logger.Info(why, "generation", g.Seq, "hash", g.Hash, "since", before.since)
+		a.logger.Info("policy is not held back any more", "generation", g.Seq, "hash", g.Hash, "since", before.since)
 	}
 }
 

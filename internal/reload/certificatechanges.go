@@ -49,12 +49,8 @@ func certificatesIn(certificates []model.Certificate) certificateSet {
 	return out
 }
 
-// maxUnnamed bounds the Secrets that are remembered although no generation names them for now.
-const maxUnnamed = 1024
-
-// changes returns the Secrets that hold other certificates now, the first hundred by name, and what is known
-// of them all then. Where there are errors, what is missing may come back: it stays known.
-func (s certificateSet) changes(now certificateSet, errors bool) ([]CertificateChange, certificateSet) {
+// changes returns the Secrets that hold other certificates later, the first hundred by name.
+func (s certificateSet) changes(now certificateSet) []CertificateChange {
 	var out []CertificateChange
 	for key, held := range now {
 		if was, known := s[key]; known && !slices.Equal(was.fingerprints, held.fingerprints) {
@@ -62,13 +58,20 @@ func (s certificateSet) changes(now certificateSet, errors bool) ([]CertificateC
 		}
 	}
 	slices.SortFunc(out, CertificateChange.compare)
-	out = out[:min(len(out), maxRecorded)]
-	if !errors || len(s) == 0 || len(s) >= len(now)+maxUnnamed {
-		return out, now
+	return out[:min(len(out), maxRecorded)]
+}
+
+// maxUnnamed bounds the Secrets that are remembered although no generation names them for now.
+const maxUnnamed = 1024
+
+// with returns what is known after a reading that found errors: what is missing in it may come back.
+func (s certificateSet) with(now certificateSet) certificateSet {
+	if len(s) == 0 || len(s) > len(now)+maxUnnamed {
+		return now
 	}
-	next := maps.Clone(s)
-	maps.Copy(next, now)
-	return out, next
+	out := maps.Clone(s)
+	maps.Copy(out, now)
+	return out
 }
 
 func (c CertificateChange) compare(o CertificateChange) int {

@@ -1,61 +1,59 @@
 package reload
 
-import "strings"
+import (
+	"slices"
+	"strings"
+
+	"github.com/portreeve/portreeve/translate/source"
+)
 
 // FileChanges are the files in which two readings differ.
 type FileChanges struct {
-	Added, Changed, Removed Paths
+	Added, Changed, Removed Several
 	// Unread may be gone or not: not everything could be read.
-	Unread Paths
+	Unread Several
 }
 
-// Paths are how many files there are, and the first hundred by their path.
-type Paths struct {
+// Several are how many files there are, and the first hundred by their path, with what they held last. That is
+// for who finds out who wrote it, and can be secret: it is not to be told to anybody.
+type Several struct {
 	Total int
-	Named []string
+	First []source.File
 }
 
-func (p *Paths) add(path string) {
-	if p.Total++; len(p.Named) < maxRecorded {
-		p.Named = append(p.Named, path)
+func several(files digests) Several {
+	out := Several{Total: len(files)}
+	for _, f := range files[:min(len(files), maxRecorded)] {
+		out.First = append(out.First, f.File)
 	}
+	return out
 }
 
-// changes returns how the files of a reading differ from these, and what is known of them all then. Of a
-// partial reading it is not known whether what is missing has gone; it stays known until that is.
-func (d digests) changes(now digests, partial bool) (out FileChanges, next digests) {
-	next = now
-	if partial {
-		next = make(digests, 0, len(now))
-	}
-	gone := func(f fileDigest) {
-		if !partial {
-			out.Removed.add(f.Path)
-			return
-		}
-		out.Unread.add(f.Path)
-		next = append(next, f)
-	}
+// compare returns in which files a later reading differs from this one: those that came, those with other
+// content, and those that are missing.
+func (d digests) compare(now digests) (added, changed, missing digests) {
 	for _, f := range now {
-		for len(d) > 0 && strings.Compare(d[0].Path, f.Path) < 0 {
-			gone(d[0])
-			d = d[1:]
+		for len(d) > 0 && d[0].Path < f.Path {
+			missing, d = append(missing, d[0]), d[1:]
 		}
-		switch {
-		case len(d) == 0 || d[0].Path != f.Path:
-			out.Added.add(f.Path)
-		case d[0].sum != f.sum:
-			out.Changed.add(f.Path)
+		if len(d) == 0 || d[0].Path != f.Path {
+			added = append(added, f)
+			continue
 		}
-		if len(d) > 0 && d[0].Path == f.Path {
-			d = d[1:]
+		if d[0].sum != f.sum {
+			changed = append(changed, f)
 		}
-		if partial {
-			next = append(next, f)
-		}
+		d = d[1:]
 	}
-	for _, f := range d {
-		gone(f)
+	return added, changed, append(missing, d...)
+}
+
+// with returns these files and those that are missing among them.
+func (d digests) with(missing digests) digests {
+	if len(missing) == 0 {
+		return d
 	}
-	return out, next
+	out := slices.Concat(d, missing)
+	slices.SortFunc(out, func(a, b fileDigest) int { return strings.Compare(a.Path, b.Path) })
+	return out
 }

@@ -96,10 +96,30 @@ func (r *reader) drafted(made *Generation) *draft {
 	d := &draft{Generation: made}
 	d.known.inventory, d.changes = r.known.inventory.Next(made.Program, made.unreadable)
 	if r.recorded {
-		d.files, d.known.files = r.known.files.changes(r.digests, len(made.unreadable) > 0)
-		d.certificates, d.known.certificates = r.known.certificates.changes(certificatesIn(made.Program.Certificates()), !made.clean())
+		r.compareFiles(d)
+		r.compareCertificates(d)
 	}
 	return d
+}
+
+// compareFiles works out in which files a generation differs. Of a reading that failed in part it is not known
+// whether what is missing has gone.
+func (r *reader) compareFiles(d *draft) {
+	added, changed, missing := r.known.files.compare(r.digests)
+	d.files = FileChanges{Added: several(added), Changed: several(changed), Removed: several(missing)}
+	d.known.files = r.digests
+	if len(d.unreadable) > 0 {
+		d.files.Removed, d.files.Unread = Several{}, d.files.Removed
+		d.known.files = r.digests.with(missing)
+	}
+}
+
+func (r *reader) compareCertificates(d *draft) {
+	now := certificatesIn(d.Program.Certificates())
+	d.certificates, d.known.certificates = r.known.certificates.changes(now), now
+	if !d.clean() {
+		d.known.certificates = r.known.certificates.with(now)
+	}
 }
 
 // take says that a generation is the latest from now on.

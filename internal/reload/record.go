@@ -9,7 +9,7 @@ import (
 )
 
 // Recorder is told of every generation, and of what groups of gateways are served. What it is told is
-// immutable, within bounds, and holds nothing secret.
+// immutable and within bounds. Nothing in it is secret but the content of files.
 type Recorder interface {
 	// Read is told of a generation before anything of it is published. It may wait: no lock is held that a
 	// gateway waits for. An error holds the generation back: nothing of it is served, and it is told again.

@@ -126,7 +126,7 @@ func (r *Reloader) Reload(ctx context.Context, change input.Change) error {
 	switch {
 	case made == nil:
 		if r.admission.withheld.Load() != nil {
-			r.admission.release("the files are again what is served: nothing is held back", r.shown.Load().latest)
+			r.admission.release(r.shown.Load().latest)
 			held = true
 		}
 	case !r.admission.admit(ctx, made):
