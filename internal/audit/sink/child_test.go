@@ -1,0 +1,3 @@
+package sink
+
+func asChild() bool { return false }
