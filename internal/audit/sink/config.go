@@ -3,6 +3,7 @@ package sink
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"net/url"
 	"path/filepath"
@@ -135,8 +136,11 @@ func (p *parser) document(content []byte) (*yaml.Node, error) {
 	case errors.Is(err, io.EOF):
 		p.fault(nowhere, "it is empty")
 	case err != nil:
-		// The parser's own words may quote the file, which holds no secret.
-		p.fault(nowhere, "%s", strings.TrimPrefix(err.Error(), "yaml: "))
+		text := strings.TrimPrefix(err.Error(), "yaml: ")
+		if _, err := fmt.Sscanf(text, "line %d:", &nowhere.Line); err == nil {
+			_, text, _ = strings.Cut(text, ": ")
+		}
+		p.fault(nowhere, "%s", text)
 	case !errors.Is(d.Decode(&more), io.EOF):
 		p.fault(nowhere, "it has more than one document")
 	}
