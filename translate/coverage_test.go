@@ -35,6 +35,8 @@ func TestEveryCodeHasACase(t *testing.T) {
 		diag.CodeUnguarded:     "TestAGatewayIsNotLeftWithoutPolicy",
 		diag.CodeTestFailed:    "internal/reload: TestRequiredTests",
 		diag.CodeUntested:      "internal/reload: TestRequiredTests",
+		diag.CodeAlertWebhook:  "TestAWebhookThatThereIsNotIsAnError",
+		diag.CodeAlertMany:     "TestThereIsABoundOfAuditAlerts",
 		diag.CodeIgnoreFile:    "internal/input: TestRulesThatCannotBeRead",
 	}
 	shown, mistaken := all(t, "testdata/*/want.diag")+all(t, "resource/testdata/*.diag"), codesOfMistakes(t)

@@ -52,6 +52,8 @@ type Program struct {
 	identities []model.GatewayIdentity
 	// tests are the valid PolicyTest objects, in file order.
 	tests []*resource.Resource
+	// alerts are the AuditAlert objects that are sound by themselves, in file order.
+	alerts []model.AuditAlert
 	// elsewhere is where that comes from of which nothing better is known: the mesh configuration.
 	elsewhere diag.Position
 	// conditions says that configurations lead to the conditions within rules.
@@ -82,7 +84,8 @@ func (p *Program) Recompile(files []source.File, settings model.Settings) *Progr
 	objects, diags := cache.join()
 	identities, others, twice := model.TakeIdentities(objects)
 	tests, others := model.TakeTests(others)
-	diags = slices.Concat(settings.Unread, withoutGateways(files, settings), diags, twice)
+	alerts, others, silent := model.TakeAlerts(others, settings)
+	diags = slices.Concat(settings.Unread, withoutGateways(files, settings), diags, twice, silent)
 	settings.Refused = cache.refused()
 	settings.Secrets = slices.Concat(cache.secrets(), inFiles)
 	settings.Disabled = wizard.Disabled(objects)
@@ -96,7 +99,7 @@ func (p *Program) Recompile(files []source.File, settings model.Settings) *Progr
 	diags = slices.Concat(mesh.found, diags, found)
 	return &Program{
 		Diags: diags.Sorted(), Resources: resources, model: m, mesh: mesh, cache: cache, expanded: expanded, written: written,
-		judged: p.judged.Next(), elsewhere: diag.Position{File: settings.MeshFile}, identities: identities, tests: tests,
+		judged: p.judged.Next(), elsewhere: diag.Position{File: settings.MeshFile}, identities: identities, tests: tests, alerts: alerts,
 		rendered: p.rendered.next(), edition: p.edition.next(p.Resources, resources, settings), keys: settings.Keys,
 		ruled: p.ruled.Next(), packed: p.packed.Next(), optimized: p.optimized.Next(), optimization: optimizationOf(settings.Optimization),
 	}
@@ -201,6 +204,30 @@ func (p *Program) Identities() ([]model.GatewayIdentity, bool) {
 // Tests returns the valid PolicyTest objects, in file order. They are not among Resources: no gateway is
 // served anything of them.
 func (p *Program) Tests() []*resource.Resource { return p.tests }
+
+// Alerts returns the valid AuditAlert objects, in file order, and the keys of those that are written and broken, of which
+// the last good ones count. It is false where what is written is not wholly known: something could not be read, or is an
+// object of which not even the name is known, or the mesh configuration, which names the root namespace, is broken.
+func (p *Program) Alerts() (alerts []model.AuditAlert, broken []resource.Key, known bool) {
+	if p.written == nil || p.written.meshBroken {
+		return nil, nil, false
+	}
+	var names []string
+	for _, d := range p.Diags.Errors() {
+		switch name, ofAlert := strings.CutPrefix(d.Object, string(resource.AuditAlert)+" "); {
+		case d.Object == "":
+			return nil, nil, false
+		case ofAlert:
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	for _, name := range slices.Compact(names) {
+		namespace, name, _ := strings.Cut(name, "/")
+		broken = append(broken, resource.Key{Kind: resource.AuditAlert, Namespace: namespace, Name: name})
+	}
+	return slices.DeleteFunc(slices.Clone(p.alerts), func(a model.AuditAlert) bool { return slices.Contains(broken, a.Key) }), broken, true
+}
 
 // Objects returns the valid objects as they are written, in file order, PolicyTests and such that are
 // expanded to others among them.

@@ -6,7 +6,7 @@ type Code string
 // The codes. Each has a row in the table of Codes. PR01 is about files and YAML, PR02 about every
 // object, PR03 to PR08 about one kind, PR09 about objects together, PR10 about the
 // mesh configuration, PR11 about certificates, PR12 about DestinationRules, PR13 about
-// access logs, PR14 about GatewayIdentity, and PR15 about PolicyTest.
+// access logs, PR14 about GatewayIdentity, PR15 about PolicyTest, and PR16 about AuditAlert.
 const (
 	CodeRead               Code = "PR0101"
 	CodeYAML               Code = "PR0102"
@@ -230,4 +230,9 @@ const (
 	CodeTestTwice          Code = "PR1504"
 	CodeTestFailed         Code = "PR1505"
 	CodeUntested           Code = "PR1506"
+	CodeAlertMissing       Code = "PR1601"
+	CodeAlertValue         Code = "PR1602"
+	CodeAlertWebhook       Code = "PR1603"
+	CodeAlertNamespace     Code = "PR1604"
+	CodeAlertMany          Code = "PR1605"
 )

@@ -237,6 +237,11 @@ func Codes() []Info { //nolint:funlen // one table
 		{CodeTestTwice, Error, "Two tests, or two issuers, of a PolicyTest have one name.", "A name of its own for each."},
 		{CodeTestFailed, Error, "With serve --require-tests: a PolicyTest fails, so the gateways that it is about stay on what they have.", "Policy that the test holds for, or a test of what is meant; portreeve test shows all."},
 		{CodeUntested, Error, "With serve --require-tests: no PolicyTest is about a gateway.", "A PolicyTest whose gateways name its namespace, and labels that it has."},
+		{CodeAlertMissing, Error, "An AuditAlert matches no event, or names no webhook.", "What the hint says; see docs/audit.md."},
+		{CodeAlertValue, Error, "A value of an AuditAlert is not what its field takes, or never matches.", "What the hint says; see docs/audit.md."},
+		{CodeAlertWebhook, Error, "With serve: an AuditAlert names a webhook that --audit-sinks does not have, so nobody would be told.", "The name of one of its webhooks; the file is read at the start only."},
+		{CodeAlertNamespace, Error, "An AuditAlert outside of the root namespace is about another namespace, of which it is told nothing.", "Its own namespace, or the AuditAlert in the root namespace."},
+		{CodeAlertMany, Error, "There are more than 100 AuditAlert objects; those after them in the order of the files are not in force.", "Fewer of them, with several entries of events in each."},
 	}
 }
 

@@ -31,6 +31,7 @@ var blocks = [][2]string{
 	{"PR13", "Access logs"},
 	{"PR14", "GatewayIdentity"},
 	{"PR15", "PolicyTest"},
+	{"PR16", "AuditAlert"},
 }
 
 // TestDocumentation holds docs/diagnostics.md to the table of codes.

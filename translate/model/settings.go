@@ -21,6 +21,9 @@ type Settings struct {
 	// GatewaysFile is the path of that file, among those compiled, that alone holds GatewayIdentity
 	// objects, and nothing else. Empty means that they may stand in any.
 	GatewaysFile string
+	// Webhooks are the names of those that AuditAlerts may name; nil where they are not known, and nothing is said of them.
+	// They are no part of what policy means.
+	Webhooks []string
 	// RequireTests says that a gateway is served only what PolicyTests hold for. Compiling takes no notice of
 	// it: whoever serves does.
 	RequireTests bool

@@ -60,6 +60,7 @@ func definitions() []definition {
 		{JWTPolicy, portreeveGroup, []string{"v1alpha1"}, func() proto.Message { return &portreevev1alpha1.JWTPolicy{} }, policyScope, checkJWTPolicy, nil, nil},
 		{GatewayIdentity, portreeveGroup, []string{"v1alpha1"}, func() proto.Message { return &portreevev1alpha1.GatewayIdentity{} }, everyGateway, checkGatewayIdentity, nil, nil},
 		{PolicyTest, portreeveGroup, []string{"v1alpha1"}, func() proto.Message { return &portreevev1alpha1.PolicyTest{} }, policyTestScope, checkPolicyTest, nil, nil},
+		{AuditAlert, portreeveGroup, []string{"v1alpha1"}, func() proto.Message { return &portreevev1alpha1.AuditAlert{} }, noGateway, checkAuditAlert, nil, nil},
 		{Telemetry, telemetryGroup, []string{"v1", "v1alpha1"}, func() proto.Message { return &telemetryv1alpha1.Telemetry{} }, policyScope, checkTelemetry, nil, telemetryFields()},
 	}
 }
@@ -124,7 +125,7 @@ func (d *Decoder) unknownKind(document source.Document, group string, apiVersion
 	}
 	istio := strings.HasSuffix(group, ".istio.io")
 	near := closest(group, groups)
-	if group == "" || slices.Contains([]Kind{JWTPolicy, GatewayIdentity, PolicyTest}, Kind(kind.Value)) { // which are nobody else's kinds
+	if group == "" || slices.Contains([]Kind{JWTPolicy, GatewayIdentity, PolicyTest, AuditAlert}, Kind(kind.Value)) { // which are nobody else's kinds
 		near = d.groupOf(kind.Value)
 	}
 	switch {

@@ -33,6 +33,7 @@ const (
 	JWTPolicy             Kind = "JWTPolicy"
 	GatewayIdentity       Kind = "GatewayIdentity"
 	PolicyTest            Kind = "PolicyTest"
+	AuditAlert            Kind = "AuditAlert"
 )
 
 // Key names a resource; two resources with one key are a mistake of the user.
@@ -57,7 +58,7 @@ type Resource struct {
 	// Spec is the message of the kind: securityv1beta1.RequestAuthentication and
 	// AuthorizationPolicy, networkingv1alpha3.Gateway, VirtualService, ServiceEntry, WorkloadEntry and
 	// DestinationRule, kubernetesv1.ServiceSpec, EndpointSlice and Endpoints, portreevev1alpha1.JWTPolicy,
-	// GatewayIdentity and PolicyTest.
+	// GatewayIdentity, PolicyTest and AuditAlert.
 	Spec   proto.Message
 	Origin Origin
 	// Source is the object that this one is made of; nil where it is as it is written.

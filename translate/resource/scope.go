@@ -14,6 +14,9 @@ import (
 
 func everyGateway(*reporter) diag.Scope { return diag.Scope{} }
 
+// noGateway is the reach of what no gateway is served anything of, and nobody's rights depend on.
+func noGateway(*reporter) diag.Scope { return diag.Limited() }
+
 // policyScope is the workloads that a policy selects. Without a selector (targetRefs, or a
 // field beside it that may be a misspelt selector) it is the whole namespace, which
 // contains them.
