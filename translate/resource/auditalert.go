@@ -15,9 +15,9 @@ import (
 // The bounds of an AuditAlert.
 const (
 	// maxAlertEvents is how many entries of events it may have.
-	maxAlertEvents = 32
+	maxAlertEvents = 16
 	// maxAlertPatterns is how many entries each list of them may have, and maxAlertPattern how long one may be.
-	maxAlertPatterns, maxAlertPattern = 64, 253
+	maxAlertPatterns, maxAlertPattern = 32, 253
 	// maxAlertWait is how long a group may wait, and maxAlertPeriod the longest time that messages are counted in.
 	maxAlertWait, maxAlertPeriod = time.Hour, 24 * time.Hour
 	// maxAlertRate is how many messages there may be in that time.

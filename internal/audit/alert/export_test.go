@@ -1,0 +1,15 @@
+package alert
+
+import (
+	"github.com/portreeve/portreeve/internal/audit"
+	"github.com/portreeve/portreeve/translate/model"
+)
+
+// Seen is what an alert sees of an event that it is about.
+func Seen(a *model.AuditAlert, e audit.Event) (audit.Event, bool) {
+	s, ok := see(e, a.Namespace)
+	return s.Event, ok && matches(a, s)
+}
+
+// Fits is the matching of one pattern.
+func Fits(pattern, value string) bool { return fits(pattern, value) }
