@@ -23,7 +23,8 @@ type explaining struct {
 	formatFlag
 	shapeFlag
 	questionFlags
-	adminAddress, details string
+	plane   adminClient
+	details string
 }
 
 func explainCommand() *cobra.Command {
@@ -44,7 +45,8 @@ func explainCommand() *cobra.Command {
 	e.shapeFlag.register(c)
 	e.questionFlags.register(c)
 	e.formatFlag.register(c, "text", "text", "json", "yaml")
-	c.Flags().StringVar(&e.adminAddress, "admin-address", "", "Admin address of a running control plane: what the gateway is served by it, in place of files.")
+	c.Flags().StringVar(&e.plane.address, "admin-address", "", "Admin address of a running control plane: what the gateway is served by it, in place of files.")
+	e.plane.register(c)
 	c.Flags().StringVar(&e.details, "details", "", "A string of an access log (%RESPONSE_CODE_DETAILS%, or the key of a rule): say what it means and where the rule is written, and with --request which other rules refuse the request too.")
 	return c
 }
@@ -81,9 +83,9 @@ func (e *explaining) run(c *cobra.Command, args []string) error {
 	switch {
 	case e.details == "" && e.request == "":
 		return errors.New("give --request 'METHOD URL' or --details TEXT")
-	case e.adminAddress != "" && len(args) > 0:
+	case e.plane.address != "" && len(args) > 0:
 		return errors.New("give a PATH or --admin-address, not both")
-	case e.adminAddress == "" && len(args) == 0 && e.details == "":
+	case e.plane.address == "" && len(args) == 0 && e.details == "":
 		return errors.New("name a file or directory of policy, or --admin-address of a control plane")
 	}
 	if e.details != "" {
@@ -110,8 +112,8 @@ func (e *explaining) run(c *cobra.Command, args []string) error {
 
 // subject renders the gateway, or asks who serves it.
 func (e *explaining) subject(c *cobra.Command, args []string) (subject, error) {
-	if e.adminAddress != "" {
-		served, err := fetchServed(c, e.adminAddress, e.gateway())
+	if e.plane.address != "" {
+		served, err := fetchServed(c, &e.plane, e.gateway())
 		return subject{forms: served}, err
 	}
 	shape, err := e.chosen()

@@ -39,10 +39,9 @@ func (g *servedGroup) forms() (forms, error) {
 }
 
 // fetchServed asks a control plane what a gateway is served by it, without its secrets.
-func fetchServed(c *cobra.Command, address string, g model.Gateway) (forms, error) {
+func fetchServed(c *cobra.Command, plane *adminClient, g model.Gateway) (forms, error) {
 	var groups []servedGroup
-	plane := adminClient{address, 30 * time.Second}
-	if err := plane.ask(c.Context(), "/debug/config", &groups); err != nil {
+	if err := plane.ask(c.Context(), "/debug/config", 30*time.Second, &groups); err != nil {
 		return forms{}, err
 	}
 	known := ""
@@ -57,7 +56,7 @@ func fetchServed(c *cobra.Command, address string, g model.Gateway) (forms, erro
 		return group.forms()
 	}
 	if known == "" {
-		return forms{}, fmt.Errorf("no gateway is connected to the control plane at %s, which then has none to tell about: name the policy files instead", address)
+		return forms{}, fmt.Errorf("no gateway is connected to the control plane at %s, which then has none to tell about: name the policy files instead", plane.address)
 	}
 	return forms{}, fmt.Errorf("no gateway of namespace %s with labels %q is connected; connected are:%s", g.Namespace, labelsText(g.Labels), known)
 }

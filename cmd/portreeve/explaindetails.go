@@ -32,7 +32,7 @@ func (e *explaining) tellDetails(c *cobra.Command, args []string) error {
 		return fmt.Errorf("--details %q is none of the strings that a gateway writes to %%RESPONSE_CODE_DETAILS%%, and no line of a log with one of them", shortened(e.details))
 	}
 	out := detailed{Meaning: meaning}
-	if meaning.Rule != "" && (len(args) > 0 || e.adminAddress != "") {
+	if meaning.Rule != "" && (len(args) > 0 || e.plane.address != "") {
 		of, err := e.subject(c, args)
 		if err != nil {
 			return err
@@ -43,7 +43,7 @@ func (e *explaining) tellDetails(c *cobra.Command, args []string) error {
 			return err
 		}
 	}
-	if err := e.print(c.OutOrStdout(), out, func(w io.Writer) error { return out.write(w, len(args)+len(e.adminAddress) > 0) }); err != nil {
+	if err := e.print(c.OutOrStdout(), out, func(w io.Writer) error { return out.write(w, len(args)+len(e.plane.address) > 0) }); err != nil {
 		return err
 	}
 	return nil

@@ -1,13 +1,9 @@
 package main
 
 import (
-	"bytes"
 	"cmp"
-	"context"
-	"encoding/json"
 	"fmt"
 	"io"
-	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -23,13 +19,13 @@ import (
 
 func statusCommand() *cobra.Command {
 	var format formatFlag
-	var address string
+	var plane adminClient
 	c := &cobra.Command{
 		Use:   "status",
 		Short: "Show the gateways and what each was sent, accepted and refused",
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			status, err := fetchStatus(c, address)
+			status, err := fetchStatus(c, &plane)
 			if err != nil {
 				return err
 			}
@@ -43,44 +39,15 @@ func statusCommand() *cobra.Command {
 		},
 	}
 	format.register(c, "text", "text", "json", "yaml")
-	c.Flags().StringVar(&address, "admin-address", "127.0.0.1:18001", "Admin address of the control plane.")
+	c.Flags().StringVar(&plane.address, "admin-address", "127.0.0.1:18001", "Admin address of the control plane: HOST:PORT, or https://HOST:PORT.")
+	plane.register(c)
 	return c
 }
 
-func fetchStatus(c *cobra.Command, address string) (admin.Status, error) {
+func fetchStatus(c *cobra.Command, plane *adminClient) (admin.Status, error) {
 	var out admin.Status
-	err := adminClient{address, 5 * time.Second}.ask(c.Context(), "/debug/status", &out)
+	err := plane.ask(c.Context(), "/debug/status", 5*time.Second, &out)
 	return out, err
-}
-
-// maxAdminAnswer bounds what is read of an answer of a control plane.
-const maxAdminAnswer = 1 << 30
-
-// adminClient asks a control plane for pages of its admin interface, and waits for each no longer than patience.
-type adminClient struct {
-	address  string
-	patience time.Duration
-}
-
-func (a adminClient) ask(ctx context.Context, page string, into any) error {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+a.address+page, http.NoBody)
-	if err != nil {
-		return err
-	}
-	response, err := (&http.Client{Timeout: a.patience}).Do(request)
-	if err != nil {
-		return fmt.Errorf("ask the control plane: %w", err)
-	}
-	defer func() { _ = response.Body.Close() }()
-	if response.StatusCode != http.StatusOK {
-		const most = 300
-		reason, _ := io.ReadAll(io.LimitReader(response.Body, most))
-		return fmt.Errorf("ask the control plane: it answered %s: %s", response.Status, bytes.TrimSpace(reason))
-	}
-	if err := json.NewDecoder(io.LimitReader(response.Body, maxAdminAnswer)).Decode(into); err != nil {
-		return fmt.Errorf("read what the control plane answered: %w", err)
-	}
-	return nil
 }
 
 // hasProblems reports whether anything is refused.

@@ -7,6 +7,8 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+
+	"github.com/portreeve/portreeve/internal/admin/role"
 )
 
 // Hosts are the names, beside those of this machine, by which clients may call the admin
@@ -53,18 +55,28 @@ func listening(r *http.Request) netip.Addr {
 	return at.Addr().WithZone("").Unmap()
 }
 
-// guard refuses what is called by another name.
-func (h Hosts) guard(next http.HandlerFunc) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		if !h.known(r) {
-			const most = 100
-			host := r.Host
-			if len(host) > most {
-				host = host[:most] + "…"
-			}
-			http.Error(w, fmt.Sprintf("%q is no name of this server: call it by the address that it listens on or by localhost, or start it with --admin-host NAME", host), http.StatusMisdirectedRequest)
-			return
-		}
-		next(w, r)
+// remote is the address from which the connection of a request came. What cannot be read is no address.
+func remote(r *http.Request) netip.Addr {
+	from, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return netip.Addr{}
 	}
+	return from.Addr().WithZone("").Unmap()
+}
+
+// loopback reports whether a connection stays within this machine: both of its ends do. What is not known does not.
+func loopback(r *http.Request) bool { return listening(r).IsLoopback() && remote(r).IsLoopback() }
+
+// refuse refuses what is called by another name.
+func (h Hosts) refuse(r *http.Request) *role.Refusal {
+	if h.known(r) {
+		return nil
+	}
+	const most = 100
+	host := r.Host
+	if len(host) > most {
+		host = host[:most] + "…"
+	}
+	return &role.Refusal{Reason: strangeHost, Status: http.StatusMisdirectedRequest,
+		Message: fmt.Sprintf("%q is no name of this server: call it by the address that it listens on or by localhost, or start it with --admin-host NAME", host)}
 }

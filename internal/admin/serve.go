@@ -10,6 +10,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/portreeve/portreeve/xds/pace"
 )
 
 // The bounds of the interface. No client can keep another from /readyz by holding connections,
@@ -27,19 +29,26 @@ const (
 	// answerWait is how long the next one waits for its turn.
 	maxAnswers = 4
 	answerWait = 5 * time.Second
+	// maxSaid are the lines a minute that the log has of what the HTTP library says.
+	maxSaid = 30
 )
 
 // Serve answers on l until ctx ends, and returns nil then with l and every connection closed.
-// Any other end of l is an error. What the HTTP library has to say goes to the logger.
+// Any other end of l is an error. What the HTTP library has to say goes to the logger, at a bounded rate: whoever
+// reaches the interface can have it say something. l may speak TLS.
 func Serve(ctx context.Context, l net.Listener, h http.Handler, logger *slog.Logger) error {
 	var open connections
 	s := &http.Server{
-		Handler: h, ErrorLog: slog.NewLogLogger(logger.Handler(), slog.LevelWarn), ConnState: open.note, MaxHeaderBytes: maxHeader,
+		Handler: h, ErrorLog: slog.NewLogLogger(paced{logger.Handler(), pace.New(maxSaid, maxSaid, time.Now)}, slog.LevelWarn), ConnState: open.note, MaxHeaderBytes: maxHeader,
 		ReadHeaderTimeout: headerTime, ReadTimeout: readTime, WriteTimeout: writeTime, IdleTimeout: idleTime,
 	}
-	stop := context.AfterFunc(ctx, func() { _ = s.Close() })
+	stop := context.AfterFunc(ctx, func() {
+		_ = l.Close()
+		open.end()
+		_ = s.Close()
+	})
 	defer stop()
-	if err := s.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+	if err := s.Serve(l); ctx.Err() == nil && !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("serve admin: %w", err)
 	}
 	return nil
@@ -77,8 +86,41 @@ func (c *connections) evict() {
 	if len(*from) == 0 {
 		from = &c.busy
 	}
-	_ = (*from)[0].Close()
+	hangUp((*from)[0])
 	*from = (*from)[1:]
+}
+
+// end closes all of them.
+func (c *connections) end() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, conn := range slices.Concat(c.resting, c.busy) {
+		hangUp(conn)
+	}
+}
+
+// hangUp closes a connection without a word: TLS would take its time to say so to a client that does not read.
+func hangUp(conn net.Conn) {
+	if over, ok := conn.(interface{ NetConn() net.Conn }); ok {
+		conn = over.NetConn()
+	}
+	_ = conn.Close()
+}
+
+// paced is a handler of a log that writes so many lines a minute.
+type paced struct {
+	slog.Handler
+	limit *pace.Limit
+}
+
+// Handle implements slog.Handler.
+func (p paced) Handle(ctx context.Context, r slog.Record) error {
+	more, ok := p.limit.Take("")
+	if !ok {
+		return nil
+	}
+	r.Add(more...)
+	return p.Handler.Handle(ctx, r)
 }
 
 // turns lets a bounded number of answers be made at one time.
@@ -95,7 +137,7 @@ func (t turns) take(next http.HandlerFunc) http.HandlerFunc {
 		case <-r.Context().Done():
 		case <-limit.C:
 			w.Header().Set("Retry-After", "5")
-			http.Error(w, "other answers of /debug are being made", http.StatusServiceUnavailable)
+			http.Error(w, "other answers of /debug are being made: try again in 5 seconds", http.StatusServiceUnavailable)
 		}
 	}
 }

@@ -38,6 +38,12 @@ type noKeys struct{}
 
 func (noKeys) Status() []jwks.SourceStatus { return nil }
 
+// options are those of an interface in plain text.
+func options(hosts ...string) Options {
+	registry := prometheus.NewRegistry()
+	return Options{Policy: nothing{}, Gateways: nothing{}, Keys: noKeys{}, Metrics: registry, Registerer: registry, Hosts: hosts, Now: time.Now}
+}
+
 // serving serves the interface until the test ends and returns its address.
 func serving(t *testing.T, hosts ...string) string {
 	t.Helper()
@@ -48,7 +54,7 @@ func serving(t *testing.T, hosts ...string) string {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() {
-		done <- Serve(ctx, l, Handler(nothing{}, nothing{}, noKeys{}, prometheus.NewRegistry(), hosts), slog.New(slog.DiscardHandler))
+		done <- Serve(ctx, l, Handler(options(hosts...)), slog.New(slog.DiscardHandler))
 	}()
 	t.Cleanup(func() {
 		cancel()

@@ -24,7 +24,7 @@ func started(t *testing.T, x XDS) (log string, err error) {
 	var out bytes.Buffer
 	x.MaxConnectionAge, x.TrustDomains = time.Hour, []string{DefaultTrustDomain}
 	a, err := New(Options{
-		Dirs: []string{t.TempDir()}, XDS: x, AdminAddress: "127.0.0.1:0", Settings: model.DefaultSettings(), Logger: slog.New(slog.NewTextHandler(&out, nil)),
+		Dirs: []string{t.TempDir()}, XDS: x, Admin: Admin{Address: "127.0.0.1:0"}, Settings: model.DefaultSettings(), Logger: slog.New(slog.NewTextHandler(&out, nil)),
 	})
 	if err != nil {
 		return out.String(), err
@@ -85,7 +85,7 @@ func TestAStartThatFailsLeavesTheAddress(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "s")
 	o := Options{
 		Dirs: []string{filepath.Join(t.TempDir(), "none")}, XDS: XDS{Address: "unix://" + path, TrustDomains: []string{DefaultTrustDomain}, MaxConnectionAge: time.Hour},
-		AdminAddress: "127.0.0.1:0", Settings: model.DefaultSettings(), Logger: slog.New(slog.DiscardHandler),
+		Admin: Admin{Address: "127.0.0.1:0"}, Settings: model.DefaultSettings(), Logger: slog.New(slog.DiscardHandler),
 	}
 	if _, err := New(o); err == nil || !strings.Contains(err.Error(), "none") {
 		t.Fatalf("a missing directory gives %v", err)

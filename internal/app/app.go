@@ -3,9 +3,7 @@ package app
 
 import (
 	"errors"
-	"fmt"
 	"log/slog"
-	"net"
 	"net/netip"
 	"os"
 	"time"
@@ -54,10 +52,9 @@ type Options struct {
 	Exclude *ignore.Rules
 	Limits  source.Limits
 	// XDS says how gateways come in.
-	XDS          XDS
-	AdminAddress string
-	// AdminHosts are further names by which the admin interface may be called.
-	AdminHosts []string
+	XDS XDS
+	// Admin says who reaches the admin interface.
+	Admin Admin
 	// MaxConnections of gateways may be open, and NewGroups may one address bring a minute that
 	// were never here. 0 is the server's default.
 	MaxConnections, NewGroups int
@@ -96,7 +93,7 @@ type App struct {
 	keys         *jwks.Fetcher
 	registry     *prometheus.Registry
 	access       access
-	adminServe   net.Listener
+	admin        adminAccess
 }
 
 // New checks the options, opens the listeners and starts watching the directories. An
@@ -146,7 +143,7 @@ func New(o Options) (_ *App, err error) {
 	}
 	a.certificates = reload.NewCertificates(a.reloader)
 	a.registry.MustRegister(a.certificates, reload.NewGroupMetrics(a.reloader), reload.NewGoneMetric(a.reloader))
-	return a, a.listen()
+	return a, a.openAdmin()
 }
 
 // now is the time by the clock of the options.
@@ -176,13 +173,6 @@ func buildMetric(b build.Info) prometheus.Collector {
 	}, func() float64 { return 1 })
 }
 
-func (a *App) listen() (err error) {
-	if a.adminServe, err = net.Listen("tcp", a.options.AdminAddress); err != nil {
-		return fmt.Errorf("listen for admin: %w", err)
-	}
-	return nil
-}
-
 // abandon closes what a start has opened that has failed.
 func (a *App) abandon() error {
 	err := a.access.listener.Close()
@@ -200,6 +190,3 @@ func (a *App) XDSAddress() string {
 	}
 	return at.String()
 }
-
-// AdminAddress returns the address of the admin interface.
-func (a *App) AdminAddress() string { return a.adminServe.Addr().String() }

@@ -7,7 +7,6 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/portreeve/portreeve/internal/admin"
 	"github.com/portreeve/portreeve/internal/input"
 )
 
@@ -21,11 +20,15 @@ const leave = 4 * time.Second
 func (a *App) Run(ctx context.Context) error {
 	defer a.closeState()
 	a.warnOfAccess()
+	a.warnOfAdmin()
 	g, running := errgroup.WithContext(ctx)
 	read := make(chan struct{})
 	g.Go(func() error { return a.serveAdmin(running) })
 	g.Go(func() error { return a.watcher.Run(running) })
 	g.Go(func() error { return a.keys.Run(running) })
+	if a.admin.guard != nil {
+		g.Go(func() error { return a.admin.guard.Run(running) })
+	}
 	if a.access.tls != nil {
 		g.Go(func() error { return a.access.tls.Run(running) })
 	}
@@ -125,10 +128,4 @@ func (a *App) publishing(err error) {
 	if err != nil {
 		a.options.Logger.Error("cannot publish policy", "error", err)
 	}
-}
-
-func (a *App) serveAdmin(ctx context.Context) error {
-	// A name that it is told to listen on is its own too.
-	hosts := append(admin.Hosts{a.options.AdminAddress}, a.options.AdminHosts...)
-	return admin.Serve(ctx, a.adminServe, admin.Handler(a.reloader, a.acks, a.keys, a.registry, hosts), a.options.Logger)
 }
