@@ -3,6 +3,7 @@ package audit
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 )
@@ -34,7 +35,9 @@ type runner struct {
 	// hangs is set while somebody has given up waiting.
 	hangs bool
 	last  error
-	told  bool
+	// lost is that lines are lost for it since that was noticed last.
+	lost bool
+	told bool
 }
 
 func newRunner(s Sink, o Options, m *metrics) *runner {
@@ -55,7 +58,10 @@ func (r *runner) offer(lines []Line) <-chan struct{} {
 		size += len(l.Bytes)
 	}
 	if r.hangs && r.bytes+size > maxHeld {
-		r.metrics.lost.WithLabelValues(r.name).Add(float64(len(lines)))
+		if _, tells := r.sink.(Chain); !tells { // a chain tells itself what it misses
+			r.metrics.lost.WithLabelValues(r.name).Add(float64(len(lines)))
+		}
+		r.lost = true
 		return r.done
 	}
 	r.lines, r.bytes = append(r.lines, lines...), r.bytes+size
@@ -124,6 +130,7 @@ func (r *runner) answered(err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.last, r.hangs = err, false
+	r.lost = r.lost || errors.Is(err, ErrLost)
 	r.metrics.took(r.name, err, r.now())
 }
 
@@ -143,20 +150,34 @@ func (r *runner) err() error {
 }
 
 func (r *runner) reason() error {
-	if r.hangs {
+	switch {
+	case r.hangs && r.lost:
+		return fmt.Errorf("%w: %w", errHangs, ErrLost)
+	case r.hangs:
 		return errHangs
+	case r.lost && r.last == nil:
+		return ErrLost
 	}
 	return r.last
 }
 
-// changed reports whether the sink fails where it did not when it was asked before, or the other way round.
-func (r *runner) changed() (error, bool) {
+// news is what came of a sink since it was asked for last.
+type news struct {
+	err error
+	// changed is that it fails and did not, or the other way round.
+	changed bool
+	// lost is that lines are lost for it.
+	lost bool
+}
+
+// news returns what is to be noticed.
+func (r *runner) news() news {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	err := r.reason()
-	changed := (err != nil) != r.told
-	r.told = err != nil
-	return err, changed
+	n := news{err: err, changed: (err != nil) != r.told, lost: r.lost}
+	r.told, r.lost = err != nil, false
+	return n
 }
 
 // close ends the goroutine, when the sink has been given what is there.

@@ -97,6 +97,7 @@ func (w *writer) write(items []item) {
 	}
 	w.hand(lines)
 	w.answer(waiting)
+	w.notice()
 }
 
 func keyOf(i item) owedKey { return owedKey{i.event.Type, i.event.Subject} }
@@ -109,6 +110,9 @@ func (w *writer) owe(i item) {
 
 func (w *writer) append(lines []Line, i item) []Line {
 	w.metrics.events.WithLabelValues(string(i.event.Type)).Inc()
+	if d, ok := i.event.Details.(Lost); ok && d.Sink != Queue { // those of the queue are counted as they are lost
+		w.metrics.lost.WithLabelValues(d.Sink).Add(float64(d.Events))
+	}
 	return append(lines, w.encoder.line(i))
 }
 
@@ -143,7 +147,6 @@ func (w *writer) hand(lines []Line) {
 	for i, r := range others {
 		r.wait(dones[i], w.options.Patience)
 	}
-	w.notice()
 }
 
 func (w *writer) others() []*runner {
@@ -160,24 +163,23 @@ func (w *writer) flush() {
 			r.wait(r.retry(), w.options.Patience)
 		}
 	}
-	w.notice()
 }
 
 // notice tells of sinks that fail since it was asked last, or do not any more. It is told once, to the log and to the sinks.
 func (w *writer) notice() {
 	for _, r := range w.all {
-		err, changed := r.changed()
+		n := r.news()
 		switch {
-		case !changed:
-		case err != nil:
-			w.logger.Error("a sink of the audit record fails; what it does not get is kept for it up to a bound, or counted as lost", "sink", r.name, "reason", err)
-			w.tell(Event{Type: SinkFailed, Subject: r.name, Outcome: Failure, Message: fmt.Sprintf("the sink %s fails: %s", r.name, err)})
+		case !n.changed:
+		case n.err != nil:
+			w.logger.Error("a sink of the audit record fails; what it does not get is kept for it up to a bound, or counted as lost", "sink", r.name, "reason", n.err)
+			w.tell(Event{Type: SinkFailed, Subject: r.name, Outcome: Failure, Message: fmt.Sprintf("the sink %s fails: %s", r.name, n.err)})
 		default:
 			w.logger.Info("a sink of the audit record takes events again", "sink", r.name)
 			w.tell(Event{Type: SinkRecovered, Subject: r.name, Outcome: Success, Message: fmt.Sprintf("the sink %s takes events again", r.name)})
 		}
-		if errors.Is(err, ErrLost) {
-			clear(w.owed) // whoever requires one of them has to record it again
+		if n.lost {
+			clear(w.owed) // it may be one of them: whoever requires it has to record it again
 		}
 	}
 	if w.failing() == nil {
@@ -192,15 +194,17 @@ func (w *writer) tell(e Event) {
 	w.queue.poke()
 }
 
-// answer says to who waits whether all is kept.
+// answer says to who waits whether all is kept. It fails closed: where something was lost since the last time it may be
+// theirs, and a sink that takes lines again does not change that.
 func (w *writer) answer(waiting []item) {
 	if len(waiting) == 0 {
 		return
 	}
-	if w.failing() != nil {
-		w.flush()
-	}
 	err := w.failing()
+	if err != nil && !errors.Is(err, ErrLost) {
+		w.flush()
+		err = w.failing()
+	}
 	for _, i := range waiting {
 		i.answer <- err
 	}

@@ -31,7 +31,7 @@ func event(i int) audit.Event {
 }
 
 // record writes events into a record, waits until they are kept, and closes it.
-func record(t *testing.T, o chain.Options, events int) {
+func record(t testing.TB, o chain.Options, events int) {
 	t.Helper()
 	c, r := begin(t, o)
 	for i := range events {
@@ -40,7 +40,7 @@ func record(t *testing.T, o chain.Options, events int) {
 	end(t, c, r)
 }
 
-func begin(t *testing.T, o chain.Options) (*chain.Chain, *audit.Recorder) {
+func begin(t testing.TB, o chain.Options) (*chain.Chain, *audit.Recorder) {
 	t.Helper()
 	c, err := chain.Open(o)
 	if err != nil {
@@ -53,7 +53,7 @@ func begin(t *testing.T, o chain.Options) (*chain.Chain, *audit.Recorder) {
 	return c, r
 }
 
-func end(t *testing.T, c *chain.Chain, r *audit.Recorder) {
+func end(t testing.TB, c *chain.Chain, r *audit.Recorder) {
 	t.Helper()
 	if err := r.Close(); err != nil {
 		t.Fatal(err)
@@ -64,7 +64,7 @@ func end(t *testing.T, c *chain.Chain, r *audit.Recorder) {
 }
 
 // require records an event and waits until it is kept.
-func require(t *testing.T, r *audit.Recorder, e audit.Event) {
+func require(t testing.TB, r *audit.Recorder, e audit.Event) {
 	t.Helper()
 	if err := r.Require(context.Background(), e); err != nil {
 		t.Fatal(err)
@@ -72,7 +72,7 @@ func require(t *testing.T, r *audit.Recorder, e audit.Event) {
 }
 
 // verified returns the report of a record that has no fault.
-func verified(t *testing.T, file string, o chain.VerifyOptions) chain.Report {
+func verified(t testing.TB, file string, o chain.VerifyOptions) chain.Report {
 	t.Helper()
 	report, err := chain.Verify(file, o)
 	if err != nil {
@@ -84,7 +84,7 @@ func verified(t *testing.T, file string, o chain.VerifyOptions) chain.Report {
 	return report
 }
 
-func file(t *testing.T) string {
+func file(t testing.TB) string {
 	t.Helper()
 	return filepath.Join(t.TempDir(), "audit.log")
 }

@@ -63,11 +63,8 @@ func (f *file) fits(more int) bool { return f.size+int64(more) <= f.options.MaxS
 
 // begin has a file to which so much can be written: the one that is there, or, where that is full or old, a new one.
 func (f *file) begin(more int) error {
-	if f.dirty {
-		if err := os.Truncate(f.names.path, f.size); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
-		f.dirty = false
+	if err := f.clean(); err != nil {
+		return err
 	}
 	if f.logger == nil {
 		f.logger = &timberjack.Logger{Filename: f.names.path, MaxSize: neverBySize, FileMode: 0o600, Compression: "none"}
@@ -99,8 +96,20 @@ func (f *file) append(text []byte) error {
 	}
 	if err != nil {
 		f.dirty = true
-		return errors.Join(err, f.close())
+		return errors.Join(err, f.close(), f.clean())
 	}
+	return nil
+}
+
+// clean cuts off what was not written whole.
+func (f *file) clean() error {
+	if !f.dirty {
+		return nil
+	}
+	if err := os.Truncate(f.names.path, f.size); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	f.dirty = false
 	return nil
 }
 

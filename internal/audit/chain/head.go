@@ -61,10 +61,12 @@ func (h Head) check(keys []ed25519.PublicKey) error {
 	}
 	known := false
 	for _, k := range keys {
-		if ed25519.Verify(k, h.signed(), signature) {
+		if KeyID(k) != h.Key {
+			continue
+		}
+		if known = true; ed25519.Verify(k, h.signed(), signature) {
 			return nil
 		}
-		known = known || KeyID(k) == h.Key
 	}
 	if !known {
 		return fmt.Errorf("it is signed by another key, %q", h.Key)

@@ -34,8 +34,9 @@ func Read(file string) iter.Seq2[Entry, error] {
 	}
 }
 
-// writtenWithin is how often is waited for the end of the last line: a second in all. A line that is being written is whole then.
-const writtenWithin = 50
+// writtenWithin is how often is waited for the end of the last line: a fifth of a second in all. A line that is being written is
+// whole then.
+const writtenWithin = 10
 
 // each gives the lines of one file.
 func (l *lines) each(yield func(Entry, error) bool) error {

@@ -7,15 +7,19 @@ import (
 	"github.com/portreeve/portreeve/internal/audit"
 )
 
-// Flush writes the lines that wait. Nil is that none does any more, and that all are synced.
+// Flush writes the lines that wait. Nil is that none does any more, that all are synced, and that none is missing that the
+// record does not tell of.
 func (c *Chain) Flush(context.Context) error {
 	c.disk <- struct{}{}
 	defer func() { <-c.disk }()
 	for {
 		c.mu.Lock()
-		lines := c.pending
+		lines, gap := c.pending, c.gap
 		c.mu.Unlock()
-		if len(lines) == 0 {
+		switch {
+		case len(lines) == 0 && gap:
+			return fmt.Errorf("events are missing in it: %w", audit.ErrLost)
+		case len(lines) == 0:
 			return nil
 		}
 		n, err := c.file.write(lines)
