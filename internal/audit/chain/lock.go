@@ -8,8 +8,8 @@ import (
 	"syscall"
 )
 
-// errHeld says that another process has the record.
-var errHeld = errors.New("another process writes it")
+// ErrHeld says that another process has the record.
+var ErrHeld = errors.New("another process writes it")
 
 // lock takes the lock of a record for as long as the closer is not closed; the kernel takes it back when the process ends,
 // however it ends. A file system without locks is no reason to record nothing: that is logged.
@@ -19,7 +19,7 @@ func lock(path string, logger *slog.Logger) (io.Closer, error) {
 		return nil, err
 	}
 	switch err := flock(f); {
-	case errors.Is(err, errHeld):
+	case errors.Is(err, ErrHeld):
 		return nil, errors.Join(err, f.Close())
 	case err != nil:
 		logger.Warn("the audit record cannot be locked: see to it that no second control plane writes it", "file", path, "reason", err)

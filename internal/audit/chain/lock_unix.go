@@ -9,7 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// flock takes the lock of an open file, or returns errHeld at once.
+// flock takes the lock of an open file, or returns ErrHeld at once.
 func flock(file *os.File) error {
 	for {
 		err := unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB)
@@ -17,7 +17,7 @@ func flock(file *os.File) error {
 		case errors.Is(err, unix.EINTR):
 			continue
 		case errors.Is(err, unix.EWOULDBLOCK):
-			return errHeld
+			return ErrHeld
 		default:
 			return err
 		}
