@@ -40,6 +40,7 @@ func serveCommand() *cobra.Command {
 	f.StringArrayVar(&s.options.Dirs, "config", nil, "Directory of policy files; may be given several times.")
 	s.registerXDS(c)
 	s.registerAdmin(c)
+	s.registerAudit(c)
 	f.IntVar(&s.options.MaxConnections, "xds-max-connections", app.DefaultMaxConnections, "Connections of gateways that may be open at one time.")
 	f.IntVar(&s.options.MaxStreams, "xds-max-streams", app.DefaultMaxStreams, "Gateways that are served at one time. The last twentieth is for such as were here before: of the same namespace, labels and locality.")
 	f.IntVar(&s.options.NewGroups, "new-groups-per-minute", app.DefaultNewGroups, "Groups of gateways (namespace, labels and locality) that one address, or the owner of one certificate, may bring a minute and that were never here.")
@@ -96,7 +97,7 @@ func (s *serve) run(c *cobra.Command, _ []string) error {
 	if s.options.Settings, err = s.settings(); err != nil {
 		return err
 	}
-	s.options.Settings.RequireTests = s.requireTests
+	s.options.Settings.RequireTests, s.options.Audit.Flags = s.requireTests, givenFlags(c)
 	if s.options.Exclude, err = s.exclude(); err != nil {
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 
 	"google.golang.org/grpc/credentials"
 
+	"github.com/portreeve/portreeve/internal/audit/origin"
 	"github.com/portreeve/portreeve/internal/disk"
 	"github.com/portreeve/portreeve/xds/identity"
 	"github.com/portreeve/portreeve/xds/transport"
@@ -23,7 +24,7 @@ type access struct {
 	tls         *transport.TLS // nil is plain text
 }
 
-// openAccess checks the options and listens. Nobody is answered before the server accepts.
+// openAccess checks the options and listens. Nobody is answered before the server accepts. Who abandons the start closes the listener.
 func (a *App) openAccess() (err error) {
 	x := a.options.XDS
 	address, err := transport.ParseAddress(x.Address)
@@ -52,10 +53,7 @@ func (a *App) openAccess() (err error) {
 	if a.access.listener, err = transport.Listen(context.Background(), address, rights); err != nil {
 		return err
 	}
-	if err := a.choose(); err != nil {
-		return errors.Join(err, a.access.listener.Close())
-	}
-	return nil
+	return a.choose()
 }
 
 // choose settles how connections are spoken to, by the address that is really listened on. It fails
@@ -80,6 +78,7 @@ func (a *App) readTLS() (err error) {
 	a.access.tls, err = transport.NewTLS(transport.Options{
 		// A disk of its own: that of the policy may have too many calls that do not come back.
 		Files: o.XDS.TLS, Read: reading(disk.New(disk.Options{})), Judge: a.access.judge, Logger: o.Logger, Registerer: a.registry, Now: a.now,
+		Changed: func(c transport.Change) { a.record.recorder.Record(origin.TLS(c)) },
 	})
 	if err != nil {
 		return fmt.Errorf("TLS for gateways: %w", err)

@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
+	"github.com/portreeve/portreeve/internal/audit/origin"
 	"github.com/portreeve/portreeve/internal/build"
 	"github.com/portreeve/portreeve/internal/disk"
 	"github.com/portreeve/portreeve/internal/ignore"
@@ -74,6 +75,8 @@ type Options struct {
 	// Build says which program this is.
 	Build  build.Info
 	Logger *slog.Logger
+	// Audit says how what happens is recorded.
+	Audit Audit
 	// Now is the clock of every part that takes one. Nil is time.Now.
 	Now func() time.Time
 }
@@ -94,6 +97,7 @@ type App struct {
 	registry     *prometheus.Registry
 	access       access
 	admin        adminAccess
+	record       record
 }
 
 // New checks the options, opens the listeners and starts watching the directories. An
@@ -105,20 +109,27 @@ func New(o Options) (_ *App, err error) {
 			"hint", "gateways trust their own authorities, and their network decides where they can connect")
 	}
 	a.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), buildMetric(o.Build))
-	if err := a.openAccess(); err != nil {
+	if err := a.openRecord(); err != nil {
 		return nil, err
 	}
-	defer func() { // a process that tries again finds the address and the directory free
+	defer func() { // a process that tries again finds the address, the directory and the record free
 		if err != nil {
 			err = errors.Join(err, a.abandon())
+			a.closeRecord(nil, err)
 		}
 	}()
+	err = a.openAccess()
+	a.recordStart()
+	if err != nil {
+		return nil, err
+	}
 	keysDir, err := a.openState()
 	if err != nil {
 		return nil, err
 	}
 	a.keys, err = jwks.New(jwks.Options{
 		StateDir: keysDir, CAFile: o.KeyCAFile, BlockCIDRs: o.KeyBlockCIDRs, Logger: o.Logger, Registerer: a.registry, Now: a.now,
+		Changed: func(c jwks.Change) { a.record.recorder.Record(origin.Keys(c)) },
 	})
 	if err != nil {
 		return nil, err
@@ -128,7 +139,7 @@ func New(o Options) (_ *App, err error) {
 	}
 	a.xds = server.New(server.Options{
 		Acks: a.acks, Logger: o.Logger, Registerer: a.registry, MaxConnections: a.connections(openFiles()), NewGroups: o.NewGroups, MaxStreams: o.MaxStreams, AllowUntestedEnvoy: o.AllowUntestedEnvoy,
-		Credentials: a.access.credentials, Judge: a.access.judge, MaxConnectionAge: o.XDS.MaxConnectionAge, Now: a.now,
+		Credentials: a.access.credentials, Judge: a.access.judge, MaxConnectionAge: o.XDS.MaxConnectionAge, Now: a.now, Refused: a.record.gateways.Refused,
 	})
 	a.files = a.readFiles()
 	a.reloader, err = reload.New(reload.Options{
@@ -154,8 +165,9 @@ func (a *App) now() time.Time {
 	return a.options.Now()
 }
 
-// observe tells the reloader which gateways come and go.
+// observe puts on record what gateways do, and tells the reloader which come and go.
 func (a *App) observe(e ack.Event) {
+	a.record.gateways.Observe(e)
 	switch e.Kind {
 	case ack.Connected:
 		a.reloader.Connected(e.Peer.Node, e.Peer.Group)
@@ -175,7 +187,10 @@ func buildMetric(b build.Info) prometheus.Collector {
 
 // abandon closes what a start has opened that has failed.
 func (a *App) abandon() error {
-	err := a.access.listener.Close()
+	var err error
+	if a.access.listener != nil {
+		err = a.access.listener.Close()
+	}
 	if a.state != nil {
 		err = errors.Join(err, a.state.Close())
 	}

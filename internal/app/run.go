@@ -11,20 +11,22 @@ import (
 )
 
 // leave is how long Run waits, after ctx has ended, for what it started. A call on a disk that
-// does not come back must not keep the process.
-const leave = 4 * time.Second
+// does not come back must not keep the process, nor the record from telling of its end.
+const leave = 3 * time.Second
 
 // Run serves until ctx ends, then closes every stream and returns nil, within five seconds. The
 // admin interface answers from the beginning; the policy is read once, for a bounded time, before
 // the first gateway is answered.
-func (a *App) Run(ctx context.Context) error {
+func (a *App) Run(ctx context.Context) (err error) {
 	defer a.closeState()
+	defer func() { a.closeRecord(context.Cause(ctx), err) }()
 	a.warnOfAccess()
 	a.warnOfAdmin()
 	g, running := errgroup.WithContext(ctx)
 	read := make(chan struct{})
 	g.Go(func() error { return a.serveAdmin(running) })
 	g.Go(func() error { return a.watcher.Run(running) })
+	g.Go(func() error { a.record.gateways.Run(running); return nil })
 	g.Go(func() error { return a.keys.Run(running) })
 	if a.admin.guard != nil {
 		g.Go(func() error { return a.admin.guard.Run(running) })

@@ -68,6 +68,7 @@ func Stopped(cause, failure error, uptime time.Duration) audit.Event {
 	case cause != nil:
 		reason = cause.Error()
 	}
+	reason = scrubbed(reason)
 	e.Message, e.Details = "the control plane ends: "+reason, StopDetails{Reason: reason, Uptime: uptime.Seconds()}
 	return e
 }

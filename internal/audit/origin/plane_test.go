@@ -55,7 +55,7 @@ func TestAnEndSaysWhy(t *testing.T) {
 	if e := origin.Stopped(errors.New("terminated"), nil, time.Minute); e.Outcome != audit.Success || cmp.Diff(origin.StopDetails{Reason: "terminated", Uptime: 60}, e.Details) != "" {
 		t.Errorf("of a signal it is %+v", e)
 	}
-	if e := origin.Stopped(context.Canceled, errors.New("no address"), 0); e.Outcome != audit.Failure || !strings.Contains(e.Message, "no address") {
+	if e := origin.Stopped(context.Canceled, errors.New("no address https://user:hush@host/"), 0); e.Outcome != audit.Failure || !strings.Contains(e.Message, "no address") || strings.Contains(e.Message, "hush") {
 		t.Errorf("of an error it is %+v", e)
 	}
 }
