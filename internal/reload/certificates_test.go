@@ -95,15 +95,22 @@ func (s *certificateScene) issue(t *testing.T, good time.Duration) {
 // issueTo does so for a directory.
 func (s *certificateScene) issueTo(t *testing.T, name string, good time.Duration) {
 	t.Helper()
+	certificate, private := pairOf(t, s.clock.now(), good)
+	write(t, filepath.Join(s.secrets, name), "tls.crt", certificate)
+	write(t, filepath.Join(s.secrets, name), "tls.key", private)
+}
+
+// pairOf returns a new certificate that is good for a while, and its key.
+func pairOf(t *testing.T, now time.Time, good time.Duration) (certificate, private string) {
+	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	must(t, err)
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), DNSNames: []string{"a.example", "b.example"}, NotBefore: s.clock.now().Add(-48 * time.Hour), NotAfter: s.clock.now().Add(good)}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), DNSNames: []string{"a.example", "b.example"}, NotBefore: now.Add(-48 * time.Hour), NotAfter: now.Add(good)}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	must(t, err)
-	private, err := x509.MarshalPKCS8PrivateKey(key)
+	encoded, err := x509.MarshalPKCS8PrivateKey(key)
 	must(t, err)
-	write(t, filepath.Join(s.secrets, name), "tls.crt", string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})))
-	write(t, filepath.Join(s.secrets, name), "tls.key", string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private})))
+	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})), string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: encoded}))
 }
 
 // codes returns the codes of those findings that are about certificates.

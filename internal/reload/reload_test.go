@@ -31,6 +31,8 @@ type publisher struct {
 	resumed map[string][]string
 	// asks, where it is there, is called while something is being published.
 	asks func(*snapshot.Snapshot)
+	// fails is why nothing can be published.
+	fails error
 }
 
 func (p *publisher) Set(_ context.Context, group string, s *snapshot.Snapshot) error {
@@ -40,6 +42,9 @@ func (p *publisher) Set(_ context.Context, group string, s *snapshot.Snapshot) e
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.fails != nil {
+		return p.fails
+	}
 	p.sent[group] = append(p.sent[group], versions)
 	if p.asks != nil {
 		p.asks(s)
