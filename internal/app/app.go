@@ -144,6 +144,7 @@ func New(o Options) (_ *App, err error) {
 	a.files = a.readFiles()
 	a.reloader, err = reload.New(reload.Options{
 		Files: a.files, Publisher: a.xds, Access: a.access.judge, Settings: o.Settings, Keyring: a.keys, State: a.state, Logger: o.Logger, Metrics: reload.NewMetrics(a.registry), Now: a.now,
+		Record: a.record.toldGenerations(),
 	})
 	if err != nil {
 		return nil, err

@@ -14,7 +14,9 @@ import (
 	"github.com/portreeve/portreeve/internal/audit"
 	"github.com/portreeve/portreeve/internal/audit/chain"
 	"github.com/portreeve/portreeve/internal/audit/origin"
+	"github.com/portreeve/portreeve/internal/audit/who"
 	"github.com/portreeve/portreeve/internal/disk"
+	"github.com/portreeve/portreeve/internal/reload"
 )
 
 // Audit says how what happens is recorded. The zero value records nothing.
@@ -60,6 +62,8 @@ type record struct {
 	chain    *chain.Chain // nil where there is no file, or it cannot be had
 	receivers
 	gateways *origin.Gateways
+	// generations is nil where nothing is recorded.
+	generations *origin.Generations
 	// before is the type of the last event of the process before.
 	before audit.Type
 	began  time.Time
@@ -93,6 +97,7 @@ func (a *App) openRecord() (err error) {
 		if r.recorder, err = audit.New(o); err != nil {
 			return err
 		}
+		r.generations = origin.NewGenerations(origin.GenerationsOptions{Record: r.recorder, Changed: who.New(who.Options{Now: a.now}), Require: x.Required})
 	}
 	r.began, r.gateways = a.now(), origin.NewGateways(r.recorder.Record, a.now)
 	r.start(r.recorder.Record)
@@ -155,6 +160,22 @@ func readAuditKey(file string) (ed25519.PrivateKey, error) {
 		return nil, fmt.Errorf("--audit-key %s: it is a key of another kind than ed25519, as openssl genpkey -algorithm ed25519 makes one", file)
 	}
 	return private, nil
+}
+
+// toldGenerations is who is told of generations; nil is nobody.
+func (r *record) toldGenerations() reload.Recorder {
+	if r.generations == nil {
+		return nil
+	}
+	return r.generations
+}
+
+// recording puts on record what waits for it, until ctx ends, and what is left then.
+func (a *App) recording(ctx context.Context) error {
+	if a.record.generations == nil {
+		return nil
+	}
+	return a.record.generations.Run(ctx)
 }
 
 // recordStart puts the start on record, once it is known by which certificate gateways are served.

@@ -27,6 +27,7 @@ func (a *App) Run(ctx context.Context) (err error) {
 	g.Go(func() error { return a.serveAdmin(running) })
 	g.Go(func() error { return a.watcher.Run(running) })
 	g.Go(func() error { a.record.gateways.Run(running); return nil })
+	g.Go(func() error { return a.recording(running) })
 	g.Go(func() error { return a.keys.Run(running) })
 	if a.admin.guard != nil {
 		g.Go(func() error { return a.admin.guard.Run(running) })
