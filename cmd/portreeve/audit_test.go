@@ -58,7 +58,7 @@ func aDay(t *testing.T) []byte {
 		},
 		audit.Event{
 			Type: audit.GenerationPublished, Time: at(2), Subject: "abc123", Outcome: audit.Refused, Message: "refused for 1 group",
-			Details: map[string]any{"groups": []map[string]any{{"group": "edge\x1b[31m", "outcome": "refused", "serves": "aaa"}}},
+			Details: map[string]any{"groups": []map[string]any{{"group": "edge\x1b[31m", "outcome": "refused", "serving": map[string]any{"seq": 1, "hash": "bbb999"}}}},
 		},
 		audit.Event{Type: audit.GatewayConnected, Time: at(3), Subject: "router~10.0.0.1~edge/a.web~web", Outcome: audit.Success, Namespaces: []string{"web"}, Details: map[string]string{"generation": "abc123"}},
 		audit.Event{Type: audit.KeysFailed, Time: at(4), Subject: "https://issuer", Outcome: audit.Failure, Message: "cannot\nbe fetched\x1b[2J"},
@@ -108,24 +108,25 @@ func TestAuditListChooses(t *testing.T) {
 		flags []string
 		want  string
 	}{
-		"all":                      {nil, "1 2 3 4 5 6"},
-		"type":                     {[]string{"--type", "generation.read"}, "2 6"},
-		"types by patterns":        {[]string{"--type", "plane.*,io.portreeve.keys.*"}, "1 5"},
-		"since a time":             {[]string{"--since", "2026-01-31T03:00:00Z"}, "4 5 6"},
-		"until a time":             {[]string{"--until", "2026-01-31T03:00:00+01:00"}, "1"},
-		"since a date":             {[]string{"--since", "2026-02-01"}, ""},
-		"since long ago":           {[]string{"--since", "90000d"}, "1 2 3 4 5 6"},
-		"until a while ago":        {[]string{"--until", "12h"}, "1 2 3 4 5 6"},
-		"outcome":                  {[]string{"--outcome", "refused,failure"}, "3 5"},
-		"namespace":                {[]string{"--namespace", "istio-system"}, "2"},
-		"namespace of objects":     {[]string{"-n", "web"}, "4 6"},
-		"kind":                     {[]string{"--kind", "authorizationpolicy"}, "2 6"}, // the last names less than it is about
-		"kind, name and namespace": {[]string{"--kind", "AuthorizationPolicy", "--name", "gu*", "-n", "istio-system"}, "2"},
-		"subject":                  {[]string{"--subject", "router~*"}, "4"},
-		"generation":               {[]string{"--generation", "abc"}, "2 3 4"},
-		"all of several":           {[]string{"--generation", "abc", "--outcome", "success"}, "2 4"},
-		"the last":                 {[]string{"--limit", "2"}, "5 6"},
-		"without a limit":          {[]string{"--limit", "0", "--type", "g*"}, "2 3 4 6"},
+		"all":                               {nil, "1 2 3 4 5 6"},
+		"type":                              {[]string{"--type", "generation.read"}, "2 6"},
+		"types by patterns":                 {[]string{"--type", "plane.*,io.portreeve.keys.*"}, "1 5"},
+		"since a time":                      {[]string{"--since", "2026-01-31T03:00:00Z"}, "4 5 6"},
+		"until a time":                      {[]string{"--until", "2026-01-31T03:00:00+01:00"}, "1"},
+		"since a date":                      {[]string{"--since", "2026-02-01"}, ""},
+		"since long ago":                    {[]string{"--since", "90000d"}, "1 2 3 4 5 6"},
+		"until a while ago":                 {[]string{"--until", "12h"}, "1 2 3 4 5 6"},
+		"outcome":                           {[]string{"--outcome", "refused,failure"}, "3 5"},
+		"namespace":                         {[]string{"--namespace", "istio-system"}, "2"},
+		"namespace of objects":              {[]string{"-n", "web"}, "4 6"},
+		"kind":                              {[]string{"--kind", "authorizationpolicy"}, "2 6"}, // the last names less than it is about
+		"kind, name and namespace":          {[]string{"--kind", "AuthorizationPolicy", "--name", "gu*", "-n", "istio-system"}, "2"},
+		"subject":                           {[]string{"--subject", "router~*"}, "4"},
+		"generation":                        {[]string{"--generation", "abc"}, "2 3 4"},
+		"generation that a group is served": {[]string{"--generation", "bbb"}, "3"},
+		"all of several":                    {[]string{"--generation", "abc", "--outcome", "success"}, "2 4"},
+		"the last":                          {[]string{"--limit", "2"}, "5 6"},
+		"without a limit":                   {[]string{"--limit", "0", "--type", "g*"}, "2 3 4 6"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			out, errs, code := audited(t, record, "list", test.flags...)

@@ -94,15 +94,28 @@ func globs(pattern, s string) bool {
 }
 
 func (f *auditFilter) ofGeneration(e *auditEvent) bool {
-	if f.generation == "" {
+	if f.generation == "" || strings.HasPrefix(e.kind(), "generation.") && strings.HasPrefix(e.Subject, f.generation) {
 		return true
 	}
-	var d struct {
-		Generation string `json:"generation"`
+	var details any
+	// Details that are not there, or are no JSON, name no generation.
+	return json.Unmarshal(e.details().Details, &details) == nil && namesGeneration(details, f.generation)
+}
+
+// namesGeneration reports whether details name a generation, at any depth: as such, or as the hash of one.
+func namesGeneration(details any, prefix string) bool {
+	switch d := details.(type) {
+	case []any:
+		return slices.ContainsFunc(d, func(v any) bool { return namesGeneration(v, prefix) })
+	case map[string]any:
+		for key, value := range d {
+			text, isText := value.(string)
+			if isText && (key == "generation" || key == "hash") && strings.HasPrefix(text, prefix) || namesGeneration(value, prefix) {
+				return true
+			}
+		}
 	}
-	// Details without a generation, or of another form, are about none.
-	_ = json.Unmarshal(e.details().Details, &d)
-	return strings.HasPrefix(e.kind(), "generation.") && strings.HasPrefix(e.Subject, f.generation) || strings.HasPrefix(d.Generation, f.generation)
+	return false
 }
 
 // ofNamespace chooses, as ofObject, events that name less than they are about: they may be about it.
