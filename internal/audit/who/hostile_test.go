@@ -73,6 +73,13 @@ func TestAGitThatIsBrokenOrHostileTellsNothing(t *testing.T) {
 	head := func(text string) func(*testing.T, string) {
 		return func(t *testing.T, git string) { t.Helper(); at(t, git, "HEAD", []byte(text)) }
 	}
+	outward := func(text string) func(*testing.T, string) { // to a commit, which would be named
+		return func(t *testing.T, git string) {
+			t.Helper()
+			head(text)(t, git)
+			at(t, git, "objects/12/"+anObject[2:], deflated(t, []byte("commit 0\x00")))
+		}
+	}
 	object := func(content ...[]byte) func(*testing.T, string) {
 		return func(t *testing.T, git string) {
 			t.Helper()
@@ -88,8 +95,8 @@ func TestAGitThatIsBrokenOrHostileTellsNothing(t *testing.T) {
 		"no text":             head(""),
 		"reftable":            head("ref: refs/heads/.invalid\n"),
 		"SHA-256":             head(strings.Repeat("ab", 32)),
-		"a reference outside": head("ref: refs/../../../" + outside),
-		"an absolute one":     head("ref: " + outside),
+		"a reference outside": outward("ref: refs/" + strings.Repeat("../", 20) + outside),
+		"an absolute one":     outward("ref: /" + outside),
 		"a loop": func(t *testing.T, git string) {
 			head("ref: refs/a")(t, git)
 			at(t, git, "refs/a", []byte("ref: refs/a"))
