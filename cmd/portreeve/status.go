@@ -105,6 +105,7 @@ func printStatus(w io.Writer, s admin.Status) error {
 		fmt.Fprintf(w, "gateway %s was in the group %s and is in %s, where nothing is enforced\n", m.Node, m.From, m.To)
 	}
 	printIdentities(w, s.Identities)
+	printAlerts(w, s.Alerts)
 	printState(w, s.Status.State)
 	for _, k := range s.Keys {
 		printKeys(w, k)
@@ -135,6 +136,17 @@ func printChanges(w io.Writer, c translate.Changes) {
 			}
 			fmt.Fprintf(w, "    %s: %s%s\n", object.Pos, object.Object, by)
 		}
+	}
+}
+
+// printAlerts says which alerts are in force, where there are any.
+func printAlerts(w io.Writer, a *admin.Alerts) {
+	if a == nil || a.Count == 0 {
+		return
+	}
+	fmt.Fprintf(w, "alerts: %d AuditAlert objects, of generation %d (%s)\n", a.Count, a.Generation.Seq, a.Generation.Hash)
+	if len(a.Kept) > 0 {
+		fmt.Fprintf(w, "    broken there, so they stay as they were: %s\n", strings.Join(a.Kept, ", "))
 	}
 }
 

@@ -52,6 +52,9 @@ type Group = reload.GroupStatus
 // Identities is what Status says of the mappings of identities.
 type Identities = reload.IdentityStatus
 
+// Alerts is what Status says of the AuditAlerts that are in force.
+type Alerts = reload.AlertStatus
+
 // State is what Status says of the state directory.
 type State = state.Status
 

@@ -20,6 +20,7 @@ import (
 	"github.com/portreeve/portreeve/translate/diag"
 	"github.com/portreeve/portreeve/translate/envoy"
 	"github.com/portreeve/portreeve/translate/model"
+	"github.com/portreeve/portreeve/translate/resource"
 	"github.com/portreeve/portreeve/translate/source"
 )
 
@@ -51,6 +52,10 @@ type Generation struct {
 	// mappings are what it allows identities, where mapped says that this is wholly known; see grants.
 	mappings []model.GatewayIdentity
 	mapped   bool
+	// alerts are the AuditAlerts that it says are in force, where alerting; unsound are those of it that are broken.
+	alerts   []model.AuditAlert
+	unsound  []resource.Key
+	alerting bool
 	// tests judges it by its PolicyTests; nil where it need not be judged.
 	tests *judge
 	// changes are what it has in place of the generation before it.
@@ -67,6 +72,7 @@ func newGeneration(seq uint64, at time.Time, reading input.Reading, hash string,
 		Program: program, requests: program.KeyRequests(), flags: flagsOf(settings),
 	}
 	g.mappings, g.mapped = program.Identities()
+	g.alerts, g.unsound, g.alerting = program.Alerts()
 	if settings.RequireTests {
 		g.tests = newJudge(program)
 	}
@@ -91,7 +97,8 @@ func (g *Generation) Diagnostics() diag.List {
 
 // clean reports whether the generation refuses nobody.
 func (g *Generation) clean() bool {
-	return len(g.unreadable) == 0 && len(g.lost) == 0 && !g.Program.Diags.HasErrors() && len(g.tests.failures()) == 0
+	reaches := func(d diag.Diagnostic) bool { return d.Severity == diag.Error && !d.Scope.Nobody() }
+	return len(g.unreadable) == 0 && len(g.lost) == 0 && !slices.ContainsFunc(g.Program.Diags, reaches) && len(g.tests.failures()) == 0
 }
 
 // render returns what the generation gives a gateway, or the errors that refuse it there: those of

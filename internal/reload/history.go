@@ -11,7 +11,7 @@ import (
 
 // history is the generations that may have to be served, the newest first: the latest, those that a
 // group is served, the newest that is clean for every gateway and waits for no keys, the clean
-// ones after it, and the newest that says what identities are allowed. All of them have the same fetched keys, and the keyring is told to keep these. It
+// ones after it, the newest that says what identities are allowed, and the newest whose alerts are all sound. All of them have the same fetched keys, and the keyring is told to keep these. It
 // is guarded by Reloader.mu.
 type history struct {
 	keyring Keyring
@@ -129,9 +129,9 @@ func (h *history) ofEarlierProcess() map[string]bool {
 // prune forgets generations that nobody can need any more, and the keys that only they need, and
 // reports whether there were any. Needed, by hash, are those that groups are served or may come back
 // with. Those that wait for keys are needed too, and what can be served until then, and the one whose
-// mappings of identities are in force.
+// mappings of identities are in force, and the one to which alerts go back.
 func (h *history) prune(needed map[string]bool) bool {
-	keep := map[*Generation]bool{h.latest: true, granting(h.kept): true}
+	keep := map[*Generation]bool{h.latest: true, granting(h.kept): true, alerting(h.kept): true}
 	for _, g := range h.kept {
 		if needed[g.Hash] { // by hash: a rotation of keys makes another value of a generation
 			keep[g] = true

@@ -48,6 +48,8 @@ type Options struct {
 	Keyring   Keyring
 	// Access is told which mappings of identities are in force; nil is nobody.
 	Access Access
+	// Alerts is told which AuditAlerts are in force; nil is nobody.
+	Alerts Alerts
 	// State keeps the last good generations; nil keeps nothing.
 	State *state.Dir
 	// Record is told of generations; nil is nobody.
@@ -74,11 +76,12 @@ type Reloader struct {
 	nodes nodes
 
 	// turn is held by who makes a generation or gives the generations other keys. It guards reader,
-	// admission and rights.
+	// admission, rights and watching.
 	turn      sync.Mutex
 	reader    *reader
 	admission admission
 	rights    rights
+	watching  watching
 
 	// mu guards history, fleet and ledger.
 	mu      sync.Mutex
@@ -93,7 +96,7 @@ func New(o Options) (*Reloader, error) {
 	r := &Reloader{
 		options: o, reporter: reporter{o.Logger, o.Metrics}, nodes: nodes{logger: o.Logger, now: o.Now}, reader: newReader(o), history: &history{keyring: o.Keyring, state: o.State},
 		rights: rights{access: o.Access, logger: o.Logger}, admission: admission{recorder: o.Record, logger: o.Logger, metrics: o.Metrics, now: o.Now},
-		ledger: ledger{recorder: o.Record, now: o.Now},
+		ledger: ledger{recorder: o.Record, now: o.Now}, watching: watching{told: o.Alerts, logger: o.Logger},
 	}
 	r.fleet = newFleet(o, r.history)
 	r.turn.Lock() // what the disk tells later waits until the reloader is whole
@@ -105,6 +108,7 @@ func New(o Options) (*Reloader, error) {
 		r.reader.begin(r.history.kept)
 		r.fleet.groups = recalled(kept.Groups, r.history.kept)
 		r.rights.recall(r.history.kept)
+		r.watching.recall(r.history.kept)
 		r.history.rotateKeys()
 	}
 	r.show()
@@ -134,6 +138,7 @@ func (r *Reloader) Reload(ctx context.Context, change input.Change) error {
 	default:
 		r.reader.take(made)
 		r.rights.take(made.Generation) // before mu is taken: see Access
+		r.watching.take(made.Generation)
 		for _, g := range r.shown.Load().groups {
 			made.tests.refusals(g.key, g.gateway) // here, where no gateway waits for it; it is remembered
 		}

@@ -62,10 +62,10 @@ func (r *Reloader) content() state.Content {
 	for _, g := range out.Groups {
 		served[g.Serving] = true
 	}
-	grants := granting(r.history.kept)
+	grants, alerts := granting(r.history.kept), alerting(r.history.kept)
 	for _, g := range r.history.kept {
 		// What is refused for everybody and served to nobody is no use after a restart, and can be large.
-		if len(g.unreadable) == 0 && (served[g.Hash] || g.clean() || g == grants) {
+		if len(g.unreadable) == 0 && (served[g.Hash] || g.clean() || g == grants || g == alerts) {
 			out.Generations = append(out.Generations, g.stored())
 		}
 	}
@@ -131,6 +131,7 @@ func (r *Reloader) adopt(c state.Content) {
 	kept := r.reader.recall(c.Generations)
 	groups := recalled(c.Groups, kept)
 	r.rights.recall(kept)
+	r.watching.recall(kept)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.history.adopt(kept)

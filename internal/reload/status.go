@@ -30,6 +30,8 @@ type Status struct {
 	Moved []Moved `json:"moved,omitempty"`
 	// Identities says which mappings of identities are in force; nil where none are known.
 	Identities *IdentityStatus `json:"identities,omitempty"`
+	// Alerts says which AuditAlerts are in force; nil where none are known.
+	Alerts *AlertStatus `json:"alerts,omitempty"`
 	// Certificates are those of the Secrets that Gateways name.
 	Certificates []CertificateStatus `json:"certificates"`
 	// HeldByRecord is the generation that was read and is held back, as the record does not take it; nil is none.
@@ -117,6 +119,7 @@ func (r *Reloader) Status() Status {
 	if from := granting(v.kept); from != nil {
 		out.Identities = &IdentityStatus{*reading(from), len(from.mappings)}
 	}
+	out.Alerts = r.watching.shown.Load()
 	if w := v.withheld; w != nil {
 		out.HeldByRecord = &HeldStatus{w.Reading, w.since, w.reason, w.attempts, w.next}
 	}

@@ -27,6 +27,9 @@ func Limited(targets ...Target) Scope {
 // Everyone reports whether the scope reaches every gateway.
 func (s Scope) Everyone() bool { return s.targets == nil }
 
+// Nobody reports whether the scope reaches no gateway.
+func (s Scope) Nobody() bool { return s.targets != nil && len(s.targets) == 0 }
+
 // Targets returns the parts of a limited scope; the caller must not change them.
 func (s Scope) Targets() []Target { return s.targets }
 
