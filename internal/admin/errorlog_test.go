@@ -23,6 +23,12 @@ func (l *lines) Write(p []byte) (int, error) {
 	return l.text.Write(p)
 }
 
+func (l *lines) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
 // TestTheLibraryLogsThroughTheLogger holds that what the HTTP library says of an answer that
 // panicked is a line of the log's own form.
 func TestTheLibraryLogsThroughTheLogger(t *testing.T) {

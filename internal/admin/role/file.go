@@ -41,7 +41,7 @@ func parse(file string, content []byte) (*roles, error) {
 			field{name: "certificates", read: p.list(maxEntries, func(n *yaml.Node) { p.certificate(n, out) })},
 			field{name: "oidc", read: func(n *yaml.Node) { p.provider(n, out) }})
 	}
-	return out, p.faults.ErrorOrNil()
+	return out, p.err()
 }
 
 func (p *parser) token(n *yaml.Node, out *roles) {

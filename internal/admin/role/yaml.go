@@ -19,7 +19,7 @@ const maxFaults = 20
 // that was put into the wrong field.
 type parser struct {
 	file   string
-	faults *multierror.Error
+	faults []error
 }
 
 // field is one of an object. It is read where it is there.
@@ -37,19 +37,29 @@ func (p *parser) document(content []byte) (*yaml.Node, bool) {
 		if errors.Is(err, io.EOF) {
 			err = errors.New("it is empty: name at least one token, certificate or issuer")
 		}
-		p.faults = multierror.Append(p.faults, fmt.Errorf("%s: %w", p.file, err))
+		p.faults = append(p.faults, fmt.Errorf("%s: %w", p.file, err))
 		return nil, false
 	}
 	if err := decoder.Decode(&more); !errors.Is(err, io.EOF) {
-		p.faults = multierror.Append(p.faults, fmt.Errorf("%s: want one YAML document", p.file))
+		p.faults = append(p.faults, fmt.Errorf("%s: want one YAML document", p.file))
+		return nil, false
+	}
+	if root.Kind != yaml.DocumentNode || len(root.Content) != 1 {
+		p.faults = append(p.faults, fmt.Errorf("%s: want a YAML document", p.file))
 		return nil, false
 	}
 	return root.Content[0], true
 }
 
+// err is every mistake, or nil.
+func (p *parser) err() error {
+	var all *multierror.Error
+	return multierror.Append(all, p.faults...).ErrorOrNil()
+}
+
 func (p *parser) fault(n *yaml.Node, format string, args ...any) {
-	if p.faults.Len() < maxFaults {
-		p.faults = multierror.Append(p.faults, fmt.Errorf("%s:%d:%d: %s", p.file, n.Line, n.Column, fmt.Sprintf(format, args...)))
+	if len(p.faults) < maxFaults {
+		p.faults = append(p.faults, fmt.Errorf("%s:%d:%d: %s", p.file, n.Line, n.Column, fmt.Sprintf(format, args...)))
 	}
 }
 
