@@ -10,8 +10,8 @@ import (
 	"github.com/alexedwards/argon2id"
 )
 
-// The bounds of a hash that is read: each verification costs what its parameters say. One without a salt or a key of its
-// length would match anything, so there is a least too.
+// The bounds of a hash that is read: each verification costs what its parameters say. There is a least too: a short key
+// proves little, and of one without any the library panics, as it does of no time and no threads.
 const (
 	maxHashMemory  = 256 << 10 // KiB
 	maxHashTime    = 10
