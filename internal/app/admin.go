@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
-	"time"
 
 	"github.com/portreeve/portreeve/internal/admin"
 	"github.com/portreeve/portreeve/internal/admin/role"
@@ -53,7 +52,7 @@ func (a *App) openAdmin() (err error) {
 	}
 	if o.Files.Certificate != "" {
 		a.admin.guard, err = role.New(role.Options{
-			Files: o.Files, Read: readingRoles(disk.New(disk.Options{})), Logger: a.options.Logger, Registerer: a.registry, Now: time.Now,
+			Files: o.Files, Read: readingRoles(disk.New(disk.Options{})), Logger: a.options.Logger, Registerer: a.registry, Now: a.now,
 		})
 		if err != nil {
 			return fmt.Errorf("admin interface: %w", err)
@@ -87,7 +86,7 @@ func (a *App) serveAdmin(ctx context.Context) error {
 	o := admin.Options{
 		Policy: a.reloader, Gateways: a.acks, Keys: a.keys, Metrics: a.registry, Registerer: a.registry,
 		// A name that it is told to listen on is its own too.
-		Hosts: append(admin.Hosts{a.options.Admin.Address}, a.options.Admin.Hosts...), MetricsOpen: a.options.Admin.MetricsOpen, Now: time.Now,
+		Hosts: append(admin.Hosts{a.options.Admin.Address}, a.options.Admin.Hosts...), MetricsOpen: a.options.Admin.MetricsOpen, Now: a.now,
 	}
 	listener := a.admin.listener
 	if a.admin.guard != nil {

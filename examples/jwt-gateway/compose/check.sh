@@ -28,6 +28,18 @@ wait_for() {
 	echo "ok: $want from $(echo "$*" | sed 's/Bearer .*/Bearer …/')"
 }
 
+# wait_for_gateway TEXT: until the control plane tells within its container of a gateway, for twenty seconds at most.
+wait_for_gateway() {
+	plane=$(docker ps -q --filter label=com.docker.compose.service=control-plane --filter publish=18001)
+	i=0
+	while ! docker exec "$plane" /portreeve status -o json | grep -q -e "$1"; do
+		i=$((i + 1))
+		[ "$i" -lt 200 ] || { echo "FAILED: portreeve status does not have $1" >&2; exit 1; }
+		sleep 0.1
+	done
+	echo "ok: portreeve status has $1"
+}
+
 # wait_text TEXT URL: until a page has a text, for twenty seconds at most.
 wait_text() {
 	i=0
@@ -45,7 +57,9 @@ while ! curl -s -o /dev/null -m 2 "$url/api/v1/products/1"; do
 	[ "$i" -lt 300 ] || { echo "FAILED: nothing answers at $url" >&2; exit 1; }
 	sleep 0.2
 done
-wait_text '"identity": *"spiffe://cluster.local/ns/istio-system/gateway/gateway"' "$admin/debug/status"
+wait_for_gateway '"identity": *"spiffe://cluster.local/ns/istio-system/gateway/gateway"'
+wait_for 200 "$admin/readyz"
+wait_for 403 "$admin/debug/status"
 
 echo "stranger: an Envoy that says it is the gateway, and has no certificate"
 gateway=$(docker ps -q --filter label=com.docker.compose.service=gateway --filter publish=8080)
