@@ -50,7 +50,7 @@ spool: {events: 5000, bytes: 10000000}
 func TestWhatIsWrongInTheFileIsToldWithItsPlace(t *testing.T) {
 	for text, want := range map[string]string{
 		"":                           "1:1: it is empty",
-		"webhooks: []\na: [":          "2:1: did not find",
+		"webhooks: []\na: [":         "2:1: did not find",
 		"{}":                         "1:1: there is no sink",
 		"a: 1":                       `1:1: the field "a" is not known`,
 		"webhooks: {}":               "1:11: want a list",
@@ -76,14 +76,14 @@ func TestWhatIsWrongInTheFileIsToldWithItsPlace(t *testing.T) {
 		"webhooks: [{name: a, url: 1}]":                                                   "1:27: want a string",
 		"webhooks: [&x {name: a, url: 'https://a'}, *x]":                                  "1:44: want fields",
 		"otlp: [{name: a, endpoint: 'http://collector:4317'}]":                            "1:8: http:// is plain text",
-		"otlp: [{name: a}]":                                                               "1:8: want an https:// or http:// address",
-		"otlp: [{name: a, endpoint: https://a, protocol: udp}]":                           "1:49: want one of http, grpc",
-		"syslog: [{name: a, address: 'udp://a'}]":                                         "1:10: address: want udp://",
-		"syslog: [{name: a, address: 'unixgram://dev/log'}]":                              "1:10: address: want udp://",
-		"syslog: [{name: a, address: 'tcp://a:1', caFile: b}]":                            "1:10: caFile, certFile and keyFile are for tls://",
-		"syslog: [{name: a, address: 'tcp://a:1', facility: b}]":                          "1:52: want one of kern",
-		"spool: {events: 1}":          "1:17: want a number between",
-		strings.Repeat("#", 300<<10): "1:1: it is larger than",
+		"otlp: [{name: a}]": "1:8: want an https:// or http:// address",
+		"otlp: [{name: a, endpoint: https://a, protocol: udp}]":  "1:49: want one of http, grpc",
+		"syslog: [{name: a, address: 'udp://a'}]":                "1:10: address: want udp://",
+		"syslog: [{name: a, address: 'unixgram://dev/log'}]":     "1:10: address: want udp://",
+		"syslog: [{name: a, address: 'tcp://a:1', caFile: b}]":   "1:10: caFile, certFile and keyFile are for tls://",
+		"syslog: [{name: a, address: 'tcp://a:1', facility: b}]": "1:52: want one of kern",
+		"spool: {events: 1}":                            "1:17: want a number between",
+		strings.Repeat("#", 300<<10):                    "1:1: it is larger than",
 		"webhooks: [" + strings.Repeat("{},", 17) + "]": "1:11: the list has 17 items, want at most 16",
 	} {
 		_, err := Parse("sinks.yaml", []byte(text))

@@ -24,20 +24,16 @@ import (
 )
 
 func newHTTPExporter(endpoint *url.URL, extra map[string]string, config *tls.Config, o Options) (sdklog.Exporter, error) {
-	path := endpoint.Path
-	if path == "" || path == "/" {
-		path = "/v1/logs"
+	to := *endpoint
+	if to.Path == "" || to.Path == "/" {
+		to.Path = "/v1/logs"
 	}
 	transport := &http.Transport{Proxy: http.ProxyFromEnvironment, TLSClientConfig: config, ForceAttemptHTTP2: true, IdleConnTimeout: time.Minute, MaxResponseHeaderBytes: 64 << 10}
-	options := []otlploghttp.Option{
-		otlploghttp.WithEndpoint(endpoint.Host), otlploghttp.WithURLPath(path), otlploghttp.WithHeaders(extra),
+	// The address as a whole says whether it is plain text; without that the environment could make it so.
+	return otlploghttp.New(context.Background(),
+		otlploghttp.WithEndpointURL(to.String()), otlploghttp.WithHeaders(extra),
 		otlploghttp.WithRetry(otlploghttp.RetryConfig{}), otlploghttp.WithCompression(otlploghttp.GzipCompression),
-		otlploghttp.WithHTTPClient(&http.Client{Transport: answers{transport, o.Now}, Timeout: requestWithin, CheckRedirect: stay}),
-	}
-	if endpoint.Scheme == "http" {
-		options = append(options, otlploghttp.WithInsecure())
-	}
-	return otlploghttp.New(context.Background(), options...)
+		otlploghttp.WithHTTPClient(&http.Client{Transport: answers{transport, o.Now}, Timeout: requestWithin, CheckRedirect: stay}))
 }
 
 // answers turns an answer that is no success into a refusal, so that what it says in its body gets into no error, and counts

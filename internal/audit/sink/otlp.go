@@ -42,7 +42,7 @@ func newOTLP(c OTLP, o Options) (Deliverer, error) {
 	}
 	d := &otlp{exporter: exporter, records: &collected{}, now: o.Now}
 	for _, value := range extra {
-		d.secrets = append(d.secrets, value)
+		d.secrets = append(append(d.secrets, value), strings.Fields(value)...) // a token without its scheme too
 	}
 	about := resource.NewSchemaless(
 		attribute.String("service.name", "portreeve"), attribute.String("service.version", o.Version), attribute.String("service.instance.id", o.Instance))
@@ -91,21 +91,24 @@ func (d *otlp) Deliver(ctx context.Context, lines []audit.Line) error {
 	err := d.exporter.Export(ctx, d.records.records)
 	d.records.records = nil
 	var r *refusal
-	if err == nil || errors.As(err, &r) {
-		if r != nil {
-			return r
-		}
+	switch {
+	case err == nil:
 		return nil
+	case errors.As(err, &r):
+		return r
 	}
 	return errors.New(d.without(bare(err).Error()))
 }
+
+// maxErrorText bounds what is shown of what a receiver may have said.
+const maxErrorText = 300
 
 // without takes secrets out of a text, which a receiver may have said.
 func (d *otlp) without(text string) string {
 	for _, secret := range d.secrets {
 		text = strings.ReplaceAll(text, secret, "…")
 	}
-	return cut(text, min(len(text), 300))
+	return cut(text, maxErrorText)
 }
 
 func (d *otlp) record(line audit.Line) log.Record {

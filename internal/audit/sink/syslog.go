@@ -189,6 +189,9 @@ func messageID(eventType string) string {
 
 // cut cuts a text to so many bytes, between characters.
 func cut(text string, most int) string {
+	if len(text) <= most {
+		return text
+	}
 	for most > 0 && !utf8.RuneStart(text[most]) {
 		most--
 	}
