@@ -14,7 +14,7 @@ QUICK ?=
 ONLY ?=
 HOSTILE ?= 2
 DIFFERENTIAL ?= 1000000
-SOAK ?= AnswersAsEnvoyDoes|LosesNo|CostsNothing|IsNotLost|BringsItsAuthorizer|AmongManyServices|Kill
+SOAK ?= AnswersAsEnvoyDoes|LosesNo|CostsNothing|IsNotLost|BringsItsAuthorizer|AmongManyServices|Kill|Chaos
 TESTFLAGS ?=
 
 GOLANGCI_LINT := .tools/golangci-lint-$(GOLANGCI_LINT_VERSION)/golangci-lint
@@ -63,7 +63,7 @@ differential: ## Hold DIFFERENTIAL answers (1000000) of package explain to rando
 	@DIFFERENTIAL=$(DIFFERENTIAL) sh tools/test.sh -count 1 -v -timeout 120m -run '^(TestExplainAnswersAsEnvoyDoes|TestAFaultOfTheOptimiserIsFound|TestWhatIsNotKnownIsNotGuessed|TestHTTP2IsExplainedAsEnvoyReadsIt)$$' ./internal/differential
 
 .PHONY: soak
-soak: ## Run, on the real Envoy, the tests that match SOAK at their full length: 200 edits, 100 kills, logs of 100,000 lines, 12 values a field.
+soak: ## Run, on the real Envoy, the tests that match SOAK at their full length: 200 edits, 100 kills, 10 minutes of chaos, logs of 100,000 lines, 12 values a field.
 	@PORTREEVE_SOAK=1 sh tools/test.sh -count 1 -timeout 60m -run '$(SOAK)' ./test
 	@PORTREEVE_SOAK=1 go test -count 1 -run TestRecompileIsCompile ./translate
 	@$(MAKE) hostile HOSTILE=12
