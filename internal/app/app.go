@@ -112,6 +112,7 @@ func New(o Options) (_ *App, err error) {
 	if err := a.openRecord(); err != nil {
 		return nil, err
 	}
+	o.Settings.Webhooks = a.record.webhooks()
 	defer func() { // a process that tries again finds the address, the directory and the record free
 		if err != nil {
 			err = errors.Join(err, a.abandon())
@@ -144,7 +145,7 @@ func New(o Options) (_ *App, err error) {
 	a.files = a.readFiles()
 	a.reloader, err = reload.New(reload.Options{
 		Files: a.files, Publisher: a.xds, Access: a.access.judge, Settings: o.Settings, Keyring: a.keys, State: a.state, Logger: o.Logger, Metrics: reload.NewMetrics(a.registry), Now: a.now,
-		Record: a.record.toldGenerations(),
+		Record: a.record.toldGenerations(), Alerts: a.record.toldAlerts(),
 	})
 	if err != nil {
 		return nil, err

@@ -87,7 +87,7 @@ func runOnce(t *testing.T, x Audit) (log string, err error) {
 	t.Helper()
 	var out bytes.Buffer
 	a, err := New(Options{
-		Dirs: []string{t.TempDir()}, XDS: XDS{Address: "127.0.0.1:0", MaxConnectionAge: time.Hour, TrustDomains: []string{DefaultTrustDomain}}, AdminAddress: "127.0.0.1:0",
+		Dirs: []string{t.TempDir()}, XDS: XDS{Address: "127.0.0.1:0", MaxConnectionAge: time.Hour, TrustDomains: []string{DefaultTrustDomain}}, Admin: Admin{Address: "127.0.0.1:0"},
 		Settings: model.DefaultSettings(), Audit: x, Logger: slog.New(slog.NewTextHandler(&out, nil)),
 	})
 	if err != nil {
