@@ -104,6 +104,7 @@ func (r *runner) wait(done <-chan struct{}, patience time.Duration) {
 		case <-done: // just now
 		default:
 			r.hangs = true
+			r.metrics.up.WithLabelValues(r.name).Set(0)
 		}
 	}
 }

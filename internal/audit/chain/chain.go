@@ -97,6 +97,8 @@ type Chain struct {
 	// signed and signedAt are of the last signature, or of the start; headed and headedAt of the last head that was written.
 	signed, headed     uint64
 	signedAt, headedAt time.Time
+	// headless is that no head was written yet.
+	headless bool
 }
 
 var _ audit.Chain = (*Chain)(nil)
@@ -150,11 +152,21 @@ func open(o Options) (*Chain, error) {
 		kept: end.place, taken: end.place, found: end.found,
 		signed: end.place.Seq, headed: end.place.Seq, signedAt: now, headedAt: now, retainedAt: now,
 	}
-	if err := c.writeHead(); err != nil {
-		o.Logger.Error("the head of the audit record cannot be written", "file", n.head(), "reason", err)
-	}
+	c.beginHead()
 	c.mill = startMill(n, o, c.mayPrune)
 	return c, nil
+}
+
+// beginHead writes a head, so that there always is one. Where the record was not found as it should be, the head that was
+// found stays until the record itself says so: a crash before that must not make it look sound.
+func (c *Chain) beginHead() {
+	if c.headless = len(c.found) > 0; c.headless {
+		return
+	}
+	if err := c.writeHead(); err != nil {
+		c.headless = true
+		c.options.Logger.Error("the head of the audit record cannot be written", "file", c.names.head(), "reason", err)
+	}
 }
 
 // Name returns the name of the sink.
@@ -211,6 +223,17 @@ func (c *Chain) follows(l audit.Line) bool {
 	return true
 }
 
+// endHead writes the last head, but not in place of one that was found and of which the record says nothing yet.
+func (c *Chain) endHead() error {
+	c.mu.Lock()
+	headless := c.headless
+	c.mu.Unlock()
+	if headless {
+		return nil
+	}
+	return c.writeHead()
+}
+
 // Close writes the last head and gives the record to other processes. Where the disk hangs it stays this one's until the
 // process ends. The recorder is closed before.
 func (c *Chain) Close() error {
@@ -222,7 +245,7 @@ func (c *Chain) Close() error {
 		return fmt.Errorf("close audit record %s: the disk does not answer", c.options.File)
 	}
 	done := make(chan error, 1)
-	go func() { done <- errors.Join(c.mill.stop(), c.file.close(), c.writeHead(), c.lock.Close()) }()
+	go func() { done <- errors.Join(c.mill.stop(), c.file.close(), c.endHead(), c.lock.Close()) }()
 	select {
 	case err := <-done:
 		return err

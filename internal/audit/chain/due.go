@@ -24,8 +24,10 @@ type Recovered struct {
 	// MissingFrom and MissingTo are the lines that the head says were there, and that are not.
 	MissingFrom uint64 `json:"missingFrom,omitempty"`
 	MissingTo   uint64 `json:"missingTo,omitempty"`
-	// Head says what is wrong with the head itself.
-	Head string `json:"head,omitempty"`
+	// HeadFault says what is wrong with the head itself, and Head is how it was found, where it was. What is lost at the end
+	// cannot be known then.
+	HeadFault string `json:"headFault,omitempty"`
+	Head      *Head  `json:"head,omitempty"`
 }
 
 // Due returns an event that the chain itself has to tell.

@@ -43,7 +43,11 @@ func (f *file) write(lines []audit.Line) (int, error) {
 	if err := f.begin(len(lines[0].Bytes) + 1); err != nil {
 		return 0, err
 	}
-	var text []byte
+	size := 0
+	for _, l := range lines {
+		size += len(l.Bytes) + 1
+	}
+	text := make([]byte, 0, min(size, chunk+audit.MaxLine))
 	n := 0
 	for n < len(lines) && (n == 0 || f.fits(len(text)+len(lines[n].Bytes)+1) && len(text) < chunk) {
 		text = append(append(text, lines[n].Bytes...), '\n')

@@ -18,6 +18,8 @@ const (
 	// compressed ends the name of one that is compressed, unfinished that of one that is not whole yet.
 	compressed = ".gz"
 	unfinished = ".tmp"
+	// maxLast bounds the numbers in names: a name must not use up the numbers.
+	maxLast = 1 << 60
 	// maxRotated bounds the rotated files that are looked at.
 	maxRotated = 100_000
 )
@@ -78,7 +80,8 @@ func (n names) parse(name string) (rotated, bool) {
 	if n, err := fmt.Sscanf(rest[len(rotatedAt):], "-%d_%d", &r.first, &r.last); n != 2 || err != nil {
 		return rotated{}, false
 	}
-	return r, fmt.Sprintf("-%d_%d", r.first, r.last) == rest[len(rotatedAt):]
+	right := r.first > 0 && r.first <= r.last && r.last < maxLast
+	return r, right && fmt.Sprintf("-%d_%d", r.first, r.last) == rest[len(rotatedAt):]
 }
 
 // rotated returns the rotated files in the order of their lines.

@@ -24,7 +24,7 @@ func Read(file string) iter.Seq2[Entry, error] {
 			return yield(e, err)
 		}
 		for tries := 0; err == nil || errors.Is(err, errChanged) && tries < verifyTries; tries++ {
-			if err = eachFile(n, func(l *lines, _ rotated) error { return l.each(unread) }); err == nil {
+			if err = eachFile(n, 0, func(l *lines, _ rotated) error { return l.each(unread) }); err == nil {
 				return
 			}
 		}
@@ -55,8 +55,8 @@ func (l *lines) each(yield func(Entry, error) bool) error {
 }
 
 // eachFile opens the files of a record in order: those that are rotated, then the one that is written. It is errChanged
-// where they became others meanwhile.
-func eachFile(n names, do func(*lines, rotated) error) error {
+// where they became others meanwhile. For the end of the last line is waited so many times.
+func eachFile(n names, tries int, do func(*lines, rotated) error) error {
 	current, err := openRegular(n.path) // before the others are listed: it may be rotated at any time
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -86,7 +86,7 @@ func eachFile(n names, do func(*lines, rotated) error) error {
 	if err != nil {
 		return err
 	}
-	l.tries = writtenWithin
+	l.tries = tries
 	return do(l, rotated{})
 }
 

@@ -23,9 +23,6 @@ type end struct {
 	found       []audit.Event
 }
 
-// maxMissing bounds the numbers that are skipped because a head says so.
-const maxMissing = 1 << 40
-
 // scan is what a file holds.
 type scan struct {
 	first, last Entry
@@ -167,9 +164,12 @@ func (e *end) heed(n names, o Options, r *Recovered) {
 		err = h.check([]ed25519.PublicKey{o.Key.Public().(ed25519.PublicKey)})
 	}
 	if err != nil {
-		r.Head = err.Error()
+		r.HeadFault = err.Error()
+		if h != (Head{}) {
+			r.Head = &h
+		}
 	}
-	if h.Seq > e.place.Seq && h.Seq-e.place.Seq < maxMissing {
+	if h.Seq > e.place.Seq && h.Seq < maxLast {
 		r.MissingFrom, r.MissingTo = e.place.Seq+1, h.Seq
 		e.place = h.Place
 	}
@@ -192,9 +192,9 @@ func (e *end) tell(r Recovered) {
 		event.Outcome = audit.Failure
 		event.Message += fmt.Sprintf("the lines %d to %d, which the head says were there, are missing. ", r.MissingFrom, r.MissingTo)
 	}
-	if r.Head != "" {
+	if r.HeadFault != "" {
 		event.Outcome = audit.Failure
-		event.Message += "the head of the record: " + r.Head + ". "
+		event.Message += "the head of the record cannot be trusted: " + r.HeadFault + ". "
 	}
 	event.Message = "the record was found so: " + event.Message[:len(event.Message)-1]
 	e.found = append(e.found, event)

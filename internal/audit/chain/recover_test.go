@@ -38,6 +38,24 @@ func TestHalfALineIsCutOffAndTold(t *testing.T) {
 	}
 }
 
+// TestARecordThatIsNotSoundStaysSo: whoever cuts it, takes its head away and ends the next control plane early gains nothing.
+func TestARecordThatIsNotSoundStaysSo(t *testing.T) {
+	o := chain.Options{File: file(t), Key: key(1)}
+	record(t, o, 10)
+	if err := os.Remove(o.File + ".head"); err != nil {
+		t.Fatal(err)
+	}
+	c, err := chain.Open(o) // and it says nothing
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Close(); err != nil {
+		t.Fatal(err)
+	}
+	record(t, o, 10)
+	found(t, "no head at a start", o.File, chain.VerifyOptions{})
+}
+
 func add(t *testing.T, path, text string) {
 	t.Helper()
 	f, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0)

@@ -335,6 +335,9 @@ func TestWhatWasDroppedBeforeAStartIsFoundAfterIt(t *testing.T) {
 			text[len(text)-200] ^= 1
 			k["audit.log"] = text
 		},
+		"the head":                     func(k kept) { delete(k, "audit.log.head") },
+		"the head, for another one":    func(k kept) { k["audit.log.head"] = []byte(`{"seq":1}`) },
+		"the head, for one of garbage": func(k kept) { k["audit.log.head"] = []byte("garbage") },
 		"everything but the head": func(k kept) {
 			maps.DeleteFunc(k, func(n string, _ []byte) bool { return n != "audit.log.head" })
 		},
@@ -356,6 +359,29 @@ func TestWhatWasDroppedBeforeAStartIsFoundAfterIt(t *testing.T) {
 			record(t, chain.Options{File: path, MaxSize: 15_000, Key: key(1)}, 100)
 			found(t, name, path, options)
 		})
+	}
+}
+
+func TestAnotherKeyGoesOnWithARecord(t *testing.T) {
+	o := chain.Options{File: file(t), Key: key(1)}
+	record(t, o, 10)
+	o.Key = key(2)
+	record(t, o, 10)
+	both := chain.VerifyOptions{PublicKeys: []ed25519.PublicKey{public(key(1)), public(key(2))}}
+	if report := verified(t, o.File, both); report.Signatures != 2 {
+		t.Errorf("report %+v", report)
+	}
+	found(t, "one key of two", o.File, chain.VerifyOptions{PublicKeys: both.PublicKeys[1:]})
+}
+
+func TestARecordThatWasNotSignedIsNotBelievedLater(t *testing.T) {
+	o := chain.Options{File: file(t)}
+	record(t, o, 10)
+	o.Key = key(1)
+	record(t, o, 10)
+	verified(t, o.File, chain.VerifyOptions{})
+	if f := found(t, "a key that came later", o.File, chain.VerifyOptions{PublicKeys: []ed25519.PublicKey{public(o.Key)}}); !strings.Contains(f.Reason, "could not be trusted") {
+		t.Errorf("fault %s", f)
 	}
 }
 

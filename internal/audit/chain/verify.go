@@ -75,7 +75,7 @@ func Verify(file string, o VerifyOptions) (Report, error) {
 		return Report{}, err
 	}
 	for range verifyTries {
-		v := verifier{names: n, options: o}
+		v := verifier{names: n, options: o, tries: writtenWithin}
 		if err = v.run(); !errors.Is(err, errChanged) {
 			return v.report, err
 		}
@@ -87,6 +87,7 @@ func Verify(file string, o VerifyOptions) (Report, error) {
 type verifier struct {
 	names   names
 	options VerifyOptions
+	tries   int
 	report  Report
 	head    Head
 	// start is the file of the first line, and before the hash that comes before it. begins is that the record may begin there.
@@ -99,7 +100,7 @@ func (v *verifier) run() error {
 	if err := v.readHead(); err != nil || v.report.Fault != nil {
 		return err
 	}
-	err := eachFile(v.names, v.file)
+	err := eachFile(v.names, v.tries, v.file)
 	if errors.Is(err, errStop) {
 		return nil
 	}
@@ -222,6 +223,27 @@ func (v *verifier) says(e Entry) error {
 		}
 	case audit.ChainSigned:
 		return v.signature(e)
+	case audit.ChainRecovered:
+		return v.recovered(e)
+	}
+	return nil
+}
+
+// recovered heeds how the record was found at a start. It fails closed: where there was no head, or none that one of the
+// keys has signed, lines may have been cut off before.
+func (v *verifier) recovered(e Entry) error {
+	var r Recovered
+	if err := json.Unmarshal(e.Details, &r); err != nil || r.HeadFault == "" {
+		return nil //nolint:nilerr // it says nothing about the head
+	}
+	if r.Head == nil {
+		return v.fault(e.File, e.Line, "when the control plane started there, the head of the record was not to be read (%s): whether lines before it are missing cannot be known", r.HeadFault)
+	}
+	if len(v.options.PublicKeys) == 0 {
+		return nil
+	}
+	if err := r.Head.check(v.options.PublicKeys); err != nil {
+		return v.fault(e.File, e.Line, "when the control plane started there, the head of the record could not be trusted (%s): whether lines before it are missing cannot be known", err)
 	}
 	return nil
 }

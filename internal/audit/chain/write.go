@@ -78,11 +78,11 @@ func (c *Chain) pruned() {
 	c.prunable, c.pruning = nil, false
 }
 
-// headIsDue reports whether a head that nobody signs has to be written.
+// headIsDue reports whether a head has to be written that no signature is followed by.
 func (c *Chain) headIsDue() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.options.Key == nil && c.kept.Seq > c.headed &&
+	return c.headless || c.options.Key == nil && c.kept.Seq > c.headed &&
 		(c.kept.Seq-c.headed >= c.options.SignLines || c.options.Now().Sub(c.headedAt) >= c.options.SignEvery)
 }
 
@@ -97,6 +97,6 @@ func (c *Chain) writeHead() error {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.headed, c.headedAt = kept.Seq, now
+	c.headed, c.headedAt, c.headless = kept.Seq, now, false
 	return nil
 }
