@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -266,6 +267,7 @@ func TestADayOnRecord(t *testing.T) {
 	d.verify(t)
 	d.step(t, "a start after a kill", func() { d.start(t, d.flags...) }, "plane.started success", read, connected)
 	d.toldTheSame(t)
+	d.alertable(t)
 	d.step(t, "the end", func() { d.stop() }, disconnected, "plane.stopped success")
 	d.verify(t)
 	d.tellsNoSecret(t)
@@ -308,6 +310,23 @@ func (d *day) tellsNoSecret(t *testing.T) {
 			if strings.Contains(text, secret) {
 				t.Errorf("%s tells secret %d", where, i)
 			}
+		}
+	}
+}
+
+// alertable holds that each metric that is to be alerted on is there, but for those of what this day has none of at that moment:
+// certificates in Secrets, and refusals that stand.
+func (d *day) alertable(t *testing.T) {
+	t.Helper()
+	_, section, _ := strings.Cut(readFile(t, "../docs/debugging.md"), "## Metrics to alert on")
+	_, metrics := d.get("/metrics")
+	names := regexp.MustCompile("\\| `(portreeve_[a-z_]+)`").FindAllStringSubmatch(section, -1)
+	if len(names) < 10 {
+		t.Fatalf("docs/debugging.md names %d metrics", len(names))
+	}
+	for _, name := range names {
+		if name[1] != "portreeve_certificate_expiry_seconds" && name[1] != "portreeve_xds_standing_refusals" && !strings.Contains(metrics, "\n"+name[1]) {
+			t.Errorf("/metrics has no %s", name[1])
 		}
 	}
 }
