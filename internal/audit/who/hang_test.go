@@ -57,7 +57,7 @@ func TestADifferenceToItselfIsGivenUp(t *testing.T) {
 	looped.Write([]byte{7<<4 | 2}) // a difference to a named object, of two bytes
 	looped.Write(self)
 	looped.Write(content.Bytes())
-	index := bytes.Repeat([]byte{0, 0, 0, 1}, 256)
+	index := append(make([]byte, 0x12*4), bytes.Repeat([]byte{0, 0, 0, 1}, 256-0x12)...)
 	index = append(append([]byte{0xff, 't', 'O', 'c', 0, 0, 0, 2}, index...), self...)
 	index = append(index, make([]byte, 8)...) // its CRC, and where it begins
 	name := filepath.Join(t.TempDir(), "pack-x")

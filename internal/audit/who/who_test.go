@@ -233,6 +233,12 @@ func TestEveryWayOfKeepingObjectsIsRead(t *testing.T) {
 			outer.git("", "-c", "protocol.file.allow=always", "submodule", "--quiet", "add", r.dir, "inner")
 			return in(filepath.Join(outer.dir, "inner"), f)
 		},
+		"link to a file": func(t *testing.T, _ repository, f who.File) who.File { // as a ConfigMap has it
+			dir := t.TempDir()
+			must(t, os.Mkdir(filepath.Join(dir, "policies"), 0o700))
+			must(t, os.Symlink(f.Path, filepath.Join(dir, "policies", "000.yaml")))
+			return in(dir, f)
+		},
 		"link": func(t *testing.T, r repository, f who.File) who.File { // as git-sync has it
 			dir := filepath.Join(t.TempDir(), "current")
 			must(t, os.Symlink(r.dir, dir))
