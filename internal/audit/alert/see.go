@@ -32,13 +32,13 @@ func see(e audit.Event, namespace string) (seen, bool) {
 	foreign := func(o audit.Object) bool { return o.Namespace != namespace }
 	own := slices.DeleteFunc(slices.Clone(e.Objects), foreign)
 	listed := len(own) > 0 || slices.Contains(e.Namespaces, namespace)
-	switch wholly := !slices.ContainsFunc(e.Namespaces, func(n string) bool { return n != namespace }) && len(own) == len(e.Objects); {
-	case !listed && !unlisted:
+	if !listed && !unlisted {
 		return seen{}, false
-	case listed && wholly && !unlisted:
-		return seen{e, false}, true
 	}
-	e.Subject, e.Message, e.Objects, e.Namespaces = "", partly, own, nil
+	if wholly := !slices.ContainsFunc(e.Namespaces, func(n string) bool { return n != namespace }) && len(own) == len(e.Objects); !wholly || unlisted {
+		e.Subject, e.Message = "", partly
+	}
+	e.Objects, e.Namespaces = own, nil
 	if listed {
 		e.Namespaces = []string{namespace}
 	}
