@@ -262,6 +262,37 @@ func TestAnyRemovedAddedOrMovedLineIsFound(t *testing.T) {
 	}
 }
 
+// TestALineThatWasWrittenAnewIsFound: its own hash is right, so the line after it tells, or the head.
+func TestALineThatWasWrittenAnewIsFound(t *testing.T) {
+	whole, _ := signedRecord(t)
+	dir := t.TempDir()
+	for _, name := range whole.lines() {
+		for at := range 3 {
+			changed := whole.changed(t, name, func(l [][]byte) [][]byte {
+				at = min(at, len(l)-1)
+				if at == 2 {
+					at = len(l) - 1
+				}
+				line := bytes.Replace(bytes.TrimSpace(l[at]), []byte(`"source":"/portreeve/test"`), []byte(`"source":"/portreeve/evil"`), 1)
+				_, is, ok := audit.Hashed(line)
+				if !ok {
+					t.Fatal("it is no line")
+				}
+				l[at] = append(append(line[:len(line)-66:len(line)-66], is...), "\"}\n"...)
+				return l
+			})
+			path := changed.put(t, dir)
+			if got := read(t, path); !strings.Contains(strings.Join(got, ""), "evil") {
+				t.Fatalf("the line is not read: %v", got[len(got)-1])
+			}
+			f := found(t, fmt.Sprintf("line %d of %s", at+1, name), path, chain.VerifyOptions{})
+			if !strings.Contains(f.Reason, "follow") && !strings.Contains(f.Reason, "head") && !strings.Contains(f.Reason, "signs") {
+				t.Errorf("fault %s", f)
+			}
+		}
+	}
+}
+
 func TestAnyDroppedOrRenamedFileIsFound(t *testing.T) {
 	whole, options := signedRecord(t)
 	dir := t.TempDir()
