@@ -56,6 +56,10 @@ func TestWhatBecomesOfKeysIsTold(t *testing.T) {
 	next(jwks.Change{Kind: jwks.Stopped, Keys: 2})
 	i.drain("/keys")
 	i.await(t, "/keys", 3) // it goes on failing
+	i.serve("/keys", body(set(keyA, keyB)))
+	next(jwks.Change{Kind: jwks.Began, Keys: 2})
+	i.serve("/keys", gone)
+	next(jwks.Change{Kind: jwks.Stopped, Keys: 2})
 	i.serve("/keys", body(set(keyB)))
 	next(jwks.Change{Kind: jwks.Began, Keys: 1})
 	next(jwks.Change{Kind: jwks.Rotated, Removed: []jwks.KeyName{nameA}, Keys: 1})
