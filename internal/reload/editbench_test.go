@@ -1,6 +1,7 @@
 package reload_test
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"runtime"
@@ -18,8 +19,11 @@ import (
 // BenchmarkEdit measures an edit of one of many policies, each in a file of its own, from what was read to
 // what is published to a few groups of gateways, and the memory that is live after it.
 func BenchmarkEdit(b *testing.B) {
-	for _, c := range []struct{ policies, groups int }{{1000, 1}, {10_000, 1}, {10_000, 10}} {
-		b.Run(fmt.Sprintf("policies=%d/groups=%d", c.policies, c.groups), func(b *testing.B) {
+	for _, c := range []struct {
+		policies, groups int
+		record           reload.Recorder
+	}{{1000, 1, nil}, {10_000, 1, nil}, {10_000, 1, forgetful{}}, {10_000, 10, nil}} {
+		b.Run(fmt.Sprintf("policies=%d/groups=%d/recorded=%t", c.policies, c.groups, c.record != nil), func(b *testing.B) {
 			files, sent := &inMemory{}, &counter{}
 			for i := range c.policies {
 				content := policy(fmt.Sprintf("policy-%d", i), fmt.Sprintf("/admin-%d", i))
@@ -28,7 +32,7 @@ func BenchmarkEdit(b *testing.B) {
 			files.files = append(files.files, source.File{Path: "gateway.yaml", Content: []byte(listener)})
 			r, err := reload.New(reload.Options{
 				Publisher: sent, Files: files, Settings: model.DefaultSettings(), Keyring: &keyring{}, Logger: slog.New(slog.DiscardHandler),
-				Metrics: reload.NewMetrics(prometheus.NewRegistry()), Now: time.Now,
+				Metrics: reload.NewMetrics(prometheus.NewRegistry()), Now: time.Now, Record: c.record,
 			})
 			if err != nil {
 				b.Fatal(err)
@@ -57,6 +61,12 @@ func BenchmarkEdit(b *testing.B) {
 		})
 	}
 }
+
+// forgetful is told of everything and keeps nothing, so that what telling costs is measured.
+type forgetful struct{}
+
+func (forgetful) Read(context.Context, reload.GenerationRead) error { return nil }
+func (forgetful) Published(reload.GenerationPublished)              {}
 
 // live returns how many bytes are in use once all that nobody needs is collected.
 func live() uint64 {

@@ -117,6 +117,20 @@ func TestAnEditThatIsTakenBackIsNotHeldBack(t *testing.T) {
 	}
 }
 
+// TestMappingsThatAreHeldBackAreNotInForce holds: nobody gets rights of what is not on record.
+func TestMappingsThatAreHeldBackAreNotInForce(t *testing.T) {
+	p := newPlane(t, map[string]string{"i.yaml": identity("a", 1)})
+	p.read()
+	p.record.fails = errRecord
+	p.files.files["i.yaml"] = identity("a", 2)
+	p.read()
+	p.access.want(t, "while it is held back", "[1]")
+	p.record.fails = nil
+	p.now = p.now.Add(time.Minute)
+	p.read()
+	p.access.want(t, "once it is on record", "[1]", "[2]")
+}
+
 // TestAStartWithoutARecordServesTheLastGood holds: what the state directory has and nothing new, and that the state
 // does not get what was not recorded. Without anything there nobody is served.
 func TestAStartWithoutARecordServesTheLastGood(t *testing.T) {

@@ -135,6 +135,7 @@ type plane struct {
 	ring      *keyring
 	publisher *publisher
 	record    *record
+	access    *access
 	now       time.Time
 	log       bytes.Buffer
 	metrics   *prometheus.Registry
@@ -143,7 +144,7 @@ type plane struct {
 
 func newPlane(t *testing.T, files map[string]string) *plane {
 	t.Helper()
-	p := &plane{t: t, files: &writings{files: map[string]string{"gateway.yaml": listener}}, ring: &keyring{}, now: time.Now()}
+	p := &plane{t: t, files: &writings{files: map[string]string{"gateway.yaml": listener}}, ring: &keyring{}, access: &access{}, now: time.Now()}
 	maps.Copy(p.files.files, files)
 	p.begin()
 	return p
@@ -160,7 +161,7 @@ func (p *plane) begin() {
 	p.record = &record{t: p.t, groups: map[string]reload.GroupStanding{}, edits: edits}
 	p.metrics = prometheus.NewRegistry()
 	r, err := reload.New(reload.Options{
-		Publisher: p.publisher, Files: p.files, Settings: model.DefaultSettings(), Keyring: p.ring, State: p.state, Record: p.record, Logger: slog.New(slog.NewTextHandler(&p.log, nil)),
+		Publisher: p.publisher, Files: p.files, Settings: model.DefaultSettings(), Keyring: p.ring, Access: p.access, State: p.state, Record: p.record, Logger: slog.New(slog.NewTextHandler(&p.log, nil)),
 		Metrics: reload.NewMetrics(p.metrics), Now: func() time.Time { return p.now },
 	})
 	must(p.t, err)

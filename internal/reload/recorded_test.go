@@ -84,28 +84,30 @@ func TestEveryGenerationIsOnRecord(t *testing.T) {
 		}, "2: +AuthorizationPolicy/istio-system/b ~AuthorizationPolicy/istio-system/a +b.yaml ~a.yaml; 0 errors", []string{"generation: one served on 2 two served on 2"}},
 		{"a bad edit", func() { p.files.files["b.yaml"] = "kind: ["; p.read() },
 			"3: ?AuthorizationPolicy/istio-system/b ~b.yaml; 1 errors", []string{"generation: one refused on 2 b.yaml two refused on 2 b.yaml"}},
+		{"another edit, which is refused for the same", func() { p.files.files["c.yaml"] = policy("c", "/c"); p.read() },
+			"4: +AuthorizationPolicy/istio-system/c +c.yaml; 1 errors", []string{"generation: one refused on 2 b.yaml two refused on 2 b.yaml"}},
 		{"another group comes", func() { p.Join(gatewayOf("three")) }, "", []string{"joined: three refused on 2 b.yaml"}},
 		{"a removal", func() { delete(p.files.files, "b.yaml"); p.read() },
-			"4: -AuthorizationPolicy/istio-system/b -b.yaml; 0 errors", []string{"generation: one served on 4 three served on 4 two served on 4"}},
+			"5: -AuthorizationPolicy/istio-system/b -b.yaml; 0 errors", []string{"generation: one served on 5 three served on 5 two served on 5"}},
 		{"it goes", func() { p.Leave(gatewayOf("three")) }, "", []string{"left: three left"}},
 		{"it goes again", func() { p.Leave(gatewayOf("three")) }, "", nil},
 		{"an edit that waits for keys", func() {
 			p.files.files["t.yaml"] = trusting(keysA, "one")
 			p.ring.await(keysA)
 			p.read()
-		}, "5: +RequestAuthentication/istio-system/tokens +t.yaml; 0 errors", []string{"generation: one waiting on 4" + keysA + " two served on 5"}},
+		}, "6: +RequestAuthentication/istio-system/tokens +t.yaml; 0 errors", []string{"generation: one waiting on 5" + keysA + " two served on 6"}},
 		{"nothing comes of it", func() { must(t, p.RotateKeys(t.Context())) }, "", nil},
-		{"the keys come", func() { p.keys(keysA, "1"); must(t, p.RotateKeys(t.Context())) }, "", []string{"keys: one served on 5"}},
-		{"a rotation", func() { p.keys(keysA, "2"); must(t, p.RotateKeys(t.Context())) }, "", []string{"keys: one served on 5 with other keys"}},
+		{"the keys come", func() { p.keys(keysA, "1"); must(t, p.RotateKeys(t.Context())) }, "", []string{"keys: one served on 6"}},
+		{"a rotation", func() { p.keys(keysA, "2"); must(t, p.RotateKeys(t.Context())) }, "", []string{"keys: one served on 6 with other keys"}},
 		{"what cannot be read", func() {
 			p.files.unreadable = diag.List{diag.New(diag.CodeRead, diag.Position{File: "dir"}, "it cannot be read")}
 			delete(p.files.files, "a.yaml")
 			p.read()
-		}, "6: ?AuthorizationPolicy/istio-system/a ?a.yaml; 1 errors", []string{"generation: one refused on 5 dir two refused on 5 dir"}},
+		}, "7: ?AuthorizationPolicy/istio-system/a ?a.yaml; 1 errors", []string{"generation: one refused on 6 dir two refused on 6 dir"}},
 		{"and can again", func() {
 			p.files.unreadable, p.files.files["a.yaml"] = nil, policy("a", "/other")
 			p.read()
-		}, "7: ; 0 errors", []string{"generation: one served on 7 two served on 7"}},
+		}, "8: ; 0 errors", []string{"generation: one served on 8 two served on 8"}},
 	} {
 		before := len(p.record.reads)
 		step.do()
@@ -120,6 +122,24 @@ func TestEveryGenerationIsOnRecord(t *testing.T) {
 			t.Errorf("%s: published (-want +got):\n%s", step.what, diff)
 		}
 		p.replayed()
+	}
+}
+
+// TestAnEditWhileItWasDownIsOnRecord holds, for objects and files, over a restart with what the state directory kept.
+func TestAnEditWhileItWasDownIsOnRecord(t *testing.T) {
+	p := newPlane(t, map[string]string{"a.yaml": policy("a", "/a"), "b.yaml": policy("b", "/b")})
+	p.state = openState(t, t.TempDir())
+	p.begin()
+	p.read()
+	p.Join(gatewayOf("one"))
+	p.Close()
+	p.files.files["a.yaml"] = policy("a", "/other")
+	delete(p.files.files, "b.yaml")
+	p.begin()
+	p.read()
+	want := "1: ~AuthorizationPolicy/istio-system/a -AuthorizationPolicy/istio-system/b ~a.yaml -b.yaml; 0 errors"
+	if diff := cmp.Diff(want, readLine(p.record.reads[0])); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
 
