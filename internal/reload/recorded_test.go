@@ -85,7 +85,7 @@ func TestEveryGenerationIsOnRecord(t *testing.T) {
 		{"a bad edit", func() { p.files.files["b.yaml"] = "kind: ["; p.read() },
 			"3: ?AuthorizationPolicy/istio-system/b ~b.yaml; 1 errors", []string{"generation: one refused on 2 b.yaml two refused on 2 b.yaml"}},
 		{"another edit, which is refused for the same", func() { p.files.files["c.yaml"] = policy("c", "/c"); p.read() },
-			"4: +AuthorizationPolicy/istio-system/c +c.yaml; 1 errors", []string{"generation: one refused on 2 b.yaml two refused on 2 b.yaml"}},
+			"4: +AuthorizationPolicy/istio-system/c ?AuthorizationPolicy/istio-system/b +c.yaml; 1 errors", []string{"generation: one refused on 2 b.yaml two refused on 2 b.yaml"}},
 		{"another group comes", func() { p.Join(gatewayOf("three")) }, "", []string{"joined: three refused on 2 b.yaml"}},
 		{"a removal", func() { delete(p.files.files, "b.yaml"); p.read() },
 			"5: -AuthorizationPolicy/istio-system/b -b.yaml; 0 errors", []string{"generation: one served on 5 three served on 5 two served on 5"}},
