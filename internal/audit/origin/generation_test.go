@@ -111,6 +111,28 @@ func TestNoEditWaitsUntilItIsKnownWhoMadeIt(t *testing.T) {
 	}
 }
 
+// TestNobodyIsAskedWhileTooMuchWaits holds, so that a slow answer does not hold up more and more.
+func TestNobodyIsAskedWhileTooMuchWaits(t *testing.T) {
+	r, a := newEvents(), &asked{begun: make(chan struct{}), may: make(chan struct{})}
+	g := origin.NewGenerations(origin.GenerationsOptions{Record: r, Changed: a})
+	if err := g.Read(t.Context(), readOf(1)); err != nil {
+		t.Fatal(err)
+	}
+	for range 4097 {
+		g.Published(joined("one{}"))
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- g.Run(ctx) }()
+	for range 4098 {
+		<-r.next
+	}
+	cancel()
+	if err := <-done; err != nil || a.files != nil {
+		t.Errorf("%v, asked of %d files", err, len(a.files))
+	}
+}
+
 // TestARequiredRecordIsWaitedFor holds: for what it says, and no longer than the caller does.
 func TestARequiredRecordIsWaitedFor(t *testing.T) {
 	r := newEvents()
