@@ -63,7 +63,7 @@ func TestABrokenAuditAlertKeepsNoGatewayFromItsPolicy(t *testing.T) {
 		"a type":                        {alertFor("istio-system", "a", "[]"), "istio-system/a", false, false},
 		"another namespace":             {alertFor("team", "a", "{events: [{namespaces: [other]}], webhook: ops}"), "team/a", false, false},
 		"the same twice":                {alertFor("team", "a", everyEvent) + alertFor("team", "a", everyEvent), "team/a", false, false},
-		"metadata":                      {"apiVersion: portreeve.dev/v1alpha1\nkind: AuditAlert\nmetadata: {nmae: a}\nspec: " + everyEvent, "", false, true},
+		"metadata":                      {"apiVersion: portreeve.dev/v1alpha1\nkind: AuditAlert\nmetadata: {nam: a}\nspec: " + everyEvent, "", false, true},
 		"a policy of everyone":          {"apiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\nmetadata: {name: p, namespace: istio-system}\nspec: {actoin: DENY}\n", "", true, false},
 		"half a file":                   {"kind: [", "", true, true},
 		"a kind that may be an alert's": {"apiVersion: portreeve.dev/v1alpha1\nkind: AuditAlerts\nmetadata: {name: a}\n", "", true, true},
