@@ -50,7 +50,7 @@ func (r receivers) webhooks() []string {
 	if r.set == nil {
 		return []string{}
 	}
-	return r.set.Webhooks()
+	return append([]string{}, r.set.Webhooks()...)
 }
 
 // toldAlerts is who is told which AuditAlerts are in force; nil is nobody.
