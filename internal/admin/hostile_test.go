@@ -46,6 +46,7 @@ func (w wordy) Close() error {
 // TestHangingUpSaysNothing holds that room is made without a word to who is closed: TLS would wait for seconds until it is taken.
 func TestHangingUpSaysNothing(t *testing.T) {
 	server, client := net.Pipe()
+	must(t, client.SetReadDeadline(time.Now().Add(bound)))
 	hangUp(wordy{server, server, t})
 	if _, err := client.Read(make([]byte, 1)); err != io.EOF { //nolint:errorlint // io.Reader returns it as it is
 		t.Errorf("it is not closed: %v", err)

@@ -119,7 +119,7 @@ func TestWhoMayHaveWhichPage(t *testing.T) {
 				}
 				status, text := c.ask(t, path)
 				if want[i] != strconv.Itoa(status) {
-					t.Errorf("status %d, want %s: %.200s", status, want[i], text)
+					t.Errorf("status %d, want %s: %.200q", status, want[i], text)
 				}
 				if p.path == "/readyz" && strings.Contains(text, "seen.yaml") != c.details {
 					t.Errorf("it tells what is wrong: %v; want %v", !c.details, c.details)
@@ -184,6 +184,28 @@ func TestARefusalIsCountedAndTold(t *testing.T) {
 	}
 	if told := len(s.told); told != maxOneOff {
 		t.Errorf("%d are told of one address in a minute, want %d", told, maxOneOff)
+	}
+}
+
+// TestGuessingAtAnIssuerEnds holds that wrong tokens of an issuer, and what is no token, count against the address too.
+func TestGuessingAtAnIssuerEnds(t *testing.T) {
+	s := newSecured(t, func(*Options) {})
+	good, viewer := s.issuer.token(t, func(c map[string]any) { c["groups"] = "watchers" }), s.overTLS(t, "")
+	eventually(t, "the keys of the issuer are known", func() bool {
+		status, _ := s.overTLS(t, good)(t, "/debug/status")
+		return status == http.StatusOK
+	})
+	_, _ = viewer(t, "/healthz") // a new minute
+	at := s.now.Load()
+	for i := range 11 {
+		s.now.Store(at - 120)
+		want := http.StatusUnauthorized
+		if i == 10 {
+			want = http.StatusTooManyRequests
+		}
+		if status, _ := s.overTLS(t, []string{good + "a", "nothing"}[i%2])(t, "/debug/status"); status != want {
+			t.Errorf("the wrong token %d: status %d, want %d", i+1, status, want)
+		}
 	}
 }
 

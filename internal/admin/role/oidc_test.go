@@ -147,19 +147,29 @@ func TestWhatAnIssuerAnswersIsBounded(t *testing.T) {
 	}
 	weak, err := rsa.GenerateKey(rand.Reader, 1024)
 	must(t, err)
+	open := newFakeIssuer(t)
+	plain := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { open.serveKeys(w, open.key.Public()) }))
+	t.Cleanup(plain.Close)
 	for name, change := range map[string]func(*fakeIssuer){
-		"discovery without end": func(i *fakeIssuer) { i.discovery = text(`{"issuer": "` + strings.Repeat("a", 2*maxIssuer) + `"}`) },
-		"no discovery":          func(i *fakeIssuer) { i.discovery = http.NotFound },
+		"discovery without end": func(i *fakeIssuer) {
+			i.discovery = text(`{"issuer": "` + i.URL + `", "jwks_uri": "` + i.URL + `/keys"` + strings.Repeat(" ", 2*maxIssuer) + `}`)
+		},
+		"no discovery": func(i *fakeIssuer) { i.discovery = http.NotFound },
 		"another issuer": func(i *fakeIssuer) {
 			i.discovery = text(`{"issuer": "https://issuer.example", "jwks_uri": "` + i.URL + `/keys"}`)
 		},
 		"keys in plain text": func(i *fakeIssuer) {
-			i.discovery = text(`{"issuer": "` + i.URL + `", "jwks_uri": "http://127.0.0.1/keys"}`)
+			i.discovery = text(`{"issuer": "` + i.URL + `", "jwks_uri": "` + plain.URL + `"}`)
 		},
-		"a redirect":       func(i *fakeIssuer) { i.discovery = http.RedirectHandler("/keys", http.StatusFound).ServeHTTP },
-		"keys without end": func(i *fakeIssuer) { i.keySet = text(`{"keys": [` + strings.Repeat(" ", 2*maxIssuer) + `]}`) },
-		"too many keys":    func(i *fakeIssuer) { i.keySet = text(`{"keys": [` + strings.Repeat("{},", maxKeys) + `{}]}`) },
-		"no keys":          func(i *fakeIssuer) { i.keySet = text(`{"keys": []}`) },
+		"a redirect": func(i *fakeIssuer) { i.discovery = http.RedirectHandler("/keys", http.StatusFound).ServeHTTP },
+		"keys without end": func(i *fakeIssuer) {
+			i.keySet = func(w http.ResponseWriter, _ *http.Request) {
+				fmt.Fprint(w, strings.Repeat(" ", 2*maxIssuer))
+				i.serveKeys(w, i.key.Public())
+			}
+		},
+		"too many keys": func(i *fakeIssuer) { i.keySet = text(`{"keys": [` + strings.Repeat("{},", maxKeys) + `{}]}`) },
+		"no keys":       func(i *fakeIssuer) { i.keySet = text(`{"keys": []}`) },
 		"a symmetric key": func(i *fakeIssuer) {
 			i.keySet = text(`{"keys": [{"kty": "oct", "k": "c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0"}]}`)
 		},
