@@ -35,7 +35,7 @@ const (
 	critical      = 5
 )
 
-func open(line audit.Line) envelope {
+func read(line audit.Line) envelope {
 	var e envelope
 	// What is not as expected is delivered all the same: the body is the whole line.
 	_ = json.Unmarshal(line.Bytes, &e)

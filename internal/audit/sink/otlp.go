@@ -112,7 +112,7 @@ func (d *otlp) without(text string) string {
 }
 
 func (d *otlp) record(line audit.Line) log.Record {
-	e := open(line)
+	e := read(line)
 	var r log.Record
 	r.SetEventName(e.Type)
 	r.SetTimestamp(e.Time)

@@ -191,11 +191,13 @@ func TestADiskThatHangsHoldsUpNobody(t *testing.T) {
 	eventually(t, "ten arrive", func() bool { return len(r.numbers()) == 10 })
 	hung, err := s.writer.store.db.Begin(true)
 	must(t, err)
+	r.failing(down) // what is delivered at once the disk need not have
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
 	if err := s.Take(ctx, made(11, 20)); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("Take returned %v", err)
 	}
+	r.failing(nil)
 	eventually(t, "what the disk does not have arrives", func() bool { return slices.Equal(r.numbers(), numbers(1, 20)) })
 	s.writer.mu.Lock()
 	s.writer.since = time.Now().Add(-time.Minute)

@@ -91,18 +91,19 @@ func (s *syslog) Deliver(ctx context.Context, lines []audit.Line) error {
 	if err := s.connect(ctx); err != nil {
 		return err
 	}
+	conn := s.conn
 	deadline, _ := ctx.Deadline()
-	if err := s.conn.SetWriteDeadline(deadline); err != nil {
+	if err := conn.SetWriteDeadline(deadline); err != nil {
 		return errors.Join(err, s.Close())
 	}
-	stop := context.AfterFunc(ctx, func() { _ = s.conn.SetWriteDeadline(time.Unix(1, 0)) })
+	stop := context.AfterFunc(ctx, func() { _ = conn.SetWriteDeadline(time.Unix(1, 0)) })
 	defer stop()
 	for _, line := range lines {
 		message, err := s.message(line)
 		if err != nil {
 			return &refusal{text: err.Error(), blame: theEvents}
 		}
-		if _, err := s.conn.Write(message); err != nil {
+		if _, err := conn.Write(message); err != nil {
 			return errors.Join(err, s.Close())
 		}
 	}
@@ -151,7 +152,7 @@ func (s *syslog) streams() bool { return s.to.Scheme == "tcp" || s.to.Scheme == 
 
 // message returns a line as it is sent.
 func (s *syslog) message(line audit.Line) ([]byte, error) {
-	e := open(line)
+	e := read(line)
 	body := string(line.Bytes)
 	m := &rfc5424.SyslogMessage{}
 	m.SetVersion(1)
