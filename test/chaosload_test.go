@@ -158,7 +158,7 @@ func (c http1) ask(ctx context.Context, q chaosRequest) (chaosAnswer, error) {
 	case answer.Closing:
 		return chaosAnswer{}, errors.New("the answer announces that the connection is closed")
 	}
-	return chaosAnswer{status: answer.Status, backend: answer.Header.Get("Backend")}, nil
+	return seen(answer.Status, answer.Header, answer.Body), nil
 }
 
 func (c http1) close() { _ = c.Close() }
@@ -227,12 +227,21 @@ func answered(response *http.Response, err error) (chaosAnswer, error) {
 		return chaosAnswer{}, err
 	}
 	defer response.Body.Close()
-	out := chaosAnswer{status: response.StatusCode, backend: response.Header.Get("Backend")}
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		return chaosAnswer{}, fmt.Errorf("read the answer: %w", err)
+	}
+	out := seen(response.StatusCode, response.Header, body)
 	if response.TLS != nil {
 		out.serial = response.TLS.PeerCertificates[0].SerialNumber.Text(16)
 	}
-	if _, err := io.Copy(io.Discard, response.Body); err != nil {
-		return chaosAnswer{}, fmt.Errorf("read the answer: %w", err)
-	}
 	return out, nil
+}
+
+func seen(status int, header http.Header, body []byte) chaosAnswer {
+	out := chaosAnswer{status: status, backend: header.Get("Backend")}
+	if status >= http.StatusInternalServerError {
+		out.fault = string(body)
+	}
+	return out
 }

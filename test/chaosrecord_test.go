@@ -22,8 +22,9 @@ type chaosRecord struct {
 
 // chaosEvent is as much of an event as is asked for.
 type chaosEvent struct {
-	Type, Subject string
-	Data          struct {
+	Type, Subject, Sequence string
+	Data                    struct {
+		Message  string
 		Unmapped struct {
 			Portreeve struct {
 				Details struct {
@@ -110,7 +111,7 @@ func (r *chaosRecord) whole(report *chaosReport) {
 	if code := run(r.t.Context(), []string{"audit", "verify", r.file}, &out, &out); code != exitClean {
 		report.fault("audit verify: exit %d: %s", code, &out)
 	}
-	read, counts, unread, lost := map[string]bool{}, map[string]int{}, map[string]bool{}, 0
+	read, counts, unread, lost, life := map[string]int{}, map[string]int{}, map[string]bool{}, 0, 0
 	for _, e := range r.events() {
 		kind := strings.TrimPrefix(e.Type, "io.portreeve.")
 		counts[kind]++
@@ -118,11 +119,19 @@ func (r *chaosRecord) whole(report *chaosReport) {
 		switch kind {
 		case "audit.lost":
 			lost += int(details.Events)
+		case "plane.started":
+			life++
 		case "generation.read":
-			read[e.Subject] = true
+			if before, again := read[e.Subject]; again && before == life {
+				report.fault("generation %s is on record as read twice in one life, the second time as event %s: %s", e.Subject, e.Sequence, e.Data.Message)
+			}
+			read[e.Subject] = life
 		case "generation.published":
 			for _, g := range details.Groups {
-				if g.Serving != nil && !read[g.Serving.Hash] {
+				if g.Serving == nil {
+					continue
+				}
+				if _, known := read[g.Serving.Hash]; !known {
 					unread[g.Serving.Hash] = true
 				}
 			}

@@ -177,11 +177,11 @@ type chaosRequest struct {
 // key verifies has none.
 type chaosToken struct{ name, text, key, role string }
 
-// chaosAnswer is what is seen of an answer: the backend where one answered, and the certificate where there is TLS.
+// chaosAnswer is what is seen of an answer: the backend where one answered, the certificate where there is TLS, and what a gateway
+// says that could not ask a backend, which is never right.
 type chaosAnswer struct {
-	status  int
-	backend string
-	serial  string
+	status                 int
+	backend, serial, fault string
 }
 
 // door is the one that the request is about, and the first where it is about none.
