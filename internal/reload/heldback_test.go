@@ -73,7 +73,7 @@ func TestWhatTheRecordDoesNotTakeIsServedToNobody(t *testing.T) {
 		if got := p.Again().After; got != time.Duration(seconds)*time.Second {
 			t.Fatalf("try %d: again after %v, want %d s", i, got, seconds)
 		}
-		p.now = p.now.Add(time.Duration(seconds)*time.Second - 2*time.Second)
+		p.clock.pass(time.Duration(seconds)*time.Second - 2*time.Second)
 		p.read()
 		if n := len(p.record.tried); n != i+2 {
 			t.Fatalf("tried %d times before it was time, want %d", n, i+2)
@@ -90,7 +90,7 @@ func TestWhatTheRecordDoesNotTakeIsServedToNobody(t *testing.T) {
 		t.Errorf("held %+v, want the edit", held)
 	}
 	p.record.fails = nil
-	p.now = p.now.Add(30 * time.Second)
+	p.clock.pass(30 * time.Second)
 	p.read()
 	status = p.Status()
 	if status.HeldByRecord != nil || status.Latest.Seq != 3 || status.Groups[0].Serving.Seq != 3 || p.Again().After != 0 || p.metric("portreeve_policy_held_by_record", "") != 0 {
@@ -126,7 +126,7 @@ func TestMappingsThatAreHeldBackAreNotInForce(t *testing.T) {
 	p.read()
 	p.access.want(t, "while it is held back", "[1]")
 	p.record.fails = nil
-	p.now = p.now.Add(time.Minute)
+	p.clock.pass(time.Minute)
 	p.read()
 	p.access.want(t, "once it is on record", "[1]", "[2]")
 }
@@ -180,7 +180,7 @@ func TestTheAgeOfARefusalCountsFromTheFirst(t *testing.T) {
 		content string
 		want    float64
 	}{{"kind: [", 0}, {"kind: [ ", 60}, {policy("a", "/b"), 0}, {"kind: [", 0}} {
-		p.now = p.now.Add(59 * time.Second)
+		p.clock.pass(59 * time.Second)
 		p.files.files["a.yaml"] = c.content
 		p.read()
 		if got := p.metric("portreeve_refused_generation_age_seconds", ""); got != c.want {
@@ -206,7 +206,7 @@ func TestTheRecordTellsWhatIsServed(t *testing.T) {
 				c.replayed()
 			}
 			c.record.fails = nil
-			c.now = c.now.Add(time.Minute)
+			c.clock.pass(time.Minute)
 			c.files.files["a.yaml"] = policy("a", "/edit-100000")
 			c.read()
 			if s := c.Status(); s.HeldByRecord != nil || !c.record.edits["/edit-100000"] {

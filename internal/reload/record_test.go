@@ -136,7 +136,7 @@ type plane struct {
 	publisher *publisher
 	record    *record
 	access    *access
-	now       time.Time
+	clock     *clock
 	log       bytes.Buffer
 	metrics   *prometheus.Registry
 	state     *state.Dir
@@ -144,7 +144,7 @@ type plane struct {
 
 func newPlane(t *testing.T, files map[string]string) *plane {
 	t.Helper()
-	p := &plane{t: t, files: &writings{files: map[string]string{"gateway.yaml": listener}}, ring: &keyring{}, access: &access{}, now: time.Now()}
+	p := &plane{t: t, files: &writings{files: map[string]string{"gateway.yaml": listener}}, ring: &keyring{}, access: &access{}, clock: newClock(time.Now())}
 	maps.Copy(p.files.files, files)
 	p.begin()
 	return p
@@ -162,7 +162,7 @@ func (p *plane) begin() {
 	p.metrics = prometheus.NewRegistry()
 	r, err := reload.New(reload.Options{
 		Publisher: p.publisher, Files: p.files, Settings: model.DefaultSettings(), Keyring: p.ring, Access: p.access, State: p.state, Record: p.record, Logger: slog.New(slog.NewTextHandler(&p.log, nil)),
-		Metrics: reload.NewMetrics(p.metrics), Now: func() time.Time { return p.now },
+		Metrics: reload.NewMetrics(p.metrics), Now: p.clock.now,
 	})
 	must(p.t, err)
 	p.Reloader = r
@@ -183,7 +183,7 @@ func (p *plane) onRecord(s *snapshot.Snapshot) {
 // read reads, a second later.
 func (p *plane) read() {
 	p.t.Helper()
-	p.now = p.now.Add(time.Second)
+	p.clock.pass(time.Second)
 	must(p.t, p.Reload(p.t.Context(), input.Change{}))
 }
 

@@ -188,12 +188,12 @@ func TestWhatIsToldOfAGenerationIsBounded(t *testing.T) {
 func TestCertificatesThatChangeAreToldByTheirFingerprints(t *testing.T) {
 	p := newPlane(t, nil)
 	p.files.files["gateway.yaml"] = secure
-	p.files.files["web.yaml"] = secretText(t, p.now)
+	p.files.files["web.yaml"] = secretText(t, p.clock.now())
 	p.read()
 	first := p.Status().Certificates[0].Fingerprint
 	p.files.files["gateway.yaml"] = "kind: ["
 	p.read()
-	p.files.files["gateway.yaml"], p.files.files["web.yaml"] = secure, secretText(t, p.now)
+	p.files.files["gateway.yaml"], p.files.files["web.yaml"] = secure, secretText(t, p.clock.now())
 	p.read()
 	got := p.record.reads[2].Certificates
 	if len(got) != 1 || got[0].Name != "web" || got[0].File != "web.yaml" || !cmp.Equal(got[0].Before, []string{first}) || len(got[0].Now) != 1 || got[0].Now[0] == first {
