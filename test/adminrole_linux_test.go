@@ -108,9 +108,9 @@ func TestATokenOpensTheAdminInterface(t *testing.T) {
 	write(t, roles, entry)
 	write(t, tokenFile, made.Token+"\n")
 
-	p := newPlane(t, newPolicyDir(t, map[string]string{"guard.yaml": guardPolicy}))
+	p, record := newPlane(t, newPolicyDir(t, map[string]string{"guard.yaml": guardPolicy})), filepath.Join(dir, "record")
 	address, far := p.everywhere()
-	p.process = startProcess(t, command(context.Background(), p.serve("--admin-address", address, "--admin-tls-cert", certificate, "--admin-tls-key", keyFile, "--admin-roles", roles)...), p.log)
+	p.process = startProcess(t, command(context.Background(), p.serve("--admin-address", address, "--admin-tls-cert", certificate, "--admin-tls-key", keyFile, "--admin-roles", roles, "--audit-log", record)...), p.log)
 	t.Cleanup(func() { p.stop() })
 	status := func(address string, flags ...string) (int, string) {
 		var out bytes.Buffer
@@ -137,7 +137,10 @@ func TestATokenOpensTheAdminInterface(t *testing.T) {
 		code, text := status(far, "--admin-token-file", tokenFile)
 		return code == exitUsage && strings.Contains(text, "401 Unauthorized")
 	})
-	if _, secret, _ := strings.Cut(made.Token, "."); strings.Contains(p.log.String(), secret) {
-		t.Error("the log shows the token")
+	eventually(t, "the refusals are on record", func() bool {
+		return strings.Contains(readFile(t, record), `"io.portreeve.admin.refused"`) && strings.Contains(readFile(t, record), `"reason":"token"`)
+	})
+	if _, secret, _ := strings.Cut(made.Token, "."); strings.Contains(p.log.String()+readFile(t, record), secret) {
+		t.Error("the log or the record shows the token")
 	}
 }

@@ -21,8 +21,10 @@ const (
 // Refusal is a request that was not answered, for the record. It holds nothing of what was shown.
 type Refusal struct {
 	// Address is the caller's, and Path the page; Name is who it is, where that is known.
-	Address, Path, Name string
-	Reason              role.Reason
+	Address string      `json:"address"`
+	Path    string      `json:"path"`
+	Name    string      `json:"name,omitempty"`
+	Reason  role.Reason `json:"reason"`
 }
 
 // The bounds of what Options.Refused is told a minute, of all callers and of one address. The metric counts all.
