@@ -213,6 +213,21 @@ func TestADiskThatHangsHoldsUpNobody(t *testing.T) {
 	<-s.writer.done
 }
 
+// TestASpoolMakesItsDirectory holds that it is for its owner only.
+func TestASpoolMakesItsDirectory(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "a", "b")
+	s, _ := one(t, dir, DefaultBounds(), &receiver{})
+	must(t, s.Take(t.Context(), made(1, 1)))
+	closed(t, s)
+	for path, want := range map[string]os.FileMode{dir: 0o700, spoolOf(dir): 0o600} {
+		info, err := os.Stat(path)
+		must(t, err)
+		if info.Mode().Perm() != want {
+			t.Errorf("%s: %v, want %v", path, info.Mode().Perm(), want)
+		}
+	}
+}
+
 // TestASpoolOfASinkThatIsGoneStays holds that its events are there when the sink comes back.
 func TestASpoolOfASinkThatIsGoneStays(t *testing.T) {
 	dir := filled(t, 10)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"runtime/debug"
 	"sync"
 	"time"
@@ -67,6 +68,9 @@ func (s *store) open() (map[string]kept, error) {
 	_, missing := os.Stat(s.path)
 	all := map[string]kept{}
 	err := s.guard(func() error {
+		if err := os.MkdirAll(filepath.Dir(s.path), 0o700); err != nil {
+			return err
+		}
 		db, err := bbolt.Open(s.path, 0o600, &bbolt.Options{Timeout: lockPatience, FreelistType: bbolt.FreelistMapType})
 		if err != nil {
 			return opened(err)
