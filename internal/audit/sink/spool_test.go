@@ -202,7 +202,9 @@ func TestADiskThatHangsHoldsUpNobody(t *testing.T) {
 	s.writer.mu.Lock()
 	s.writer.since = time.Now().Add(-time.Minute)
 	s.writer.mu.Unlock()
-	if err := s.Take(t.Context(), made(21, 30)); !errors.Is(err, errStuck) {
+	ended, end := context.WithCancel(t.Context())
+	end() // who waits hears of that
+	if err := s.Take(ended, made(21, 30)); !errors.Is(err, errStuck) {
 		t.Errorf("Take waited for a disk that hangs: %v", err)
 	}
 	eventually(t, "that arrives too", func() bool { return slices.Equal(r.numbers(), numbers(1, 30)) })
@@ -211,6 +213,46 @@ func TestADiskThatHangsHoldsUpNobody(t *testing.T) {
 	}
 	must(t, hung.Rollback())
 	<-s.writer.done
+}
+
+// TestASpoolThatCannotBeOpenedIsNoReasonNotToStart holds that what comes meanwhile is delivered, or put behind what the spool has.
+func TestASpoolThatCannotBeOpenedIsNoReasonNotToStart(t *testing.T) {
+	dir := filled(t, 10)
+	away := dir + ".away"
+	must(t, os.Rename(dir, away))
+	must(t, os.WriteFile(dir, nil, 0o600))
+	r := &receiver{}
+	s, _ := one(t, dir, DefaultBounds(), r)
+	if err := s.Take(t.Context(), made(11, 15)); err == nil {
+		t.Error("without a spool Take says that lines are kept")
+	}
+	eventually(t, "they arrive", func() bool { return slices.Equal(r.numbers(), numbers(11, 15)) })
+	r.failing(down)
+	if err := s.Take(t.Context(), made(16, 20)); err == nil {
+		t.Error("without a spool Take says that lines are kept")
+	}
+	must(t, os.Remove(dir))
+	must(t, os.Rename(away, dir))
+	must(t, s.Flush(t.Context()))
+	r.failing(nil)
+	want := slices.Concat(numbers(11, 15), numbers(1, 10), numbers(16, 20))
+	eventually(t, "all arrive, in order but for what the spool could not say", func() bool { return slices.Equal(r.numbers(), want) })
+	closed(t, s)
+}
+
+// TestWhatWasTakenBeforeTheSpoolWasFoundIsNotTakenForWhatItHas holds that a delivery that was under way ends nothing of the spool.
+func TestWhatWasTakenBeforeTheSpoolWasFoundIsNotTakenForWhatItHas(t *testing.T) {
+	q := newQueue("siem", DefaultBounds())
+	q.push(time.Now(), made(11, 15))
+	before, _ := q.head(10)
+	q.found(kept{first: 1, last: 10, events: 10, bytes: 1000})
+	q.finish(before)
+	if events, _, _ := q.waiting(time.Now()); events != 15 {
+		t.Errorf("%d wait, want 15", events)
+	}
+	if _, onDisk := q.head(10); onDisk != 1 {
+		t.Errorf("the next is %d on disk, want 1", onDisk)
+	}
 }
 
 // TestASpoolMakesItsDirectory holds that it is for its owner only.
