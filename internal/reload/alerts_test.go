@@ -136,6 +136,8 @@ func TestAlertsOverARestart(t *testing.T) {
 	write(t, dir, "gateway.yaml", listener)
 	write(t, dir, "p.yaml", policy("p", "/p"))
 	write(t, dir, "a.yaml", auditAlert("a", "keys.*")+"---\n"+auditAlert("b", "keys.*"))
+	// No generation is clean, so that nothing but its alerts keeps the first.
+	write(t, dir, "team.yaml", strings.NewReplacer("action", "actoin", "istio-system", "team").Replace(policy("t", "/t")))
 	kept := openState(t, location)
 	g := newAlarmed(t, kept, dir)
 	must(t, g.Reload(t.Context(), input.Change{}))
