@@ -42,6 +42,11 @@ func (a *App) openReceivers(o *audit.Options) error {
 		return err
 	}
 	o.Sinks = append(o.Sinks, a.record.set, a.record.alerts)
+	if a.record.chain != nil {
+		if err := a.record.set.CatchUp(a.lastLines(x.File)); err != nil {
+			a.options.Logger.Warn("receivers may lack the last events of the process before", "error", err)
+		}
+	}
 	return nil
 }
 

@@ -195,3 +195,26 @@ func TestTheLastEventIsFoundInBoundedTime(t *testing.T) {
 		t.Errorf("of a directory it is %q", got)
 	}
 }
+
+// TestTheLastLinesAreThoseThatAreWhole holds that of the end of a record those lines count that have the hash that they say to have.
+func TestTheLastLinesAreThoseThatAreWhole(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "audit.log")
+	if _, err := runOnce(t, Audit{File: file}); err != nil {
+		t.Fatal(err)
+	}
+	whole, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, count := &App{disk: disk.New(disk.Options{})}, len(types(t, file))
+	got := a.lastLines(file)
+	if len(got) != count || got[0].Event.Type != audit.PlaneStarted || got[0].Seq != 1 || got[count-1].Seq != uint64(count) || !bytes.HasPrefix(whole, got[0].Bytes) {
+		t.Fatalf("of %d lines there are %d: %+v", count, len(got), got)
+	}
+	if err := os.WriteFile(file, append(bytes.Replace(whole, []byte("plane.started"), []byte("plane.starter"), 1), whole[:100]...), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got := a.lastLines(file); len(got) != count-1 || got[0].Seq != 2 {
+		t.Errorf("with one that was changed and half a one there are %d", len(got))
+	}
+}

@@ -11,6 +11,8 @@ type change struct {
 	sink string
 	put  []entry
 	done uint64
+	// seq is the number of the last line that the sink has, delivered or put; 0 is not known.
+	seq uint64
 	// more says, after it, that not all that is done was removed.
 	more bool
 }
@@ -45,7 +47,22 @@ func (c *change) write(tx *bbolt.Tx) error {
 	if err := b.SetSequence(left.last); err != nil {
 		return err
 	}
+	if err := c.reach(tx); err != nil {
+		return err
+	}
 	return counts.Put([]byte(c.sink), binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(nil, uint64(left.events)), uint64(left.bytes)))
+}
+
+// reach notes up to which line the sink has the record.
+func (c *change) reach(tx *bbolt.Tx) error {
+	if c.seq == 0 {
+		return nil
+	}
+	b, err := tx.CreateBucketIfNotExists([]byte(reachedBucket))
+	if err != nil {
+		return err
+	}
+	return b.Put([]byte(c.sink), key(c.seq))
 }
 
 // remove removes what is done, a bounded number at a time, so that no transaction gets long.

@@ -1,6 +1,7 @@
 package sink
 
 import (
+	"slices"
 	"sync"
 	"time"
 
@@ -38,6 +39,8 @@ type queue struct {
 	// epoch counts how often positions changed: what was taken before is not where it was.
 	epoch int
 	loss  loss
+	// seq is the number of the last line that was delivered, and reached the one of which the disk said that it had come. 0 is not known.
+	seq, reached uint64
 }
 
 // loss is of an outage in which entries are lost because there are too many.
@@ -142,6 +145,7 @@ func (q *queue) finish(b batch) {
 	}
 	for _, e := range b.entries {
 		q.done, q.events, q.bytes = e.position, q.events-1, q.bytes-e.size()
+		q.seq = max(q.seq, e.line.Seq)
 	}
 	if q.forget(q.done); len(q.memory) > 0 && q.done >= q.synced {
 		q.oldest = q.memory[0].at
@@ -164,13 +168,14 @@ func (q *queue) forget(position uint64) {
 func (q *queue) unsaved() (change, bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	c := change{sink: q.name, done: q.done}
+	c := change{sink: q.name, done: q.done, seq: max(q.seq, q.reached)}
 	bytes := int64(0)
 	for _, e := range q.memory {
 		if bytes >= maxWriteBytes {
 			break
 		}
 		c.put, bytes = append(c.put, e), bytes+e.size()
+		c.seq = max(c.seq, e.line.Seq)
 	}
 	return c, len(c.put) > 0 || q.removed < min(q.done, q.synced)
 }
@@ -185,6 +190,7 @@ func (q *queue) saved(c change) bool {
 	if len(c.put) > 0 {
 		q.synced = c.put[len(c.put)-1].position
 	}
+	q.reached = max(q.reached, c.seq)
 	if !c.more {
 		q.removed = c.done
 	}
@@ -204,7 +210,22 @@ func (q *queue) found(k kept) {
 	q.memory, q.epoch = moved, q.epoch+1
 	q.last, q.synced, q.done, q.removed = q.last+k.last, k.last, k.first-1, k.first-1
 	q.events, q.bytes = q.events+k.events, q.bytes+k.bytes
+	q.reached = max(q.reached, k.seq)
 	signal(q.more)
+}
+
+// lacks returns those of some lines that came after the last one that the sink has; none where that is not known.
+func (q *queue) lacks(lines []audit.Line) []audit.Line {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.reached == 0 {
+		return nil
+	}
+	i := slices.IndexFunc(lines, func(l audit.Line) bool { return l.Seq > q.reached })
+	if i < 0 {
+		return nil
+	}
+	return lines[i:]
 }
 
 // dropped notes that the disk has nothing any more of what it had. It returns how many entries are lost.

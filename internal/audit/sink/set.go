@@ -141,6 +141,20 @@ func (s *Set) Start(tell func(audit.Event)) {
 	}
 }
 
+// CatchUp gives each sink those of the last lines of the record that it lacks: a process that was killed may have written a line to the
+// record and not to the spool. It is called before the recorder is, with lines in order.
+func (s *Set) CatchUp(lines []audit.Line) error {
+	var errs *multierror.Error
+	for _, name := range s.order {
+		each := s.senders[name]
+		errs = multierror.Append(errs, each.take(each.queue.lacks(lines)))
+	}
+	if s.writer != nil {
+		errs = multierror.Append(errs, s.writer.sync(context.Background()))
+	}
+	return errs.ErrorOrNil()
+}
+
 // Name implements audit.Sink.
 func (s *Set) Name() string { return reserved }
 

@@ -14,11 +14,13 @@ import (
 	bolterrors "go.etcd.io/bbolt/errors"
 )
 
-// The names in the spool: its file, and in that the bucket of buckets of sinks, and the one that counts what is in those.
+// The names in the spool: its file, and in that the bucket of buckets of sinks, the one that counts what is in those, and the one that says
+// up to which line of the record each sink has it.
 const (
-	storeFile   = "spool.db"
-	linesBucket = "lines"
-	countBucket = "counts"
+	storeFile     = "spool.db"
+	linesBucket   = "lines"
+	countBucket   = "counts"
+	reachedBucket = "reached"
 	// lockPatience is how long another process is waited for that has the spool.
 	lockPatience = time.Second
 )
@@ -46,6 +48,8 @@ type kept struct {
 	first, last uint64
 	events      int
 	bytes       int64
+	// seq is the number of the last line of the record that the sink has; 0 is not known.
+	seq uint64
 }
 
 // guard makes a call of the database. What it cannot read makes it panic, and a file that was cut short makes reading its
@@ -119,9 +123,22 @@ func survey(tx *bbolt.Tx, all map[string]kept) error {
 			}
 			k.first = binary.BigEndian.Uint64(first)
 		}
+		k.seq = reached(tx, name)
 		all[string(name)] = k
 		return nil
 	})
+}
+
+// reached returns the number of the last line that a sink has; 0 is not known.
+func reached(tx *bbolt.Tx, sink []byte) uint64 {
+	b := tx.Bucket([]byte(reachedBucket))
+	if b == nil {
+		return 0
+	}
+	if seq := b.Get(sink); len(seq) == 8 {
+		return binary.BigEndian.Uint64(seq)
+	}
+	return 0
 }
 
 // write makes changes, all or none: after it returned nil they are on disk.
