@@ -1,8 +1,10 @@
 package test
 
 import (
+	"errors"
 	"fmt"
 	"path/filepath"
+	"syscall"
 	"testing"
 
 	"github.com/portreeve/portreeve/internal/envoytest"
@@ -78,5 +80,45 @@ func TestClustersThatChangeWhileItIsDownTakeEffect(t *testing.T) {
 				t.Errorf("clusters were made %d times, and %d times after a restart without an edit", before, after)
 			}
 		})
+	}
+}
+
+// TestAnUpdateThatIsCutShortLosesNoRequest has a gateway get no further than that it is sent a new cluster when its control plane ends.
+// It then asks for routes before it asks for clusters, and loses nothing by that. It is
+// so in delta: in state-of-the-world nobody knows then what the gateway has.
+func TestAnUpdateThatIsCutShortLosesNoRequest(t *testing.T) {
+	envoytest.Require(t)
+	port, backends := envoytest.FreePort(t), []string{named(t, "0", 200), named(t, "1", 200)}
+	edition := func(n int) string {
+		host := fmt.Sprintf("web%d.test", n)
+		return shopRouting(port, leadingTo(host)) + serviceAt(host, "STATIC", "127.0.0.1", backends[n%2])
+	}
+	dir, state := newPolicyDir(t, map[string]string{"shop.yaml": edition(0)}), t.TempDir()
+	p := startPlane(t, dir, "--state-dir", state)
+	gateway := p.startGateway(t, envoytest.Options{})
+	address := gateway.MustListener(t, fmt.Sprintf("127.0.0.1_%d", port))
+	l := startLoad(t, address, 2, func(status int) bool { return status == 200 })
+	for n := 1; n < 6; n += 2 {
+		must(t, syscall.Kill(gateway.PID(), syscall.SIGSTOP))
+		replace(t, filepath.Join(dir, "shop.yaml"), edition(n))
+		eventually(t, "the gateway is sent the edit", func() bool {
+			status, err := p.status(t)
+			return err == nil && len(status.Groups) == 1 && status.Groups[0].Serving != nil && status.Groups[0].Serving.Seq > 1
+		})
+		p.stop()
+		must(t, syscall.Kill(gateway.PID(), syscall.SIGCONT))
+		replace(t, filepath.Join(dir, "shop.yaml"), edition(n+1))
+		p.start(t, "--state-dir", state)
+		eventually(t, "the edit counts", func() bool {
+			requests, err := gateway.Counter(t.Context(), fmt.Sprintf("cluster.outbound|80||web%d.test.upstream_rq_total", n+1))
+			if err != nil && !errors.Is(err, envoytest.ErrNoStat) {
+				t.Fatal(err)
+			}
+			return requests > 0
+		})
+	}
+	l.stop()
+	if len(l.lost) > 0 {
+		t.Errorf("%d of %d requests failed, first: %v", len(l.lost), l.requests, l.lost[0])
 	}
 }

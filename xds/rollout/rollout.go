@@ -76,6 +76,9 @@ type Rollout struct {
 	// warm are the clusters that were answered last; floor, where it is not nil, is the smallest list
 	// of clusters since: a cluster that was taken away and has come back must become warm anew.
 	warm, floor *Part
+	// asked says that the gateway has asked for clusters, and returned that it had listeners or routes when it came and has not:
+	// Envoy does not while one is getting warm that it was sent on an earlier stream. Until it asks none is taken for warm.
+	asked, returned bool
 	// deadline ends a hold, and policyDeadline one of policy; turn is when what lingers is taken another
 	// step away. Zero is never.
 	deadline, policyDeadline, turn time.Time
@@ -89,12 +92,15 @@ func New(m *Memo) *Rollout { return &Rollout{memo: m} }
 func (r *Rollout) Has(p *Part, now time.Time) {
 	switch p.url {
 	case resourcev3.ClusterType:
-		r.warm = p
+		r.warm, r.asked, r.returned = p, true, false
 	case resourcev3.ListenerType, resourcev3.RouteType:
 		if r.front == nil {
 			r.front = map[string]*Part{}
 		}
 		r.front[p.url] = p
+		if !r.asked {
+			r.returned, r.warm = true, nil
+		}
 	case resourcev3.ExtensionConfigType:
 		r.policy = p
 	}

@@ -97,13 +97,16 @@ type stream struct {
 	now time.Time
 	// due are the types on their way, and refusing those that the gateway refused last.
 	due, refusing map[string]bool
+	// silent are the types that it has not asked for.
+	silent map[string]bool
 }
 
 func newStream() *stream {
 	return &stream{Rollout: rollout.New(rollout.NewMemo()), now: time.Unix(1e9, 0), due: map[string]bool{}, refusing: map[string]bool{}}
 }
 
-func (s *stream) Answered(url string) bool { return !s.due[url] }
+func (s *stream) Answered(url string) bool { return !s.due[url] || s.silent[url] }
+func (s *stream) Asked(url string) bool    { return !s.silent[url] }
 func (s *stream) Refused(url string) bool  { return s.refusing[url] }
 
 // offers serves a generation; what is another then is on its way.
@@ -504,4 +507,39 @@ func listener(name string, filter *anypb.Any) *listenerv3.Listener {
 	return &listenerv3.Listener{Name: name, FilterChains: []*listenerv3.FilterChain{{
 		Filters: []*listenerv3.Filter{{Name: "filter", ConfigType: &listenerv3.Filter_TypedConfig{TypedConfig: filter}}},
 	}}}
+}
+
+// TestRoutesWaitForClustersThatAreAskedForLast holds that a gateway which comes back in the midst of an update, and asks for its
+// clusters after its routes, is not given new routes before the clusters to which they lead. One that never asks gets them when the hold ends.
+func TestRoutesWaitForClustersThatAreAskedForLast(t *testing.T) {
+	for name, asks := range map[string]bool{"asks": true, "never asks": false} {
+		t.Run(name, func(t *testing.T) {
+			s, before, after := newStream(), simple("a").generation(t), simple("b")
+			s.silent = map[string]bool{cds: true}
+			s.offers(t, after)
+			for _, url := range []string{lds, rds} {
+				s.serving(func() { s.Has(rollout.Announced(url, before.Part(url).GetVersionMap(url)), s.now) })
+				s.answers(url)
+			}
+			if s.serves(t, after) {
+				t.Error("the new routes are there before a cluster was asked for")
+			}
+			if !asks {
+				s.now = s.Next()
+				s.goes()
+			} else {
+				s.silent = nil
+				s.serving(func() { s.Has(rollout.Announced(cds, before.Part(cds).GetVersionMap(cds)), s.now) })
+				s.due[cds] = true
+				s.goes()
+				if s.serves(t, after) {
+					t.Error("the new routes are there before the new cluster is warm")
+				}
+				s.answers(cds)
+			}
+			if !s.serves(t, after) {
+				t.Error("the new routes never come")
+			}
+		})
+	}
 }

@@ -11,6 +11,8 @@ type Answers interface {
 	// Answered reports that nothing of the type is on its way: the gateway took or refused all that
 	// there is, or has never asked for it.
 	Answered(url string) bool
+	// Asked reports that the gateway has asked for the type.
+	Asked(url string) bool
 	// Refused reports that the gateway's last answer of the type was a refusal.
 	Refused(url string) bool
 }
@@ -21,7 +23,10 @@ func (r *Rollout) Step(a Answers, now time.Time) bool {
 	if r.target == nil {
 		return false
 	}
-	warm := a.Answered(resourcev3.ClusterType)
+	if a.Asked(resourcev3.ClusterType) {
+		r.asked, r.returned = true, false
+	}
+	warm := a.Answered(resourcev3.ClusterType) && !r.returned
 	if warm {
 		r.warm, r.floor = r.Want(resourcev3.ClusterType), nil
 	}

@@ -46,6 +46,9 @@ func newDelivery(m *rollout.Memo, made *messages, again *redelivery, logger *slo
 // Answered implements rollout.Answers.
 func (d *delivery) Answered(url string) bool { return !d.asked[url] || d.caches.waits(url) }
 
+// Asked implements rollout.Answers.
+func (d *delivery) Asked(url string) bool { return d.asked[url] }
+
 // Refused implements rollout.Answers.
 func (d *delivery) Refused(url string) bool { return d.refused[url] }
 
