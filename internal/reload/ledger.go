@@ -113,13 +113,18 @@ func (c *Counts) of(s Standing) *int {
 	}
 }
 
+// tell tells of all that changed, in as many parts as the bound of one asks for.
 func (l *ledger) tell(cause Cause, latest *Generation, changed []change) {
 	slices.SortFunc(changed, change.compare)
-	out := GenerationPublished{At: l.now(), Cause: cause, Latest: reading(latest), Counts: l.counts, Changed: len(changed)}
-	for _, c := range changed[:min(len(changed), maxRecorded)] {
-		out.Groups = append(out.Groups, c.told())
+	out := GenerationPublished{At: l.now(), Cause: cause, Latest: reading(latest), Counts: l.counts, Changed: len(changed), Parts: max(1, (len(changed)+maxRecorded-1)/maxRecorded)}
+	for out.Part = 1; out.Part <= out.Parts; out.Part++ {
+		part := changed[(out.Part-1)*maxRecorded : min(len(changed), out.Part*maxRecorded)]
+		out.Groups = make([]GroupStanding, 0, len(part))
+		for _, c := range part {
+			out.Groups = append(out.Groups, c.told())
+		}
+		l.recorder.Published(out)
 	}
-	l.recorder.Published(out)
 }
 
 // compare orders the groups that matter most first.

@@ -45,10 +45,10 @@ type GenerationPublished struct {
 	Latest *Reading
 	// Counts are of all groups that are connected.
 	Counts Counts
-	// Changed is how many groups have another standing than was told last; Groups are the first hundred of
-	// them, those first that are not served the latest, then by key.
-	Changed int
-	Groups  []GroupStanding
+	// Changed is how many groups have another standing than was told last. All of them are told, a hundred at a time: this
+	// is Part, from 1, of so many Parts, and Groups are those of it. Those come first that are not served the latest, then by key.
+	Changed, Part, Parts int
+	Groups               []GroupStanding
 }
 
 // Cause is why groups may be served something else than before.

@@ -53,8 +53,6 @@ type record struct {
 	published []reload.GenerationPublished
 	groups    map[string]reload.GroupStanding
 	latest    *reload.Reading
-	// more says that there were more groups than are told.
-	more bool
 	// edits are the numbers of those that are on record.
 	edits map[string]bool
 }
@@ -112,8 +110,7 @@ func (r *record) Published(told reload.GenerationPublished) {
 		case reload.Left:
 		}
 	}
-	r.more = r.more || told.Changed > len(told.Groups)
-	if counts != told.Counts && !r.more {
+	if told.Part == told.Parts && counts != told.Counts {
 		r.t.Errorf("counts %+v, but what was told comes to %+v", told.Counts, counts)
 	}
 }

@@ -175,12 +175,16 @@ func TestWhatIsToldOfAGenerationIsBounded(t *testing.T) {
 	}
 	p.record.last()
 	p.read()
-	read, published := p.record.reads[1], p.record.last()[0]
+	read, parts := p.record.reads[1], p.record.last()
+	published := parts[0]
 	if read.Errors != 300 || len(read.Findings) != 100 || read.Files.Added.Total != 300 || len(read.Files.Added.First) != 100 {
 		t.Errorf("%d errors, %d findings, %d files, %d of them named", read.Errors, len(read.Findings), read.Files.Added.Total, len(read.Files.Added.First))
 	}
 	if published.Changed != 150 || len(published.Groups) != 100 || published.Counts != (reload.Counts{Refused: 150}) || len(published.Groups[0].Refused) != 10 {
 		t.Errorf("%d groups changed, %d of them named, %+v, %d errors of the first", published.Changed, len(published.Groups), published.Counts, len(published.Groups[0].Refused))
+	}
+	if len(parts) != 2 || parts[0].Parts != 2 || parts[1].Part != 2 || parts[1].Changed != 150 || len(parts[1].Groups) != 50 {
+		t.Errorf("the groups beyond the first hundred are told in %d parts", len(parts))
 	}
 }
 

@@ -19,9 +19,11 @@ type PublishedDetails struct {
 	Refused int          `json:"refused"`
 	Waiting int          `json:"waiting"`
 	Failed  int          `json:"failed"`
-	// Changed is how many groups stand otherwise than was recorded last, and Groups are the first hundred of them, those
-	// first that are not served the latest.
+	// Changed is how many groups stand otherwise than was recorded last. They are recorded a hundred at a time: this is Part, from
+	// 1, of so many Parts. Those come first that are not served the latest.
 	Changed int            `json:"changed"`
+	Part    int            `json:"part"`
+	Parts   int            `json:"parts"`
 	Groups  []GroupDetails `json:"groups,omitempty"`
 }
 
@@ -47,7 +49,7 @@ type Reason struct {
 
 func eventOfPublished(p reload.GenerationPublished) audit.Event {
 	details := PublishedDetails{
-		Latest: nameOfGeneration(p.Latest), Cause: p.Cause, Changed: p.Changed,
+		Latest: nameOfGeneration(p.Latest), Cause: p.Cause, Changed: p.Changed, Part: p.Part, Parts: p.Parts,
 		Served: p.Counts.Served, Refused: p.Counts.Refused, Waiting: p.Counts.Waiting, Failed: p.Counts.Failed,
 	}
 	e := audit.Event{Type: audit.GenerationPublished, Time: p.At, Outcome: outcomeOf(p.Groups), Message: messageOf(p)}
