@@ -22,7 +22,8 @@ const (
 	MaxLine = 256 << 10
 )
 
-// Counts are how many namespaces, objects and actors an event had before it was cut.
+// Counts are numbers of namespaces, objects and actors. Those of a line are how many the event is about, at most: where that
+// is more than it lists, what is not listed may be any, and who looks for one has to take the event for one about it.
 type Counts struct {
 	Namespaces int `json:"namespaces,omitempty"`
 	Objects    int `json:"objects,omitempty"`
@@ -32,7 +33,7 @@ type Counts struct {
 // Bounded returns an event with nothing in it that is longer than it may be, and how many there were of what is listed.
 // What is within the bounds is the same value.
 func Bounded(e Event) (Event, Counts) {
-	counts := Counts{Namespaces: len(e.Namespaces), Objects: len(e.Objects), Actors: len(e.Actors)}
+	counts := Counts{len(e.Namespaces) + e.More.Namespaces, len(e.Objects) + e.More.Objects, len(e.Actors) + e.More.Actors}
 	e.Type, e.Outcome = Type(cut(string(e.Type), MaxString)), Outcome(cut(string(e.Outcome), MaxString))
 	e.Subject, e.Message = cut(e.Subject, MaxString), cut(e.Message, MaxMessage)
 	e.Namespaces = each(e.Namespaces, MaxNamespaces, func(n string) string { return cut(n, MaxString) })

@@ -203,11 +203,12 @@ func TestEveryEventIsBounded(t *testing.T) {
 
 func TestBoundedCutsWhatIsLonger(t *testing.T) {
 	e := enormous()
+	e.More = audit.Counts{Namespaces: 1, Objects: 2, Actors: 3}
 	got, counts := audit.Bounded(e)
 	if len(got.Message) > audit.MaxMessage || len(got.Subject) > audit.MaxString || len(got.Objects) != audit.MaxObjects || len(got.Actors) != audit.MaxActors || len(got.Namespaces) != audit.MaxNamespaces {
 		t.Errorf("%d bytes of message, %d of subject, %d objects, %d actors, %d namespaces", len(got.Message), len(got.Subject), len(got.Objects), len(got.Actors), len(got.Namespaces))
 	}
-	if counts != (audit.Counts{Namespaces: 1000, Objects: 1000, Actors: 1000}) {
+	if counts != (audit.Counts{Namespaces: 1001, Objects: 1002, Actors: 1003}) {
 		t.Errorf("counts %+v", counts)
 	}
 	for _, s := range []string{got.Objects[99].Kind, got.Objects[99].Namespace, got.Objects[99].Name, got.Objects[99].File, got.Objects[99].Change, got.Actors[99].File, got.Actors[99].Commit, got.Actors[99].Author, got.Actors[99].Owner, got.Namespaces[99], string(got.Type), string(got.Outcome)} {

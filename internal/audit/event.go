@@ -77,6 +77,8 @@ type Event struct {
 	Objects []Object
 	// Actors are who did it, as far as it can be known.
 	Actors []Actor
+	// More is how many of each it is about, at most, beside those that are listed.
+	More Counts
 	// Details is what else there is to say: one of the Details types, by value, or nil. It becomes JSON.
 	Details any
 }

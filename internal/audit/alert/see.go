@@ -25,7 +25,7 @@ const partly = "This is about other namespaces too: the record has all of it und
 // have been left out it sees, without any of that: a change that nobody is told of is worse.
 func see(e audit.Event, namespace string) (seen, bool) {
 	e.Details, e.Actors = nil, nil
-	unlisted := len(e.Namespaces) >= audit.MaxNamespaces || len(e.Objects) >= longList
+	unlisted := len(e.Namespaces) >= audit.MaxNamespaces || len(e.Objects) >= longList || e.More != (audit.Counts{})
 	if namespace == "" {
 		return seen{e, unlisted}, true
 	}

@@ -45,6 +45,7 @@ func TestATeamReadsNothingOfAnother(t *testing.T) {
 		"of both, by an object":    {audit.Event{Namespaces: []string{"team"}, Objects: []audit.Object{own, other}, Subject: secret, Message: secret}, true, false},
 		"more than it lists":       {audit.Event{Namespaces: []string{secret}, Objects: slices.Repeat([]audit.Object{other}, 50), Subject: secret, Message: secret}, true, false},
 		"of more namespaces":       {audit.Event{Namespaces: slices.Repeat([]string{secret}, audit.MaxNamespaces), Message: secret}, true, false},
+		"more than it names":       {audit.Event{Namespaces: []string{secret}, Objects: []audit.Object{other}, More: audit.Counts{Namespaces: 1}, Subject: secret, Message: secret}, true, false},
 		"its own and perhaps more": {audit.Event{Namespaces: []string{"team"}, Objects: slices.Repeat([]audit.Object{own}, 50), Message: secret}, true, false},
 	} {
 		t.Run(name, func(t *testing.T) {

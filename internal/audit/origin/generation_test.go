@@ -251,6 +251,43 @@ func TestTheEventOfAGeneration(t *testing.T) {
 	}
 }
 
+// TestAnEditDoesNotHideAmongMany holds: how many objects and namespaces an event may be about beside those that it lists is told,
+// so that who looks for one of them finds it.
+func TestAnEditDoesNotHideAmongMany(t *testing.T) {
+	r := newEvents()
+	g, _ := following(t, origin.GenerationsOptions{Record: r, Changed: nobody{}})
+	read := readOf(1)
+	named := make([]translate.Written, 50)
+	read.Changes = translate.Changes{Added: translate.Objects{Total: 200}, Changed: translate.Objects{Total: 60, Named: named}, Removed: translate.Objects{Total: 50, Named: named}}
+	read.Errors = 130
+	for i := range 100 {
+		d := diag.Diagnostic{Severity: diag.Error, Object: fmt.Sprintf("Gateway edge/g%d", i)}
+		read.Findings = append(read.Findings, d)
+	}
+	if err := g.Read(t.Context(), read); err != nil {
+		t.Fatal(err)
+	}
+	// 310 that changed and 75 of them listed, 25 of 100 errors that are told, 30 errors that are not.
+	if e := <-r.next; len(e.Objects) != 100 || e.More != (audit.Counts{Objects: 310 - 75 + 75 + 30, Namespaces: 310 - 75 + 75 + 30}) {
+		t.Errorf("%d objects, more: %+v", len(e.Objects), e.More)
+	}
+	few := readOf(2)
+	few.Changes.Changed = translate.Objects{Total: 50, Named: named}
+	few.Errors, few.Findings = 1, diag.List{{Severity: diag.Error, Message: "of no object"}, {Severity: diag.Warning}}
+	if err := g.Read(t.Context(), few); err != nil {
+		t.Fatal(err)
+	}
+	if e := <-r.next; e.More != (audit.Counts{}) {
+		t.Errorf("all are listed, more: %+v", e.More)
+	}
+	published := joined("edge{}")
+	published.Changed = 101
+	g.Published(published)
+	if e := <-r.next; e.More != (audit.Counts{Namespaces: 100}) {
+		t.Errorf("of 101 groups one is listed, more: %+v", e.More)
+	}
+}
+
 // TestTheOutcomeIsTheWorst holds for what groups are served.
 func TestTheOutcomeIsTheWorst(t *testing.T) {
 	r := newEvents()

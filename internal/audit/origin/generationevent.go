@@ -95,11 +95,12 @@ func eventOfRead(read reload.GenerationRead) audit.Event {
 	for _, d := range read.Findings {
 		details.Findings = append(details.Findings, Finding{d.Code, d.Severity, cut(d.Pos.String()), cut(d.Object), cut(scrubbed(d.Message))})
 	}
-	e := audit.Event{Type: audit.GenerationRead, Time: read.At, Subject: read.Hash, Outcome: audit.Success, Objects: objectsOf(read)}
+	e := audit.Event{Type: audit.GenerationRead, Time: read.At, Subject: read.Hash, Outcome: audit.Success}
 	if read.Errors > 0 {
 		e.Outcome = audit.Refused
 	}
-	e.Namespaces = namespacesOf(e.Objects)
+	e.Objects, e.More.Objects = objectsOf(read)
+	e.Namespaces, e.More.Namespaces = namespacesOf(e.Objects), e.More.Objects
 	c := details.Objects
 	e.Message = fmt.Sprintf("generation %d was read: %d objects added, %d changed, %d removed; %d errors, %d warnings", read.Seq, c.Added, c.Changed, c.Removed, read.Errors, read.Warnings)
 	e.Details = details.fitting()

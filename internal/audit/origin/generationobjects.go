@@ -13,13 +13,14 @@ import (
 // maxChanged bounds the objects that changed, so that there is room for those that are refused.
 const maxChanged = audit.MaxObjects * 3 / 4
 
-// objectsOf returns the objects that a generation changes, those first that are gone, and those that have errors.
-func objectsOf(read reload.GenerationRead) []audit.Object {
-	var out []audit.Object
+// objectsOf returns the objects that a generation changes, those first that are gone, and those that have errors; and how
+// many there may be that it has no room for.
+func objectsOf(read reload.GenerationRead) (out []audit.Object, more int) {
 	for _, kind := range []struct {
 		change string
 		of     translate.Objects
 	}{{"removed", read.Changes.Removed}, {"changed", read.Changes.Changed}, {"added", read.Changes.Added}, {"", read.Changes.Unread}} {
+		more += kind.of.Total
 		for _, w := range kind.of.Named {
 			out = append(out, audit.Object{
 				Kind: string(w.Key.Kind), Namespace: w.Key.Namespace, Name: w.Key.Name, File: w.Pos.File, Line: w.Pos.Line, Column: w.Pos.Column, Change: kind.change,
@@ -27,16 +28,24 @@ func objectsOf(read reload.GenerationRead) []audit.Object {
 		}
 	}
 	out = out[:min(len(out), maxChanged)]
+	more += read.Errors - len(out)
 	for _, d := range read.Findings {
+		if d.Severity == diag.Error {
+			more--
+		}
 		o, ok := objectOf(d)
 		same := func(known audit.Object) bool {
 			return known.Kind == o.Kind && known.Namespace == o.Namespace && known.Name == o.Name
 		}
-		if ok && len(out) < audit.MaxObjects && !slices.ContainsFunc(out, same) {
+		switch {
+		case !ok || slices.ContainsFunc(out, same):
+		case len(out) < audit.MaxObjects:
 			out = append(out, o)
+		default:
+			more++
 		}
 	}
-	return out
+	return out, max(0, more)
 }
 
 // objectOf returns the object that an error is about, and whether that is known.

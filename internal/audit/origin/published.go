@@ -61,7 +61,7 @@ func eventOfPublished(p reload.GenerationPublished) audit.Event {
 		e.Namespaces = append(e.Namespaces, g.Namespace)
 	}
 	slices.Sort(e.Namespaces)
-	e.Namespaces = slices.Compact(e.Namespaces)
+	e.Namespaces, e.More.Namespaces = slices.Compact(e.Namespaces), p.Changed-len(p.Groups)
 	for tooLong(details) {
 		details.Groups = details.Groups[:len(details.Groups)/2]
 	}
