@@ -42,8 +42,8 @@ type Options struct {
 	// KeepFiles and KeepFor are how many rotated files are kept, and for how long. Zero is all, for ever.
 	KeepFiles int
 	KeepFor   time.Duration
-	// Key signs the head of the chain, every SignLines lines (1,000) and every SignEvery (a minute) in which there were
-	// some, and at the end. Nil signs nothing.
+	// Key signs the head of the chain, with the first lines of a process, every SignLines lines (1,000) and every SignEvery (a
+	// minute) in which there were some, and at the end. Nil signs nothing.
 	Key       ed25519.PrivateKey
 	SignLines uint64
 	SignEvery time.Duration
@@ -94,7 +94,8 @@ type Chain struct {
 	prunable   *Pruned
 	pruning    bool
 	retainedAt time.Time
-	// signed and signedAt are of the last signature, or of the start; headed and headedAt of the last head that was written.
+	// signed and signedAt are of the last signature; before the first of a process signedAt is zero, so that it comes with the
+	// first lines: a process that is killed soon leaves a record that is signed. headed and headedAt of the last head that was written.
 	signed, headed     uint64
 	signedAt, headedAt time.Time
 	// headless is that no head was written yet.
@@ -150,7 +151,7 @@ func open(o Options) (*Chain, error) {
 	c := &Chain{
 		options: o, names: n, lock: held, disk: make(chan struct{}, 1), file: newFile(n, o, end),
 		kept: end.place, taken: end.place, found: end.found,
-		signed: end.place.Seq, headed: end.place.Seq, signedAt: now, headedAt: now, retainedAt: now,
+		signed: end.place.Seq, headed: end.place.Seq, headedAt: now, retainedAt: now,
 	}
 	c.beginHead()
 	c.mill = startMill(n, o, c.mayPrune)

@@ -2,6 +2,7 @@ package chain_test
 
 import (
 	"bytes"
+	"crypto/ed25519"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -140,4 +141,15 @@ func TestNoRecordIsNoCleanRecord(t *testing.T) {
 	if err == nil && report.Fault == nil {
 		t.Errorf("report %+v", report)
 	}
+}
+
+// TestARecordIsSignedFromItsFirstLines holds, so that one whose first process is killed soon is not taken for one that somebody
+// made without the key.
+func TestARecordIsSignedFromItsFirstLines(t *testing.T) {
+	o := chain.Options{File: file(t), Key: key(1)}
+	c, r := begin(t, o)
+	require(t, r, event(0))
+	killed := keep(t, filepath.Dir(o.File)).put(t, t.TempDir()) // as a kill leaves it
+	verified(t, killed, chain.VerifyOptions{PublicKeys: []ed25519.PublicKey{public(o.Key)}})
+	end(t, c, r)
 }

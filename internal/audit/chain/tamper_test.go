@@ -399,7 +399,7 @@ func TestAnotherKeyGoesOnWithARecord(t *testing.T) {
 	o.Key = key(2)
 	record(t, o, 10)
 	both := chain.VerifyOptions{PublicKeys: []ed25519.PublicKey{public(key(1)), public(key(2))}}
-	if report := verified(t, o.File, both); report.Signatures != 2 {
+	if report := verified(t, o.File, both); report.Signatures < 2 {
 		t.Errorf("report %+v", report)
 	}
 	found(t, "one key of two", o.File, chain.VerifyOptions{PublicKeys: both.PublicKeys[1:]})
