@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"syscall"
 	"time"
 
 	"github.com/DeRuina/timberjack"
@@ -71,6 +72,9 @@ func (f *file) begin(more int) error {
 		return err
 	}
 	if f.logger == nil {
+		if err := f.openable(); err != nil {
+			return err
+		}
 		f.logger = &timberjack.Logger{Filename: f.names.path, MaxSize: neverBySize, FileMode: 0o600, Compression: "none"}
 	}
 	if f.first == 0 || f.fits(more) && f.options.Now().Sub(f.began) < f.options.RotateEvery {
@@ -91,6 +95,9 @@ func (f *file) rotate() error {
 // append writes and syncs. After an error the file is opened anew for the next time, and what was written of it is cut off:
 // it is not known how much of it would outlive a crash.
 func (f *file) append(text []byte) error {
+	if err := f.check(0); err != nil {
+		return errors.Join(err, f.close())
+	}
 	_, err := f.logger.Write(text)
 	if err == nil {
 		err = f.logger.Sync()
@@ -105,32 +112,53 @@ func (f *file) append(text []byte) error {
 	return nil
 }
 
+// openable says whether the file can be opened where it is there. The library would put one that it cannot open out of its
+// way, where nobody takes it for a part of the record.
+func (f *file) openable() error {
+	opened, err := os.OpenFile(f.names.path, os.O_WRONLY|os.O_APPEND|syscall.O_NONBLOCK, 0)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return err
+	}
+	return opened.Close()
+}
+
 // clean cuts off what was not written whole.
 func (f *file) clean() error {
 	if !f.dirty {
 		return nil
 	}
-	if err := os.Truncate(f.names.path, f.size); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	switch err := os.Truncate(f.names.path, f.size); {
+	case errors.Is(err, fs.ErrNotExist):
+		f.forget()
+	case err != nil:
 		return err
 	}
 	f.dirty = false
 	return nil
 }
 
-// check says whether what was written is where it should be. Somebody may have moved the file, or removed or cut it; then
-// lines are gone, and whoever verifies the record sees that. What comes from now on is kept.
+// check says, before something is written and after it, whether the file is as it was left. Somebody may have moved it, or
+// removed or cut it; then lines are gone, and whoever verifies the record sees that. What comes from now on is kept.
 func (f *file) check(wrote int64) error {
 	is, err := os.Stat(f.names.path)
 	switch {
+	case errors.Is(err, fs.ErrNotExist) && f.is == nil && f.size+wrote == 0:
+		return nil // it is about to be made
 	case err != nil:
 		f.forget()
 		return fmt.Errorf("the file is gone: %w", err)
+	case !is.Mode().IsRegular():
+		f.forget()
+		return errors.New("something else than a file is in its place")
 	case f.is != nil && !os.SameFile(f.is, is), is.Size() != f.size+wrote:
 		f.forget()
 		f.size = is.Size()
 		return errors.New("the file is not as it was written: somebody else has replaced it or has written to it")
 	}
-	if f.is == nil {
+	if f.is == nil && wrote > 0 {
 		f.is = is
 		return syncDir(f.names.dir)
 	}

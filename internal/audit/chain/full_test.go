@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -96,6 +97,7 @@ func TestOnAFullDiskWhatIsRequiredIsRefusedAndNothingIsLost(t *testing.T) {
 		t.Fatal(err)
 	}
 	require(t, r, event(0))
+	before := len(all(t, o.File)) // and it may sign that in the meantime
 	empty := fill(t, 10_000)
 	for i := range 50 {
 		r.Record(event(i))
@@ -106,7 +108,7 @@ func TestOnAFullDiskWhatIsRequiredIsRefusedAndNothingIsLost(t *testing.T) {
 	if l := others.next(t, audit.SinkFailed); l.Event.Subject != chain.Name {
 		t.Errorf("told of %s", l.Event.Subject)
 	}
-	if text, err := os.ReadFile(o.File); err != nil || bytes.Count(text, []byte("\n")) != 1 || !bytes.HasSuffix(text, []byte("\n")) {
+	if text, err := os.ReadFile(o.File); err != nil || bytes.Count(text, []byte("\n")) != before || !bytes.HasSuffix(text, []byte("\n")) {
 		t.Errorf("half of what did not fit is there: %d bytes (%v)", len(text), err)
 	}
 	empty()
@@ -183,4 +185,59 @@ func TestARecordThatIsMovedAwayGoesOnAnew(t *testing.T) {
 	if f := found(t, "moved", o.File, chain.VerifyOptions{}); !strings.Contains(f.Reason, "begins with line") {
 		t.Errorf("fault %s", f)
 	}
+}
+
+// TestWhatIsDoneToTheFileCostsNoLineThatComesAfterIt holds, and none is written twice: what is required is kept as soon as the
+// file can be written to.
+func TestWhatIsDoneToTheFileCostsNoLineThatComesAfterIt(t *testing.T) {
+	for name, does := range map[string]func(path string) error{
+		"it is emptied":                func(path string) error { return os.Truncate(path, 0) },
+		"something is written to it":   func(path string) error { return appended(path, "garbage\n") },
+		"it is removed":                os.Remove,
+		"another is put in its place":  func(path string) error { return errors.Join(os.Remove(path), appended(path, "garbage\n")) },
+		"a directory was in its place": func(path string) error { return errors.Join(os.Remove(path), os.Mkdir(path, 0o700)) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := chain.Options{File: file(t), MaxSize: 5_000}
+			c, r := begin(t, o)
+			for i := range 10 { // it is rotated, and what the library has opened then is written to where it was left
+				require(t, r, event(i))
+			}
+			if err := does(o.File); err != nil {
+				t.Fatal(err)
+			}
+			last := event(10)
+			err := r.Require(t.Context(), last)
+			if info, statErr := os.Stat(o.File); statErr == nil && info.IsDir() {
+				if err == nil {
+					t.Error("it is kept in a directory")
+				}
+				if err := os.Remove(o.File); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err != nil {
+				until(t, "it is kept", func() bool { return r.Require(t.Context(), last) == nil })
+			}
+			end(t, c, r)
+			text, err := os.ReadFile(o.File)
+			if n := strings.Count(string(text), last.Subject+"\",\"time"); err != nil || n != 1 {
+				t.Errorf("it is written %d times (%v)", n, err)
+			}
+			for line := range strings.Lines(string(text)) {
+				if said, is, ok := audit.Hashed([]byte(strings.TrimSuffix(line, "\n"))); line != "garbage\n" && (!ok || said != is) {
+					t.Errorf("it is no line: %.80q", line)
+				}
+			}
+		})
+	}
+}
+
+func appended(path, text string) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(text)
+	return errors.Join(err, f.Close())
 }
