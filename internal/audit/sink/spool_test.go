@@ -160,6 +160,34 @@ func TestASpoolThatBreaksWhileItIsUsedIsSetAside(t *testing.T) {
 	})
 }
 
+// TestASpoolThatIsRemovedWhileItIsUsedKeepsNothing holds also where another file is in its place: what comes then is kept only
+// where the next process finds it, and what was on it is told as lost.
+func TestASpoolThatIsRemovedWhileItIsUsedKeepsNothing(t *testing.T) {
+	for name, does := range map[string]func(path string) error{
+		"removed": os.Remove,
+		"replaced": func(path string) error {
+			return errors.Join(os.Remove(path), os.WriteFile(path, []byte("another"), 0o600))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			s, heard := one(t, dir, DefaultBounds(), &receiver{fail: down})
+			must(t, s.Take(t.Context(), made(1, 10)))
+			must(t, does(spoolOf(dir)))
+			if err := s.Take(t.Context(), made(11, 20)); err == nil {
+				t.Error("it is kept in a file that nobody finds")
+			}
+			eventually(t, "it is kept in another", func() bool { return s.Flush(t.Context()) == nil })
+			eventually(t, "the loss is told", func() bool { return slices.Contains(heard.types(), "audit.lost siem") })
+			closed(t, s)
+			r := &receiver{}
+			next, _ := one(t, dir, DefaultBounds(), r)
+			defer closed(t, next)
+			eventually(t, "the next process has it", func() bool { return slices.Equal(r.numbers(), numbers(11, 20)) })
+		})
+	}
+}
+
 // TestABrokenEntryIsLeftOut holds that the others are delivered, and that it is told.
 func TestABrokenEntryIsLeftOut(t *testing.T) {
 	dir := filled(t, 20)

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime/debug"
@@ -39,7 +40,9 @@ type store struct {
 	path string
 	mu   sync.Mutex
 	db   *bbolt.DB
-	// broken says that a reading found that the file is not whole.
+	// is tells the file from another at its place.
+	is fs.FileInfo
+	// broken says that the file was found not to be whole, or not in its place any more.
 	broken bool
 }
 
@@ -79,12 +82,16 @@ func (s *store) open() (map[string]kept, error) {
 		if err != nil {
 			return opened(err)
 		}
-		if err := db.View(func(tx *bbolt.Tx) error { return survey(tx, all) }); err != nil {
+		is, err := os.Stat(s.path)
+		if err == nil {
+			err = db.View(func(tx *bbolt.Tx) error { return survey(tx, all) })
+		}
+		if err != nil {
 			return errors.Join(err, db.Close())
 		}
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		s.db, s.broken = db, false
+		s.db, s.is, s.broken = db, is, false
 		return nil
 	})
 	if errors.Is(missing, os.ErrNotExist) && err != nil && !errors.Is(err, ErrLocked) {
@@ -141,10 +148,10 @@ func reached(tx *bbolt.Tx, sink []byte) uint64 {
 	return 0
 }
 
-// write makes changes, all or none: after it returned nil they are on disk.
+// write makes changes, all or none: after it returned nil they are on disk, where the next process finds them.
 func (s *store) write(changes []change) error {
 	return s.use(func(db *bbolt.DB) error {
-		return db.Update(func(tx *bbolt.Tx) error {
+		err := db.Update(func(tx *bbolt.Tx) error {
 			for i := range changes {
 				if err := changes[i].write(tx); err != nil {
 					return err
@@ -152,7 +159,24 @@ func (s *store) write(changes []change) error {
 			}
 			return nil
 		})
+		if err == nil {
+			err = s.inPlace()
+		}
+		return err
 	})
+}
+
+// inPlace fails where somebody has removed the file, or put another in its place: what is written to it ends with the process.
+func (s *store) inPlace() error {
+	switch is, err := os.Stat(s.path); {
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("%w: somebody has removed it", errBroken)
+	case err != nil:
+		return err
+	case !os.SameFile(s.is, is):
+		return fmt.Errorf("%w: another file is in its place", errBroken)
+	}
+	return nil
 }
 
 // use makes a call of the database while it is open.

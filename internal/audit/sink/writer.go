@@ -3,6 +3,7 @@ package sink
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"log/slog"
 	"sync"
 	"time"
@@ -172,7 +173,7 @@ func (w *writer) aside() error {
 		}
 	}
 	to, err := state.SetAside(w.store.path, w.now())
-	if err != nil {
+	if err != nil && !errors.Is(err, fs.ErrNotExist) { // somebody may have removed it
 		return errors.Join(errBroken, err)
 	}
 	w.store.mend()
