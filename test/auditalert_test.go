@@ -65,6 +65,22 @@ func (r *alertReceiver) tells(path, kind, outcome, object string) bool {
 	return false
 }
 
+// hears reports whether any webhook was told of an event of a type.
+func (r *alertReceiver) hears(kind string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, told := range r.told {
+		for _, a := range told {
+			for _, e := range a.Data.Events {
+				if e.Type == kind {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
 // said is all that a webhook was told, as text.
 func (r *alertReceiver) said(path string) string {
 	r.mu.Lock()
