@@ -111,3 +111,21 @@ func TestWhatIsAskedForAnewIsAnsweredAnew(t *testing.T) {
 		c.send(&discoveryv3.DeltaDiscoveryRequest{TypeUrl: eds, ResourceNamesUnsubscribe: []string{"gone#1"}})
 	}
 }
+
+// TestEndpointsInUseAreNotSaidToBeGone holds that a gateway which comes back with endpoints that nobody knows any more is not told at
+// once that they are gone: told so, it would ask for them on its next stream as for such that it never had, and get none in their place.
+func TestEndpointsInUseAreNotSaidToBeGone(t *testing.T) {
+	n, g := envoyNode(t, "edge")
+	now, name := edited(t, 2, 0)
+	r := start(t, map[string]*snapshot.Snapshot{g.Key: now})
+	_, before := edited(t, 1, 0)
+	c, isDelta := r.dial(ack.Delta, n).(*deltaClient)
+	if !isDelta {
+		t.Fatal("the client does not speak delta")
+	}
+	c.initial = map[string]map[string]string{eds: {before: "1"}}
+	c.ask(eds, before, name)
+	if got := c.next(); !slices.Equal(got.names, []string{name}) || len(got.removed) > 0 {
+		t.Errorf("it is sent %v and told that %v are gone, want %s and nothing", got.names, got.removed, name)
+	}
+}

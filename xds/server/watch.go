@@ -85,8 +85,9 @@ func (s *session) watchDelta(r *cachev3.DeltaRequest, sub *stream.Subscription, 
 		return func() {}, nil // the gateway's answer opens the next one
 	}
 	var has *rollout.Part
-	// Envoy passes by that endpoints are gone, so none need be kept that nobody knows.
-	if versions := r.GetInitialResourceVersions(); r.GetResponseNonce() == "" && len(versions) > 0 && url != resourcev3.EndpointType {
+	// Endpoints are kept too, as long as the clusters: Envoy goes on with those of which it is told that they are gone, but asks for them on its next
+	// stream as if it never had any, and would be given none.
+	if versions := r.GetInitialResourceVersions(); r.GetResponseNonce() == "" && len(versions) > 0 {
 		has = rollout.Announced(url, versions)
 	}
 	known := s.known(r)
