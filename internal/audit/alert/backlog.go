@@ -27,14 +27,19 @@ func (b *backlog) put(lines []audit.Line) {
 		}
 		b.lines, b.bytes = append(b.lines, line), b.bytes+len(line.Bytes)
 	}
+	b.rouse()
+}
+
+// rouse wakes who takes them.
+func (b *backlog) rouse() {
 	select {
 	case b.wake <- struct{}{}:
 	default:
 	}
 }
 
-// atOnce is how many lines are looked at while alerts cannot be changed.
-const atOnce = 256
+// atOnce is how many lines are looked at until what is due is told.
+const atOnce = 16
 
 // take returns the first of what there is, and how many lines there was no room for.
 func (b *backlog) take() (lines []audit.Line, missed uint64) {
@@ -47,6 +52,15 @@ func (b *backlog) take() (lines []audit.Line, missed uint64) {
 		b.bytes -= len(line.Bytes)
 	}
 	return lines, missed
+}
+
+// rest returns how many lines nobody has looked at, and lets go of them.
+func (b *backlog) rest() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	n := len(b.lines)
+	b.lines, b.bytes = nil, 0
+	return n
 }
 
 // some reports whether there is something to take.

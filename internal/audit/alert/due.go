@@ -22,7 +22,7 @@ func (e *Engine) due(now time.Time) []message {
 		w := e.watches[name]
 		w.rewind(now)
 		out = append(out, e.dueOf(w, now)...)
-		if w.gone(now) {
+		if w.gone(now) && !e.backlog.some() { // what waits may be about it
 			delete(e.watches, name)
 			delete(e.failing, w.name)
 		}

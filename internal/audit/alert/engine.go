@@ -21,6 +21,7 @@ type Engine struct {
 	options Options
 	metrics *metrics
 	backlog backlog
+	wanted  wanted
 	closing chan struct{}
 	done    chan struct{}
 	stop    sync.Once
@@ -61,49 +62,52 @@ func (e *Engine) Take(_ context.Context, lines []audit.Line) error {
 	return nil
 }
 
-// SetAlerts brings alerts into force in place of those before. What was in force and is not any more still counts for a
-// moment, so that the edit that took it away is told of, and what it had to tell is told.
+// SetAlerts brings alerts into force in place of those before, for all that is taken from now on. What was in force and is
+// not any more still counts for a moment, so that the edit that took it away is told of, and what it had to tell is told. It
+// does not wait.
 func (e *Engine) SetAlerts(alerts []model.AuditAlert) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	now := e.options.Now()
-	wanted := map[string]*model.AuditAlert{}
-	for i := range alerts[:min(len(alerts), model.MaxAlerts)] {
-		a := alerts[i]
+	e.wanted.put(change{alerts[:min(len(alerts), model.MaxAlerts)], e.options.Now()})
+	e.backlog.rouse()
+}
+
+// enforce makes a change of alerts. mu is held.
+func (e *Engine) enforce(c change) {
+	next := map[string]*model.AuditAlert{}
+	for i := range c.alerts {
+		a := c.alerts[i]
 		// An alert that tells another webhook is another: that it went from the one is told there.
 		name := a.Key.Namespace + "/" + a.Key.Name
 		key := name + " " + a.Webhook
-		wanted[key] = &a
+		next[key] = &a
 		if e.watches[key] == nil {
-			e.watches[key] = &watch{key: key, name: name, groups: map[groupKey]*group{}}
+			e.watches[key] = &watch{key: key, name: name, since: c.at, groups: map[groupKey]*group{}}
 		}
 	}
 	for name, w := range e.watches {
-		a := wanted[name]
+		a := next[name]
 		if a == nil && w.current == nil || a != nil && w.current != nil && a.Same(w.current) {
 			continue
 		}
-		groups := len(w.groups)
-		e.held -= w.replace(a, now)
-		e.groups += len(w.groups) - groups
+		w.replace(a, c.at)
 	}
 	e.forget()
-	e.metrics.inForce.Set(float64(len(wanted)))
+	e.metrics.inForce.Set(float64(len(next)))
 }
 
-// forget lets go of the oldest of those that are in force no more where edits leave too many.
+// forget lets go of those that are in force no more where edits leave too many: first of what came last, so that edits push
+// out what they brought, and not the alert that would tell of them.
 func (e *Engine) forget() {
 	for len(e.watches) > 2*model.MaxAlerts {
-		var oldest string
+		var last string
 		for name, w := range e.watches {
-			if w.current == nil && (oldest == "" || w.until.Before(e.watches[oldest].until)) {
-				oldest = name
+			if w.current == nil && (last == "" || w.since.After(e.watches[last].since)) {
+				last = name
 			}
 		}
-		w := e.watches[oldest]
+		w := e.watches[last]
 		e.groups -= len(w.groups)
 		e.held -= w.drop()
-		delete(e.watches, oldest)
+		delete(e.watches, last)
 	}
 }
 
@@ -152,10 +156,13 @@ func (e *Engine) advance() time.Duration {
 // look takes the lines that wait to the alerts that are about them. mu is held.
 func (e *Engine) look(now time.Time) {
 	lines, missed := e.backlog.take()
+	for _, c := range e.wanted.take() { // after the lines: what was set before one of them counts for it
+		e.enforce(c)
+	}
 	for _, name := range slices.Sorted(maps.Keys(e.watches)) {
 		w := e.watches[name]
 		for _, line := range lines {
-			if s, a := w.see(line.Event, now); a != nil {
+			if s, a := w.see(line.Event); a != nil {
 				e.count(w, a, line, s, now)
 			}
 		}
@@ -163,9 +170,14 @@ func (e *Engine) look(now time.Time) {
 			w.hold(batch{missed: missed}, now.Add(w.current.GroupWait))
 		}
 	}
-	if missed > 0 {
-		e.metrics.missed.Add(float64(missed))
-		e.options.Logger.Error("events came too fast for alerts: they are in the record and were not looked at", "events", missed)
+	e.miss(missed)
+}
+
+// miss counts events that nobody looks at.
+func (e *Engine) miss(events uint64) {
+	if events > 0 {
+		e.metrics.missed.Add(float64(events))
+		e.options.Logger.Error("events came too fast for alerts: they are in the record and were not looked at", "events", events)
 	}
 }
 
@@ -220,15 +232,19 @@ func (e *Engine) next() (at time.Time, some bool) {
 	return at, some
 }
 
+// endWithin is how long the lines that wait at the end are looked at.
+const endWithin = 2 * time.Second
+
 // Close ends the engine. All that it has to tell is told first, together for each alert, whatever the rate is: it is lost
-// otherwise. To be called when the recorder has ended, and before the webhooks are closed.
+// otherwise. What it has not looked at within 2 s is counted as missed. To be called when the recorder has ended, and before the webhooks are closed.
 func (e *Engine) Close() error {
 	e.stop.Do(func() { close(e.closing) })
 	<-e.done
 	e.mu.Lock()
-	for e.backlog.some() {
+	for end := time.Now().Add(endWithin); e.backlog.some() && time.Now().Before(end); {
 		e.look(e.options.Now())
 	}
+	e.miss(uint64(e.backlog.rest()))
 	messages := e.rest()
 	e.mu.Unlock()
 	var errs *multierror.Error

@@ -12,4 +12,13 @@ func Seen(a *model.AuditAlert, e audit.Event) (audit.Event, bool) {
 }
 
 // Fits is the matching of one pattern.
-func Fits(pattern, value string) bool { return fits(pattern, value) }
+func Fits(pattern, value string) bool {
+	left := effort(maxEffort)
+	return left.fits(pattern, value)
+}
+
+// Busy makes an engine look at something until it is called off.
+func (e *Engine) Busy() (callOff func()) {
+	e.mu.Lock()
+	return e.mu.Unlock
+}

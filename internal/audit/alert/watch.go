@@ -8,6 +8,7 @@ import (
 
 	"github.com/portreeve/portreeve/internal/audit"
 	"github.com/portreeve/portreeve/translate/model"
+	"github.com/portreeve/portreeve/translate/resource"
 )
 
 // watch is one alert and what it has to tell.
@@ -17,6 +18,8 @@ type watch struct {
 	// current is nil once the alert was removed. before is what it was, and counts until a time.
 	current, before *model.AuditAlert
 	until           time.Time
+	// since is when it came.
+	since time.Time
 	// groups are by the hash of what their events have in common.
 	groups map[groupKey]*group
 	// held is what is told once there is room: what the rate or a bound held back, and what could not be sent.
@@ -45,18 +48,13 @@ func (w *watch) told() *model.AuditAlert {
 	return w.before
 }
 
-// replace brings an alert into force, or none. What is due stays so and is told as the new one says, but for what that may not
-// see: it fails closed.
-func (w *watch) replace(a *model.AuditAlert, now time.Time) (dropped int) {
+// replace brings an alert into force, or none. What is due stays so and is told as the new one says: who reads the webhook is the
+// same, and nobody hides an edit by the next one, such as one of the root namespace.
+func (w *watch) replace(a *model.AuditAlert, now time.Time) {
 	if w.current != nil {
 		w.before, w.until = w.current, now.Add(grace)
 	}
-	if a != nil && w.told() != nil && a.Namespace != "" && a.Namespace != w.told().Namespace {
-		dropped = w.drop()
-		w.before = nil
-	}
 	w.current = a
-	return dropped
 }
 
 // drop forgets what is due, and returns how many events were named.
@@ -70,17 +68,25 @@ func (w *watch) drop() int {
 	return dropped
 }
 
-// see returns what the alert sees of an event that it is about, and by what: what it is, or was until just now.
-func (w *watch) see(e audit.Event, now time.Time) (seen, *model.AuditAlert) {
+// see returns what the alert sees of an event that it is about, and by what: what it is, or was when that happened or just
+// before. Of an edit of itself it tells whatever it is about.
+func (w *watch) see(e audit.Event) (seen, *model.AuditAlert) {
 	for _, a := range []*model.AuditAlert{w.current, w.before} {
-		if a == nil || a != w.current && !now.Before(w.until) {
+		if a == nil || a != w.current && !e.Time.Before(w.until) {
 			continue
 		}
-		if s, ok := see(e, a.Namespace); ok && matches(a, s) {
+		if s, ok := see(e, a.Namespace); ok && (matches(a, s) || a != w.current && edits(s, a.Key)) {
 			return s, a
 		}
 	}
 	return seen{}, nil
+}
+
+// edits reports whether an event is a generation that changes an object, or may be.
+func edits(e seen, key resource.Key) bool {
+	return e.Type == audit.GenerationRead && (e.unlisted || slices.ContainsFunc(e.Objects, func(o audit.Object) bool {
+		return o.Kind == string(key.Kind) && o.Namespace == key.Namespace && o.Name == key.Name
+	}))
 }
 
 // gone reports whether there is nothing left of the alert.
