@@ -49,6 +49,15 @@ const (
 	ChainSigned    Type = "audit.signed"
 )
 
+// Types returns all types of events.
+func Types() []Type {
+	return []Type{
+		PlaneStarted, PlaneStopped, GenerationRead, GenerationPublished, GatewayConnected, GatewayDisconnected, GatewayRefused,
+		ResponseRefused, ResponseAccepted, KeysRotated, KeysFailed, KeysFetched, CertificateChanged, AdminRefused,
+		SinkFailed, SinkRecovered, EventsLost, ChainRecovered, ChainPruned, ChainSigned,
+	}
+}
+
 // Outcome says how it went.
 type Outcome string
 

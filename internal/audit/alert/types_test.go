@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/portreeve/portreeve/internal/audit"
 	"github.com/portreeve/portreeve/translate/resource"
 )
 
@@ -37,11 +38,19 @@ func TestAnAlertMayNameEveryTypeAndOutcome(t *testing.T) {
 		}
 		return true
 	})
+	var types []string
+	for _, t := range audit.Types() {
+		types = append(types, string(t))
+	}
+	slices.Sort(types)
 	for kind, known := range map[string][]string{"Type": resource.EventTypes(), "Outcome": resource.EventOutcomes()} {
 		slices.Sort(known)
 		slices.Sort(got[kind])
 		if d := cmp.Diff(got[kind], known); d != "" {
 			t.Errorf("%s: what translate/resource/auditalert.go has is not what the record has (-record +compiler):\n%s", kind, d)
 		}
+	}
+	if d := cmp.Diff(got["Type"], types); d != "" {
+		t.Errorf("what audit.Types returns is not what the record has (-record +Types):\n%s", d)
 	}
 }

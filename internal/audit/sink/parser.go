@@ -12,6 +12,8 @@ import (
 
 	"github.com/hashicorp/go-multierror"
 	"go.yaml.in/yaml/v3"
+
+	"github.com/portreeve/portreeve/internal/audit"
 )
 
 // parser reads nodes strictly, and notes every fault with its place.
@@ -125,13 +127,17 @@ func (p *parser) number(into func(int64), least, most int64) func(*yaml.Node) {
 	}
 }
 
-// pattern reads a pattern of types of events: with * for any characters.
+// pattern reads a pattern of types of events: with * for any characters. One that matches none is a fault: a receiver that is told
+// nothing for a slip of the pen is missed only when it is needed.
 func (p *parser) pattern(n *yaml.Node, into *[]string) {
-	if n.Kind != yaml.ScalarNode || strings.Trim(n.Value, "abcdefghijklmnopqrstuvwxyz.*") != "" || n.Value == "" {
+	switch {
+	case n.Kind != yaml.ScalarNode || strings.Trim(n.Value, "abcdefghijklmnopqrstuvwxyz.*") != "" || n.Value == "":
 		p.fault(n, "want a type of events, such as generation.read, or a pattern such as generation.*")
-		return
+	case !slices.ContainsFunc(audit.Types(), func(t audit.Type) bool { return wants([]string{n.Value}, string(t)) }):
+		p.fault(n, "%q matches no type of events; want a type such as generation.read, or a pattern such as generation.*", short(n.Value))
+	default:
+		*into = append(*into, n.Value)
 	}
-	*into = append(*into, n.Value)
 }
 
 // named checks what every sink has: a name of its own, by which metrics and alerts know it, and whole pairs of TLS.
