@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/portreeve/portreeve/internal/audit"
@@ -45,6 +47,8 @@ func (x Audit) check() error {
 		return errors.New("--audit-log-max-bytes, --audit-log-max-age, --audit-log-keep and --audit-log-keep-for are not negative; 0 is the default")
 	case x.File == "" && x.Required:
 		return errors.New("--audit-required serves nothing that is not on record: it needs --audit-log FILE")
+	case x.File == "" && slices.ContainsFunc(x.Flags, func(f string) bool { return strings.HasPrefix(f, "audit-log-") }):
+		return errors.New("--audit-log-max-bytes, --audit-log-max-age, --audit-log-keep and --audit-log-keep-for are about the file of the record: they need --audit-log FILE")
 	case x.File == "" && x.KeyFile != "":
 		return errors.New("--audit-key signs the record: it needs --audit-log FILE")
 	case x.Sinks == "" && x.Spool != "":
@@ -149,7 +153,7 @@ func readAuditKey(file string) (ed25519.PrivateKey, error) {
 	}
 	block, _ := pem.Decode(content.Bytes)
 	if block == nil || block.Type != "PRIVATE KEY" {
-		return nil, fmt.Errorf("--audit-key %s: want a PEM block PRIVATE KEY (PKCS #8), as of openssl genpkey -algorithm ed25519", file)
+		return nil, fmt.Errorf("--audit-key %s: want a PEM block PRIVATE KEY (PKCS #8, without a passphrase), as of openssl genpkey -algorithm ed25519", file)
 	}
 	key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
 	if err != nil {

@@ -37,6 +37,7 @@ func TestAWrongCombinationOfAuditFlagsNamesTheWayOut(t *testing.T) {
 		"a spool for nobody":    {Audit{File: "f", Spool: "d"}, "--audit-sinks"},
 		"required, no spool":    {Audit{File: "f", Sinks: "s", Required: true}, "needs --audit-spool DIR"},
 		"a negative":            {Audit{File: "f", Keep: -1}, "--audit-log-keep"},
+		"bounds of no file":     {Audit{Sinks: "s", Flags: []string{"audit-sinks=s", "audit-log-keep=5"}}, "need --audit-log FILE"},
 	} {
 		if err := tc.check(); (err == nil) != (tc.says == "") || err != nil && !strings.Contains(err.Error(), tc.says) {
 			t.Errorf("%s: %v", name, err)
