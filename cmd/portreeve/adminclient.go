@@ -69,18 +69,42 @@ func (a *adminClient) ask(ctx context.Context, page string, patience time.Durati
 	client := &http.Client{Timeout: patience, Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	response, err := client.Do(request)
 	if err != nil {
-		return fmt.Errorf("ask the control plane: %w", err)
+		return fmt.Errorf("ask the control plane: %w%s", err, a.hint(err))
 	}
 	defer func() { _ = response.Body.Close() }()
 	if response.StatusCode != http.StatusOK {
-		const most = 400
-		reason, _ := io.ReadAll(io.LimitReader(response.Body, most))
-		return fmt.Errorf("ask the control plane: it answered %s: %s", response.Status, bytes.TrimSpace(reason))
+		return refusal(response)
 	}
 	if err := json.NewDecoder(io.LimitReader(response.Body, maxAdminAnswer)).Decode(into); err != nil {
 		return fmt.Errorf("read what the control plane answered: %w", err)
 	}
 	return nil
+}
+
+// refusal is the error of an answer that is no page.
+func refusal(response *http.Response) error {
+	const most = 400
+	reason, _ := io.ReadAll(io.LimitReader(response.Body, most))
+	if response.TLS == nil && response.StatusCode == http.StatusBadRequest && bytes.Contains(reason, []byte("HTTPS server")) {
+		return errors.New("ask the control plane: it speaks TLS there: give --admin-ca-file, with --admin-token-file or --admin-cert, or ask https://HOST:PORT")
+	}
+	return fmt.Errorf("ask the control plane: it answered %s: %s", response.Status, bytes.TrimSpace(reason))
+}
+
+// hint says what to do about a connection that did not come to be, where one of the flags can do it.
+func (a *adminClient) hint(err error) string {
+	var unknown x509.UnknownAuthorityError
+	var name x509.HostnameError
+	switch {
+	case errors.As(err, &unknown) && a.authorities == "":
+		return " (--admin-ca-file names a file with its authority)"
+	case errors.As(err, &unknown):
+		return " (the authority is none of --admin-ca-file)"
+	case errors.As(err, &name):
+		return " (ask by a name that the certificate has)"
+	default:
+		return ""
+	}
 }
 
 // resolve says where to ask, and with which token. Over plain text no token is sent: on loopback none is needed, and to

@@ -87,8 +87,15 @@ func TestATokenIsShownToWhoIsTrusted(t *testing.T) {
 	if code, out := status("--admin-ca-file", authorities); code != exitClean {
 		t.Errorf("exit code %d: %s", code, out)
 	}
-	if code, out := status(); code != exitUsage || !strings.Contains(out, x509.UnknownAuthorityError{}.Error()) {
+	if code, out := status(); code != exitUsage || !strings.Contains(out, x509.UnknownAuthorityError{}.Error()+" (--admin-ca-file") {
 		t.Errorf("of an authority that is not trusted: exit code %d: %s", code, out)
+	}
+	if _, out := status("--admin-ca-file", authorities, "--admin-address", strings.Replace(address, "127.0.0.1", "localhost", 1)); !strings.Contains(out, "(ask by a name that the certificate has)") {
+		t.Errorf("by another name: %s", out)
+	}
+	var out bytes.Buffer
+	if code := run(t.Context(), []string{"status", "--admin-address", address}, &out, &out); code != exitUsage || !strings.Contains(out.String(), "it speaks TLS there") {
+		t.Errorf("in plain text: exit code %d: %s", code, &out)
 	}
 	answer = func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "your role may not", http.StatusForbidden) }
 	if code, out := status("--admin-ca-file", authorities); code != exitUsage || !strings.Contains(out, "your role may not") {

@@ -95,6 +95,9 @@ func (v *auditVerifying) options() (out chain.VerifyOptions, line *auditPlace, e
 		out.PublicKeys = append(out.PublicKeys, keys...)
 	}
 	if line = placeOf(v.head); line == nil {
+		if _, err := os.Lstat(v.head); err != nil && regexp.MustCompile(`^[0-9]+(:|$)`).MatchString(v.head) {
+			return out, nil, fmt.Errorf("--head %s: want SEQ:HASH, as verify prints it, or a file", v.head)
+		}
 		out.Head = v.head
 	}
 	return out, line, nil

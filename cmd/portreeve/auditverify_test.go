@@ -80,6 +80,7 @@ func TestAuditVerifyHoldsARecordAgainstItsKeyAndHead(t *testing.T) {
 		"with another last line":  {[]string{"--head", "21:" + audit.Genesis}, exitFindings, "written anew"},
 		"with a line to come":     {[]string{"--head", "22:" + audit.Genesis}, exitFindings, "missing at the end"},
 		"with a line before all":  {[]string{"--head", "0:" + audit.Genesis}, exitFindings, "nothing can be said"},
+		"with half a line":        {[]string{"--head", "21:" + audit.Genesis[:12]}, exitUsage, "want SEQ:HASH"},
 		"without a head":          {[]string{"--head", file + ".gone"}, exitFindings, "missing"},
 	} {
 		t.Run(name, func(t *testing.T) {
