@@ -116,7 +116,8 @@ func numberIn(metrics, name string) float64 {
 // flat holds that it takes at the end about what it took at the beginning, and tells that.
 func (p *chaosPlane) flat(report *chaosReport) {
 	third := len(p.sizes) / 3
-	if third < 10 {
+	if report.counts("measurements", len(p.sizes)); third == 0 {
+		report.fault("it was not measured what the control plane takes")
 		return
 	}
 	for what, of := range map[string]func(chaosSize) float64{
@@ -127,7 +128,7 @@ func (p *chaosPlane) flat(report *chaosReport) {
 		first, last := median(p.sizes[:third], of), median(p.sizes[len(p.sizes)-third:], of)
 		report.counts(what+" at first", int(first))
 		report.counts(what+" at last", int(last))
-		if last > 1.5*first+30 {
+		if first == 0 || last > 1.5*first+30 {
 			report.fault("the control plane grows: %s from %.0f to %.0f", what, first, last)
 		}
 	}

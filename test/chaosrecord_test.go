@@ -38,20 +38,11 @@ type chaosEvent struct {
 
 func newChaosRecord(t testing.TB, dir string) *chaosRecord {
 	t.Helper()
-	var out bytes.Buffer
-	run(t.Context(), []string{"serve", "--help"}, &out, &out)
-	if !strings.Contains(out.String(), "--audit-log ") {
-		t.Log("NOT CHECKED: the program keeps no record")
-		return &chaosRecord{t: t}
-	}
 	return &chaosRecord{t: t, file: filepath.Join(dir, "audit.log")}
 }
 
 // flags have the control plane keep its record, in many files.
 func (r *chaosRecord) flags() []string {
-	if r.file == "" {
-		return nil
-	}
 	return []string{"--audit-log", r.file, "--audit-log-max-bytes", fmt.Sprint(256 << 10)}
 }
 
@@ -62,9 +53,7 @@ func (r *chaosRecord) began() {
 		r.unsure++
 		return
 	}
-	if r.file != "" {
-		eventually(r.t, "the start is on record", func() bool { return r.written("plane.started") >= r.starts-r.unsure })
-	}
+	eventually(r.t, "the start is on record", func() bool { return r.written("plane.started") >= r.starts-r.unsure })
 }
 
 // written counts the events of a type.
@@ -104,9 +93,6 @@ func (r *chaosRecord) full(is bool) { r.isFull = is }
 // whole holds that the record is, when the control plane has ended: its chain, each start and end, and that nothing was served that
 // was not read before. What a kill took with it, and what it says itself that it lost, is excused.
 func (r *chaosRecord) whole(report *chaosReport) {
-	if r.file == "" {
-		return
-	}
 	var out bytes.Buffer
 	if code := run(r.t.Context(), []string{"audit", "verify", r.file}, &out, &out); code != exitClean {
 		report.fault("audit verify: exit %d: %s", code, &out)
