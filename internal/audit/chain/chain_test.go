@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/ed25519"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -169,4 +170,26 @@ func TestAFileIsRotatedByItsAge(t *testing.T) {
 		t.Errorf("after an hour there are %d files", report.Files)
 	}
 	end(t, c, r)
+}
+
+// TestALinkIsFollowed holds, also where it leads to a file that is not there yet: who comes by it has the same record.
+func TestALinkIsFollowed(t *testing.T) {
+	o := chain.Options{File: file(t), MaxSize: 5_000}
+	link := filepath.Join(t.TempDir(), "link.log")
+	if err := errors.Join(os.Symlink(o.File, link+"2"), os.Symlink("link.log2", link)); err != nil {
+		t.Fatal(err)
+	}
+	by := o
+	by.File = link
+	record(t, by, 20)
+	c, r := begin(t, o)
+	if _, err := chain.Open(by); !errors.Is(err, chain.ErrHeld) {
+		t.Errorf("by a link: %v, want ErrHeld", err)
+	}
+	end(t, c, r)
+	record(t, by, 20)
+	direct, linked := verified(t, o.File, chain.VerifyOptions{}), verified(t, link, chain.VerifyOptions{})
+	if direct != linked || direct.First != 1 || direct.Files < 4 {
+		t.Errorf("%+v by a link, %+v directly", linked, direct)
+	}
 }

@@ -33,11 +33,31 @@ func namesOf(file string) (names, error) {
 	if err != nil {
 		return names{}, err
 	}
+	path = followed(path)
 	base, ext := filepath.Base(path), filepath.Ext(path)
 	if base == ext {
 		return names{}, fmt.Errorf("%s is no name for the file of a record: something has to stand before its extension", file)
 	}
 	return names{path: path, dir: filepath.Dir(path), prefix: strings.TrimSuffix(base, ext) + "-", ext: ext}, nil
+}
+
+// maxLinks bounds the links that are followed.
+const maxLinks = 40
+
+// followed returns where links lead to, whether there is a file or not: the lock is there whatever link a process comes by, and
+// rotating renames the file and not a link to it.
+func followed(path string) string {
+	for range maxLinks {
+		to, err := os.Readlink(path)
+		if err != nil {
+			break
+		}
+		if !filepath.IsAbs(to) {
+			to = filepath.Join(filepath.Dir(path), to)
+		}
+		path = to
+	}
+	return path
 }
 
 func (n names) head() string { return n.path + ".head" }
