@@ -225,7 +225,7 @@ func TestAuditShowTellsAllOfAnEvent(t *testing.T) {
 	if out, _, _ := audited(t, record, "show", "3"); !strings.Contains(out, "- group:") || !strings.Contains(out, "outcome: refused") || strings.Contains(out, "\x1b") {
 		t.Errorf("the details:\n%s", out)
 	}
-	if out, _, _ := audited(t, record, "show", "6"); !strings.Contains(out, "objects and 20 more") {
+	if out, _, _ := audited(t, record, "show", "6"); !strings.Contains(out, "objects and up to 20 more") {
 		t.Errorf("what is not named:\n%s", out)
 	}
 }

@@ -101,12 +101,12 @@ func (e *auditEvent) write(w io.Writer) error {
 	return d.writeDetails(w)
 }
 
-// more says that there were more than are named.
+// more says that there may be more than are named.
 func more(all, named int) string {
 	if all <= named {
 		return ""
 	}
-	return fmt.Sprintf(" and %d more", all-named)
+	return fmt.Sprintf(" and up to %d more", all-named)
 }
 
 func (d *auditDetails) writeObjects(w io.Writer) error {

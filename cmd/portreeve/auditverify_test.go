@@ -58,7 +58,7 @@ func TestAuditVerifyHoldsARecordAgainstItsKeyAndHead(t *testing.T) {
 	file, key := writtenRecord(t, 1)
 	_, otherKey := writtenRecord(t, 2)
 	report, code := reportOf(t, file)
-	if code != exitClean || report.Last != 21 || report.Files < 2 {
+	if code != exitClean || report.Last != 22 || report.Files < 2 {
 		t.Fatalf("exit %d, %+v", code, report)
 	}
 	private := filepath.Join(t.TempDir(), "private")

@@ -142,8 +142,25 @@ func linesOf(f *os.File, path string) (*lines, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("%w: %w", errCompressed, err), f.Close())
 	}
-	l.reader = bufio.NewReaderSize(zip, 64<<10)
+	zip.Multistream(false)
+	l.reader = bufio.NewReaderSize(alone{zip, l.reader}, 64<<10)
 	return l, nil
+}
+
+// alone reads a compressed file that has to be one: what is added behind it is found, also where it holds nothing.
+type alone struct {
+	zip  io.Reader
+	file *bufio.Reader
+}
+
+func (a alone) Read(p []byte) (int, error) {
+	n, err := a.zip.Read(p)
+	if errors.Is(err, io.EOF) {
+		if _, more := a.file.Peek(1); more == nil {
+			return n, fmt.Errorf("%w: something stands behind it", errCompressed)
+		}
+	}
+	return n, err
 }
 
 // next returns the next line, which is valid until it is called again, io.EOF after the last one, and errCut where a line

@@ -64,7 +64,7 @@ func eachFile(n names, tries int, do func(*lines, rotated) error) error {
 	if current != nil {
 		defer current.Close()
 	}
-	all, err := n.rotated()
+	all, err := n.beside(current)
 	if err != nil {
 		return err
 	}
@@ -72,9 +72,6 @@ func eachFile(n names, tries int, do func(*lines, rotated) error) error {
 		return &fs.PathError{Op: "read audit record", Path: n.path, Err: fs.ErrNotExist}
 	}
 	for _, r := range all {
-		if sameFile(current, r.path) {
-			return errChanged
-		}
 		if err := oneFile(r, do); err != nil {
 			return err
 		}
@@ -88,6 +85,16 @@ func eachFile(n names, tries int, do func(*lines, rotated) error) error {
 	}
 	l.tries = tries
 	return do(l, rotated{})
+}
+
+// beside returns the rotated files beside the one that is written. It is errChanged where that was rotated after it was opened: then it
+// is one of them, perhaps compressed already, and its lines would be read twice.
+func (n names) beside(current *os.File) ([]rotated, error) {
+	all, err := n.rotated()
+	if err == nil && current != nil && !sameFile(current, n.path) {
+		return nil, errChanged
+	}
+	return all, err
 }
 
 func oneFile(r rotated, do func(*lines, rotated) error) error {
@@ -111,9 +118,6 @@ func (f failing) Read([]byte) (int, error) { return 0, f.err }
 
 // sameFile reports whether an open file is the one at a path.
 func sameFile(f *os.File, path string) bool {
-	if f == nil {
-		return false
-	}
 	a, err := f.Stat()
 	if err != nil {
 		return false

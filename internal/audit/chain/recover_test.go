@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/ed25519"
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -152,4 +153,24 @@ func TestARecordIsSignedFromItsFirstLines(t *testing.T) {
 	killed := keep(t, filepath.Dir(o.File)).put(t, t.TempDir()) // as a kill leaves it
 	verified(t, killed, chain.VerifyOptions{PublicKeys: []ed25519.PublicKey{public(o.Key)}})
 	end(t, c, r)
+}
+
+// TestAFileThatIsRotatedWhileItIsReadIsReadAnew holds also where what it was rotated to is compressed already: its lines would be read
+// twice, and a record that is sound be called broken.
+func TestAFileThatIsRotatedWhileItIsReadIsReadAnew(t *testing.T) {
+	o := chain.Options{File: file(t), MaxSize: 5_000}
+	record(t, o, 2)
+	current, err := os.Open(o.File)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer current.Close()
+	if err := chain.Beside(o.File, current); err != nil {
+		t.Errorf("before: %v", err)
+	}
+	record(t, o, 50)
+	record(t, o, 1) // it compresses what the one before has not
+	if err := chain.Beside(o.File, current); !errors.Is(err, chain.ErrChanged) {
+		t.Errorf("after it was rotated: %v, want ErrChanged", err)
+	}
 }

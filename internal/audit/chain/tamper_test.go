@@ -293,6 +293,21 @@ func TestALineThatWasWrittenAnewIsFound(t *testing.T) {
 	}
 }
 
+// TestWhatIsAddedBehindACompressedFileIsFound holds also where there is nothing in it.
+func TestWhatIsAddedBehindACompressedFileIsFound(t *testing.T) {
+	whole, options := signedRecord(t)
+	for _, name := range whole.lines() {
+		if !strings.HasSuffix(name, ".gz") {
+			continue
+		}
+		for what, more := range map[string][]byte{"an empty file": zip(t, nil), "a byte": {0}} {
+			changed := maps.Clone(whole)
+			changed[name] = slices.Concat(whole[name], more)
+			found(t, what, changed.put(t, t.TempDir()), options)
+		}
+	}
+}
+
 func TestAnyDroppedOrRenamedFileIsFound(t *testing.T) {
 	whole, options := signedRecord(t)
 	dir := t.TempDir()
