@@ -108,6 +108,25 @@ func TestAMessageIsBounded(t *testing.T) {
 	})
 }
 
+// TestTheTextOfAMessageIsHarmless holds that a name which somebody makes up is neither a mention nor a link in a chat, and hides
+// nothing of what stands around it.
+func TestTheTextOfAMessageIsHarmless(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newScene(t, all("a"))
+		s.record(event(audit.GatewayRefused, "<!here> @all https://evil.test/x [ok](https://evil.test) www.evil.test \u202egnp.exe \u0085\u2028b"))
+		s.pass(time.Minute)
+		text := s.told()[0].Text
+		for _, harmful := range []string{"<!", "@all", "://", "](", "www.", "\u202e", "\u0085", "\u2028"} {
+			if strings.Contains(text, harmful) {
+				t.Errorf("the text has %q: %s", harmful, text)
+			}
+		}
+		if strings.Count(text, "\n") != 1 {
+			t.Errorf("it has a line of its own making: %q", text)
+		}
+	})
+}
+
 // TestAFloodIsCounted holds that lines that come faster than they are looked at wait for nobody, and that alerts tell of it.
 func TestAFloodIsCounted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // Type is the type of the CloudEvent that a webhook is sent.
@@ -121,14 +122,14 @@ func events(n uint64) string {
 	return strconv.FormatUint(n, 10) + " events"
 }
 
-// plain takes from a text what a chat would take for a command, such as a mention of everybody: a name of a gateway is what
-// somebody claims to be. It shows line breaks as spaces.
+// plain takes from a text what a chat would take for a command, such as a mention of everybody, or for a link: a name of a gateway is
+// what somebody claims to be. It shows line breaks and what else is not seen, such as what turns the direction of writing, as spaces.
 func plain(s string) string {
 	s = strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f || r == '\u2028' || r == '\u2029' {
+		if unicode.IsControl(r) || unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp) {
 			return ' '
 		}
 		return r
 	}, s)
-	return strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", "@", "@\u200b").Replace(s)
+	return strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", "@", "@\u200b", "://", ":\u200b//", "www.", "www\u200b.", "](", "]\u200b(").Replace(s)
 }
