@@ -4,10 +4,13 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -50,6 +53,52 @@ func TestHangingUpSaysNothing(t *testing.T) {
 	hangUp(wordy{server, server, t})
 	if _, err := client.Read(make([]byte, 1)); err != io.EOF { //nolint:errorlint // io.Reader returns it as it is
 		t.Errorf("it is not closed: %v", err)
+	}
+}
+
+// far is a connection from an address.
+type far struct {
+	net.Conn
+	address string
+}
+
+func (f far) RemoteAddr() net.Addr {
+	return net.TCPAddrFromAddrPort(netip.MustParseAddrPort(f.address))
+}
+
+// TestWhoHasMostConnectionsMakesRoom holds that nobody closes the connections of another by opening many, whether they rest or are
+// busy, and that one owner of IPv6 addresses is one.
+func TestWhoHasMostConnectionsMakesRoom(t *testing.T) {
+	for name, flood := range map[string]struct {
+		from  func(i int) string
+		state http.ConnState
+	}{
+		"silent":  {func(i int) string { return fmt.Sprintf("192.0.2.1:%d", i) }, http.StateNew},
+		"busy":    {func(i int) string { return fmt.Sprintf("192.0.2.1:%d", i) }, http.StateActive},
+		"of IPv6": {func(i int) string { return fmt.Sprintf("[2001:db8::%x]:1", i) }, http.StateIdle},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var open connections
+			for _, state := range []http.ConnState{http.StateNew, http.StateActive} {
+				c, _ := net.Pipe()
+				other := far{c, "192.0.2.2:1"}
+				open.note(other, http.StateNew)
+				open.note(other, state)
+			}
+			for i := range 10 * maxConnections {
+				c, _ := net.Pipe()
+				open.note(far{c, flood.from(i)}, http.StateNew)
+				open.note(far{c, flood.from(i)}, flood.state)
+			}
+			if all := slices.Concat(open.resting, open.busy); len(all) != maxConnections {
+				t.Errorf("%d are open", len(all))
+			}
+			for what, c := range map[string]net.Conn{"resting": open.resting[0], "busy": open.busy[0]} {
+				if c.RemoteAddr().String() != "192.0.2.2:1" {
+					t.Errorf("the %s one of another address was closed", what)
+				}
+			}
+		})
 	}
 }
 

@@ -7,10 +7,12 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"slices"
 	"sync"
 	"time"
 
+	"github.com/portreeve/portreeve/internal/admin/role"
 	"github.com/portreeve/portreeve/xds/pace"
 )
 
@@ -18,7 +20,7 @@ import (
 // by sending slowly or by reading slowly. They are no flags: they are far above what probes,
 // a scraper and a person need.
 const (
-	// maxConnections may be open at one time. Above it the one that rests longest is closed.
+	// maxConnections may be open at one time. Above it one of the address that has most of them is closed.
 	maxConnections = 64
 	maxHeader      = 16 << 10
 	headerTime     = 5 * time.Second
@@ -81,13 +83,21 @@ func (c *connections) note(conn net.Conn, state http.ConnState) {
 	}
 }
 
+// evict closes a connection of whom most are, so that nobody keeps out another who has fewer: the one that rests longest, or
+// else is busy for longest.
 func (c *connections) evict() {
-	from := &c.resting
-	if len(*from) == 0 {
-		from = &c.busy
+	all := slices.Concat(c.resting, c.busy)
+	from := map[netip.Prefix]int{}
+	most := 0
+	for _, conn := range all {
+		n := role.Network(conn.RemoteAddr().String())
+		from[n]++
+		most = max(most, from[n])
 	}
-	hangUp((*from)[0])
-	*from = (*from)[1:]
+	at := slices.IndexFunc(all, func(conn net.Conn) bool { return from[role.Network(conn.RemoteAddr().String())] == most })
+	hangUp(all[at])
+	is := func(other net.Conn) bool { return other == all[at] }
+	c.resting, c.busy = slices.DeleteFunc(c.resting, is), slices.DeleteFunc(c.busy, is)
 }
 
 // end closes all of them.

@@ -36,7 +36,7 @@ func newAttempts(now func() time.Time) *attempts {
 func (a *attempts) spent(address string) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	w := a.of[network(address)]
+	w := a.of[Network(address)]
 	return w.count >= maxAttempts && a.now().Sub(w.since) < attemptsTime
 }
 
@@ -44,7 +44,7 @@ func (a *attempts) spent(address string) bool {
 func (a *attempts) note(address string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	key, now := network(address), a.now()
+	key, now := Network(address), a.now()
 	w := a.of[key]
 	if now.Sub(w.since) >= attemptsTime {
 		w = wrong{since: now}
@@ -72,8 +72,8 @@ func (a *attempts) forget(now time.Time) {
 	}
 }
 
-// network is what counts as one address: of IPv6 the 64 bits that one owner has. What cannot be read is one too.
-func network(address string) netip.Prefix {
+// Network is what counts as one address: of IPv6 the 64 bits that one owner has. What cannot be read is one too.
+func Network(address string) netip.Prefix {
 	host, _, err := net.SplitHostPort(address)
 	if err != nil {
 		return netip.Prefix{}
