@@ -12,6 +12,7 @@ import (
 	"github.com/portreeve/portreeve/internal/admin"
 	"github.com/portreeve/portreeve/internal/admin/role"
 	"github.com/portreeve/portreeve/internal/audit"
+	"github.com/portreeve/portreeve/internal/audit/origin"
 	"github.com/portreeve/portreeve/internal/disk"
 	"github.com/portreeve/portreeve/xds/identity"
 	"github.com/portreeve/portreeve/xds/transport"
@@ -55,6 +56,7 @@ func (a *App) openAdmin() (err error) {
 	if o.Files.Certificate != "" {
 		a.admin.guard, err = role.New(role.Options{
 			Files: o.Files, Read: readingRoles(disk.New(disk.Options{})), Logger: a.options.Logger, Registerer: a.registry, Now: a.now,
+			Changed: func(c role.Change) { a.record.recorder.Record(origin.Admin(c)) },
 		})
 		if err != nil {
 			return fmt.Errorf("admin interface: %w", err)

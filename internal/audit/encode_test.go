@@ -82,6 +82,8 @@ func TestPayloadsAreOfTheSchema(t *testing.T) {
 		audit.KeysFailed:          {management, 2, "Keys"},
 		audit.KeysFetched:         {management, 2, "Keys"},
 		audit.CertificateChanged:  {management, 3, "Certificate"},
+		audit.RolesChanged:        {management, 3, "Admin Roles"},
+		audit.AdminRefused:        {management, 99, "Admin Interface"},
 		audit.SinkFailed:          {management, 99, "Audit Sink"},
 		audit.SinkRecovered:       {management, 99, "Audit Sink"},
 		audit.EventsLost:          {management, 99, "Audit Record"},

@@ -36,6 +36,8 @@ const (
 	KeysFetched Type = "keys.fetched"
 	// CertificateChanged: a certificate that is served, or by which gateways are served, is another than before.
 	CertificateChanged Type = "certificate.changed"
+	// RolesChanged: the file that says who may see the admin interface holds something else than before.
+	RolesChanged Type = "admin.roles.changed"
 	// AdminRefused: a request to the admin interface was refused, by who called and why.
 	AdminRefused Type = "admin.refused"
 	// SinkFailed and SinkRecovered: a sink takes no events, and takes them again. EventsLost: events that a sink will never get.

@@ -114,6 +114,10 @@ func activityOf(t Type) activity {
 		return activity{2, "Read", "Keys"}
 	case CertificateChanged:
 		return activity{3, "Update", "Certificate"}
+	case RolesChanged:
+		return activity{3, "Update", "Admin Roles"}
+	case AdminRefused:
+		return activity{otherActivity, "Connect", "Admin Interface"}
 	default:
 		return recordActivity(t)
 	}

@@ -29,7 +29,7 @@ func EventTypes() []string {
 	return []string{
 		"plane.started", "plane.stopped", "generation.read", "generation.published",
 		"gateway.connected", "gateway.disconnected", "gateway.refused", "response.refused", "response.accepted",
-		"keys.rotated", "keys.failed", "keys.fetched", "certificate.changed", "admin.refused",
+		"keys.rotated", "keys.failed", "keys.fetched", "certificate.changed", "admin.roles.changed", "admin.refused",
 		"audit.sink.failed", "audit.sink.recovered", "audit.lost", "audit.recovered", "audit.pruned", "audit.signed",
 	}
 }

@@ -40,6 +40,8 @@ type Options struct {
 	Now        func() time.Time
 	// Every is how often files are looked at. Zero is twice a second.
 	Every time.Duration
+	// Changed is told when files hold something else than before, whether that counts or not. It must not wait. Nil is nobody.
+	Changed func(Change)
 }
 
 // Guard says who calls, over TLS. It is safe for concurrent use.
@@ -49,6 +51,8 @@ type Guard struct {
 	watched     []*watched
 	certificate atomic.Pointer[tls.Certificate]
 	clients     atomic.Pointer[x509.CertPool]
+	// authorities are those of clients. They are for who follows the files.
+	authorities []*x509.Certificate
 	roles       atomic.Pointer[roles]
 	// changed says that the issuer is another one.
 	changed  chan struct{}
@@ -61,17 +65,20 @@ func New(o Options) (*Guard, error) {
 	if o.Every <= 0 {
 		o.Every = every
 	}
+	if o.Changed == nil {
+		o.Changed = func(Change) {}
+	}
 	g := &Guard{options: o, metrics: newMetrics(o.Registerer, o.Now), changed: make(chan struct{}, 1), wrong: newAttempts(o.Now)}
 	var err error
 	if g.verifier, err = newVerifier(o.Now); err != nil {
 		return nil, fmt.Errorf("make ready to verify tokens: %w", err)
 	}
 	g.watched = []*watched{
-		{names: []string{o.Files.Certificate, o.Files.Key}, take: g.takePair},
-		{names: []string{o.Files.Roles}, take: g.takeRoles},
+		{names: []string{o.Files.Certificate, o.Files.Key}, take: g.takePair, shows: func(c *Change) { c.Certificates = []*x509.Certificate{g.certificate.Load().Leaf} }},
+		{names: []string{o.Files.Roles}, take: g.takeRoles, shows: func(c *Change) { c.Grants = g.roles.Load().grants() }},
 	}
 	if o.Files.Clients != "" {
-		g.watched = append(g.watched, &watched{names: []string{o.Files.Clients}, take: g.takeClients})
+		g.watched = append(g.watched, &watched{names: []string{o.Files.Clients}, take: g.takeClients, shows: func(c *Change) { c.Certificates = g.authorities }})
 	}
 	for _, w := range g.watched {
 		if err := w.begin(o.Read); err != nil {
@@ -92,10 +99,14 @@ func (g *Guard) takePair(contents [][]byte) error {
 }
 
 func (g *Guard) takeClients(contents [][]byte) error {
-	pool := x509.NewCertPool()
-	if !pool.AppendCertsFromPEM(contents[0]) {
+	pool, all := x509.NewCertPool(), authorities(contents[0])
+	if len(all) == 0 {
 		return errors.New("there is no certificate of an authority")
 	}
+	for _, c := range all {
+		pool.AddCert(c)
+	}
+	g.authorities = all
 	g.clients.Store(pool)
 	return nil
 }

@@ -25,13 +25,18 @@ func (g *Guard) follow(ctx context.Context) {
 		case <-tick.C:
 		}
 		for _, w := range g.watched {
-			g.report(w.look(g.options.Read))
+			g.report(w, w.look(g.options.Read))
 		}
 	}
 }
 
 // report tells of files that were looked at.
-func (g *Guard) report(l look) {
+func (g *Guard) report(w *watched, l look) {
+	if l.news {
+		change := Change{Files: w.names, Err: l.err}
+		w.shows(&change)
+		g.options.Changed(change)
+	}
 	switch {
 	case l.err != nil:
 		g.metrics.files.Inc()

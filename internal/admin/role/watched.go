@@ -10,6 +10,8 @@ import (
 type watched struct {
 	names []string
 	take  func(contents [][]byte) error
+	// shows adds what is in force of them to what is told of a change.
+	shows func(*Change)
 	// seen is what was read last, and settled what was last taken, or found to be wrong by failed.
 	seen, settled [sha256.Size]byte
 	failed        error

@@ -36,16 +36,21 @@ type CertificateName struct {
 
 // TLS returns the event of a change of the files of TLS by which gateways are served.
 func TLS(c transport.Change) audit.Event {
-	details := TLSDetails{Files: c.Files, Changed: c.Changed}
-	for _, one := range c.Certificates[:min(len(c.Certificates), maxFew)] {
-		details.InForce = append(details.InForce, nameOf(one))
-	}
+	details := TLSDetails{Files: c.Files, Changed: c.Changed, InForce: namesOf(c.Certificates)}
 	e := audit.Event{Type: audit.CertificateChanged, Subject: c.Files[0], Outcome: audit.Success, Details: details}
 	e.Message = "the files of TLS for gateways changed, and what they hold is in force: " + strings.Join(c.Files, ", ")
 	if c.Err != nil {
 		e.Outcome, e.Message = audit.Failure, fmt.Sprintf("the files of TLS for gateways changed and cannot be taken, what they held before stays in force: %v", c.Err)
 	}
 	return e
+}
+
+// namesOf says what is said of the first hundred of some certificates.
+func namesOf(certificates []*x509.Certificate) (out []CertificateName) {
+	for _, one := range certificates[:min(len(certificates), maxFew)] {
+		out = append(out, nameOf(one))
+	}
+	return out
 }
 
 // maxNames bounds the names of one certificate that are told.
