@@ -7,13 +7,12 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/portreeve/portreeve/internal/disk"
 )
 
 // lockName is the file whose lock says that a process changes the folder.
 const lockName = "lock"
-
-// errHeld says that another process has the lock.
-var errHeld = errors.New("held")
 
 // lockFolder takes the lock of a folder, for as long as the file stays open. It waits while another process has it.
 func lockFolder(ctx context.Context, dir string, wait time.Duration) (*os.File, error) {
@@ -24,11 +23,11 @@ func lockFolder(ctx context.Context, dir string, wait time.Duration) (*os.File, 
 	tick, end := time.NewTicker(20*time.Millisecond), time.After(wait)
 	defer tick.Stop()
 	for {
-		err := flock(file)
+		err := disk.Lock(file)
 		switch {
 		case err == nil:
 			return file, nil
-		case !errors.Is(err, errHeld):
+		case !errors.Is(err, disk.ErrHeld):
 			return nil, errors.Join(fmt.Errorf("lock %s: %w", dir, err), file.Close())
 		}
 		select {

@@ -194,8 +194,8 @@ func (j *readLog) String() string {
 	return j.text.String()
 }
 
-// disk is one in memory. Where a gate is set its calls wait until it is closed.
-type disk struct {
+// memoryDisk is one in memory. Where a gate is set its calls wait until it is closed.
+type memoryDisk struct {
 	open, read, replace chan struct{}
 
 	mu    sync.Mutex
@@ -204,14 +204,14 @@ type disk struct {
 	count int
 }
 
-func (d *disk) fail(err error) {
+func (d *memoryDisk) fail(err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.err = err
 }
 
 // replaced returns how often the file was to be replaced.
-func (d *disk) replaced() int {
+func (d *memoryDisk) replaced() int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.count
@@ -223,12 +223,12 @@ func pass(gate chan struct{}) {
 	}
 }
 
-func (d *disk) Open(string, time.Time) (io.Closer, error) {
+func (d *memoryDisk) Open(string, time.Time) (io.Closer, error) {
 	pass(d.open)
 	return unlocked{}, nil
 }
 
-func (d *disk) Read(path string, _ int64) ([]byte, error) {
+func (d *memoryDisk) Read(path string, _ int64) ([]byte, error) {
 	pass(d.read)
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -238,7 +238,7 @@ func (d *disk) Read(path string, _ int64) ([]byte, error) {
 	return d.text, nil
 }
 
-func (d *disk) Replace(_ string, text []byte) error {
+func (d *memoryDisk) Replace(_ string, text []byte) error {
 	pass(d.replace)
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -249,18 +249,18 @@ func (d *disk) Replace(_ string, text []byte) error {
 	return d.err
 }
 
-func (d *disk) Append(string, []byte) error { return errors.New("there is no journal") }
+func (d *memoryDisk) Append(string, []byte) error { return errors.New("there is no journal") }
 
 // TestTheStartDoesNotWaitForTheDisk holds that a disk that hangs holds up the start for a bounded
 // time, that what it keeps is taken up when it answers, and that nothing is written over it before.
 func TestTheStartDoesNotWaitForTheDisk(t *testing.T) {
-	for name, hang := range map[string]func(d *disk, gate chan struct{}){
-		"it hangs when it is opened": func(d *disk, gate chan struct{}) { d.open = gate },
-		"it hangs when it is read":   func(d *disk, gate chan struct{}) { d.read = gate },
+	for name, hang := range map[string]func(d *memoryDisk, gate chan struct{}){
+		"it hangs when it is opened": func(d *memoryDisk, gate chan struct{}) { d.open = gate },
+		"it hangs when it is read":   func(d *memoryDisk, gate chan struct{}) { d.read = gate },
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				hung, gate := &disk{text: encoded(t, sample())}, make(chan struct{})
+				hung, gate := &memoryDisk{text: encoded(t, sample())}, make(chan struct{})
 				hang(hung, gate)
 				var log readLog
 				begin := time.Now()
@@ -298,7 +298,7 @@ func TestTheStartDoesNotWaitForTheDisk(t *testing.T) {
 // TestADiskThatNeverAnswers holds that the end waits for it no longer than the start.
 func TestADiskThatNeverAnswers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		hung := &disk{open: make(chan struct{})}
+		hung := &memoryDisk{open: make(chan struct{})}
 		d, err := Open(Options{Disk: hung})
 		must(t, err)
 		s := NewSaver(d, sample)

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"syscall"
 	"time"
+
+	"github.com/portreeve/portreeve/internal/disk"
 )
 
 // Disk is where a state directory lies. Each call takes as long as the disk does, for ever
@@ -46,7 +48,7 @@ func (localDisk) Open(dir string, now time.Time) (io.Closer, error) {
 	}
 	held, err := lock(dir, now)
 	switch {
-	case errors.Is(err, errHeld):
+	case errors.Is(err, disk.ErrHeld):
 		return nil, err
 	case err != nil: // a file system without locks, or one that is full: no reason to serve nobody
 		return unlocked{}, err

@@ -9,13 +9,12 @@ import (
 	"path/filepath"
 	"syscall"
 	"time"
+
+	"github.com/portreeve/portreeve/internal/disk"
 )
 
 // lockName is the file whose lock says that a process uses the directory.
 const lockName = "lock"
-
-// errHeld says that another process has the lock.
-var errHeld = errors.New("held")
 
 // holder is who has the lock. It is written into the file for a person to read; what counts is
 // the lock, which the kernel takes back when the process ends, however it ends.
@@ -26,15 +25,15 @@ type holder struct {
 }
 
 // lock takes the lock of a directory for as long as the file stays open. Where another process
-// has it the error wraps errHeld and says which; any other error says that there is no lock to
+// has it the error wraps disk.ErrHeld and says which; any other error says that there is no lock to
 // be had here.
 func lock(dir string, now time.Time) (*os.File, error) {
 	file, err := os.OpenFile(filepath.Join(dir, lockName), os.O_RDWR|os.O_CREATE|syscall.O_NONBLOCK, 0o600)
 	if err != nil {
 		return nil, err
 	}
-	if err := flock(file); err != nil {
-		if errors.Is(err, errHeld) {
+	if err := disk.Lock(file); err != nil {
+		if errors.Is(err, disk.ErrHeld) {
 			err = fmt.Errorf("the state directory %s is %w by another control plane, %s", dir, err, holderOf(file))
 		}
 		return nil, errors.Join(err, file.Close())

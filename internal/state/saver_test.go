@@ -17,7 +17,7 @@ import (
 )
 
 // inMemory is a saver on a disk in memory, and the log. Its content is numbered by taken.
-func inMemory(t *testing.T, disk *disk, taken *atomic.Int64) (*Saver, *readLog) {
+func inMemory(t *testing.T, disk *memoryDisk, taken *atomic.Int64) (*Saver, *readLog) {
 	t.Helper()
 	var log readLog
 	d, err := Open(Options{Disk: disk, Logger: slog.New(slog.NewTextHandler(&log, nil))})
@@ -30,7 +30,7 @@ func inMemory(t *testing.T, disk *disk, taken *atomic.Int64) (*Saver, *readLog) 
 // and that all is well when the disk comes back.
 func TestADiskThatHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		hung, taken := &disk{replace: make(chan struct{})}, &atomic.Int64{}
+		hung, taken := &memoryDisk{replace: make(chan struct{})}, &atomic.Int64{}
 		s, log := inMemory(t, hung, taken)
 		begin := time.Now()
 		s.Ask()
@@ -70,7 +70,7 @@ func TestADiskThatHangs(t *testing.T) {
 // tried again at the next change and by itself.
 func TestAWriteThatFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		full, taken := &disk{err: syscall.ENOSPC}, &atomic.Int64{}
+		full, taken := &memoryDisk{err: syscall.ENOSPC}, &atomic.Int64{}
 		s, log := inMemory(t, full, taken)
 		s.Save()
 		if got := s.Status().Error; got != syscall.ENOSPC.Error() {
@@ -108,7 +108,7 @@ func TestAWriteThatFails(t *testing.T) {
 // nothing changes.
 func TestAStateIsWrittenByTheHour(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		well, taken := &disk{}, &atomic.Int64{}
+		well, taken := &memoryDisk{}, &atomic.Int64{}
 		s, _ := inMemory(t, well, taken)
 		s.Save()
 		time.Sleep(3*refresh + refresh/2) //nolint:forbidigo // the time of the bubble is not real

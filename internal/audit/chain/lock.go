@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"os"
 	"syscall"
+
+	"github.com/portreeve/portreeve/internal/disk"
 )
 
 // ErrHeld says that another process has the record.
@@ -18,9 +20,9 @@ func lock(path string, logger *slog.Logger) (io.Closer, error) {
 	if err != nil {
 		return nil, err
 	}
-	switch err := flock(f); {
-	case errors.Is(err, ErrHeld):
-		return nil, errors.Join(err, f.Close())
+	switch err := disk.Lock(f); {
+	case errors.Is(err, disk.ErrHeld):
+		return nil, errors.Join(ErrHeld, f.Close())
 	case err != nil:
 		logger.Warn("the audit record cannot be locked: see to it that no second control plane writes it", "file", path, "reason", err)
 	}

@@ -1,0 +1,6 @@
+package disk
+
+import "errors"
+
+// ErrHeld says that another process has the lock of a file.
+var ErrHeld = errors.New("held")
