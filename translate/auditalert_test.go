@@ -137,6 +137,32 @@ func TestThereIsABoundOfAuditAlerts(t *testing.T) {
 	}
 }
 
+// TestNobodySilencesTheAlertsOfOthers holds that those of the root namespace have room before those of others, wherever they are written,
+// and that one other namespace does not take it all.
+func TestNobodySilencesTheAlertsOfOthers(t *testing.T) {
+	text := ""
+	for i := range 6 * model.MaxOwnAlerts {
+		text += alertFor(fmt.Sprint("team-", i%5), fmt.Sprintf("a%03d", i), everyEvent)
+	}
+	many := ""
+	for i := range model.MaxAlerts {
+		many += alertFor("greedy", fmt.Sprintf("a%03d", i), everyEvent)
+	}
+	for name, c := range map[string]struct {
+		texts        []string
+		good, broken int
+	}{
+		"many of one": {[]string{many, alertFor("team", "a", everyEvent), alertFor("istio-system", "z", everyEvent)}, model.MaxOwnAlerts + 2, model.MaxAlerts - model.MaxOwnAlerts},
+		"many of all": {[]string{text, alertFor("istio-system", "z", everyEvent)}, model.MaxAlerts, 6*model.MaxOwnAlerts + 1 - model.MaxAlerts},
+	} {
+		alerts, broken, known := compiledAlerts(model.DefaultSettings(), c.texts...).Alerts()
+		ops := slices.ContainsFunc(alerts, func(a model.AuditAlert) bool { return a.Key.Namespace == "istio-system" })
+		if len(alerts) != c.good || len(broken) != c.broken || !known || !ops {
+			t.Errorf("%s: %d alerts, %d broken, known %v, that of the root namespace %v", name, len(alerts), len(broken), known, ops)
+		}
+	}
+}
+
 // TestTheRootNamespaceIsThatOfTheMesh holds whose alerts see all namespaces, and that with a broken mesh configuration
 // nobody's do.
 func TestTheRootNamespaceIsThatOfTheMesh(t *testing.T) {

@@ -61,20 +61,37 @@ func (w *watching) take(made *Generation) {
 		}
 		return
 	}
-	alerts := slices.Clone(made.alerts)
-	kept := []string{}
-	for _, key := range made.unsound {
-		i := slices.IndexFunc(w.inForce, func(a model.AuditAlert) bool { return a.Key == key })
-		switch {
-		case i < 0 || len(alerts) == model.MaxAlerts:
-			w.logger.Error("an AuditAlert is broken and not in force", "alert", key.Namespace+"/"+key.Name, "generation", made.Seq, "hash", made.Hash)
-		default:
-			w.logger.Warn("an AuditAlert is broken, it stays as it was", "alert", key.Namespace+"/"+key.Name, "generation", made.Seq, "hash", made.Hash)
-			alerts, kept = append(alerts, w.inForce[i]), append(kept, key.Namespace+"/"+key.Name)
-		}
-	}
+	alerts, kept := w.mended(made)
 	slices.SortFunc(alerts, func(a, b model.AuditAlert) int { return strings.Compare(a.Key.String(), b.Key.String()) })
 	w.set(made, alerts, kept)
+}
+
+// mended returns the alerts of a generation, and those that are broken there as they were. Where these are too many, those of
+// namespaces other than the root give way.
+func (w *watching) mended(made *Generation) (alerts []model.AuditAlert, kept []string) {
+	alerts, kept = slices.Clone(made.alerts), []string{}
+	for _, key := range made.unsound {
+		name := key.Namespace + "/" + key.Name
+		i := slices.IndexFunc(w.inForce, func(a model.AuditAlert) bool { return a.Key == key })
+		if i < 0 || len(alerts) == model.MaxAlerts && !giveWay(&alerts, w.inForce[i]) {
+			w.logger.Error("an AuditAlert is broken and not in force", "alert", name, "generation", made.Seq, "hash", made.Hash)
+			continue
+		}
+		w.logger.Warn("an AuditAlert is broken, it stays as it was", "alert", name, "generation", made.Seq, "hash", made.Hash)
+		alerts, kept = append(alerts, w.inForce[i]), append(kept, name)
+	}
+	return alerts, kept
+}
+
+// giveWay takes out the last alert of another namespace for one of the root, and reports whether there is one.
+func giveWay(alerts *[]model.AuditAlert, next model.AuditAlert) bool {
+	for i, a := range slices.Backward(*alerts) {
+		if next.Namespace == "" && a.Namespace != "" {
+			*alerts = slices.Delete(*alerts, i, i+1)
+			return true
+		}
+	}
+	return false
 }
 
 // recall brings the alerts of an earlier process into force, unless newer ones are. They are given the newest first.

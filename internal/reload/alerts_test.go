@@ -110,6 +110,25 @@ func TestAlertsInForce(t *testing.T) {
 	}
 }
 
+// TestAMistakeLeavesTheRootItsAlertAmongMany holds that a broken alert of the root namespace stays as it was where others have taken
+// all the room meanwhile.
+func TestAMistakeLeavesTheRootItsAlertAmongMany(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, "a.yaml", auditAlert("a", "keys.*"))
+	g := newAlarmed(t, nil, dir)
+	must(t, g.Reload(t.Context(), input.Change{}))
+	many := ""
+	for i := range model.MaxAlerts {
+		many += "---\n" + strings.Replace(auditAlert(fmt.Sprintf("b%03d", i), "plane.*"), "istio-system", fmt.Sprint("team-", i%10), 1)
+	}
+	g.edit(t, dir, "b.yaml", many)
+	g.edit(t, dir, "a.yaml", strings.Replace(auditAlert("a", "keys.*"), "events", "event", 1))
+	told := g.watcher.told()
+	if last := told[len(told)-1]; !strings.Contains(last, "a keys.*") || strings.Count(last, "plane.*") != model.MaxAlerts-1 {
+		t.Errorf("in force are %s", last)
+	}
+}
+
 // TestABrokenAlertRefusesNobody holds that gateways are served the policy beside it, and that the plane is ready, also from
 // the start.
 func TestABrokenAlertRefusesNobody(t *testing.T) {

@@ -241,7 +241,7 @@ func Codes() []Info { //nolint:funlen // one table
 		{CodeAlertValue, Error, "A value of an AuditAlert is not what its field takes, or never matches.", "What the hint says; see docs/audit.md."},
 		{CodeAlertWebhook, Error, "With serve: an AuditAlert names a webhook that --audit-sinks does not have, so nobody would be told.", "The name of one of its webhooks; the file is read at the start only."},
 		{CodeAlertNamespace, Error, "An AuditAlert outside of the root namespace is about another namespace, of which it is told nothing.", "Its own namespace, or the AuditAlert in the root namespace."},
-		{CodeAlertMany, Error, "There are more than 100 AuditAlert objects; those after them in the order of the files are not in force.", "Fewer of them, with several entries of events in each."},
+		{CodeAlertMany, Error, "There are more than 100 AuditAlert objects, or more than 20 of a namespace that is not the root; those after them are not in force, those of the root namespace coming first.", "Fewer of them, with several entries of events in each."},
 	}
 }
 

@@ -13,8 +13,11 @@ import (
 	"github.com/portreeve/portreeve/translate/resource"
 )
 
-// MaxAlerts is how many AuditAlert objects may be in force.
-const MaxAlerts = 100
+// MaxAlerts is how many AuditAlert objects may be in force, and MaxOwnAlerts how many of one namespace that is not the root.
+const (
+	MaxAlerts    = 100
+	MaxOwnAlerts = 20
+)
 
 // What counts where an AuditAlert does not say it.
 const (
@@ -63,6 +66,7 @@ func TakeAlerts(resources []*resource.Resource, s Settings) ([]AuditAlert, []*re
 		return nil, resources, nil
 	}
 	var alerts []AuditAlert
+	var written []*resource.Resource
 	var found diag.List
 	others := make([]*resource.Resource, 0, len(resources))
 	root := s.completed().RootNamespace
@@ -75,13 +79,38 @@ func TakeAlerts(resources []*resource.Resource, s Settings) ([]AuditAlert, []*re
 		a := alertOf(r, spec, root)
 		found = append(found, a.unheard(r, s.Webhooks)...)
 		found = append(found, a.foreign(r, spec)...)
-		if alerts = append(alerts, a); len(alerts) > MaxAlerts {
-			d := diagnosticAt(diag.CodeAlertMany, r, resource.Path{"metadata", "name"}, "this is one AuditAlert of more than %d", MaxAlerts).
-				WithHint("join some: an AuditAlert may have several entries of events")
-			found = append(found, d)
+		alerts, written = append(alerts, a), append(written, r)
+	}
+	return alerts, others, append(found, tooMany(alerts, written)...)
+}
+
+// tooMany reports the alerts that there is no room for. Those of the root namespace have theirs first, and no other namespace has
+// all: nobody silences the alerts of others by bringing many.
+func tooMany(alerts []AuditAlert, written []*resource.Resource) diag.List {
+	var found diag.List
+	in, of := 0, map[string]int{}
+	for _, root := range []bool{true, false} {
+		for i := range alerts {
+			namespace := alerts[i].Namespace
+			if root != (namespace == "") {
+				continue
+			}
+			report := func(format string, args ...any) {
+				d := diagnosticAt(diag.CodeAlertMany, written[i], resource.Path{"metadata", "name"}, format, args...).
+					WithHint("join some: an AuditAlert may have several entries of events")
+				found = append(found, d)
+			}
+			switch {
+			case in == MaxAlerts:
+				report("this is one AuditAlert of more than %d", MaxAlerts)
+			case !root && of[namespace] == MaxOwnAlerts:
+				report("this is one AuditAlert of more than %d in %s", MaxOwnAlerts, namespace)
+			default:
+				in, of[namespace] = in+1, of[namespace]+1
+			}
 		}
 	}
-	return alerts, others, found
+	return found
 }
 
 func alertOf(r *resource.Resource, spec *portreevev1alpha1.AuditAlert, root string) AuditAlert {
