@@ -15,9 +15,9 @@ func (s *serve) registerAudit(c *cobra.Command) {
 	f.DurationVar(&x.MaxAge, "audit-log-max-age", 24*time.Hour, "Age at which the record is rotated.")
 	f.IntVar(&x.Keep, "audit-log-keep", 0, "Rotated files of the record that are kept; 0 is all.")
 	f.DurationVar(&x.KeepFor, "audit-log-keep-for", 0, "How long rotated files of the record are kept; 0 is for ever.")
-	f.StringVar(&x.KeyFile, "audit-key", "", "PEM file (PKCS #8) with the ed25519 key that signs the head of the record, at intervals and at the end.")
+	f.StringVar(&x.KeyFile, "audit-key", "", "PEM file (PKCS #8) with the ed25519 key that signs the head of the record, every minute and at the end.")
 	f.StringVar(&x.Sinks, "audit-sinks", "", "YAML file that names further receivers of the record: webhooks, OTLP, syslog. It is read at the start only.")
-	f.StringVar(&x.Spool, "audit-spool", "", "Directory that keeps what waits for the receivers of --audit-sinks.")
+	f.StringVar(&x.Spool, "audit-spool", "", "Directory that keeps what waits for the receivers of --audit-sinks; without it that is in memory, and lost with the process.")
 	f.BoolVar(&x.Required, "audit-required", false, "Serve nothing that is not on record: while it cannot be kept, gateways stay on what they were served.")
 }
 

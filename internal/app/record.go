@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -200,7 +199,7 @@ func (a *App) closeRecord(cause, failure error) {
 		r.recorder.Record(origin.Stopped(cause, failure, a.now().Sub(r.began)))
 	}
 	if err := r.release(); err != nil {
-		a.options.Logger.Error("the record is not whole at the end", "file", filepath.Clean(a.options.Audit.File), "error", err)
+		a.options.Logger.Error("the record is not whole at the end", "file", a.options.Audit.File, "error", err)
 	}
 }
 

@@ -51,10 +51,12 @@ func (p *parser) document(content []byte) (*yaml.Node, bool) {
 	return root.Content[0], true
 }
 
-// err is every mistake, or nil.
+// err is every mistake, each on a line of its own, or nil.
 func (p *parser) err() error {
 	var all *multierror.Error
-	return multierror.Append(all, p.faults...).ErrorOrNil()
+	all = multierror.Append(all, p.faults...)
+	all.ErrorFormat = func(each []error) string { return errors.Join(each...).Error() }
+	return all.ErrorOrNil()
 }
 
 func (p *parser) fault(n *yaml.Node, format string, args ...any) {

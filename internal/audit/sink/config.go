@@ -120,7 +120,7 @@ func Parse(file string, content []byte) (Config, error) {
 	case all == 0:
 		p.fault(root, "there is no sink; name one under webhooks, otlp or syslog")
 	}
-	return c, p.errs.ErrorOrNil()
+	return c, joined(p.errs)
 }
 
 // document returns the one document of a file.
@@ -128,7 +128,7 @@ func (p *parser) document(content []byte) (*yaml.Node, error) {
 	nowhere := &yaml.Node{Line: 1, Column: 1}
 	if len(content) > MaxConfigBytes {
 		p.fault(nowhere, "it is larger than %d bytes", MaxConfigBytes)
-		return nil, p.errs.ErrorOrNil()
+		return nil, joined(p.errs)
 	}
 	var doc, more yaml.Node
 	d := yaml.NewDecoder(bytes.NewReader(content))
@@ -144,7 +144,7 @@ func (p *parser) document(content []byte) (*yaml.Node, error) {
 	case !errors.Is(d.Decode(&more), io.EOF):
 		p.fault(nowhere, "it has more than one document")
 	}
-	if err := p.errs.ErrorOrNil(); err != nil {
+	if err := joined(p.errs); err != nil {
 		return nil, err
 	}
 	return doc.Content[0], nil

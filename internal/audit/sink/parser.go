@@ -1,6 +1,7 @@
 package sink
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"net/url"
@@ -25,6 +26,14 @@ type parser struct {
 
 func (p *parser) fault(n *yaml.Node, format string, args ...any) {
 	p.errs = multierror.Append(p.errs, fmt.Errorf("%s:%d:%d: %s", p.file, n.Line, n.Column, fmt.Sprintf(format, args...)))
+}
+
+// joined returns several errors as one, each on a line of its own, or nil.
+func joined(errs *multierror.Error) error {
+	if errs != nil {
+		errs.ErrorFormat = func(each []error) string { return errors.Join(each...).Error() }
+	}
+	return errs.ErrorOrNil()
 }
 
 // fields reads a mapping. Each field is known, and there once.

@@ -104,7 +104,7 @@ func (s *Set) build() error {
 		d, err := newSyslog(each, s.options)
 		add(each.Name, each.Types, maxBatch, d, err)
 	}
-	if err := errs.ErrorOrNil(); err != nil {
+	if err := joined(errs); err != nil {
 		return errors.Join(err, s.closeDeliverers())
 	}
 	return nil
@@ -152,7 +152,7 @@ func (s *Set) CatchUp(lines []audit.Line) error {
 	if s.writer != nil {
 		errs = multierror.Append(errs, s.writer.sync(context.Background()))
 	}
-	return errs.ErrorOrNil()
+	return joined(errs)
 }
 
 // Name implements audit.Sink.
@@ -173,7 +173,7 @@ func (s *Set) Take(ctx context.Context, lines []audit.Line) error {
 	if s.writer == nil {
 		return nil
 	}
-	return errs.ErrorOrNil()
+	return joined(errs)
 }
 
 // Flush implements audit.Flusher: nil says that all that waits is on disk, and that there is room for more.
@@ -187,7 +187,7 @@ func (s *Set) Flush(ctx context.Context) error {
 			errs = multierror.Append(errs, fmt.Errorf("sink %s: too much is waiting for it", name))
 		}
 	}
-	return multierror.Append(errs, s.writer.sync(ctx)).ErrorOrNil()
+	return joined(multierror.Append(errs, s.writer.sync(ctx)))
 }
 
 // linesAtOnce bounds what is put on disk before it is waited for, far below what memory takes.
@@ -263,5 +263,5 @@ func (s *Set) closeDeliverers() error {
 	for _, each := range s.senders {
 		errs = multierror.Append(errs, each.deliverer.Close())
 	}
-	return errs.ErrorOrNil()
+	return joined(errs)
 }
