@@ -74,6 +74,7 @@ type day struct {
 	issuer                 *issuer
 	keys                   []signingKey
 	receiver               *receiver
+	others                 *others
 	record                 string
 	public                 string
 	flags                  []string
@@ -87,7 +88,7 @@ type day struct {
 func newDay(t *testing.T) *day {
 	t.Helper()
 	own := t.TempDir()
-	d := &day{authority: newAuthority(t), issuer: newIssuer(t, (*httptest.Server).Start), receiver: newReceiver(t), record: filepath.Join(own, "audit.log"), port: envoytest.FreePort(t), backend: envoytest.RunBackend(t)}
+	d := &day{authority: newAuthority(t), issuer: newIssuer(t, (*httptest.Server).Start), receiver: newReceiver(t), others: newOthers(t), record: filepath.Join(own, "audit.log"), port: envoytest.FreePort(t), backend: envoytest.RunBackend(t)}
 	d.server, d.client, d.bundle = filepath.Join(own, "server"), filepath.Join(own, "client"), filepath.Join(own, "bundle.pem")
 	swap(t, d.server, d.pair(t))
 	swap(t, d.client, files(t, d.authority.identified(t, rightID), d.authority))
@@ -107,9 +108,9 @@ func newDay(t *testing.T) *day {
 	shared := "hush-" + rand.Text() + rand.Text()
 	d.hides(shared)
 	write(t, hmac, shared+"\n")
-	write(t, sinks, fmt.Sprintf("webhooks:\n- {name: hook, url: %q, hmacKeyFile: %q, insecure: true}\n", d.receiver.URL, hmac))
+	write(t, sinks, fmt.Sprintf("webhooks:\n- {name: hook, url: %q, hmacKeyFile: %q, insecure: true}\n", d.receiver.URL, hmac)+d.others.sinks())
 	d.plane = newPlane(t, newPolicyDir(t, map[string]string{
-		"routing.yaml": routing(d.port, d.backend.Port()), "policy.yaml": denial("guard", "ingressgateway", "/guarded"), "symmetric.yaml": symmetricPolicy,
+		"routing.yaml": routing(d.port, d.backend.Port()), "policy.yaml": denial("guard", "ingressgateway", "/guarded"), "symmetric.yaml": symmetricPolicy, "alert.yaml": everythingAlert,
 		"gateways.yaml": "apiVersion: portreeve.dev/v1alpha1\nkind: GatewayIdentity\nmetadata: {name: right}\n" +
 			"spec: {principals: [\"" + rightID + "\"], namespace: istio-system, labels: {istio: ingressgateway}}\n",
 	}))
@@ -149,6 +150,19 @@ func (d *day) publishes(t *testing.T) {
 	d.hides(members.D)
 	d.keys = append(d.keys, key)
 	d.issuer.publishes(t, d.keys...)
+}
+
+// asksWith is the address of the keys of the issuer, with a secret in it.
+func (d *day) asksWith() string {
+	d.hides("hush-query")
+	return d.issuer.server.URL + "/?key=hush-query"
+}
+
+// broken is policy with a mistake, in which and beside which there are secrets.
+func (d *day) broken(policy string) string {
+	d.hides("hush-key")
+	return strings.Replace(policy, "spec", "sepc", 1) + "---\napiVersion: security.istio.io/v1\nkind: RequestAuthentication\nmetadata: {name: broken, namespace: istio-system}\n" +
+		"spec: {jwtRules: [{issuer: broken, jwks: '{\"keys\": [{\"kty\": \"oct\", \"k\": \"hush-key\"}'}]}\n"
 }
 
 // visits sends a request with a token.
@@ -249,10 +263,10 @@ func TestADayOnRecord(t *testing.T) {
 	d.step(t, "a gateway comes", func() { gateway = d.comes(t) }, connected)
 	address := gateway.MustListener(t, fmt.Sprintf("127.0.0.1_%d", d.port))
 	d.step(t, "a good edit", func() { replace(t, d.file("policy.yaml"), strings.Replace(policy, "/guarded", "/more", 1)) }, read)
-	d.step(t, "a bad edit", func() { replace(t, d.file("policy.yaml"), strings.Replace(policy, "spec", "sepc", 1)) }, "generation.read refused")
+	d.step(t, "a bad edit", func() { replace(t, d.file("policy.yaml"), d.broken(policy)) }, "generation.read refused")
 	d.step(t, "it is mended", func() { replace(t, d.file("policy.yaml"), policy) }, read)
 	d.publishes(t)
-	d.step(t, "an issuer", func() { write(t, d.file("tokens.yaml"), trusting(d.issuer.server.URL, 1)) }, read, "keys.fetched success")
+	d.step(t, "an issuer", func() { write(t, d.file("tokens.yaml"), trusting(d.asksWith(), 1)) }, read, "keys.fetched success")
 	d.visits(t, address)
 	d.publishes(t)
 	d.step(t, "its keys rotate", func() { must(t, d.plane.cmd.Process.Signal(syscall.SIGHUP)) }, "keys.rotated success")
@@ -310,13 +324,15 @@ func (d *day) toldTheSame(t *testing.T) {
 	if diff := cmp.Diff(want, d.receiver.told()[:len(want)]); diff != "" {
 		t.Errorf("the webhook was told otherwise than the file (-file +webhook):\n%s", diff)
 	}
+	d.others.toldAll(t, want[len(want)-1])
 }
 
-// tellsNoSecret looks for all that is secret in the file, in what the webhook was told, and in the log.
+// tellsNoSecret looks for all that is secret in the file, in what each receiver was told, and in the log.
 func (d *day) tellsNoSecret(t *testing.T) {
 	t.Helper()
 	for where, text := range map[string]string{
-		"the file": strings.Join(d.whole(t), "\n"), "the webhook": strings.Join(d.receiver.told(), "\n"), "the log": d.plane.log.String(), "the head": readFile(t, d.record+".head"),
+		"the file": strings.Join(d.whole(t), "\n"), "the webhook": strings.Join(d.receiver.told(), "\n"), "the log": d.plane.log.String(), "alerts": d.others.alerts.String(),
+		"the collector": d.others.otlp.String(), "syslog": d.others.syslog.String(), "the head": readFile(t, d.record+".head"),
 	} {
 		if len(text) == 0 {
 			t.Errorf("%s is empty", where)
