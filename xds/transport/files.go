@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/portreeve/portreeve/xds/identity"
+	"github.com/portreeve/portreeve/xds/reread"
 )
 
 // MaxFile is how large each file may be: no list that is good is too long to be read.
@@ -24,11 +25,18 @@ type Files struct {
 	Revoked, Serials string
 }
 
+// part are files that count together.
+type part struct {
+	reread.Files
+	// certificates are those that are in force.
+	certificates []*x509.Certificate
+}
+
 // pair is the certificate and the key of the control plane.
 func (t *TLS) pair() *part {
 	files := t.options.Files
-	p := &part{names: []string{files.Certificate, files.Key}}
-	p.take = func(contents [][]byte) error {
+	p := &part{Files: reread.Files{Names: []string{files.Certificate, files.Key}}}
+	p.Take = func(contents [][]byte) error {
 		certificate, err := tls.X509KeyPair(contents[0], contents[1])
 		if err != nil {
 			return err
@@ -52,8 +60,8 @@ func forServers(c *x509.Certificate) bool {
 // trust is what certificates of gateways are verified with.
 func (t *TLS) trust() *part {
 	files := t.options.Files
-	p := &part{names: []string{files.Authorities, files.Revoked, files.Serials}}
-	p.take = func(contents [][]byte) error {
+	p := &part{Files: reread.Files{Names: []string{files.Authorities, files.Revoked, files.Serials}}}
+	p.Take = func(contents [][]byte) error {
 		// A list is emptied by who writes it in place: taken for none, it would let everybody in again.
 		if files.Revoked != "" && len(contents[1]) == 0 {
 			return fmt.Errorf("%s is empty: want a list of revoked certificates, also where none is revoked", files.Revoked)
@@ -120,18 +128,18 @@ func (t *TLS) warn(now time.Time) {
 }
 
 // report tells of files that were looked at.
-func (t *TLS) report(p *part, l look) {
-	if l.news {
-		t.options.Changed(Change{Files: p.files(), Changed: l.changed, Err: l.err, Certificates: p.certificates})
+func (t *TLS) report(p *part, l reread.Look) {
+	if l.News {
+		t.options.Changed(Change{Files: p.Present(), Changed: l.Changed, Err: l.Err, Certificates: p.certificates})
 	}
 	switch {
-	case l.err != nil:
+	case l.Err != nil:
 		t.metrics.failures.Inc()
-		if l.news {
-			t.options.Logger.Error("cannot take what the files of TLS for gateways hold: what they held before stays in force", "error", l.err,
+		if l.News {
+			t.options.Logger.Error("cannot take what the files of TLS for gateways hold: what they held before stays in force", "error", l.Err,
 				"hint", "put files in their place that fit each other, all of them by one rename; they are read again as soon as they change")
 		}
-	case l.news:
-		t.options.Logger.Info("the files of TLS for gateways have changed, and what they hold is in force", "files", p.files())
+	case l.News:
+		t.options.Logger.Info("the files of TLS for gateways have changed, and what they hold is in force", "files", p.Present())
 	}
 }

@@ -76,7 +76,7 @@ func NewTLS(o Options) (*TLS, error) {
 	t := &TLS{options: o, metrics: newMetrics(o.Now)}
 	t.parts = []*part{t.pair(), t.trust()}
 	for _, p := range t.parts {
-		if err := p.begin(o.Read); err != nil {
+		if err := p.Begin(o.Read); err != nil {
 			return nil, err
 		}
 	}
@@ -96,7 +96,7 @@ func (t *TLS) Run(ctx context.Context) error {
 		case <-tick.C:
 		}
 		for _, p := range t.parts {
-			t.report(p, p.look(t.options.Read))
+			t.report(p, p.Look(t.options.Read))
 		}
 	}
 }

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/portreeve/portreeve/xds/reread"
 )
 
 // MaxFile is how large each file may be.
@@ -60,6 +62,13 @@ type Guard struct {
 	wrong    *attempts
 }
 
+// watched are files that count together.
+type watched struct {
+	reread.Files
+	// shows adds what is in force of them to what is told of a change.
+	shows func(*Change)
+}
+
 // New reads the files. An error says what is wrong with them.
 func New(o Options) (*Guard, error) {
 	if o.Every <= 0 {
@@ -74,14 +83,14 @@ func New(o Options) (*Guard, error) {
 		return nil, fmt.Errorf("make ready to verify tokens: %w", err)
 	}
 	g.watched = []*watched{
-		{names: []string{o.Files.Certificate, o.Files.Key}, take: g.takePair, shows: func(c *Change) { c.Certificates = []*x509.Certificate{g.certificate.Load().Leaf} }},
-		{names: []string{o.Files.Roles}, take: g.takeRoles, shows: func(c *Change) { c.Grants = g.roles.Load().grants() }},
+		{reread.Files{Names: []string{o.Files.Certificate, o.Files.Key}, Take: g.takePair}, func(c *Change) { c.Certificates = []*x509.Certificate{g.certificate.Load().Leaf} }},
+		{reread.Files{Names: []string{o.Files.Roles}, Take: g.takeRoles}, func(c *Change) { c.Grants = g.roles.Load().grants() }},
 	}
 	if o.Files.Clients != "" {
-		g.watched = append(g.watched, &watched{names: []string{o.Files.Clients}, take: g.takeClients, shows: func(c *Change) { c.Certificates = g.authorities }})
+		g.watched = append(g.watched, &watched{reread.Files{Names: []string{o.Files.Clients}, Take: g.takeClients}, func(c *Change) { c.Certificates = g.authorities }})
 	}
 	for _, w := range g.watched {
-		if err := w.begin(o.Read); err != nil {
+		if err := w.Begin(o.Read); err != nil {
 			return nil, err
 		}
 	}

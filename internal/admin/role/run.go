@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/portreeve/portreeve/xds/reread"
 )
 
 // Run reads the files again and again, and fetches the keys of the issuer, until ctx ends. Neither holds up a caller.
@@ -25,26 +27,26 @@ func (g *Guard) follow(ctx context.Context) {
 		case <-tick.C:
 		}
 		for _, w := range g.watched {
-			g.report(w, w.look(g.options.Read))
+			g.report(w, w.Look(g.options.Read))
 		}
 	}
 }
 
 // report tells of files that were looked at.
-func (g *Guard) report(w *watched, l look) {
-	if l.news {
-		change := Change{Files: w.names, Err: l.err}
+func (g *Guard) report(w *watched, l reread.Look) {
+	if l.News {
+		change := Change{Files: w.Names, Err: l.Err}
 		w.shows(&change)
 		g.options.Changed(change)
 	}
 	switch {
-	case l.err != nil:
+	case l.Err != nil:
 		g.metrics.files.Inc()
-		if l.news {
-			g.options.Logger.Error("cannot take what the files of the admin interface hold: what they held before stays in force", "error", l.err,
+		if l.News {
+			g.options.Logger.Error("cannot take what the files of the admin interface hold: what they held before stays in force", "error", l.Err,
 				"hint", "put files in their place that are right; they are read again as soon as they change")
 		}
-	case l.news:
+	case l.News:
 		g.options.Logger.Info("files of the admin interface have changed, and what they hold is in force")
 	}
 }
