@@ -64,8 +64,16 @@ func remote(r *http.Request) netip.Addr {
 	return from.Addr().WithZone("").Unmap()
 }
 
-// loopback reports whether a connection stays within this machine: both of its ends do. What is not known does not.
-func loopback(r *http.Request) bool { return listening(r).IsLoopback() && remote(r).IsLoopback() }
+// loopback reports whether a request stays within this machine: both ends of its connection do, and no proxy says that it brings it
+// for somebody. What is not known does not.
+func loopback(r *http.Request) bool {
+	for _, brought := range []string{"Forwarded", "X-Forwarded-For", "X-Real-Ip", "Via"} {
+		if len(r.Header.Values(brought)) > 0 {
+			return false
+		}
+	}
+	return listening(r).IsLoopback() && remote(r).IsLoopback()
+}
 
 // refuse refuses what is called by another name.
 func (h Hosts) refuse(r *http.Request) *role.Refusal {

@@ -221,6 +221,18 @@ func TestNamesOfTheInterface(t *testing.T) {
 	}
 }
 
+// TestWhatIsForwardedIsNotOfThisMachine holds that a proxy on this machine which says for whom it asks opens nothing but what is open.
+func TestWhatIsForwardedIsNotOfThisMachine(t *testing.T) {
+	address := serving(t)
+	for _, says := range []string{"Forwarded: for=192.0.2.1", "X-Forwarded-For: 127.0.0.1", "x-forwarded-for:", "X-Real-IP: 192.0.2.1", "Via: 1.1 proxy"} {
+		for path, want := range map[string]int{"/debug/status": http.StatusForbidden, "/metrics": http.StatusForbidden, "/readyz": http.StatusOK} {
+			if status, text := asks(t, connect(t, address), path, "localhost\r\n"+says); status != want || strings.Contains(text, "seen.yaml") {
+				t.Errorf("%s with %s: %d %q", path, says, status, text)
+			}
+		}
+	}
+}
+
 // TestTheListeningAddressIsItsOwn holds it for an address that is not of loopback.
 func TestTheListeningAddressIsItsOwn(t *testing.T) {
 	for local, known := range map[string]bool{"192.0.2.7:1": true, "[::ffff:192.0.2.7]:1": true, "192.0.2.8:1": false, "nothing": false} {
