@@ -252,3 +252,15 @@ func TestAProfileIsBounded(t *testing.T) {
 		}
 	}
 }
+
+// TestAFormMakesNoProfileLong holds that what the library reads of a body, behind what is checked, is nothing.
+func TestAFormMakesNoProfileLong(t *testing.T) {
+	const form = "--x\r\nContent-Disposition: form-data; name=\"seconds\"\r\n\r\n86400\r\n--x--\r\n"
+	r := httptest.NewRequest(http.MethodGet, "/debug/pprof/trace", strings.NewReader(form))
+	r.Header.Set("Content-Type", "multipart/form-data; boundary=x")
+	bounded(func(_ http.ResponseWriter, r *http.Request) {
+		if seconds := r.FormValue("seconds"); seconds != "" {
+			t.Errorf("it takes %s seconds", seconds)
+		}
+	})(httptest.NewRecorder(), r)
+}
