@@ -13,7 +13,7 @@ import (
 )
 
 const (
-	// rememberTime is how long a token that was verified is known again without its hash.
+	// rememberTime is how long a token that was shown is known again without its hash.
 	rememberTime = 5 * time.Minute
 	// maxRemembered bounds those. Only right ones are, so there are no more than the file names, and a few of before.
 	maxRemembered = 1000
@@ -96,12 +96,18 @@ func (v *verifier) begin(ctx context.Context) bool {
 	return false
 }
 
-// remembers reports whether a token was found to match a hash not long ago. The file may name another hash by now.
+// remembers reports whether a token was found to match a hash not long ago, or was known again not long ago: whoever shows it often
+// is not locked out where the address is spent. The file may name another hash by now.
 func (v *verifier) remembers(token, hash string) bool {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	r, ok := v.known[v.sum(token)]
-	return ok && r.hash == hash && v.now().Before(r.until)
+	key, now := v.sum(token), v.now()
+	r, ok := v.known[key]
+	if !ok || r.hash != hash || !now.Before(r.until) {
+		return false
+	}
+	v.known[key] = remembered{hash, now.Add(rememberTime)}
+	return true
 }
 
 func (v *verifier) remember(token, hash string) {
