@@ -34,14 +34,16 @@ func certified(shown []*x509.Certificate, trusted *x509.CertPool, named map[stri
 	return out, nil
 }
 
-// names are those by which the file may call a certificate: URIs such as SPIFFE IDs, DNS names, and the common name.
+// names are those by which the file may call a certificate: URIs such as SPIFFE IDs and DNS names, and the common name of one that
+// has neither these nor other alternative names. Authorities that watch over alternative names often let who asks write the
+// common name, which must not stand for one of them then.
 func names(c *x509.Certificate) []string {
 	out := make([]string, 0, len(c.URIs)+len(c.DNSNames)+1)
 	for _, u := range c.URIs {
 		out = append(out, u.String())
 	}
 	out = append(out, c.DNSNames...)
-	if c.Subject.CommonName != "" {
+	if len(out)+len(c.IPAddresses)+len(c.EmailAddresses) == 0 && c.Subject.CommonName != "" {
 		out = append(out, c.Subject.CommonName)
 	}
 	return out
