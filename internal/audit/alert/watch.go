@@ -8,7 +8,6 @@ import (
 
 	"github.com/portreeve/portreeve/internal/audit"
 	"github.com/portreeve/portreeve/translate/model"
-	"github.com/portreeve/portreeve/translate/resource"
 )
 
 // watch is one alert and what it has to tell.
@@ -75,17 +74,17 @@ func (w *watch) see(e audit.Event) (seen, *model.AuditAlert) {
 		if a == nil || a != w.current && !e.Time.Before(w.until) {
 			continue
 		}
-		if s, ok := see(e, a.Namespace); ok && (matches(a, s) || a != w.current && edits(s, a.Key)) {
+		if s, ok := see(e, a.Namespace); ok && (matches(a, s) || a != w.current && edited(a, s)) {
 			return s, a
 		}
 	}
 	return seen{}, nil
 }
 
-// edits reports whether an event is a generation that changes an object, or may be.
-func edits(e seen, key resource.Key) bool {
+// edited reports whether an event is a generation that changes an alert, or may be.
+func edited(a *model.AuditAlert, e seen) bool {
 	return e.Type == audit.GenerationRead && (e.unlisted || slices.ContainsFunc(e.Objects, func(o audit.Object) bool {
-		return o.Kind == string(key.Kind) && o.Namespace == key.Namespace && o.Name == key.Name
+		return o.Kind == string(a.Key.Kind) && o.Namespace == a.Key.Namespace && o.Name == a.Key.Name
 	}))
 }
 
