@@ -55,7 +55,7 @@ const (
 func Types() []Type {
 	return []Type{
 		PlaneStarted, PlaneStopped, GenerationRead, GenerationPublished, GatewayConnected, GatewayDisconnected, GatewayRefused,
-		ResponseRefused, ResponseAccepted, KeysRotated, KeysFailed, KeysFetched, CertificateChanged, AdminRefused,
+		ResponseRefused, ResponseAccepted, KeysRotated, KeysFailed, KeysFetched, CertificateChanged, RolesChanged, AdminRefused,
 		SinkFailed, SinkRecovered, EventsLost, ChainRecovered, ChainPruned, ChainSigned,
 	}
 }
