@@ -3,6 +3,7 @@ package sink
 import (
 	"slices"
 	"testing"
+	"time"
 )
 
 // TestASinkCatchesUpWithTheRecord holds that a sink is given the last lines of the record that the process before did not put on its
@@ -34,5 +35,23 @@ func TestASinkCatchesUpWithTheRecord(t *testing.T) {
 			eventually(t, "all arrive once", func() bool { return slices.Equal(after.numbers(), numbers(from, 6)) })
 			closed(t, s)
 		})
+	}
+}
+
+// TestWhatIsDeliveredBeforeTheDiskHasItIsNotedThere holds, so that the next process knows what the sink has.
+func TestWhatIsDeliveredBeforeTheDiskHasItIsNotedThere(t *testing.T) {
+	q := newQueue("siem", DefaultBounds())
+	q.push(time.Now(), made(1, 3))
+	b, _ := q.head(maxBatch)
+	q.finish(b)
+	c, some := q.unsaved()
+	if !some || c.seq != 3 || len(c.put) != 0 {
+		t.Fatalf("the disk is told %v, %+v", some, c)
+	}
+	if q.saved(c) {
+		t.Error("there is more to be told")
+	}
+	if c, some := q.unsaved(); some {
+		t.Errorf("it is told again: %+v", c)
 	}
 }

@@ -177,7 +177,8 @@ func (q *queue) unsaved() (change, bool) {
 		c.put, bytes = append(c.put, e), bytes+e.size()
 		c.seq = max(c.seq, e.line.Seq)
 	}
-	return c, len(c.put) > 0 || q.removed < min(q.done, q.synced)
+	// What was delivered before the disk had it is noted too: else lines that a killed process left would not be told from those before.
+	return c, len(c.put) > 0 || q.removed < min(q.done, q.synced) || c.seq > q.reached
 }
 
 // maxWriteBytes bounds what one transaction puts of one sink.
