@@ -191,7 +191,7 @@ func (a *App) recordStart() {
 	a.record.recorder.Record(origin.Started(s))
 }
 
-// closeRecord puts the end on record, and closes it. It takes three seconds at most.
+// closeRecord puts the end on record, and closes it. It takes four seconds at most, and the process ends before that where it is told to.
 func (a *App) closeRecord(cause, failure error) {
 	r := &a.record
 	if r.told {

@@ -79,6 +79,8 @@ type Event struct {
 	Time time.Time
 	// Subject names what it is about: a generation by its hash, a gateway by its node, an issuer, a certificate, a sink.
 	Subject string
+	// Key tells, among events of one type and subject, what is asked for again by Require from what is another event. It is not recorded.
+	Key     string
 	Outcome Outcome
 	// Message says it in a sentence, for people.
 	Message string

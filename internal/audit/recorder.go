@@ -98,7 +98,7 @@ func (r *Recorder) Record(e Event) {
 }
 
 // Require notes an event, and waits until it is kept by every sink, until ctx ends, or for 5 s. The error says which sink does
-// not keep it. It may be asked again with an event of the same type and subject: that is recorded once, as long as it is not
+// not keep it. It may be asked again with an event of the same type, subject and key: that is recorded once, as long as it is not
 // lost. Without Required it is as Record, and nil.
 func (r *Recorder) Require(ctx context.Context, e Event) error {
 	if r == nil || r.queue == nil || !r.options.Required {

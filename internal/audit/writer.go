@@ -29,7 +29,7 @@ type writer struct {
 	all   []*runner
 	// told are the events that the writer itself has to say: that a sink fails, and that it does not any more.
 	told []Event
-	// owed are the events that somebody requires, and that are recorded and not kept by all sinks yet.
+	// owed are the events that somebody requires, that are recorded, and of which nobody was told yet that all sinks keep them.
 	owed map[owedKey]bool
 }
 
@@ -37,6 +37,7 @@ type writer struct {
 type owedKey struct {
 	kind    Type
 	subject string
+	key     string
 }
 
 func newWriter(o Options, run string, q *queue, m *metrics) *writer {
@@ -100,9 +101,14 @@ func (w *writer) write(items []item) {
 	w.notice()
 }
 
-func keyOf(i item) owedKey { return owedKey{i.event.Type, i.event.Subject} }
+func keyOf(i item) owedKey { return owedKey{i.event.Type, i.event.Subject, i.event.Key} }
 
+// owe remembers an event until who requires it was told that it is kept. Who gave up does not ask any more: where there are too many, and
+// all are kept, they are forgotten.
 func (w *writer) owe(i item) {
+	if len(w.owed) >= maxOwed && w.failing() == nil {
+		clear(w.owed)
+	}
 	if len(w.owed) < maxOwed {
 		w.owed[keyOf(i)] = true
 	}
@@ -182,9 +188,6 @@ func (w *writer) notice() {
 			clear(w.owed) // it may be one of them: whoever requires it has to record it again
 		}
 	}
-	if w.failing() == nil {
-		clear(w.owed)
-	}
 }
 
 // tell keeps an event for the next lines, and has them come.
@@ -206,6 +209,9 @@ func (w *writer) answer(waiting []item) {
 		err = w.failing()
 	}
 	for _, i := range waiting {
+		if err == nil {
+			delete(w.owed, keyOf(i))
+		}
 		i.answer <- err
 	}
 }

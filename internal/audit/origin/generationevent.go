@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/portreeve/portreeve/internal/audit"
@@ -95,7 +96,7 @@ func eventOfRead(read reload.GenerationRead) audit.Event {
 	for _, d := range read.Findings {
 		details.Findings = append(details.Findings, Finding{d.Code, d.Severity, cut(d.Pos.String()), cut(d.Object), cut(scrubbed(d.Message))})
 	}
-	e := audit.Event{Type: audit.GenerationRead, Time: read.At, Subject: read.Hash, Outcome: audit.Success}
+	e := audit.Event{Type: audit.GenerationRead, Time: read.At, Subject: read.Hash, Key: strconv.FormatUint(read.Seq, 10), Outcome: audit.Success}
 	if read.Errors > 0 {
 		e.Outcome = audit.Refused
 	}
