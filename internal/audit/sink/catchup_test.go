@@ -16,10 +16,7 @@ func TestASinkCatchesUpWithTheRecord(t *testing.T) {
 			must(t, first.Take(t.Context(), made(1, 3)))
 			if before.fail == nil {
 				eventually(t, "they arrive", func() bool { return slices.Equal(before.numbers(), numbers(1, 3)) })
-				eventually(t, "that is noted", func() bool { // else they come once more
-					events, _, _ := first.senders["siem"].queue.waiting(first.options.Now())
-					return events == 0
-				})
+				eventually(t, "that is noted", first.idle) // else they come once more
 			}
 			closed(t, first)
 			from := 4

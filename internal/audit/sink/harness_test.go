@@ -137,6 +137,12 @@ var errDown = errors.New("down")
 
 func down(int) error { return errDown }
 
+// idle reports whether nothing waits for the sink of tests.
+func (s *Set) idle() bool {
+	events, _, _ := s.senders["siem"].queue.waiting(s.options.Now())
+	return events == 0
+}
+
 // told are the events that a set tells of itself.
 type told struct {
 	mu     sync.Mutex

@@ -255,6 +255,7 @@ func TestASpoolThatCannotBeOpenedIsNoReasonNotToStart(t *testing.T) {
 		t.Error("without a spool Take says that lines are kept")
 	}
 	eventually(t, "they arrive", func() bool { return slices.Equal(r.numbers(), numbers(11, 15)) })
+	eventually(t, "that is noted", s.idle) // else they come once more
 	r.failing(down)
 	if err := s.Take(t.Context(), made(16, 20)); err == nil {
 		t.Error("without a spool Take says that lines are kept")
