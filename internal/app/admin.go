@@ -1,7 +1,6 @@
 package app
 
 import (
-	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -11,7 +10,6 @@ import (
 
 	"github.com/portreeve/portreeve/internal/admin"
 	"github.com/portreeve/portreeve/internal/admin/role"
-	"github.com/portreeve/portreeve/internal/audit"
 	"github.com/portreeve/portreeve/internal/audit/origin"
 	"github.com/portreeve/portreeve/internal/disk"
 	"github.com/portreeve/portreeve/xds/identity"
@@ -90,21 +88,13 @@ func (a *App) serveAdmin(ctx context.Context) error {
 	o := admin.Options{
 		Policy: a.reloader, Gateways: a.acks, Keys: a.keys, Metrics: a.registry, Registerer: a.registry,
 		// A name that it is told to listen on is its own too.
-		Hosts: append(admin.Hosts{a.options.Admin.Address}, a.options.Admin.Hosts...), MetricsOpen: a.options.Admin.MetricsOpen, Refused: a.recordRefusal, Now: a.now,
+		Hosts: append(admin.Hosts{a.options.Admin.Address}, a.options.Admin.Hosts...), MetricsOpen: a.options.Admin.MetricsOpen, Refused: func(r admin.Refusal) { a.record.recorder.Record(origin.AdminRefused(r)) }, Now: a.now,
 	}
 	listener := a.admin.listener
 	if a.admin.guard != nil {
 		o.Guard, listener = a.admin.guard, tls.NewListener(listener, a.admin.guard.TLS())
 	}
 	return admin.Serve(ctx, listener, admin.Handler(o), a.options.Logger)
-}
-
-// recordRefusal puts on record who was refused by the admin interface, which bounds how many are told.
-func (a *App) recordRefusal(r admin.Refusal) {
-	a.record.recorder.Record(audit.Event{
-		Type: audit.AdminRefused, Subject: cmp.Or(r.Name, r.Address), Outcome: audit.Refused,
-		Message: fmt.Sprintf("a request of %s for %s was refused: %s", r.Address, r.Path, r.Reason), Details: r,
-	})
 }
 
 // warnOfAdmin logs, once, what other machines are not answered.

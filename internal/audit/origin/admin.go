@@ -1,9 +1,11 @@
 package origin
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
+	"github.com/portreeve/portreeve/internal/admin"
 	"github.com/portreeve/portreeve/internal/admin/role"
 	"github.com/portreeve/portreeve/internal/audit"
 )
@@ -45,4 +47,12 @@ func rolesDetails(c role.Change) RolesDetails {
 		out.InForce = append(out.InForce, GrantDetails{g.Kind, cut(g.Name), g.Role.String()})
 	}
 	return out
+}
+
+// AdminRefused says who was refused by the admin interface, which bounds how many are told.
+func AdminRefused(r admin.Refusal) audit.Event {
+	return audit.Event{
+		Type: audit.AdminRefused, Subject: cmp.Or(r.Name, r.Address), Outcome: audit.Refused,
+		Message: fmt.Sprintf("a request of %s for %s was refused: %s", r.Address, r.Path, r.Reason), Details: r,
+	}
 }

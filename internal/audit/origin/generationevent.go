@@ -102,10 +102,22 @@ func eventOfRead(read reload.GenerationRead) audit.Event {
 	}
 	e.Objects, e.More.Objects = objectsOf(read)
 	e.Namespaces, e.More.Namespaces = namespacesOf(e.Objects), e.More.Objects
-	c := details.Objects
-	e.Message = fmt.Sprintf("generation %d was read: %d objects added, %d changed, %d removed; %d errors, %d warnings", read.Seq, c.Added, c.Changed, c.Removed, read.Errors, read.Warnings)
+	e.Message = messageOfRead(read, details.Objects)
 	e.Details = details.fitting()
 	return e
+}
+
+// messageOfRead says what changed and what is found. Of the findings it has the code of the first alone: more is for who may see all of the event.
+func messageOfRead(read reload.GenerationRead, c Changes) string {
+	out := fmt.Sprintf("generation %d was read: %d objects added, %d changed, %d removed", read.Seq, c.Added, c.Changed, c.Removed)
+	if c.Unread > 0 {
+		out += fmt.Sprintf(", %d cannot be read any more", c.Unread)
+	}
+	out += fmt.Sprintf("; %d errors, %d warnings", read.Errors, read.Warnings)
+	if read.Errors > 0 && len(read.Findings) > 0 {
+		out += fmt.Sprintf(", the first is %s", read.Findings[0].Code)
+	}
+	return out
 }
 
 func eventOfCertificate(read reload.GenerationRead, c reload.CertificateChange) audit.Event {
