@@ -346,7 +346,7 @@ func (d *day) tellsNoSecret(t *testing.T) {
 }
 
 // alertable holds that each metric that is to be alerted on is there, but for those of what this day has none of at that moment:
-// certificates in Secrets, and refusals that stand.
+// certificates in Secrets, refusals that stand, and TLS of the admin interface.
 func (d *day) alertable(t *testing.T) {
 	t.Helper()
 	_, section, _ := strings.Cut(readFile(t, "../docs/debugging.md"), "## Metrics to alert on")
@@ -355,8 +355,9 @@ func (d *day) alertable(t *testing.T) {
 	if len(names) < 10 {
 		t.Fatalf("docs/debugging.md names %d metrics", len(names))
 	}
+	absent := []string{"portreeve_certificate_expiry_seconds", "portreeve_xds_standing_refusals", "portreeve_admin_certificate_expiry_seconds"}
 	for _, name := range names {
-		if name[1] != "portreeve_certificate_expiry_seconds" && name[1] != "portreeve_xds_standing_refusals" && !strings.Contains(metrics, "\n"+name[1]) {
+		if !slices.Contains(absent, name[1]) && !strings.Contains(metrics, "\n"+name[1]) {
 			t.Errorf("/metrics has no %s", name[1])
 		}
 	}

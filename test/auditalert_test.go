@@ -96,6 +96,9 @@ func TestTheExampleOfAlertsTellsWhoItConcerns(t *testing.T) {
 	e := copied(t, "../examples/audit-alert")
 	sinks := filepath.Join(t.TempDir(), "audit-sinks.conf")
 	write(t, sinks, strings.ReplaceAll(readFile(t, "../examples/audit-alert/audit-sinks.conf"), "http://127.0.0.1:9000", receiver.URL))
+	// What is read first of all is told as well, and what comes next of its kind waits for the interval.
+	alerts := filepath.Join(e.dir, "alerts.yaml")
+	write(t, alerts, strings.ReplaceAll(readFile(t, alerts), "groupInterval: 1m", "groupInterval: 1s"))
 	startPlane(t, e.dir, "--audit-sinks", sinks)
 
 	policy := filepath.Join(e.dir, "policy.yaml")
