@@ -124,9 +124,13 @@ func TestAFileProviderLogsInEachFormat(t *testing.T) {
 			t.Errorf("%s: %q, want %q", name, got, want)
 		}
 	}
+	less := `{"code": 403}`
+	if strings.HasPrefix(envoytest.Release(t), "1.39.") {
+		less = `{"code": 403, "none": null}` // it leaves nothing out
+	}
 	for name, want := range map[string]string{
 		"json":   `{"code": 403, "none": null, "both": "HTTP/1.1 GET", "who": {"subject": "somebody"}, "list": ["item"]}`,
-		"less":   `{"code": 403}`,
+		"less":   less,
 		"labels": `{"method": "GET", "path": "/admin", "protocol": "HTTP/1.1", "response_code": 403, "response_code_details": "` + details + `", "policy": "ns[istio-system]-policy[admin]-rule[0]", "token_issuer": "a.issuer", "token_subject": "somebody"}`,
 	} {
 		var got, wanted map[string]any

@@ -5,6 +5,8 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
+
+	"github.com/portreeve/portreeve/internal/envoytest"
 )
 
 // placeRules are rules of one and of several issuers, with tokens in every place. KEYS stands for the keys.
@@ -53,8 +55,14 @@ func TestTokensAreFoundWhereEnvoyFindsThem(t *testing.T) {
 	sign := func(issuer, audience string) string {
 		return k.sign(t, "HS256", headerOf("HS256"), fmt.Sprintf(`{"iss":%q,"sub":"s","aud":%q}`, issuer, audience))
 	}
+	asked := extractions()
+	if strings.HasPrefix(envoytest.Release(t), "1.39.") {
+		// It removes only those headers that the providers make that it asks, and explain says what 1.40 does. Gateways are
+		// served a filter that removes all of them before: TestNoClientWritesAHeaderThatIsSetFromAClaim.
+		delete(asked, "a header that claims")
+	}
 	for set := range w.filters {
-		for name, r := range extractions() {
+		for name, r := range asked {
 			good := sign("a", "one")
 			text := strings.NewReplacer("T", good, "E", strings.ReplaceAll(good, ".", "%2E"))
 			r.path = text.Replace(r.path)

@@ -30,11 +30,12 @@ type laboratory struct {
 	batches             int
 	// network is that of the gateways, which no other process has: two Envoys at one address would share it.
 	network int
+	// older says that the Envoy is a 1.39.
+	older bool
 }
 
 func newLaboratory(t testing.TB) *laboratory {
-	envoytest.Require(t)
-	return &laboratory{TB: t, folder: t.TempDir(), keys: newKeys(t), certificates: newCertificates(t), network: holdNetwork(t), backend: startServer(t, echo), authorizer: startServer(t, authorize)}
+	return &laboratory{TB: t, older: strings.HasPrefix(envoytest.Release(t), "1.39."), folder: t.TempDir(), keys: newKeys(t), certificates: newCertificates(t), network: holdNetwork(t), backend: startServer(t, echo), authorizer: startServer(t, authorize)}
 }
 
 // holdNetwork returns a network of addresses of this host, by its second byte, that is held until the test ends.

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// Version is the Envoy that Portreeve is made for and tested with.
+// Version is the newest Envoy that Portreeve is tested with; tools/envoy.sh installs the others too.
 const Version = "1.40"
 
 // installed is where tools/envoy.sh puts Envoy, below the root of the repository.
@@ -32,18 +32,28 @@ func Binary() (string, error) {
 		}
 		return filepath.Abs(found)
 	}
-	if path, err := exec.LookPath("envoy"); err == nil && isVersion(path) {
-		return path, nil
+	if path, err := exec.LookPath("envoy"); err == nil {
+		if found, err := release(context.Background(), path); err == nil && strings.HasPrefix(found, Version+".") {
+			return path, nil
+		}
 	}
 	return fromTools()
 }
 
-// isVersion asks a binary for its version, which it prints as COMMIT/1.40.0/Clean/RELEASE/….
-func isVersion(path string) bool {
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+// release asks a binary for its version, which it prints as PATH  version: COMMIT/1.40.0/Clean/RELEASE/….
+func release(ctx context.Context, path string) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	out, err := exec.CommandContext(ctx, path, "--version").Output()
-	return err == nil && strings.Contains(string(out), "/"+Version+".")
+	if err != nil {
+		return "", fmt.Errorf("ask %s for its version: %w", path, err)
+	}
+	_, said, _ := strings.Cut(string(out), " version: ")
+	parts := strings.Split(said, "/")
+	if len(parts) < 3 {
+		return "", fmt.Errorf("ask %s for its version: it says %.100q", path, out)
+	}
+	return parts[1], nil
 }
 
 func fromTools() (string, error) {

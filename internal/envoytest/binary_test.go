@@ -70,6 +70,20 @@ func TestBinary(t *testing.T) {
 	}
 }
 
+// TestReleaseIsWhatTheBinarySays holds that the version is that of the Envoy that is run, and that nothing is made up.
+func TestReleaseIsWhatTheBinarySays(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "envoy")
+	t.Setenv("ENVOY", path)
+	program(t, path, "/opt/a/envoy  version: abc/1.39.3/Clean/RELEASE/BoringSSL")
+	if got := Release(t); got != "1.39.3" {
+		t.Errorf("got %q", got)
+	}
+	program(t, path, "what?")
+	if got, err := release(t.Context(), path); err == nil {
+		t.Errorf("of a program that does not say it got %q", got)
+	}
+}
+
 func TestBinaryRefusesAWrongENVOY(t *testing.T) {
 	t.Setenv("ENVOY", filepath.Join(t.TempDir(), "gone"))
 	if _, err := Binary(); err == nil || errors.Is(err, ErrNoEnvoy) || !strings.Contains(err.Error(), "$ENVOY") {

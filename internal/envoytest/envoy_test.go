@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -116,6 +118,26 @@ func TestStartReportsWhyEnvoyEnded(t *testing.T) {
 	_, err := Start(bounded(t), Options{Bootstrap: []byte(bad), Binary: Require(t)})
 	if err == nil || !strings.Contains(err.Error(), "stat_prefics") {
 		t.Fatalf("got %v, want Envoy's own words on the unknown field", err)
+	}
+}
+
+// TestWhatEnvoyDoesNotKnowOfWhatItIsServedIsRefused holds that a test sees an unknown field of dynamic configuration,
+// which a stock Envoy drops without a word.
+func TestWhatEnvoyDoesNotKnowOfWhatItIsServedIsRefused(t *testing.T) {
+	listeners := filepath.Join(t.TempDir(), "listeners.yaml")
+	content := `{resources: [{"@type": type.googleapis.com/envoy.config.listener.v3.Listener, name: odd,
+  address: {socket_address: {address: 127.0.0.1, port_value: 0}}, filter_chains: [{}], nobody_knows_me: true}]}`
+	if err := os.WriteFile(listeners, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	envoy := Run(t, Options{Bootstrap: fmt.Appendf(nil, `
+node: {id: odd, cluster: odd}
+admin: {address: {socket_address: {address: 127.0.0.1, port_value: 0}}}
+dynamic_resources: {lds_config: {resource_api_version: V3, path_config_source: {path: %s}}}
+`, listeners)})
+	envoy.MustReach(t, "listener_manager.lds.update_rejected", 1)
+	if log := envoy.Log(); !strings.Contains(log, "nobody_knows_me") {
+		t.Errorf("its log does not say why:\n%s", log)
 	}
 }
 

@@ -30,6 +30,17 @@ func Require(t testing.TB) string {
 	return ""
 }
 
+// Release returns the version of the Envoy that Run starts, such as 1.40.0, under the terms of Require: for
+// what differs among the supported ones.
+func Release(t testing.TB) string {
+	t.Helper()
+	out, err := release(t.Context(), Require(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
 func mustHave(env func(string) string) bool {
 	return env("CI") == "true" || env("PORTREEVE_REQUIRE_ENVOY") == "1"
 }

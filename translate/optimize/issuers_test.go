@@ -11,6 +11,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	securityv1beta1 "istio.io/api/security/v1beta1"
 
+	"github.com/portreeve/portreeve/internal/envoytest"
 	"github.com/portreeve/portreeve/translate/explain/token"
 	"github.com/portreeve/portreeve/translate/policy"
 )
@@ -21,7 +22,7 @@ import (
 // 24,000 times; PORTREEVE_SEED repeats a run.
 func TestIssuersAreFoundAsIstioTriesThem(t *testing.T) {
 	const requests = 100
-	r := tokens{Rand: rand.New(rand.NewPCG(seed(t), 1)), now: time.Now().Unix()}
+	r := tokens{Rand: rand.New(rand.NewPCG(seed(t), 1)), now: time.Now().Unix(), keepsForged: strings.HasPrefix(envoytest.Release(t), "1.39.")}
 	sets := 25
 	if os.Getenv("PORTREEVE_SOAK") == "1" {
 		sets = 240
@@ -77,6 +78,8 @@ func (r *tokens) compare(t *testing.T, sets, requests int, seen map[string]int) 
 type tokens struct {
 	*rand.Rand
 	now int64
+	// keepsForged says that the Envoy is one that removes headers made of claims only of some providers.
+	keepsForged bool
 }
 
 func (r *tokens) in(n int) bool { return r.IntN(n) == 0 }
@@ -185,7 +188,9 @@ func (r *tokens) noise() []string {
 	if r.in(6) {
 		out = append(out, "Origin: http://a.example", "Access-Control-Request-Method: GET")
 	}
-	if r.in(6) {
+	// Envoy 1.39 removes only those of the providers that it asks, so the two forms leave different ones. Gateways are served
+	// a filter that removes all of them before: TestNoClientWritesAHeaderThatIsSetFromAClaim holds that of every Envoy.
+	if r.in(6) && !r.keepsForged {
 		out = append(out, "x-payload: forged", "x-sub: forged")
 	}
 	if r.in(8) {
