@@ -2,6 +2,8 @@
 # is installed into .tools/, each at a version that is pinned here or by hash in tools/.
 
 GOLANGCI_LINT_VERSION := 2.15.0
+# The oldest Envoy that is served; tools/envoy-*.txt has all that are supported.
+OLDEST := 1.39
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 COMMIT ?= $(shell git describe --always --abbrev=40 --dirty --exclude '*' 2>/dev/null || echo unknown)
@@ -13,6 +15,7 @@ BENCH ?= .
 QUICK ?=
 ONLY ?=
 HOSTILE ?= 2
+ENVOYS ?=
 DIFFERENTIAL ?= 1000000
 SOAK ?= AnswersAsEnvoyDoes|LosesNo|CostsNothing|IsNotLost|BringsItsAuthorizer|AmongManyServices|Kill|Chaos
 TESTFLAGS ?=
@@ -39,7 +42,7 @@ image: ## Build the container image portreeve:VERSION of the control plane, with
 	docker build --target portreeve --build-arg VERSION=$(VERSION) --build-arg COMMIT=$(COMMIT) -t portreeve:$(VERSION) .
 
 .PHONY: test
-test: check-generate vet lint compose-check race scale hostile agreement fuzz ## Run everything that must hold: checks, then all tests with the real Envoy.
+test: check-generate vet lint compose-check race scale hostile agreement oldest fuzz ## Run everything that must hold: checks, then all tests with the real Envoy.
 
 .PHONY: race
 # Those of test/ take longest: they begin first, beside the others.
@@ -49,6 +52,16 @@ race: ## Run all Go tests under the race detector, with the real Envoy.
 .PHONY: scale
 scale: ## Hold what an edit among 1,000 VirtualServices and a refused input may take, without the race detector.
 	@sh tools/test.sh -count 1 -run '^(TestAnEditAmongAThousandVirtualServicesIsQuick|TestRefusedInputTakesLittleMemory)$$' ./test
+
+.PHONY: oldest
+# `make envoys` runs everything on it.
+oldest: ## Run the tutorial, the tables of verdicts and the golden inputs on the oldest supported Envoy.
+	@ENVOY_VERSION=$(OLDEST) sh tools/test.sh -count 1 -run '^(TestTheTutorialIsAnsweredAsItSays|TestStaticBootstrapGivesTheSameAnswers|TestEnvoyAnswersAsTheTablesSay)$$' ./test
+	@ENVOY_VERSION=$(OLDEST) sh tools/test.sh -count 1 -run '^TestEnvoyTakesWhatIsAccepted$$' ./translate
+
+.PHONY: envoys
+envoys: ## Run all tests that need an Envoy on each supported version (ENVOYS=1.39: on one), and print a matrix.
+	@sh tools/envoys.sh $(ENVOYS)
 
 .PHONY: hostile
 hostile: ## Try hostile values, HOSTILE of each field of every kind (2), on the real Envoy, without the race detector.

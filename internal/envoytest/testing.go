@@ -49,7 +49,9 @@ func mustHave(env func(string) string) bool {
 // the test has failed by then, the end of Envoy's log is printed.
 func Run(t testing.TB, o Options) *Envoy {
 	t.Helper()
-	o.Binary = Require(t)
+	if o.Binary == "" {
+		o.Binary = Require(t)
+	}
 	e, err := Start(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
