@@ -72,7 +72,7 @@ func (p *plane) stop() error {
 
 // startEnvoy runs the gateway that is measured, with one worker, on what the plane serves.
 func (p *plane) startEnvoy(ctx context.Context, o options) (*envoytest.Envoy, error) {
-	b, err := bootstrap.New(bootstrap.Options{Name: "bench", Gateway: gateway(), XDSAddress: p.xds, AdminAddress: "127.0.0.1:0"})
+	b, err := bootstrap.New(bootstrap.Options{Name: "bench", Gateway: gateway(), XDSAddresses: []string{p.xds}, AdminAddress: "127.0.0.1:0"})
 	if err != nil {
 		return nil, err
 	}

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -133,9 +134,15 @@ func (p *plane) get(path string) (int, string) {
 // eventually waits, asking again and again, until something holds.
 func eventually(t testing.TB, what string, holds func() bool) {
 	t.Helper()
+	inTime(t, bound, what, holds)
+}
+
+// inTime is eventually for what may take longer than anything else does.
+func inTime(t testing.TB, limit time.Duration, what string, holds func() bool) {
+	t.Helper()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
-	deadline := time.After(bound)
+	deadline := time.After(limit)
 	for !holds() {
 		select {
 		case <-tick.C:
@@ -158,7 +165,10 @@ func (p *plane) startGateway(t testing.TB, o envoytest.Options, flags ...string)
 func (p *plane) bootstrap(t testing.TB, flags ...string) []byte {
 	t.Helper()
 	var out, errs bytes.Buffer
-	args := append([]string{"bootstrap", "--xds-address", p.xds, "--envoy-admin-address", "127.0.0.1:0"}, flags...)
+	args := append([]string{"bootstrap", "--envoy-admin-address", "127.0.0.1:0"}, flags...)
+	if !slices.Contains(flags, "--xds-address") {
+		args = append(args, "--xds-address", p.xds)
+	}
 	if code := run(t.Context(), args, &out, &errs); code != exitClean {
 		t.Fatalf("bootstrap: exit %d: %s", code, errs.String())
 	}

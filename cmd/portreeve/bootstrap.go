@@ -32,10 +32,11 @@ func bootstrapCommand() *cobra.Command {
 	b.formatFlag.register(c, "yaml", "yaml", "json")
 	f := c.Flags()
 	f.StringVar(&b.options.Name, "name", "gateway", "Name of the gateway.")
-	f.StringVar(&b.options.XDSAddress, "xds-address", "127.0.0.1:18000", "Address of the control plane: host:port, or unix:///path for a Unix socket of this machine.")
+	f.StringArrayVar(&b.options.XDSAddresses, "xds-address", []string{"127.0.0.1:18000"}, "Address of the control plane: host:port, or unix:///path for a Unix socket of this machine; "+
+		"may be given several times, once for each replica: the gateway is connected to one, and goes to the next when that is gone.")
 	f.StringVar(&b.options.AdminAddress, "envoy-admin-address", "127.0.0.1:19000", "Address of Envoy's admin interface.")
 	f.StringVar(&b.tlsDir, "tls-dir", "", "Directory with the gateway's tls.crt and tls.key, and with ca.crt, for mutual TLS with the control plane.")
-	f.StringVar(&b.serverName, "xds-server-name", "", "DNS name or IP address that the control plane's certificate must have; by default the host of --xds-address.")
+	f.StringVar(&b.serverName, "xds-server-name", "", "DNS name or IP address that the certificate of every control plane must have; by default of each the host of its --xds-address.")
 	return c
 }
 
@@ -59,9 +60,12 @@ func (b *bootstrapping) prepare(notes io.Writer) error {
 	if b.options.TLS != nil {
 		return b.writeSecretFiles(notes)
 	}
-	if at, err := bootstrap.ParseAddress(b.options.XDSAddress); err == nil && !at.Local() {
-		fmt.Fprintf(notes, "note: %s is not on this machine, where the control plane wants mutual TLS: make a certificate with `%s` and give its directory as --tls-dir\n",
-			b.options.XDSAddress, b.issueCommand())
+	for _, text := range b.options.XDSAddresses {
+		if at, err := bootstrap.ParseAddress(text); err == nil && !at.Local() {
+			fmt.Fprintf(notes, "note: %s is not on this machine, where the control plane wants mutual TLS: make a certificate with `%s` and give its directory as --tls-dir\n",
+				text, b.issueCommand())
+			break // one is enough to know how
+		}
 	}
 	return nil
 }

@@ -83,17 +83,20 @@ func TestBootstrapSaysWhatIsMissing(t *testing.T) {
 		code int
 		says string
 	}{
-		"no directory":       {[]string{"--tls-dir", dir + "/none", "--name", "edge-2"}, exitUsage, "portreeve ca issue gateway edge-2 --namespace istio-system --labels istio=ingressgateway"},
-		"no certificate":     {[]string{"--tls-dir", dir}, exitUsage, "has no tls.crt to read"},
-		"another's":          {[]string{"--tls-dir", pair, "--name", "edge-2"}, exitClean, "note: " + pair + "/tls.crt is of spiffe://cluster.local/ns/istio-system/gateway/edge-1"},
-		"a server's":         {[]string{"--tls-dir", server, "--name", "edge-1"}, exitClean, "is not for clients (extended key usage clientAuth)"},
-		"another's key":      {[]string{"--tls-dir", mixed, "--name", "edge-1"}, exitClean, "tls.crt and tls.key in " + mixed + " are no pair"},
-		"a pipe in its way":  {[]string{"--tls-dir", piped, "--name", "edge-1"}, exitClean, "wrote " + piped + "/xds-certificate.yaml"},
-		"no name":            {[]string{"--tls-dir", pair, "--name", "edge-1", "--xds-server-name", "a b"}, exitUsage, "neither a DNS name nor an IP address"},
-		"a name for nothing": {[]string{"--xds-server-name", "plane"}, exitUsage, "needs --tls-dir"},
-		"plain, elsewhere":   {[]string{"--xds-address", "plane:18000"}, exitClean, "note: plane:18000 is not on this machine"},
-		"plain, here":        {nil, exitClean, ""},
-		"too long a socket":  {[]string{"--xds-address", "unix:///" + strings.Repeat("a", 107)}, exitUsage, "at most 107"},
+		"no directory":        {[]string{"--tls-dir", dir + "/none", "--name", "edge-2"}, exitUsage, "portreeve ca issue gateway edge-2 --namespace istio-system --labels istio=ingressgateway"},
+		"no certificate":      {[]string{"--tls-dir", dir}, exitUsage, "has no tls.crt to read"},
+		"another's":           {[]string{"--tls-dir", pair, "--name", "edge-2"}, exitClean, "note: " + pair + "/tls.crt is of spiffe://cluster.local/ns/istio-system/gateway/edge-1"},
+		"a server's":          {[]string{"--tls-dir", server, "--name", "edge-1"}, exitClean, "is not for clients (extended key usage clientAuth)"},
+		"another's key":       {[]string{"--tls-dir", mixed, "--name", "edge-1"}, exitClean, "tls.crt and tls.key in " + mixed + " are no pair"},
+		"a pipe in its way":   {[]string{"--tls-dir", piped, "--name", "edge-1"}, exitClean, "wrote " + piped + "/xds-certificate.yaml"},
+		"no name":             {[]string{"--tls-dir", pair, "--name", "edge-1", "--xds-server-name", "a b"}, exitUsage, "neither a DNS name nor an IP address"},
+		"a name for nothing":  {[]string{"--xds-server-name", "plane"}, exitUsage, "needs --tls-dir"},
+		"plain, elsewhere":    {[]string{"--xds-address", "plane:18000"}, exitClean, "note: plane:18000 is not on this machine"},
+		"plain, here":         {nil, exitClean, ""},
+		"several, elsewhere":  {[]string{"--xds-address", "127.0.0.1:1", "--xds-address", "plane:18000"}, exitClean, "note: plane:18000 is not on this machine"},
+		"one of them twice":   {[]string{"--xds-address", "plane:1", "--xds-address", "plane:1"}, exitUsage, "plane:1 is the control plane that plane:1 is"},
+		"a socket and a host": {[]string{"--xds-address", "plane:1", "--xds-address", "unix:///x"}, exitUsage, "not both"},
+		"too long a socket":   {[]string{"--xds-address", "unix:///" + strings.Repeat("a", 107)}, exitUsage, "at most 107"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			code, out, errs := verb(t, append([]string{"bootstrap"}, c.args...)...)

@@ -26,10 +26,12 @@ const maxProgramSize = 32768
 type Options struct {
 	Name    string
 	Gateway model.Gateway
-	// XDSAddress is the control plane's host:port, or unix:///path; AdminAddress is where Envoy's own admin
-	// interface listens.
-	XDSAddress, AdminAddress string
-	// TLS is how the control plane and the gateway prove who they are; nil is plain text.
+	// XDSAddresses are those of the control planes, as ParseAddresses reads them. The gateway is connected to one, and goes to
+	// the next when that is gone.
+	XDSAddresses []string
+	// AdminAddress is where Envoy's own admin interface listens.
+	AdminAddress string
+	// TLS is how the control planes and the gateway prove who they are; nil is plain text.
 	TLS *TLS
 }
 

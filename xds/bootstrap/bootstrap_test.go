@@ -46,7 +46,7 @@ func TestTheNameOfTheControlPlaneIsAlwaysAsked(t *testing.T) {
 		"a Unix socket":             {"unix:///run/xds.sock", "", "DNS localhost", "localhost"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, context := plane(t, bootstrap.Options{XDSAddress: c.address, TLS: &bootstrap.TLS{Dir: "/pair", ServerName: c.told}})
+			_, context := plane(t, bootstrap.Options{XDSAddresses: []string{c.address}, TLS: &bootstrap.TLS{Dir: "/pair", ServerName: c.told}})
 			matchers := context.GetCommonTlsContext().GetCombinedValidationContext().GetDefaultValidationContext().GetMatchTypedSubjectAltNames()
 			if len(matchers) != 1 || matchers[0].GetSanType().String()+" "+matchers[0].GetMatcher().GetExact() != c.san {
 				t.Errorf("matchers: %v, want %s", matchers, c.san)
@@ -64,12 +64,12 @@ func TestTheNameOfTheControlPlaneIsAlwaysAsked(t *testing.T) {
 
 func TestAUnixSocketIsReachedByItsPath(t *testing.T) {
 	path := "/" + strings.Repeat("a", 106)
-	c, context := plane(t, bootstrap.Options{XDSAddress: "unix://" + path})
+	c, context := plane(t, bootstrap.Options{XDSAddresses: []string{"unix://" + path}})
 	if got := c.GetLoadAssignment().GetEndpoints()[0].GetLbEndpoints()[0].GetEndpoint().GetAddress().GetPipe().GetPath(); got != path || context != nil {
 		t.Errorf("path %q, TLS %v", got, context)
 	}
 	for _, address := range []string{"unix://" + path + "a", "unix://relative", "unix:/run/x", "unix://", "unix:///a\x00b", "host", "host:99999", ":1"} {
-		if _, err := bootstrap.New(bootstrap.Options{XDSAddress: address, AdminAddress: "127.0.0.1:0"}); err == nil {
+		if _, err := bootstrap.New(bootstrap.Options{XDSAddresses: []string{address}, AdminAddress: "127.0.0.1:0"}); err == nil {
 			t.Errorf("%q is taken", address)
 		}
 	}

@@ -20,17 +20,13 @@ import (
 type TLS struct {
 	// Dir is absolute, and the same for Envoy.
 	Dir string
-	// ServerName is the DNS name or IP address that the control plane's certificate must have; empty: the
+	// ServerName is the DNS name or IP address that the certificate of every control plane must have; empty: of each the
 	// host of its address, and localhost for a Unix socket.
 	ServerName string
 }
 
-// socket returns what encrypts the connection to the control plane.
-func (t *TLS) socket(at Address) (*corev3.TransportSocket, error) {
-	name, err := t.name(at)
-	if err != nil {
-		return nil, err
-	}
+// socket returns what encrypts the connection to a control plane of this name.
+func (t *TLS) socket(name string) *corev3.TransportSocket {
 	context := &tlsv3.UpstreamTlsContext{
 		CommonTlsContext: &tlsv3.CommonTlsContext{
 			// Without a maximum Envoy offers TLS 1.2 at most.
@@ -56,7 +52,7 @@ func (t *TLS) socket(at Address) (*corev3.TransportSocket, error) {
 	}
 	return &corev3.TransportSocket{
 		Name: "envoy.transport_sockets.tls", ConfigType: &corev3.TransportSocket_TypedConfig{TypedConfig: match.Any(context)},
-	}, nil
+	}
 }
 
 // name returns the name that the control plane's certificate must have.
