@@ -19,6 +19,7 @@ ENVOYS ?=
 DIFFERENTIAL ?= 1000000
 SOAK ?= AnswersAsEnvoyDoes|LosesNo|CostsNothing|IsNotLost|BringsItsAuthorizer|AmongManyServices|Kill|Chaos
 TESTFLAGS ?=
+PAGE ?=
 
 GOLANGCI_LINT := .tools/golangci-lint-$(GOLANGCI_LINT_VERSION)/golangci-lint
 
@@ -74,6 +75,10 @@ agreement: ## Hold 20,000 answers of package explain against the real Envoy: the
 .PHONY: differential
 differential: ## Hold DIFFERENTIAL answers (1000000) of package explain to random requests against the real Envoy (PORTREEVE_SEED repeats a run).
 	@DIFFERENTIAL=$(DIFFERENTIAL) sh tools/test.sh -count 1 -v -timeout 120m -run '^(TestExplainAnswersAsEnvoyDoes|TestAFaultOfTheOptimiserIsFound|TestWhatIsNotKnownIsNotGuessed|TestHTTP2IsExplainedAsEnvoyReadsIt)$$' ./internal/differential
+
+.PHONY: docs-test
+docs-test: ## Run every command of README.md, docs/ and the examples, as `make race` does too (PAGE=docs/fleet.md: of one page).
+	@sh tools/test.sh -count 1 -run '^TestEveryShellBlockOfTheDocumentationRuns$$/^$(PAGE)' ./test
 
 .PHONY: soak
 soak: ## Run, on the real Envoy, the tests that match SOAK at their full length: 200 edits, 100 kills, 10 minutes of chaos, logs of 100,000 lines, 12 values a field.

@@ -27,7 +27,7 @@ func quotations(t *testing.T) map[string]quoted {
 	out := map[string]quoted{}
 	for _, part := range strings.Split(section, "\n### ")[1:] {
 		heading, text, _ := strings.Cut(part, "\n")
-		block := regexp.MustCompile("(?s)```\ngateway +(.+?)\ncontrol plane +(.+?)\n```\n").FindStringSubmatch(text)
+		block := regexp.MustCompile("(?s)```text\ngateway +(.+?)\ncontrol plane +(.+?)\n```\n").FindStringSubmatch(text)
 		if block == nil {
 			t.Fatalf("%s: there is no block that quotes both sides", heading)
 		}

@@ -59,10 +59,9 @@ func TestTheExamplesOfTheDocumentationAreRight(t *testing.T) {
 	_, section, _ := strings.Cut(string(page), "\n## GatewayIdentity\n")
 	section, _, _ = strings.Cut(section, "\n## ")
 	files := map[string]string{}
-	for _, paragraph := range strings.Split(section, "\n\n") {
-		if strings.HasPrefix(paragraph, "    ") {
-			files[string(rune('a'+len(files)))+".yaml"] = strings.ReplaceAll("\n"+paragraph, "\n    ", "\n") + "\n"
-		}
+	for _, block := range strings.Split(section, "\n```yaml\n")[1:] {
+		text, _, _ := strings.Cut(block, "\n```\n")
+		files[string(rune('a'+len(files)))+".yaml"] = text + "\n"
 	}
 	var out, errs bytes.Buffer
 	if code := run(t.Context(), []string{"validate", newPolicyDir(t, files)}, &out, &errs); code != exitClean || !strings.Contains(errs.String(), "note: 3 GatewayIdentity objects") {
