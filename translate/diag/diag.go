@@ -98,13 +98,7 @@ func (d Diagnostic) WithHint(format string, args ...any) Diagnostic {
 }
 
 // String returns the one-line form, file:line:col: severity CODE: message.
-func (d Diagnostic) String() string {
-	s := fmt.Sprintf("%s: %s %s: %s", d.Pos, d.Severity, d.Code, d.Message)
-	if d.Hint != "" {
-		s += " (" + d.Hint + ")"
-	}
-	return s
-}
+func (d Diagnostic) String() string { return d.Painted(Plain) }
 
 // List is the findings of one compilation.
 type List []Diagnostic

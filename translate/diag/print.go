@@ -12,27 +12,71 @@ import (
 // Sources returns the content of a file that findings stand in, or nil where there is none.
 type Sources func(file string) []byte
 
-// WriteText writes the findings for a person: the line file:line:col: severity CODE:
+// Ink is what a piece of a finding is, for those who show it in colour.
+type Ink string
+
+// The inks: the severities, the code, and the caret under the place.
+const (
+	InkError   Ink = "error"
+	InkWarning Ink = "warning"
+	InkCode    Ink = "code"
+	InkCaret   Ink = "caret"
+)
+
+// ink returns the ink of a severity.
+func (s Severity) ink() Ink {
+	if s == Warning {
+		return InkWarning
+	}
+	return InkError
+}
+
+// Paint shows a piece of text in an ink. Plain shows it as it is.
+type Paint func(Ink, string) string
+
+// Plain is the paint without colour.
+func Plain(_ Ink, text string) string { return text }
+
+// WriteText writes the findings for a person, without colour. See WritePainted.
+func (l List) WriteText(w io.Writer, sources Sources) error { return l.WritePainted(w, sources, Plain) }
+
+// WritePainted writes the findings for a person: the line file:line:col: severity CODE:
 // message, then the line of the file with a caret under the place, then the object and the
 // hint. Sources may be nil; the file's line is left out where it is not known, and where the
 // file holds a Secret, or a private or symmetric key. Findings
 // come in the order of the list.
-func (l List) WriteText(w io.Writer, sources Sources) error {
+func (l List) WritePainted(w io.Writer, sources Sources, paint Paint) error {
 	lines := index{sources: sources, files: map[string][][]byte{}}
 	for _, d := range l {
-		if _, err := io.WriteString(w, d.text(lines)); err != nil {
+		if _, err := io.WriteString(w, d.text(lines, paint)); err != nil {
 			return fmt.Errorf("write finding: %w", err)
 		}
 	}
 	return nil
 }
 
+// Painted returns the one-line form, as String does, in colour.
+func (d Diagnostic) Painted(paint Paint) string { return d.line(paint) + d.wayOut() }
+
+// line returns file:line:col: severity CODE: message.
+func (d Diagnostic) line(paint Paint) string {
+	return fmt.Sprintf("%s: %s %s: %s", d.Pos, paint(d.Severity.ink(), d.Severity.String()), paint(InkCode, string(d.Code)), d.Message)
+}
+
+// wayOut returns the hint as the one-line form has it.
+func (d Diagnostic) wayOut() string {
+	if d.Hint == "" {
+		return ""
+	}
+	return " (" + d.Hint + ")"
+}
+
 // text returns the finding with its excerpt.
-func (d Diagnostic) text(lines index) string {
+func (d Diagnostic) text(lines index, paint Paint) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s: %s %s: %s\n", d.Pos, d.Severity, d.Code, d.Message)
+	fmt.Fprintf(&b, "%s\n", d.line(paint))
 	if line, ok := lines.line(d.Pos); ok {
-		excerpt(&b, d.Pos, line)
+		excerpt(&b, d.Pos, line, paint)
 	}
 	if d.Object != "" {
 		about := d.Object
@@ -51,7 +95,7 @@ func (d Diagnostic) text(lines index) string {
 const maxExcerpt = 120
 
 // excerpt writes the line and, below it, a caret under the column.
-func excerpt(b *strings.Builder, pos Position, line []byte) {
+func excerpt(b *strings.Builder, pos Position, line []byte, paint Paint) {
 	text := []rune(printable(line))
 	at := min(max(pos.Column-1, 0), len(text))
 	from, cut := 0, ""
@@ -66,7 +110,7 @@ func excerpt(b *strings.Builder, pos Position, line []byte) {
 	fmt.Fprintf(b, "%s%s%s%s\n", gutter, cut, string(text[from:to]), rest)
 	if pos.Column > 0 {
 		pad := strings.Repeat(" ", len(cut)/len("…")+columns(text[from:at]))
-		fmt.Fprintf(b, "%s| %s^\n", strings.Repeat(" ", len(gutter)-2), pad)
+		fmt.Fprintf(b, "%s| %s%s\n", strings.Repeat(" ", len(gutter)-2), pad, paint(InkCaret, "^"))
 	}
 }
 

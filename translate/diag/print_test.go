@@ -163,3 +163,25 @@ func TestErrorsFirst(t *testing.T) {
 		t.Error("the list itself is another")
 	}
 }
+
+func TestPaintIsOnSeverityCodeAndCaretAlone(t *testing.T) {
+	found := diag.List{
+		{Severity: diag.Error, Code: diag.CodeWrongType, Pos: diag.Position{File: "f", Line: 1, Column: 4}, Message: "wrong", Hint: "right"},
+		{Severity: diag.Warning, Code: diag.CodeForeignKind, Pos: diag.Position{File: "g"}, Message: "not ours"},
+	}
+	paint := func(ink diag.Ink, text string) string { return "<" + string(ink) + ">" + text + "</>" }
+	var out strings.Builder
+	if err := found.WritePainted(&out, func(string) []byte { return []byte("a: 1\n") }, paint); err != nil {
+		t.Fatal(err)
+	}
+	want := "f:1:4: <error>error</> <code>PR0204</>: wrong\n    1 | a: 1\n      |    <caret>^</>\n  hint: right\ng: <warning>warning</> <code>PR0202</>: not ours\n"
+	if diff := cmp.Diff(want, out.String()); diff != "" {
+		t.Error(diff)
+	}
+	if got := found[0].Painted(paint); got != "f:1:4: <error>error</> <code>PR0204</>: wrong (right)" {
+		t.Errorf("one line: %s", got)
+	}
+	if got := found[0].Painted(diag.Plain); got != found[0].String() {
+		t.Errorf("plain: %s, want %s", got, found[0])
+	}
+}
