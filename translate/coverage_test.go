@@ -38,6 +38,9 @@ func TestEveryCodeHasACase(t *testing.T) {
 		diag.CodeAlertWebhook:  "TestAWebhookThatThereIsNotIsAnError",
 		diag.CodeAlertMany:     "TestThereIsABoundOfAuditAlerts",
 		diag.CodeIgnoreFile:    "internal/input: TestRulesThatCannotBeRead",
+		diag.CodeIgnoreComment: "internal/findings: TestACommentThatSaysTooLittleIsAFinding",
+		diag.CodeIgnoreError:   "internal/findings: TestACommentThatSaysTooLittleIsAFinding",
+		diag.CodeIgnoreUnused:  "internal/findings: TestACommentIsAboutItsLineTheNextOneOrTheObject",
 	}
 	shown, mistaken := all(t, "testdata/*/want.diag")+all(t, "resource/testdata/*.diag"), codesOfMistakes(t)
 	for _, info := range diag.Codes() {

@@ -33,6 +33,8 @@ type decodedFile struct {
 	// skipped says that it was not looked at, errors how many errors it has.
 	skipped bool
 	errors  int
+	// documents is how many it holds, whatever they are.
+	documents int
 }
 
 // maxErrors bounds the errors of all files: after so many the rest of the files is not looked at.
@@ -169,11 +171,12 @@ func (d decodeCache) file(path string) *decodedFile {
 // decoded reads a file.
 func decoded(f source.File, decoder *resource.Decoder, options resource.Options) *decodedFile {
 	documents, found := source.Parse([]source.File{f})
+	total := len(documents)
 	var secrets []*resource.Secret
 	if f.Path != options.GatewaysFile { // where one is an error as any other object
 		secrets, documents = resource.Secrets(documents)
 	}
-	return counted(decodedFile{path: f.Path, content: f.Content, objects: decoder.Objects(documents), secrets: secrets, diags: found})
+	return counted(decodedFile{path: f.Path, content: f.Content, objects: decoder.Objects(documents), secrets: secrets, diags: found, documents: total})
 }
 
 // skipped is a file that is not looked at. What it holds is unknown, so that the error reaches

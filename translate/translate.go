@@ -233,6 +233,16 @@ func (p *Program) Alerts() (alerts []model.AuditAlert, broken []resource.Key, kn
 // expanded to others among them.
 func (p *Program) Objects() []*resource.Resource { return p.written.objects }
 
+// Documents returns how many documents the files of policy hold that could be read, those among them that are broken,
+// or of kinds that are ignored.
+func (p *Program) Documents() int {
+	n := 0
+	for _, f := range p.written.cache.files {
+		n += f.documents
+	}
+	return n
+}
+
 // Certificates returns the certificates of the Secrets that Gateways name, in file order.
 func (p *Program) Certificates() []model.Certificate { return p.model.Certificates() }
 

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/hashicorp/go-multierror"
@@ -21,57 +22,84 @@ import (
 )
 
 // compile reads files and directories and compiles them for a gateway, which may be nil. Unlike
-// the server it takes a named file whatever its name is. What is there and cannot be read is a
+// the server it takes a named file whatever its name is, and - for what stands on stdin. What is there and cannot be read is a
 // finding, as it is to the server; a name that is not there is an error.
 func compile(paths []string, flags compileFlags, gateway *model.Gateway) (*translate.Program, error) {
+	program, _, err := compileInputs(paths, flags, gateway)
+	return program, err
+}
+
+// compileInputs is compile, and says what was read.
+func compileInputs(paths []string, flags compileFlags, gateway *model.Gateway) (*translate.Program, inputs, error) {
+	in := inputs{leaves: flags.leaves, notes: flags.notes, stdin: flags.stdin}
 	settings, err := flags.settings()
 	if err != nil {
-		return nil, err
+		return nil, in, err
 	}
 	settings.Gateway = gateway
-	excluded, err := flags.exclude()
-	if err != nil {
-		return nil, err
+	if in.excluded, err = flags.exclude(); err != nil {
+		return nil, in, err
 	}
-	in := inputs{leaves: flags.leaves, notes: flags.notes, excluded: excluded}
-	for _, file := range settings.Files() {
-		if err := in.file(file); err != nil {
-			return nil, fmt.Errorf("read the file of --mesh-config or --gateways: %w", err)
-		}
+	if err := in.read(paths, settings); err != nil {
+		return nil, in, err
 	}
-	for _, dir := range settings.SecretsDirs {
-		if err := in.directory(dir, source.ReadSecrets); err != nil {
-			return nil, err
-		}
-	}
-	named := len(in.files)
-	for _, path := range paths {
-		if err := in.path(path); err != nil {
-			return nil, err
-		}
-	}
-	policy := slices.DeleteFunc(in.files[named:], func(f source.File) bool { return slices.Contains(settings.Files(), f.Path) })
 	settings.Unread = in.unread.Sorted()
-	program := translate.Compile(slices.Concat(in.files[:named], policy), settings).At(time.Now(), nil)
+	program := translate.Compile(slices.Concat(in.secrets, in.files), settings).At(time.Now(), nil)
 	if len(in.rules) > 0 {
 		program.Diags = in.rules // what was not to be read has findings that mean nothing
 	}
-	return program, nil
+	return program, in, nil
+}
+
+// read reads the files that settings name, and those of the paths.
+func (in *inputs) read(paths []string, settings model.Settings) error {
+	for _, file := range settings.Files() {
+		if err := in.file(file); err != nil {
+			return fmt.Errorf("read the file of --mesh-config or --gateways: %w", err)
+		}
+	}
+	named := len(in.files)
+	for _, dir := range settings.SecretsDirs {
+		if err := in.directory(dir, source.ReadSecrets); err != nil {
+			return err
+		}
+	}
+	in.secrets = slices.Clone(in.files[named:])
+	in.files = in.files[:named]
+	for _, path := range paths {
+		if err := in.path(path); err != nil {
+			return err
+		}
+	}
+	policy := slices.DeleteFunc(in.files[named:], func(f source.File) bool { return slices.Contains(settings.Files(), f.Path) })
+	in.files = in.files[:named+len(policy)]
+	return nil
 }
 
 // inputs are what is read, and what could not be.
 type inputs struct {
-	files  []source.File
-	unread diag.List
+	// files are those of policy, and those that are named by flags before them; secrets are certificates.
+	files, secrets []source.File
+	unread         diag.List
+	// left are names in directories of policy that are not read.
+	left []string
 	// rules are findings about what says which files are left out; with one nothing is.
 	rules    diag.List
 	excluded *ignore.Rules
 	// leaves says which files of directories are left out as no manifests, and notes is where that is said.
 	leaves func(source.File) bool
 	notes  io.Writer
+	// stdin reads what the path - stands for, which is no longer there when it has been read.
+	stdin func() ([]byte, error)
 }
 
+// stdinPath is the path that stands for stdin, also in the positions of findings.
+const stdinPath = "-"
+
 func (in *inputs) path(path string) error {
+	if path == stdinPath {
+		return in.fromStdin()
+	}
 	info, err := os.Stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -99,6 +127,22 @@ func (in *inputs) file(path string) error {
 	return nil
 }
 
+func (in *inputs) fromStdin() error {
+	if slices.ContainsFunc(in.files, func(f source.File) bool { return f.Path == stdinPath }) {
+		return errors.New("- stands for stdin, which can be read once")
+	}
+	content, err := in.stdin()
+	switch {
+	case errors.Is(err, source.ErrTooMuch):
+		in.unread = append(in.unread, input.Unreadable(stdinPath, err))
+	case err != nil:
+		return fmt.Errorf("read stdin: %w", err)
+	default:
+		in.files = append(in.files, source.File{Path: stdinPath, Content: content})
+	}
+	return nil
+}
+
 // policies reads what counts in a directory of policy and is not left out.
 func (in *inputs) policies(dir string) error {
 	written, findings, err := readIgnored(dir)
@@ -108,23 +152,35 @@ func (in *inputs) policies(dir string) error {
 	in.rules = append(in.rules, findings...)
 	rules, before := written.Then(in.excluded), len(in.files)
 	err = in.directory(dir, func(tree fs.FS) ([]source.File, error) {
-		return source.ReadWith(tree, source.Options{Ignored: func(name string, mode fs.FileMode) bool {
-			kind := ignore.Other
-			if mode.IsDir() {
-				kind = ignore.Directory
-			}
-			_, taken := rules.Takes(name, kind)
-			return taken
-		}})
+		return source.ReadWith(tree, source.Options{
+			Skipped: func(name string) { in.left = append(in.left, filepath.Join(dir, name)+slash(name)) },
+			Ignored: func(name string, mode fs.FileMode) bool {
+				kind := ignore.Other
+				if mode.IsDir() {
+					kind = ignore.Directory
+				}
+				_, taken := rules.Takes(name, kind)
+				return taken
+			},
+		})
 	})
 	in.files = append(in.files[:before], slices.DeleteFunc(slices.Clone(in.files[before:]), func(f source.File) bool {
 		if !in.leaves(f) {
 			return false
 		}
 		fmt.Fprintf(in.notes, "note: %s is left out: it is no manifest, no document in it has apiVersion and kind\n", f.Path)
+		in.left = append(in.left, f.Path)
 		return true
 	})...)
 	return err
+}
+
+// slash is what a directory's name ends with, which Join takes away.
+func slash(name string) string {
+	if strings.HasSuffix(name, "/") {
+		return "/"
+	}
+	return ""
 }
 
 // directory reads what counts in a directory; the paths begin with its own.

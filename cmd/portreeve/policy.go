@@ -25,6 +25,8 @@ type compileFlags struct {
 	jwtCacheEntries                               int
 	// notes, where it is there, takes a line of each file that is left out as no manifest.
 	notes io.Writer
+	// stdin reads what is piped to the command, for the path -.
+	stdin func() ([]byte, error)
 }
 
 // maxJWTCacheEntries bounds what a worker of a gateway is told to remember: some 700 MB.
@@ -37,6 +39,7 @@ const (
 )
 
 func (f *compileFlags) register(c *cobra.Command) {
+	f.stdin = func() ([]byte, error) { return readStdin(c) }
 	c.Flags().StringVar(&f.rootNamespace, "root-namespace", "", "Namespace whose policies apply to the gateways of every namespace (default: the mesh configuration's rootNamespace, or istio-system).")
 	c.Flags().StringVar(&f.meshConfig, "mesh-config", "", "File with Istio's MeshConfig.")
 	c.Flags().StringVar(&f.gateways, "gateways", "", "File that alone holds GatewayIdentity objects: one anywhere else is an error then, so that who writes policy does not say who a gateway is. Gateways have to prove who they are then.")

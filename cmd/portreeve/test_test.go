@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/portreeve/portreeve/internal/output"
 )
 
 // testedPolicy is a gateway with a path that is shut, and tests of it, the last of which fails.
@@ -115,7 +117,7 @@ func TestTestForMachines(t *testing.T) {
 		t.Errorf("exit %d, %v: %s", code, err, text)
 	}
 	text, code = tested(t, dir, "-o", "junit")
-	var suites junitSuites
+	var suites output.JUnitSuites
 	if err := xml.Unmarshal([]byte(text), &suites); err != nil || code != exitFindings {
 		t.Fatalf("exit %d, %v: %s", code, err, text)
 	}

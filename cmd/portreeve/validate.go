@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/portreeve/portreeve/internal/findings"
 	"github.com/portreeve/portreeve/translate"
 	"github.com/portreeve/portreeve/translate/diag"
 	"github.com/portreeve/portreeve/translate/resource"
@@ -20,6 +21,7 @@ type validation struct {
 	compileFlags
 	gatewayFlags
 	formatFlag
+	rulesFlags
 	listCodes, lenient bool
 	secrets            string
 }
@@ -35,8 +37,8 @@ func validateCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "validate PATH...",
 		Short: "Check policy files",
-		Long: "Check policy files and directories as serve would. Findings are printed as file:line:col: severity CODE: message, errors first; on a terminal the line of the file follows. " +
-			"The exit code is 1 when one of them is an error. What the files become is held against the rules of Envoy's API for every gateway that they speak of, " +
+		Long: "Check policy files and directories, or with - what stands on stdin, as serve would. Findings are printed as file:line:col: severity CODE: message, errors first; on a terminal the line of the file follows. " +
+			"The exit code is 1 when one of them is an error, or with --fail-on warning when there is any. A warning is left out by --off, or one by a comment, # portreeve:ignore CODE because REASON. What the files become is held against the rules of Envoy's API for every gateway that they speak of, " +
 			"by the selectors of Gateways and policies, the namespaces of the files, and GatewayIdentity objects. With --namespace or --labels it is that gateway instead, which need not be in the files, " +
 			"and policies are held against it too. --list-codes explains every code instead.",
 		Args: v.args,
@@ -48,7 +50,8 @@ func validateCommand() *cobra.Command {
 	f.StringVar(&v.secrets, "secrets", secretsHere, "Where credentials are that Gateways and DestinationRules name: "+secretsHere+", or "+secretsElsewhere+", so that one which is not in the files is a note and no error; serve needs them all.")
 	v.compileFlags.register(c)
 	v.gatewayFlags.register(c)
-	v.formatFlag.register(c, "text", "text", "json", "yaml")
+	v.rulesFlags.register(c)
+	v.formatFlag.register(c, "text", "text", "json", "yaml", "github", "sarif", "junit")
 	return c
 }
 
@@ -57,7 +60,7 @@ func (v *validation) args(_ *cobra.Command, args []string) error {
 	case v.listCodes && len(args) > 0:
 		return errors.New("--list-codes takes no PATH")
 	case !v.listCodes && len(args) == 0:
-		return errors.New("name a file or directory, or --list-codes")
+		return errors.New("name a file or directory, - for stdin, or --list-codes")
 	case v.secrets != secretsHere && v.secrets != secretsElsewhere:
 		return fmt.Errorf("--secrets %q is neither %s nor %s", v.secrets, secretsHere, secretsElsewhere)
 	}
@@ -66,21 +69,27 @@ func (v *validation) args(_ *cobra.Command, args []string) error {
 
 func (v *validation) run(c *cobra.Command, args []string) error {
 	if v.listCodes {
+		if !slices.Contains([]string{"text", "json", "yaml"}, v.format) {
+			return fmt.Errorf("--list-codes has no output format %q", v.format)
+		}
 		return v.print(c.OutOrStdout(), diag.Codes(), printCodes)
+	}
+	rules, err := v.rules()
+	if err != nil {
+		return err
 	}
 	if v.lenient {
 		v.notes = c.ErrOrStderr()
 	}
-	program, err := compile(args, v.compileFlags, v.named(c))
+	program, in, err := compileInputs(args, v.compileFlags, v.named(c))
 	if err != nil {
 		return err
 	}
-	program.Diags = slices.Concat(program.Diags, v.unservable(c, program)).Sorted()
-	findings := v.noted(c.ErrOrStderr(), program.Diags.ErrorsFirst())
+	found := v.noted(c.ErrOrStderr(), slices.Concat(program.Diags, v.unservable(c, program)).Sorted().ErrorsFirst())
 	if identities, known := program.Identities(); known && len(identities) > 0 {
 		fmt.Fprintf(c.ErrOrStderr(), "note: %d GatewayIdentity objects: serve gives nothing then to a connection that proves nothing, by a client certificate or as a mapped user on a Unix socket\n", len(identities))
 	}
-	return v.report(c.OutOrStdout(), findings)
+	return v.report(c, rules.Report(found, findings.Input{Files: in.files, Objects: program.Documents(), NotRead: in.left}))
 }
 
 // unservable returns what would be refused only when it is rendered for a gateway: for the one that
@@ -109,31 +118,6 @@ func (v *validation) noted(w io.Writer, findings diag.List) diag.List {
 		out = append(out, d)
 	}
 	return out
-}
-
-// report prints the findings; errFindings says that one is an error.
-func (v *validation) report(w io.Writer, findings diag.List) error {
-	err := v.print(w, findings, func(w io.Writer) error {
-		if isTerminal(w) {
-			return findings.WriteText(w, readSource)
-		}
-		printFindings(w, findings)
-		return nil
-	})
-	if err == nil && findings.HasErrors() {
-		return errFindings
-	}
-	return err
-}
-
-// isTerminal reports whether a person reads along; scripts get one line a finding.
-func isTerminal(w io.Writer) bool {
-	file, ok := w.(*os.File)
-	if !ok {
-		return false
-	}
-	info, err := file.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }
 
 // readSource returns a file that findings stand in; without it they have no excerpt.

@@ -34,7 +34,7 @@ func TestPoliciesAreHeldAgainstTheGatewayThatIsNamed(t *testing.T) {
 					t.Errorf("nothing says %q", want)
 				}
 			}
-			if n := strings.Count(out.String(), "warning"); n != len(c.want) {
+			if n := strings.Count(out.String(), ": warning PR"); n != len(c.want) {
 				t.Errorf("%d findings, want %d:\n%s", n, len(c.want), out.String())
 			}
 		})

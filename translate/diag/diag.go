@@ -144,6 +144,35 @@ func (l List) ErrorsFirst() List {
 	return out
 }
 
+// Folded returns the list with one finding in place of all that say that objects of a kind are ignored
+// (CodeForeignKind): the first one, which says of how many it is. Whoever reads the output of a chart reads a line of a
+// kind then, and not one of each object.
+func (l List) Folded() List {
+	first := map[string]int{} // by message, which names the kind
+	counts := map[int]int{}
+	out := List{}
+	for _, d := range l {
+		at, known := first[d.Message]
+		if d.Code != CodeForeignKind || !known {
+			if d.Code == CodeForeignKind {
+				first[d.Message] = len(out)
+				counts[len(out)] = 1
+			}
+			out = append(out, d)
+			continue
+		}
+		counts[at]++
+		out[at].Scope = out[at].Scope.Union(d.Scope)
+	}
+	for at, n := range counts {
+		if n > 1 {
+			out[at].Message += fmt.Sprintf(" (%d objects, of which this is the first)", n)
+			out[at].Object, out[at].Field = "", ""
+		}
+	}
+	return out
+}
+
 // Brief returns the one-line forms of the first findings, at most a number of them, and a line that says how
 // many are left out.
 func (l List) Brief(most int) []string {

@@ -52,6 +52,31 @@ func TestDocumentation(t *testing.T) {
 	}
 }
 
+// switchingOff is the section about warnings that are known and meant.
+const switchingOff = `
+## Warnings that are meant
+
+A warning that is known and meant is switched off in ` + "`validate`" + `, all of a code by ` + "`--off CODE,…`" + `, or one by a comment in the file:
+
+    # portreeve:ignore PR0424 because both halves of the rule are meant
+    - from: [{source: {ipBlocks: [10.0.0.0/8]}}]
+      when: [{key: source.ip, values: [10.1.0.0/16]}]   # portreeve:ignore PR0424, PR0923 because …
+
+| the comment stands | and is about |
+|---|---|
+| behind something, on its line | findings at this line |
+| alone on its line | findings at the next line that is no comment; a blank line ends it |
+| above all that a document holds, before or behind its ` + "`---`" + ` | findings anywhere in the document: all of the object, or all items of a ` + "`List`" + ` |
+
+- It needs a code and, behind ` + "`because`" + `, a reason. One without, with a code that there is not, or about nothing that was found is a warning itself (PR0112, PR0114) and hides nothing.
+- **An error is never hidden**: not by a comment (PR0113), not by ` + "`--off`" + `, which ends with exit code 2 then. What ` + "`--error CODE,…`" + ` makes an error is one here too.
+- ` + "`serve`, `render`, `explain`, `test`" + ` and the admin pages do not look at such comments: what they say, and what gateways get, is the same with and without. PR0112 to PR0114 are of ` + "`validate`" + ` alone.
+- A text in quotes or in a block (` + "`|`" + `) is no comment, whatever it says. In a document that cannot be read there are no comments, nor in JSON; where lines end other than with a line feed a comment is about nothing.
+- The closing line counts what is left out (` + "`1 ignored by comments, 2 off`" + `), and SARIF has it with its reason. 1,000 comments a file count.
+
+[ci.md](ci.md) has the rest of what CI needs.
+`
+
 func page(t *testing.T) string {
 	t.Helper()
 	var b strings.Builder
@@ -63,7 +88,7 @@ func page(t *testing.T) string {
 of the file follows with a mark under the place. An error keeps the new policy from every gateway that it can
 reach; those keep what they have. A warning keeps nothing: the policy has a meaning, but mostly another was meant.
 ` + "`portreeve validate --list-codes`" + ` prints this table, ` + "`-o json` or `-o yaml`" + ` for programs. Codes never change their meaning.
-`)
+` + switchingOff)
 	listed := 0
 	for _, block := range blocks {
 		fmt.Fprintf(&b, "\n## %s: %s\n\n| Code | Severity | What is wrong | What is accepted |\n|---|---|---|---|\n", block[0]+"xx", block[1])

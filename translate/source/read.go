@@ -82,6 +82,9 @@ type Options struct {
 	// Ignored reports whether a name is left out, with all that is below it where it is a
 	// directory. Of the mode only the type counts, that of what a symlink leads to. It is asked from the top.
 	Ignored func(name string, mode fs.FileMode) bool
+	// Skipped is told every name that is not read: files that do not count, and what Ignored leaves out, directories with a
+	// slash at the end. Of hidden files and directories it is told those that have the name of a policy file.
+	Skipped func(name string)
 	// Known returns the content of a file that need not be read again.
 	Known func(name string, info fs.FileInfo) ([]byte, bool)
 	// Note is told every file that was read, with what the file system said of it before.
@@ -184,13 +187,29 @@ func (r *reader) directory(dir string, depth int) {
 
 func (r *reader) entry(name string, mode fs.FileMode, depth int) {
 	switch {
-	case hidden(name) || r.ignored(name, mode&^fs.ModeSymlink):
+	case hidden(name):
+		if policyName(name) && mode.IsRegular() {
+			r.skip(name)
+		}
+	case r.ignored(name, mode&^fs.ModeSymlink):
+		if mode.IsDir() {
+			name += "/"
+		}
+		r.skip(name)
 	case mode&fs.ModeSymlink != 0:
 		r.links = append(r.links, link{name, depth})
 	case mode.IsDir():
 		r.directory(name, depth+1)
 	case Relevant(name):
 		r.file(name)
+	default:
+		r.skip(name)
+	}
+}
+
+func (r *reader) skip(name string) {
+	if r.options.Skipped != nil {
+		r.options.Skipped(name)
 	}
 }
 
@@ -207,6 +226,8 @@ func (r *reader) follow(l link) {
 		r.directory(l.name, l.depth+1)
 	case !info.IsDir() && Relevant(l.name):
 		r.file(l.name)
+	default:
+		r.skip(l.name)
 	}
 }
 

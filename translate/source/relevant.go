@@ -11,7 +11,12 @@ import (
 // with a dot) and editors' backups and temporary files (x~, #x#, x.bak, x.swp, x.tmp,
 // x.orig, x.rej). The name may be a path.
 func Relevant(name string) bool {
-	return slices.Contains([]string{".yaml", ".yml", ".json"}, strings.ToLower(path.Ext(name))) && !hidden(name) && !backup(name)
+	return policyName(name) && !hidden(name) && !backup(name)
+}
+
+// policyName reports the ending of a policy file.
+func policyName(name string) bool {
+	return slices.Contains([]string{".yaml", ".yml", ".json"}, strings.ToLower(path.Ext(name)))
 }
 
 // hidden reports whether any part of the path starts with a dot.

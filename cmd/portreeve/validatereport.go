@@ -1,0 +1,77 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/portreeve/portreeve/internal/findings"
+)
+
+// rulesFlags say which findings make validate fail, and which are left out.
+type rulesFlags struct {
+	failOn      string
+	errors, off []string
+}
+
+func (f *rulesFlags) register(c *cobra.Command) {
+	c.Flags().StringVar(&f.failOn, "fail-on", findings.Severities()[0], "Least severity that makes the exit code 1: "+strings.Join(findings.Severities(), " or ")+".")
+	c.Flags().StringSliceVar(&f.errors, "error", nil, "Codes of warnings that count as errors, separated by commas; may be given several times.")
+	c.Flags().StringSliceVar(&f.off, "off", nil, "Codes of warnings that are left out, separated by commas; may be given several times. An error cannot be.")
+}
+
+func (f *rulesFlags) rules() (findings.Rules, error) {
+	return findings.NewRules(f.failOn, f.errors, f.off)
+}
+
+// report prints what was found; errFindings says that it is too much.
+func (v *validation) report(c *cobra.Command, r findings.Report) error {
+	if err := v.write(c.OutOrStdout(), r); err != nil {
+		return err
+	}
+	if v.format != "json" && v.format != "yaml" {
+		fmt.Fprintln(c.ErrOrStderr(), r.Summary())
+	}
+	if r.Fails() {
+		return errFindings
+	}
+	return nil
+}
+
+func (v *validation) write(w io.Writer, r findings.Report) error {
+	dir, err := os.Getwd()
+	if err != nil {
+		return err
+	}
+	switch v.format {
+	case "github":
+		return r.WriteGitHub(w, dir)
+	case "sarif":
+		return r.WriteSARIF(w, dir, buildInfo().Version)
+	case "junit":
+		return r.WriteJUnit(w)
+	}
+	return v.print(w, r.Findings, func(w io.Writer) error {
+		folded := r.Findings.Folded()
+		if isTerminal(w) {
+			return folded.WriteText(w, sourceOf(r))
+		}
+		printFindings(w, folded)
+		return nil
+	})
+}
+
+// sourceOf returns the content of a file as it was read, so that what is shown is what was judged.
+func sourceOf(r findings.Report) func(string) []byte {
+	return func(path string) []byte {
+		for _, f := range r.Files {
+			if f.Path == path {
+				return f.Content
+			}
+		}
+		return nil
+	}
+}
