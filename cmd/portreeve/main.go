@@ -57,6 +57,6 @@ func command() *cobra.Command {
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
-	root.AddCommand(serveCommand(), bootstrapCommand(), validateCommand(), testCommand(), renderCommand(), explainCommand(), replayCommand(), statusCommand(), auditCommand(), tokenCommand(), adminTokenCommand(), caCommand(), versionCommand(), referenceCommand())
+	root.AddCommand(serveCommand(), bootstrapCommand(), validateCommand(), testCommand(), renderCommand(), explainCommand(), replayCommand(), statusCommand(), auditCommand(), tokenCommand(), adminTokenCommand(), caCommand(), schemaCommand(), docCommand(), versionCommand(), referenceCommand())
 	return root
 }

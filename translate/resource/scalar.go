@@ -61,6 +61,12 @@ func (d strictDecoder) messageValue(node *yaml.Node, message protoreflect.Messag
 	case "google.protobuf.BoolValue", "google.protobuf.UInt32Value", "google.protobuf.Int32Value", "google.protobuf.UInt64Value",
 		"google.protobuf.Int64Value", "google.protobuf.StringValue", "google.protobuf.DoubleValue", "google.protobuf.FloatValue":
 		return d.value(node, message.Fields().ByName("value"), at)
+	case "google.protobuf.Struct":
+		// protoyaml takes true and false for one without fields.
+		if node.Kind != yaml.MappingNode {
+			d.wrongType(node, at.path(), "an object", "write its fields as name: value lines")
+		}
+		return node
 	}
 	if message.FullName().Parent() == "google.protobuf" {
 		return node
