@@ -43,7 +43,7 @@ image: ## Build the container image portreeve:VERSION of the control plane, with
 	docker build --target portreeve --build-arg VERSION=$(VERSION) --build-arg COMMIT=$(COMMIT) -t portreeve:$(VERSION) .
 
 .PHONY: test
-test: check-generate vet lint compose-check race scale hostile agreement oldest fuzz ## Run everything that must hold: checks, then all tests with the real Envoy.
+test: check-generate vet lint docs compose-check race scale hostile agreement oldest fuzz ## Run everything that must hold: checks, then all tests with the real Envoy.
 
 .PHONY: race
 # Those of test/ take longest: they begin first, beside the others.
@@ -79,6 +79,18 @@ differential: ## Hold DIFFERENTIAL answers (1000000) of package explain to rando
 .PHONY: docs-test
 docs-test: ## Run every command of README.md, docs/ and the examples, as `make race` does too (PAGE=docs/fleet.md: of one page).
 	@sh tools/test.sh -count 1 -run '^TestEveryShellBlockOfTheDocumentationRuns$$/^$(PAGE)' ./test
+
+.PHONY: docs
+docs: check-drawings ## Build the documentation as a site into site/: links, anchors and the navigation are checked.
+	@sh tools/docs.sh site
+
+.PHONY: drawings
+drawings: ## Make the drawings of docs/drawings from their texts.
+	@sh tools/drawings.sh
+
+.PHONY: check-drawings
+check-drawings: ## Fail when a drawing is of another text than the one beside it.
+	@sh tools/drawings.sh --check
 
 .PHONY: soak
 soak: ## Run, on the real Envoy, the tests that match SOAK at their full length: 200 edits, 100 kills, 10 minutes of chaos, logs of 100,000 lines, 12 values a field.
@@ -129,4 +141,4 @@ compose-test: compose-check ## Bring the demo up with Docker, ask it, edit its p
 
 .PHONY: clean
 clean: ## Remove what was built; .tools/ stays.
-	rm -rf bin .demo
+	rm -rf bin .demo site
