@@ -42,6 +42,14 @@ build: ## Build bin/portreeve, a static binary.
 image: ## Build the container image portreeve:VERSION of the control plane, with Docker.
 	docker build --target portreeve --build-arg VERSION=$(VERSION) --build-arg COMMIT=$(COMMIT) -t portreeve:$(VERSION) .
 
+.PHONY: release
+release: ## Build dist/: programs for three platforms, deb and rpm packages, SBOMs, checksums (PLATFORMS=linux/amd64: some).
+	@sh tools/release.sh dist
+
+.PHONY: release-check
+release-check: ## Build the release of HEAD twice, in two folders: equal checksums, and packages that install, run, upgrade and go.
+	@sh tools/release-check.sh
+
 .PHONY: test
 test: check-generate vet lint docs compose-check race scale hostile agreement oldest fuzz ## Run everything that must hold: checks, then all tests with the real Envoy.
 
@@ -141,4 +149,4 @@ compose-test: compose-check ## Bring the demo up with Docker, ask it, edit its p
 
 .PHONY: clean
 clean: ## Remove what was built; .tools/ stays.
-	rm -rf bin .demo site
+	rm -rf bin dist .demo site

@@ -43,12 +43,12 @@ const (
 // what an operator does, and what has to hold then.
 func TestAPackageIsInstalledRunUpgradedRemovedAndPurged(t *testing.T) {
 	m := newMachine(t)
-	m.install(t, packageOf(t, "0.1.0"))
+	m.install(t, releasedPackage(t))
 	m.isInstalled(t)
 	m.startsWithoutPolicy(t)
 	m.serves(t)
 	m.isConfined(t)
-	m.isUpgraded(t, packageOf(t, "0.2.0"))
+	m.isUpgraded(t, packageOf(t, "99.0.0"))
 	m.isDrained(t)
 	m.isRemoved(t)
 }
@@ -130,7 +130,7 @@ func (m machine) isUpgraded(t *testing.T, deb string) {
 
 	m.install(t, deb)
 	ask(t, client, true)
-	m.says(t, "dpkg-query -W -f '${Version}' portreeve", "0.2.0-1")
+	m.says(t, "dpkg-query -W -f '${Version}' portreeve", "99.0.0-1")
 	m.says(t, "systemctl show -P MainPID portreeve-gateway@edge-1", envoy)
 	if now := m.run(t, "systemctl show -P MainPID portreeve"); now == plane || now == "0" {
 		t.Errorf("the plane's process is %s and was %s before the upgrade", now, plane)

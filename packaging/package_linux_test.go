@@ -22,6 +22,15 @@ func packageOf(t *testing.T, version string) string {
 	return filepath.Join(dir, "portreeve_"+version+"-1_"+runtime.GOARCH+".deb")
 }
 
+// releasedPackage returns the package that $PORTREEVE_DEB names or, without, one of an old version.
+func releasedPackage(t *testing.T) string {
+	t.Helper()
+	if deb := os.Getenv("PORTREEVE_DEB"); deb != "" {
+		return deb
+	}
+	return packageOf(t, "0.1.0")
+}
+
 // execute runs a command in the root of the repository.
 func execute(t *testing.T, name string, args ...string) {
 	t.Helper()

@@ -20,8 +20,9 @@ v[0-9]* | [0-9]*.*) version=$(echo "${VERSION#v}" | sed 's/-\(rc\|alpha\|beta\)/
 *) version=0.0.0~$(date -u -d "@$SOURCE_DATE_EPOCH" +%Y%m%d%H%M%S).$(echo "$VERSION" | tr - .) ;;
 esac
 
+# It is named in what it makes by its own hash, so that it too is built alike everywhere.
 sbom=$root/.tools/cyclonedx-gomod-1.10.0
-[ -x "$sbom/cyclonedx-gomod" ] || GOBIN=$sbom go install github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.10.0
+[ -x "$sbom/cyclonedx-gomod" ] || GOBIN=$sbom CGO_ENABLED=0 go install -trimpath github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.10.0
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT INT TERM
