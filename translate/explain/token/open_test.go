@@ -82,6 +82,26 @@ func TestClaimsOfATokenThatIsNotSaidAreOpen(t *testing.T) {
 	}
 }
 
+// TestATokenOfAnIssuerThatIsNotKnownIsThatOfAny holds that all that may become of it is told, where each of several issuers
+// may be it and none has to be.
+func TestATokenOfAnIssuerThatIsNotKnownIsThatOfAny(t *testing.T) {
+	f := filterOf(t, `{"providers": {"p": {"issuer": "a"`+localKeys()+`}, "q": {"issuer": "b", "audiences": ["x"]`+localKeys()+`}}, "rules": [{"match": {"prefix": "/"}, "requires": {"allow_missing": {}}}]}`)
+	s := request("/", "authorization", "Bearer t")
+	s.Trusted = map[string]traffic.Object{"t": {Fields: map[string]any{"iss": traffic.Unknown{}}}}
+	const of = `claim iss of the token in header authorization behind "Bearer " is `
+	worlds, _ := f.worlds(s)
+	outcomes := map[status]int{}
+	for _, w := range worlds {
+		outcomes[w.outcome]++
+	}
+	if want := map[status]int{ok: 1, audienceNotAllowed: 1, unknownIssuer: 2}; !cmp.Equal(want, outcomes) {
+		t.Errorf("it may be %v, want %v", outcomes, want)
+	}
+	if got := f.Decide(s).Stops.String(); !strings.Contains(got, of+`"a"`) || !strings.Contains(got, of+`one of "a", "b"`) {
+		t.Errorf("stops: %s", got)
+	}
+}
+
 // TestTooManyWorldsLeaveAllOpen holds the bound on what may be the case: behind it nothing is known.
 func TestTooManyWorldsLeaveAllOpen(t *testing.T) {
 	var headers []string

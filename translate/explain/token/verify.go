@@ -77,6 +77,9 @@ func (w *world) verifyOfAny(r *requirement, f found) status {
 	if !w.mayStand(t, f.place) {
 		return unknownIssuer
 	}
+	if t.unknown["iss"] {
+		return w.verifyOfSome(r, f)
+	}
 	for _, issuer := range []string{t.issuer, ""} {
 		for _, p := range r.providers {
 			if p.issuer == issuer {
@@ -96,6 +99,22 @@ func (w *world) verifyUnsaid(r *requirement, f found) status {
 		}
 	}
 	return unsure
+}
+
+// verifyOfSome takes a token whose issuer is not known for that of each provider, one after the other.
+func (w *world) verifyOfSome(r *requirement, f found) status {
+	var anybodys *provider
+	for _, p := range r.providers {
+		if p.issuer == "" {
+			anybodys = p
+		} else if w.ask("claim iss of the token in " + f.place.title + " is " + p.title) {
+			return w.verifyOne(&requirement{provider: p}, f)
+		}
+	}
+	if anybodys == nil {
+		return unknownIssuer
+	}
+	return w.verifyOne(&requirement{provider: anybodys}, f)
 }
 
 // mayStand reports whether a token's issuer may stand in a place.
