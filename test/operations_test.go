@@ -99,7 +99,9 @@ func TestABalancerSeesThatAGatewayIsToEnd(t *testing.T) {
 	routing := filepath.Join(s.dir, "routing.yaml")
 	replace(t, routing, strings.Replace(readFile(t, routing), "  http:\n", "  http:\n"+healthRoute(admin), 1))
 	write(t, filepath.Join(s.dir, "policy.yaml"), demand)
-	eventually(t, "the health check is answered", func() bool { return ask(t, s.address, "/healthz").Status == 200 && ask(t, s.address, "/").Status == 403 })
+	eventually(t, "the health check is answered", func() bool {
+		return ask(t, s.address, "/healthz").Status == 200 && ask(t, s.address, "/").Status == 403
+	})
 	for _, path := range []string{"/healthz/", "/ready", "/healthz/../quitquitquit", "/healthz%2f..%2fquitquitquit", "/healthz;/x", "/HEALTHZ"} {
 		if got := ask(t, s.address, path).Status; got != 403 {
 			t.Errorf("%s: status %d", path, got)
