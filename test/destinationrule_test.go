@@ -15,7 +15,7 @@ import (
 	"github.com/portreeve/portreeve/internal/envoytest"
 )
 
-const webCluster = "cluster.outbound|80||web.default.svc.cluster.local."
+const webCluster = "cluster.outbound|80||web.default.svc.cluster.local;."
 
 // TestOnlyTheWrittenStatusesCountAsErrors holds that the statuses that are written count as errors of
 // an endpoint, and no others.

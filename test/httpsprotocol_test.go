@@ -122,7 +122,7 @@ func TestPolicyCountsForGRPCOverHTTPS(t *testing.T) {
 			t.Errorf("%s: %v, want %s", name, err, c.want)
 		}
 	}
-	if n := s.gateway.MustCounter(t, "cluster.outbound|80||grpc.test.upstream_rq_total"); n != 2 {
+	if n := s.gateway.MustCounter(t, "cluster.outbound|80||grpc.test;.upstream_rq_total"); n != 2 {
 		t.Errorf("the service got %d streams, want the 2 that policy allows", n)
 	}
 	// The refusals have closed neither the connection nor the stream that is open on it.
@@ -161,7 +161,7 @@ func TestPolicyCountsForAWebSocketOverHTTPS(t *testing.T) {
 			}
 		}
 	}
-	if n := s.gateway.MustCounter(t, "cluster.outbound|80||ws.test.upstream_rq_total"); n != 2 {
+	if n := s.gateway.MustCounter(t, "cluster.outbound|80||ws.test;.upstream_rq_total"); n != 2 {
 		t.Errorf("the backend got %d handshakes, want the 2 that policy allows", n)
 	}
 }

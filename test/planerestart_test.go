@@ -110,7 +110,7 @@ func TestAnUpdateThatIsCutShortLosesNoRequest(t *testing.T) {
 		replace(t, filepath.Join(dir, "shop.yaml"), edition(n+1))
 		p.start(t, "--state-dir", state)
 		eventually(t, "the edit counts", func() bool {
-			requests, err := gateway.Counter(t.Context(), fmt.Sprintf("cluster.outbound|80||web%d.test.upstream_rq_total", n+1))
+			requests, err := gateway.Counter(t.Context(), fmt.Sprintf("cluster.outbound|80||web%d.test;.upstream_rq_total", n+1))
 			if err != nil && !errors.Is(err, envoytest.ErrNoStat) {
 				t.Fatal(err)
 			}

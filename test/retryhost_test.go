@@ -67,7 +67,7 @@ func TestARetryGoesToAnotherEndpoint(t *testing.T) {
 				t.Errorf("answers: %v, want %v", got, c.want)
 			}
 			// What a bad endpoint does must have been seen, or the retry was none.
-			tried := s.gateway.MustCounter(t, "cluster.outbound|80||web.default.svc.cluster.local.upstream_cx_connect_fail")
+			tried := s.gateway.MustCounter(t, "cluster.outbound|80||web.default.svc.cluster.local;.upstream_cx_connect_fail")
 			if c.bad.counts != nil {
 				tried = uint64(c.bad.counts.Load())
 			}

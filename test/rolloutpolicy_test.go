@@ -60,7 +60,7 @@ func TestAPolicyThatBringsItsAuthorizerOpensNothing(t *testing.T) {
 			l := startLoad(t, f.address, 4, func(status int) bool { return status == 418 })
 			for i := 1; i < edits(); i++ {
 				replace(t, f.services, content(f, i))
-				want := fmt.Sprintf("cluster.outbound|80||%s.authz", provider(i))
+				want := fmt.Sprintf("cluster.outbound|80||%s.authz;", provider(i))
 				eventually(t, "the authorizer is asked", func() bool {
 					counters, err := f.gateway.Stats(t.Context(), "cluster.outbound.*upstream_rq_total$")
 					return err == nil && counters[want+".upstream_rq_total"] > 10

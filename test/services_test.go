@@ -268,7 +268,7 @@ func TestAFailingEndpointIsEjected(t *testing.T) {
 `))
 	eventually(t, "the endpoint that fails is ejected", func() bool {
 		s.answering(t, 2, "/")
-		return s.gateway.MustCounter(t, "cluster.outbound|80||web.default.svc.cluster.local.outlier_detection.ejections_active") == 1
+		return s.gateway.MustCounter(t, "cluster.outbound|80||web.default.svc.cluster.local;.outlier_detection.ejections_active") == 1
 	})
 	if got := s.answering(t, 20, "/"); got["good"] != 20 {
 		t.Errorf("answers after the ejection: %v, want 20 of the good endpoint", got)
@@ -292,11 +292,11 @@ func TestRequestsBeyondThePendingLimitAreRefused(t *testing.T) {
 	first := statusOf(s.address)
 	<-arrived
 	second := statusOf(s.address)
-	s.gateway.MustReach(t, "cluster.outbound|80||web.default.svc.cluster.local.upstream_rq_pending_active", 1)
+	s.gateway.MustReach(t, "cluster.outbound|80||web.default.svc.cluster.local;.upstream_rq_pending_active", 1)
 	if got := ask(t, s.address, "/"); got.Status != 503 || got.Header.Get("X-Envoy-Overloaded") != "true" {
 		t.Errorf("a third request: %d, want 503 for the limit of waiting requests", got.Status)
 	}
-	if n := s.gateway.MustCounter(t, "cluster.outbound|80||web.default.svc.cluster.local.upstream_rq_pending_overflow"); n == 0 {
+	if n := s.gateway.MustCounter(t, "cluster.outbound|80||web.default.svc.cluster.local;.upstream_rq_pending_overflow"); n == 0 {
 		t.Error("Envoy counts no overflow")
 	}
 	letGo()

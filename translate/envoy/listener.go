@@ -29,6 +29,7 @@ func listeners(v model.View, d delivery) []*listenerv3.Listener {
 	}
 	for _, l := range out {
 		setMeshListener(l, d.mesh)
+		countListener(l)
 		l.AccessLog = listenerLogs(v)
 	}
 	return out
@@ -95,14 +96,6 @@ func routedPorts(v model.View) []model.Port {
 		}
 	}
 	return out
-}
-
-// statPrefix begins the statistics of a connection manager. An HTTPS server has its own name there.
-func statPrefix(p model.Port, listener string) string {
-	if p.Server != nil && p.Server.Name != "" {
-		return p.Server.Name
-	}
-	return "outbound_" + listener
 }
 
 // connectionManager sets what Istio sets on a gateway.

@@ -48,6 +48,7 @@ func behindListeners(v model.View, p policy.Policy) Resources {
 	out.Trace.addSecrets(v.Secrets)
 	unserved, without := providerClusters(v)
 	out.Clusters, out.Endpoints = append(out.Clusters, unserved...), append(out.Endpoints, without...)
+	countClusters(out.Clusters)
 	out.Trace.addPolicy(p, v)
 	slices.SortFunc(out.Clusters, func(a, b *clusterv3.Cluster) int { return cmp.Compare(a.GetName(), b.GetName()) })
 	slices.SortFunc(out.Endpoints, func(a, b *endpointv3.ClusterLoadAssignment) int {

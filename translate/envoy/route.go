@@ -107,7 +107,7 @@ func route(v model.View, p model.Port, r model.Route) *routev3.Route {
 	out := &routev3.Route{
 		Name:                 routeName(r),
 		Match:                routeMatch(r.Match),
-		StatPrefix:           r.Match.GetStatPrefix(),
+		StatPrefix:           statistic(r.Match.GetStatPrefix()),
 		TypedPerFilterConfig: perFilter(r.HTTP),
 	}
 	headers := headersOf(r.HTTP.GetHeaders())

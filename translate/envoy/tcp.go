@@ -89,14 +89,14 @@ func tcpProxy(v model.View, p model.Port, c model.Chain) *tcpproxyv3.TcpProxy {
 	through, _ := tunnelOf(v, p, c)
 	if len(targets) == 1 {
 		name := targets[0].GetName()
-		return &tcpproxyv3.TcpProxy{StatPrefix: name, AccessLog: logs, TunnelingConfig: through, ClusterSpecifier: &tcpproxyv3.TcpProxy_Cluster{Cluster: name}}
+		return &tcpproxyv3.TcpProxy{StatPrefix: name + statisticEnd, AccessLog: logs, TunnelingConfig: through, ClusterSpecifier: &tcpproxyv3.TcpProxy_Cluster{Cluster: name}}
 	}
 	clusters := make([]*tcpproxyv3.TcpProxy_WeightedCluster_ClusterWeight, 0, len(targets))
 	for _, t := range targets {
 		clusters = append(clusters, &tcpproxyv3.TcpProxy_WeightedCluster_ClusterWeight{Name: t.GetName(), Weight: t.GetWeight().GetValue()})
 	}
 	return &tcpproxyv3.TcpProxy{
-		StatPrefix:       c.VirtualService.Name + "." + c.VirtualService.Namespace,
+		StatPrefix:       c.VirtualService.Name + "." + c.VirtualService.Namespace + statisticEnd,
 		AccessLog:        logs,
 		TunnelingConfig:  through,
 		ClusterSpecifier: &tcpproxyv3.TcpProxy_WeightedClusters{WeightedClusters: &tcpproxyv3.TcpProxy_WeightedCluster{Clusters: clusters}},

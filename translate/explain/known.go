@@ -19,7 +19,7 @@ func known() fields.Known {
 
 func addListeners(to map[protoreflect.FullName]fields.Message) {
 	to["envoy.config.listener.v3.Listener"] = fields.Message{
-		Read: "name address listener_filters filter_chains", Left: "traffic_direction access_log",
+		Read: "name address listener_filters filter_chains", Left: "traffic_direction access_log stat_prefix",
 	}
 	to["envoy.config.core.v3.Address"] = fields.Message{Read: "socket_address pipe"}
 	to["envoy.config.core.v3.SocketAddress"] = fields.Message{Read: "address port_value"}

@@ -92,6 +92,7 @@ func base(o Options) (*bootstrapv3.Bootstrap, error) {
 		return nil, fmt.Errorf("runtime: %w", err)
 	}
 	return &bootstrapv3.Bootstrap{
+		StatsConfig: statistics(),
 		LayeredRuntime: &bootstrapv3.LayeredRuntime{Layers: []*bootstrapv3.RuntimeLayer{{
 			Name: "limits", LayerSpecifier: &bootstrapv3.RuntimeLayer_StaticLayer{StaticLayer: limits},
 		}}},
