@@ -24,5 +24,5 @@ func uri(dir, path string) string {
 	if !inside {
 		return (&url.URL{Scheme: "file", Path: name}).String()
 	}
-	return (&url.URL{Path: name}).EscapedPath()
+	return (&url.URL{Path: name}).String()
 }
