@@ -102,7 +102,7 @@ func reason(text string) string {
 // covers reports whether the comment switches a finding off. It fails closed: an error is none that it does.
 func (i ignore) covers(d diag.Diagnostic) bool {
 	_, named := i.codes[d.Code]
-	return named && d.Severity == diag.Warning && d.Code.Severity() == diag.Warning && i.From > 0 && i.From <= d.Pos.Line && d.Pos.Line <= i.To
+	return named && d.Severity == diag.Warning && i.From > 0 && i.From <= d.Pos.Line && d.Pos.Line <= i.To
 }
 
 // unused returns a finding for each code of a comment of which there was none where it stands.

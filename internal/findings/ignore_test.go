@@ -108,6 +108,12 @@ func TestWhatCountsAsAnErrorIsNotHidden(t *testing.T) {
 	if got := brief(r.Findings); got != "2:1 PR0213, 1:1 PR0113" || !r.Fails() || r.Findings[0].Severity != diag.Error {
 		t.Errorf("found %s, fails %v", got, r.Fails())
 	}
+	graver := at(diag.CodeSelectorEmpty, 2)
+	graver.Severity = diag.Error
+	r = judged(rules(t, "error", nil, []string{"PR0213", "PR0114"}), "# portreeve:ignore PR0213 because x\na: 1\n", diag.List{graver})
+	if len(r.Findings) != 1 || !r.Fails() {
+		t.Errorf("an error whose code is a warning's is hidden: %s", brief(r.Findings))
+	}
 }
 
 // TestAReasonShowsNoKeyAndIsBounded holds that a private key that somebody has put into a comment is not shown.

@@ -132,6 +132,25 @@ func TestScopeUnion(t *testing.T) {
 	}
 }
 
+// TestObjectsOfAKindAreOneLine holds that only findings that objects are ignored are put together, by kind, and that the first
+// says of how many.
+func TestObjectsOfAKindAreOneLine(t *testing.T) {
+	at := func(line int, code diag.Code, kind string) diag.Diagnostic {
+		return diag.New(code, diag.Position{File: "f", Line: line, Column: 1}, "%s is ignored", kind)
+	}
+	list := diag.List{at(1, diag.CodeForeignKind, "A"), at(2, diag.CodeForeignKind, "B"), at(3, diag.CodeForeignKind, "A"), at(4, diag.CodeWrongType, "A"), at(5, diag.CodeWrongType, "A"), at(6, diag.CodeForeignKind, "A")}
+	list[1].Scope, list[2].Scope = diag.Limited(), diag.Limited(diag.Target{Namespace: "n"})
+	list[0].Scope = diag.Limited()
+	folded := list.Folded()
+	want := []string{"f:1:1: warning PR0202: A is ignored (3 objects, of which this is the first)", "f:2:1: warning PR0202: B is ignored", "f:4:1: error PR0204: A is ignored", "f:5:1: error PR0204: A is ignored"}
+	if d := cmp.Diff(want, folded.Lines()); d != "" {
+		t.Errorf("(-want +got):\n%s", d)
+	}
+	if !folded[0].Scope.Everyone() || list[0].Message != "A is ignored" || (diag.List{}).Folded() == nil {
+		t.Errorf("the scope is %v, the list reads %v", folded[0].Scope, list.Lines())
+	}
+}
+
 func TestSorted(t *testing.T) {
 	at := func(line int, code diag.Code) diag.Diagnostic {
 		return diag.New(code, diag.Position{File: "f", Line: line, Column: 1}, "m")
