@@ -4,6 +4,8 @@
 GOLANGCI_LINT_VERSION := 2.15.0
 # The oldest Envoy that is served; tools/envoy-*.txt has all that are supported.
 OLDEST := 1.39
+ACTIONLINT_VERSION := 1.7.12
+CHECK_JSONSCHEMA_VERSION := 0.39.0
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 COMMIT ?= $(shell git describe --always --abbrev=40 --dirty --exclude '*' 2>/dev/null || echo unknown)
@@ -22,6 +24,7 @@ TESTFLAGS ?=
 PAGE ?=
 
 GOLANGCI_LINT := .tools/golangci-lint-$(GOLANGCI_LINT_VERSION)/golangci-lint
+ACTIONLINT := .tools/actionlint-$(ACTIONLINT_VERSION)/actionlint
 
 .DEFAULT_GOAL := help
 
@@ -51,7 +54,7 @@ release-check: ## Build the release of HEAD twice, in two folders: equal checksu
 	@sh tools/release-check.sh
 
 .PHONY: test
-test: check-generate vet lint docs compose-check race scale hostile agreement oldest fuzz ## Run everything that must hold: checks, then all tests with the real Envoy.
+test: check-generate vet lint docs compose-check ci-check race scale hostile agreement oldest fuzz ## Run everything that must hold: checks, then all tests with the real Envoy.
 
 .PHONY: race
 # Those of test/ take longest: they begin first, beside the others.
@@ -142,6 +145,11 @@ microbench: ## Run the Go benchmarks that match BENCH, ready for benchstat.
 compose-check: ## Check docker-compose.yaml without a container engine.
 	@cd tools/composecheck && go test ./... && go build -o ../../.tools/bin/composecheck .
 	.tools/bin/composecheck docker-compose.yaml
+
+.PHONY: ci-check
+ci-check: ## Hold the files of examples/ci against actionlint and the schema of GitLab.
+	@[ -x $(ACTIONLINT) ] || GOBIN=$(CURDIR)/$(dir $(ACTIONLINT)) go install github.com/rhysd/actionlint/cmd/actionlint@v$(ACTIONLINT_VERSION) || true
+	@sh tools/ci-check.sh $(ACTIONLINT) .tools/check-jsonschema-$(CHECK_JSONSCHEMA_VERSION)
 
 .PHONY: compose-test
 compose-test: compose-check ## Bring the demo up with Docker, ask it, edit its policy, take it down.
