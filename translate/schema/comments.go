@@ -10,9 +10,10 @@ import (
 	"google.golang.org/protobuf/reflect/protoregistry"
 )
 
-// The lines of a .proto file that open a block, or define a field.
+// The lines of a .proto file that open a block, or define a field or a value of an enum.
 var (
 	opening    = regexp.MustCompile(`^(message|enum) (\w+) \{$`)
+	choice     = regexp.MustCompile(`^(\w+) = \d+;$`)
 	definition = regexp.MustCompile(`^(?:repeated |optional )?[\w.<>, ]+ (\w+) = \d+`)
 )
 
@@ -64,6 +65,8 @@ func (c *comments) line(line string) {
 		}
 	case line == "}" && len(c.at) > 0:
 		c.at = c.at[:len(c.at)-1]
+	case choice.MatchString(line):
+		c.words.Choices[c.message()+"."+choice.FindStringSubmatch(line)[1]] = strings.TrimSuffix(about, ".")
 	case definition.MatchString(line) && about != "":
 		c.field(definition.FindStringSubmatch(line)[1], about)
 	}
@@ -71,7 +74,7 @@ func (c *comments) line(line string) {
 
 func (c *comments) message() string { return "portreeve.v1alpha1." + strings.Join(c.at, ".") }
 
-// field adds what is said of a field. The values of enums are no fields.
+// field adds what is said of a field.
 func (c *comments) field(name, about string) {
 	found, err := protoregistry.GlobalFiles.FindDescriptorByName(protoreflect.FullName(c.message()))
 	message, ok := found.(protoreflect.MessageDescriptor)

@@ -23,6 +23,8 @@ type Field struct {
 	About string `json:"about"`
 	// Values are all that are taken; empty where there is no such list.
 	Values []string `json:"values,omitempty"`
+	// Meanings say of some of the values what they mean.
+	Meanings map[string]string `json:"meanings,omitempty"`
 	// Accepted says what else a value has to be.
 	Accepted string `json:"accepted,omitempty"`
 	Required bool   `json:"required,omitempty"`
@@ -42,7 +44,9 @@ type Field struct {
 	descriptor protoreflect.FieldDescriptor
 	// message is that of an object, also one in a list or mapping.
 	message protoreflect.MessageDescriptor
-	bounds  []uint64
+	// object is what is said of that message.
+	object string
+	bounds []uint64
 	// names are those of an enum that are taken, more than are shown.
 	names []string
 }
@@ -87,10 +91,11 @@ func (b *builder) field(d protoreflect.FieldDescriptor, in, refused string) *Fie
 	value := valueOf(d)
 	if value.Enum() != nil {
 		out.names = slices.DeleteFunc(namesOf(value.Enum()), func(name string) bool { return slices.Contains(said.Without, name) })
+		out.Meanings = b.words.meanings(value.Enum(), out.names)
 		out.Values = slices.DeleteFunc(slices.Clone(out.names), func(name string) bool { return strings.HasSuffix(name, "_UNSPECIFIED") })
 	}
 	if m := value.Message(); m != nil && !wellKnown(m) {
-		out.message = m
+		out.message, out.object = m, b.words.message(m).About
 		out.Fields = b.fields(m, out.Path, out.Refused)
 	}
 	return out
@@ -107,6 +112,20 @@ func valueOf(d protoreflect.FieldDescriptor) protoreflect.FieldDescriptor {
 // wellKnown reports the messages of google.protobuf, which are written as plain values.
 func wellKnown(m protoreflect.MessageDescriptor) bool {
 	return m.FullName().Parent() == "google.protobuf"
+}
+
+// meanings returns what is said of the values of an enum, or nil.
+func (w *words) meanings(e protoreflect.EnumDescriptor, names []string) map[string]string {
+	var out map[string]string
+	for _, name := range names {
+		if said := w.Choices[string(e.FullName())+"."+name]; said != "" {
+			if out == nil {
+				out = map[string]string{}
+			}
+			out[name] = said
+		}
+	}
+	return out
 }
 
 // namesOf returns the names of an enum, also those that stand for "not set".

@@ -78,7 +78,11 @@ func (w *words) kind(d resource.Described) (*Kind, error) {
 	if !ok {
 		return nil, fmt.Errorf("nothing is said of the kind %s", d.Kind)
 	}
-	out := &Kind{Name: string(d.Kind), About: about.About, More: about.More, Example: about.Example, group: d.Group}
+	example, err := wordFiles.ReadFile("examples/" + string(d.Kind) + ".yaml")
+	if err != nil {
+		return nil, fmt.Errorf("read the example of %s: %w", d.Kind, err)
+	}
+	out := &Kind{Name: string(d.Kind), About: about.About, More: about.More, Example: string(example), group: d.Group}
 	for _, v := range d.Versions {
 		if d.Group != "" {
 			v = d.Group + "/" + v

@@ -22,7 +22,7 @@ func (f *Field) notes() []note {
 	if f.Required {
 		add("Required", "yes")
 	}
-	add("One of", strings.Join(f.Values, ", "))
+	add("One of", f.choices())
 	add("Accepted", f.Accepted)
 	add("Not beside", strings.Join(f.Excludes, ", "))
 	add("Refused", f.Refused)
@@ -31,11 +31,26 @@ func (f *Field) notes() []note {
 	return out
 }
 
+// choices lists the values, with what they mean where that is said.
+func (f *Field) choices() string {
+	out := make([]string, 0, len(f.Values))
+	for _, v := range f.Values {
+		switch {
+		case v == "":
+			continue
+		case f.Meanings[v] != "":
+			v += " (" + f.Meanings[v] + ")"
+		}
+		out = append(out, v)
+	}
+	return strings.Join(out, ", ")
+}
+
 // text says all of a field in a few lines, as an editor shows it.
 func (f *Field) text() string {
 	lines := []string{f.About}
 	for _, n := range f.notes() {
-		if n.label != "Required" && n.label != "One of" { // of which an editor knows itself
+		if n.label != "Required" && (n.label != "One of" || f.Meanings != nil) { // of which an editor knows itself
 			lines = append(lines, n.label+": "+n.text)
 		}
 	}

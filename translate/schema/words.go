@@ -15,7 +15,7 @@ import (
 	portreevev1alpha1 "github.com/portreeve/portreeve/proto/portreeve/v1alpha1"
 )
 
-//go:embed words/*.yaml
+//go:embed words/*.yaml examples/*.yaml
 var wordFiles embed.FS
 
 // words are what people are told, by the full names of messages and the JSON names of fields.
@@ -24,12 +24,13 @@ type words struct {
 	Order    []string                `yaml:"order"`
 	Kinds    map[string]aboutKind    `yaml:"kinds"`
 	Messages map[string]aboutMessage `yaml:"messages"`
+	// Choices are the values of enums, by the full name of the enum and theirs.
+	Choices map[string]string `yaml:"choices"`
 }
 
 type aboutKind struct {
-	About   string `yaml:"about"`
-	More    string `yaml:"more"`
-	Example string `yaml:"example"`
+	About string `yaml:"about"`
+	More  string `yaml:"more"`
 }
 
 type aboutMessage struct {
@@ -62,13 +63,19 @@ func (a *aboutField) UnmarshalYAML(node *yaml.Node) error {
 		a.About = node.Value
 		return nil
 	}
+	known := []string{"about", "accepted", "example", "stricter", "ignored", "required", "range", "values", "without"}
+	for i := 0; i < len(node.Content); i += 2 { // a text with a comma in it, within {}, would be cut there
+		if key := node.Content[i]; !slices.Contains(known, key.Value) {
+			return fmt.Errorf("line %d: %q is said of no field; put a text with a comma into quotes", key.Line, key.Value)
+		}
+	}
 	type plain aboutField
 	return node.Decode((*plain)(a))
 }
 
 // readWords reads the files of words/ and the comments of our own .proto files.
 func readWords() (*words, error) {
-	out := &words{Kinds: map[string]aboutKind{}, Messages: map[string]aboutMessage{}}
+	out := &words{Kinds: map[string]aboutKind{}, Messages: map[string]aboutMessage{}, Choices: map[string]string{}}
 	names, err := fs.Glob(wordFiles, "words/*.yaml")
 	if err != nil {
 		return nil, fmt.Errorf("list words: %w", err)

@@ -84,7 +84,7 @@ type JWTPolicy struct {
 	Selector *Selector `protobuf:"bytes,1,opt,name=selector,proto3" json:"selector,omitempty"`
 	// Whether the policy is enforced. Absent means true; false keeps the file without effect.
 	Enabled *bool `protobuf:"varint,2,opt,name=enabled,proto3,oneof" json:"enabled,omitempty"`
-	// The token that is accepted.
+	// The token that is accepted. Required.
 	Jwt *JWT `protobuf:"bytes,3,opt,name=jwt,proto3" json:"jwt,omitempty"`
 	// Which requests need a token. Required.
 	Matching      *Matching `protobuf:"bytes,4,opt,name=matching,proto3" json:"matching,omitempty"`
@@ -327,7 +327,7 @@ func (x *JWT) GetOutputClaimToHeaders() []*ClaimToHeader {
 // Header is a header that carries a token.
 type Header struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The header's name.
+	// The header's name. Required.
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	// What stands before the token, with its space: "Bearer ".
 	Prefix        string `protobuf:"bytes,2,opt,name=prefix,proto3" json:"prefix,omitempty"`
@@ -382,9 +382,9 @@ func (x *Header) GetPrefix() string {
 // ClaimToHeader hands one claim to the backend.
 type ClaimToHeader struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The header's name.
+	// The header's name. Required.
 	Header string `protobuf:"bytes,1,opt,name=header,proto3" json:"header,omitempty"`
-	// The claim's name; a dot descends into an object.
+	// The claim's name; a dot descends into an object. Required.
 	Claim         string `protobuf:"bytes,2,opt,name=claim,proto3" json:"claim,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -583,9 +583,9 @@ func (x *Rule) GetHeaders() []*HeaderMatch {
 // HeaderMatch matches a request header.
 type HeaderMatch struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The header's name.
+	// The header's name. Required.
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	// Accepted values; a leading or trailing * is a wildcard.
+	// Accepted values; a leading or trailing * is a wildcard. Required.
 	Values        []string `protobuf:"bytes,2,rep,name=values,proto3" json:"values,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

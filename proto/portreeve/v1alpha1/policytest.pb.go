@@ -164,9 +164,9 @@ func (x *TestGateway) GetLabels() map[string]string {
 // TestIssuer makes tokens. It has no keys: the signature of its tokens is taken for the issuer's.
 type TestIssuer struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The name by which tokens refer to it.
+	// The name by which tokens refer to it. Required.
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	// The iss claim of its tokens.
+	// The iss claim of its tokens. Required.
 	Issuer        string `protobuf:"bytes,2,opt,name=issuer,proto3" json:"issuer,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -292,7 +292,7 @@ func (x *TestToken) GetRaw() string {
 // TestCase is one expectation of one or several requests.
 type TestCase struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The name, unlike those of the others.
+	// The name, unlike those of the others. Required.
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	// The request. One of request and requests.
 	Request *TestRequest `protobuf:"bytes,2,opt,name=request,proto3" json:"request,omitempty"`
@@ -484,7 +484,7 @@ func (x *TestRequest) GetAssume() map[string]string {
 // TestHeader is one line of a request.
 type TestHeader struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The header's name.
+	// The header's name. Required.
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	// Its value.
 	Value         string `protobuf:"bytes,2,opt,name=value,proto3" json:"value,omitempty"`
