@@ -45,6 +45,10 @@ func (a *adminClient) register(c *cobra.Command) {
 	f.StringVar(&a.token, "admin-token-file", "", "File with the bearer token for the admin interface (portreeve admin-token makes it); "+tokenFileVariable+" names it too.")
 	f.StringVar(&a.certificate, "admin-cert", "", "PEM file with the certificate to show to the admin interface.")
 	f.StringVar(&a.key, "admin-key", "", "PEM file with the key of --admin-cert.")
+	for _, file := range []string{"admin-ca-file", "admin-cert", "admin-key"} {
+		takes(c, file, aPEMFile())
+	}
+	takes(c, "admin-token-file", aFile())
 }
 
 // ask asks for a page, and waits for it no longer than patience.

@@ -121,7 +121,7 @@ func TestAnAdminTokenIsWhatRolesName(t *testing.T) {
 	if _, other := made("alice", "--role", "operator"); other == one {
 		t.Error("two are alike")
 	}
-	if code, out := made("alice", "--role", "root"); code != exitUsage || !strings.Contains(out, "viewer or operator") {
+	if code, out := made("alice", "--role", "root"); code != exitUsage || !strings.Contains(out, "viewer, operator") {
 		t.Errorf("exit code %d: %s", code, out)
 	}
 	if code, out := made("alice.b"); code != exitUsage {

@@ -28,9 +28,10 @@ func adminTokenCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "admin-token NAME",
 		Short: "Make a token for the admin interface",
-		Long: "Make a bearer token for the admin interface, and print it with the entry that --admin-roles needs of it. The token is kept nowhere and cannot be had again:\n" +
+		Long: "Make a bearer token for the admin interface, and print it with the entry that --admin-roles needs of it. The token is kept nowhere and cannot be had again: " +
 			"keep it in a file that only its user reads, and name that with --admin-token-file.",
-		Args: cobra.ExactArgs(1),
+		Example: "  portreeve admin-token alice --role operator",
+		Args:    exactly("the token's owner: portreeve admin-token alice", 1),
 		RunE: func(c *cobra.Command, args []string) error {
 			of, err := role.Parse(name)
 			if err != nil {
@@ -48,6 +49,7 @@ func adminTokenCommand() *cobra.Command {
 		},
 	}
 	format.register(c, "text", "text", "json", "yaml")
-	c.Flags().StringVar(&name, "role", "viewer", "What the token may: viewer or operator.")
+	c.Flags().StringVar(&name, "role", "viewer", "What the token may.")
+	takes(c, "role", oneOf(role.Viewer.String(), role.Operator.String()))
 	return c
 }

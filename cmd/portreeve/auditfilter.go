@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"path"
 	"slices"
@@ -27,23 +28,54 @@ func (f *auditFilter) register(c *cobra.Command) {
 	flags.StringSliceVar(&f.types, "type", nil, "Only events of these types, such as generation.read; * stands for any text.")
 	flags.StringVar(&f.sinceText, "since", "", "Only events from then on: a time (RFC 3339), a date, or how long ago (30m, 12h, 7d).")
 	flags.StringVar(&f.untilText, "until", "", "Only events before then, as --since.")
-	flags.StringSliceVar(&f.outcomes, "outcome", nil, "Only events with these outcomes: success, served, refused, waiting, failure.")
+	flags.StringSliceVar(&f.outcomes, "outcome", nil, "Only events with these outcomes: "+strings.Join(outcomes(), ", ")+".")
 	flags.StringSliceVarP(&f.namespaces, "namespace", "n", nil, "Only events about these namespaces.")
 	flags.StringSliceVar(&f.kinds, "kind", nil, "Only events about objects of these kinds.")
 	flags.StringSliceVar(&f.names, "name", nil, "Only events about objects with these names; * stands for any text.")
 	flags.StringVar(&f.subject, "subject", "", "Only events about this subject: a gateway, an issuer, a sink; * stands for any text.")
 	flags.StringVar(&f.generation, "generation", "", "Only events about the generation whose hash begins so.")
+	takes(c, "outcome", severalOf("OUTCOME,…", outcomes()...))
+	takes(c, "since", aMoment())
+	takes(c, "until", aMoment())
+	for _, text := range []string{"kind", "namespace", "generation"} {
+		takes(c, text, given(strings.ToUpper(text), nil))
+	}
+	for _, pattern := range []string{"type", "name", "subject"} {
+		takes(c, pattern, parsed("PATTERN", checkPattern))
+	}
+}
+
+// checkPattern refuses what can match nothing.
+func checkPattern(text string) error {
+	if text == "" {
+		return errors.New("it is empty")
+	}
+	if _, err := path.Match(text, ""); err != nil {
+		return errors.New("it is no pattern: [ and \\ stand for themselves after a \\")
+	}
+	return nil
+}
+
+// outcomes are all that an event may have.
+func outcomes() []string {
+	return []string{string(audit.Success), string(audit.Served), string(audit.Refused), string(audit.Waiting), string(audit.Failure)}
+}
+
+// aMoment is the form of a time, a date, or how long ago something was.
+func aMoment() form {
+	return parsed("TIME", func(text string) error {
+		if text == "" {
+			return errors.New("it is empty")
+		}
+		_, err := timeOf(text, time.Now())
+		return err
+	})
 }
 
 // prepare reads the flags.
 func (f *auditFilter) prepare(now time.Time) (err error) {
 	for i, t := range f.types {
 		f.types[i] = strings.TrimPrefix(t, audit.TypePrefix)
-	}
-	for _, pattern := range slices.Concat(f.types, f.names, []string{f.subject}) {
-		if _, err := path.Match(pattern, ""); err != nil {
-			return fmt.Errorf("%q is no pattern: %w", pattern, err)
-		}
 	}
 	if f.since, err = timeOf(f.sinceText, now); err != nil {
 		return fmt.Errorf("--since: %w", err)

@@ -27,12 +27,13 @@ func auditListCommand() *cobra.Command {
 		Example: "  portreeve audit list /var/log/portreeve/audit.log --since 12h --type 'generation.*'\n" +
 			"  portreeve audit list audit.log --kind AuthorizationPolicy --name guard --limit 0\n" +
 			"  portreeve audit list audit.log --outcome refused,failure -o json | jq .data.message",
-		Args: cobra.ExactArgs(1),
+		Args: exactly("the FILE that --audit-log names, or - for standard input: portreeve audit list audit.log", 1),
 		RunE: l.run,
 	}
 	l.formatFlag.register(c, "text", "text", "json")
 	l.auditFilter.register(c)
 	c.Flags().IntVar(&l.limit, "limit", 100, "Only the last events, as many; 0 for all.")
+	takes(c, "limit", number(0, maxListed))
 	return c
 }
 
@@ -42,9 +43,6 @@ const maxListed = 10_000
 func (l *auditListing) run(c *cobra.Command, args []string) error {
 	if err := l.prepare(time.Now()); err != nil {
 		return err
-	}
-	if l.limit < 0 || l.limit > maxListed {
-		return fmt.Errorf("--limit is 0 for all events, or up to %d", maxListed)
 	}
 	out := bufio.NewWriter(c.OutOrStdout())
 	last := lastEvents{most: l.limit}

@@ -25,7 +25,7 @@ func auditShowCommand() *cobra.Command {
 			"The exit code is 1 where the line is not as it was written, or there is no such event; whether others are, verify says.",
 		Example: "  portreeve audit show /var/log/portreeve/audit.log 42\n" +
 			"  portreeve audit show audit.log 42 -o json | jq .data.unmapped.portreeve.details",
-		Args: cobra.ExactArgs(2),
+		Args: exactly("the FILE that --audit-log names, and the number or id of an event: portreeve audit show audit.log 42", 2),
 		RunE: func(c *cobra.Command, args []string) error { return showAuditEvent(c, args[0], args[1], format) },
 	}
 	format.register(c, "text", "text", "json")

@@ -36,14 +36,15 @@ func auditVerifyCommand() *cobra.Command {
 			"Who can write the files and knows how can write all of them anew. Give --public-key to have the signatures checked that --audit-key makes, " +
 			"and --head with what is kept elsewhere, to find that too. The exit code is 1 where something is not as it was written.",
 		Example: "  portreeve audit verify /var/log/portreeve/audit.log --public-key audit.pub\n" +
-			"  portreeve audit verify audit.log --head /mnt/elsewhere/audit.log.head\n" +
-			"  portreeve audit verify audit.log --head 1234:5f0c… # as an earlier verify, or any receiver of line 1234, has it",
-		Args: cobra.ExactArgs(1),
+			"  portreeve audit verify audit.log --head /mnt/elsewhere/audit.log.head",
+		Args: exactly("the FILE that --audit-log names: portreeve audit verify audit.log", 1),
 		RunE: v.run,
 	}
 	v.register(c, "text", "text", "json")
 	c.Flags().StringArrayVar(&v.publicKeys, "public-key", nil, "File with the public key, in PEM, by which the record has to be signed; again for each that was in use.")
 	c.Flags().StringVar(&v.head, "head", "", "What the record has to lead to: a file with its head, or SEQ:HASH of a line. By default the file FILE.head.")
+	takes(c, "public-key", aPEMFile())
+	takes(c, "head", given("FILE|SEQ:HASH", byEnding()))
 	return c
 }
 

@@ -25,6 +25,9 @@ func bootstrapCommand() *cobra.Command {
 		Short: "Print an Envoy bootstrap for a gateway of this control plane",
 		Long: "Print an Envoy bootstrap for a gateway of this control plane. With --tls-dir gateway and control plane prove who they are by certificates, " +
 			"and two files are written beside them by which Envoy takes up renewed ones without a restart; `portreeve ca issue gateway` makes such a directory.",
+		Example: `  portreeve bootstrap > envoy.yaml
+  portreeve bootstrap --name edge-1 --tls-dir ca/gateways/istio-system/edge-1 --xds-address plane.example:18000 > envoy.yaml
+  portreeve bootstrap --xds-address unix:///run/portreeve/xds.sock --namespace edge --labels app=edge > envoy.yaml`,
 		Args: cobra.NoArgs,
 		RunE: b.run,
 	}
@@ -37,6 +40,11 @@ func bootstrapCommand() *cobra.Command {
 	f.StringVar(&b.options.AdminAddress, "envoy-admin-address", "127.0.0.1:19000", "Address of Envoy's admin interface.")
 	f.StringVar(&b.tlsDir, "tls-dir", "", "Directory with the gateway's tls.crt and tls.key, and with ca.crt, for mutual TLS with the control plane.")
 	f.StringVar(&b.serverName, "xds-server-name", "", "DNS name or IP address that the certificate of every control plane must have; by default of each the host of its --xds-address.")
+	takes(c, "name", aName())
+	takes(c, "xds-address", aPlaneAddress(1))
+	takes(c, "envoy-admin-address", anAddress(0))
+	takes(c, "tls-dir", aDirectory())
+	takes(c, "xds-server-name", given("NAME", nil))
 	return c
 }
 

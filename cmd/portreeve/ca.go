@@ -20,20 +20,17 @@ func caCommand() *cobra.Command {
 		Short: "Make certificates for gateways and the control plane",
 		Long: "Make certificates by which gateways and the control plane prove who they are, with an authority in a folder of this machine. " +
 			"Whoever can read the authority's key, ca.key, can be every gateway: it never leaves the folder. Each command says which comes next.",
-		Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
+		Example: `  portreeve ca init
+  portreeve ca issue gateway edge-1
+  portreeve ca renew`,
 	}
 	flags := &caFlags{}
 	c.PersistentFlags().StringVar(&flags.dir, "dir", "ca", "Folder of the authority.")
-	issue := &cobra.Command{
-		Use:   "issue",
-		Short: "Make a certificate for a gateway or a control plane",
-		Args:  cobra.NoArgs,
-		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
-	}
-	issue.AddCommand(caIssueGateway(flags), caIssueServer(flags))
-	c.AddCommand(caInit(flags), issue, caRenew(flags), caRevoke(flags), caList(flags))
-	return c
+	takes(c, "dir", aDirectory())
+	issue := family(&cobra.Command{
+		Use: "issue", Short: "Make a certificate for a gateway or a control plane", Example: "  portreeve ca issue gateway edge-1\n  portreeve ca issue server --san plane.example",
+	}, caIssueGateway(flags), caIssueServer(flags))
+	return family(c, caInit(flags), issue, caRenew(flags), caRevoke(flags), caList(flags))
 }
 
 // path is the path of a file of the folder.
@@ -50,6 +47,9 @@ func (f *caFlags) with(c *cobra.Command, o authority.Options, action func(*autho
 	return action(a)
 }
 
+// mostDays is how long a certificate is valid at most.
+const mostDays = 3650
+
 // validFlags say how long a certificate is valid.
 type validFlags struct {
 	days  int
@@ -59,17 +59,18 @@ type validFlags struct {
 func (f *validFlags) register(c *cobra.Command) {
 	c.Flags().IntVar(&f.days, "days", int(authority.DefaultValid/(24*time.Hour)), "How many days the certificate is valid, never longer than the authority.")
 	c.Flags().DurationVar(&f.valid, "valid-for", 0, "How long the certificate is valid, such as 12h, in place of --days.")
+	takes(c, "days", number(1, mostDays))
+	takes(c, "valid-for", duration(time.Minute))
 	c.MarkFlagsMutuallyExclusive("days", "valid-for")
 }
 
 func (f *validFlags) options() (authority.Options, error) {
-	const most = 3650
 	valid := time.Duration(f.days) * 24 * time.Hour
 	if f.valid != 0 {
 		valid = f.valid
 	}
-	if f.days < 1 || f.days > most || valid < time.Minute || valid > most*24*time.Hour {
-		return authority.Options{}, fmt.Errorf("a certificate is valid for a minute at least and %d days at most", most)
+	if valid > mostDays*24*time.Hour {
+		return authority.Options{}, fmt.Errorf("--valid-for %s: want %d days at most", f.valid, mostDays)
 	}
 	return authority.Options{Valid: valid}, nil
 }
@@ -80,11 +81,21 @@ type targetFlags struct{ out, owner string }
 func (f *targetFlags) register(c *cobra.Command, standard string) {
 	c.Flags().StringVar(&f.out, "out", "", "Directory for tls.crt, tls.key and ca.crt; by default "+standard+" in the folder of the authority.")
 	c.Flags().StringVar(&f.owner, "owner", "", "Whose the files are: USER, USER:GROUP or :GROUP, names or numbers. A group that is named may read them.")
+	takes(c, "out", aDirectory())
+	takes(c, "owner", anOwner())
 }
 
 func (f *targetFlags) target() (authority.Target, error) {
 	owner, err := parseOwner(f.owner)
 	return authority.Target{Out: f.out, Owner: owner}, err
+}
+
+// anOwner is the form of whose files are.
+func anOwner() form {
+	return parsed("USER:GROUP", func(text string) error {
+		_, err := authority.ParseOwner(text)
+		return err
+	})
 }
 
 // parseOwner reads an --owner that may be empty, which leaves files to who makes them.

@@ -25,6 +25,8 @@ func caInit(flags *caFlags) *cobra.Command {
 		Short: "Make an authority, and the certificate of a control plane",
 		Long: "Make an authority for ten years, with an empty list of revoked certificates and an empty mapping, and the certificate of a control plane. " +
 			"Where all of it is there nothing is changed, and a key never is.",
+		Example: `  portreeve ca init
+  portreeve ca init --dir edge-ca --trust-domain edge.example --server-san plane.edge.example`,
 		Args: cobra.NoArgs,
 		RunE: v.run,
 	}
@@ -33,6 +35,9 @@ func caInit(flags *caFlags) *cobra.Command {
 	f.StringVar(&v.options.TrustDomain, "trust-domain", "", "Trust domain of the gateways' SPIFFE IDs; cluster.local where none is named.")
 	f.StringSliceVar(&v.options.ServerNames, "server-san", nil, "DNS names and IP addresses by which gateways reach the control plane, beside localhost, 127.0.0.1 and ::1.")
 	f.StringVar(&v.owner, "owner", "", "Whose the control plane's pair is: USER:GROUP or :GROUP. The group may read all of the folder but ca.key.")
+	takes(c, "trust-domain", parsed("DOMAIN", authority.CheckTrustDomain))
+	takes(c, "server-san", parsed("NAME,…", authority.CheckServerName))
+	takes(c, "owner", anOwner())
 	return c
 }
 

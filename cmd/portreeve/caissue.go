@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/portreeve/portreeve/internal/authority"
+	"github.com/portreeve/portreeve/translate/resource"
 )
 
 // caGateway is the verb that gives a gateway a certificate.
@@ -25,6 +26,8 @@ func caIssueGateway(flags *caFlags) *cobra.Command {
 		Short: "Make a gateway's certificate, and map it to its namespace and labels",
 		Long: "Make a certificate for a gateway, with the SPIFFE ID spiffe://TRUST-DOMAIN/ns/NAMESPACE/gateway/NAME, and write into gateways.yaml that it may be exactly " +
 			"what the flags say; without --labels what stands there already stays. Where it has one with more than a third of its time left nothing is changed.",
+		Example: `  portreeve ca issue gateway edge-1
+  portreeve ca issue gateway edge-2 --namespace edge --labels app=edge --days 30`,
 		Args: theGateway,
 		RunE: v.run,
 	}
@@ -38,6 +41,9 @@ func caIssueGateway(flags *caFlags) *cobra.Command {
 func theGateway(_ *cobra.Command, args []string) error {
 	if len(args) != 1 {
 		return errors.New("name the gateway, such as edge-1: portreeve ca issue gateway edge-1")
+	}
+	if !resource.IsName(args[0]) {
+		return fmt.Errorf("%.100q is not the name of a gateway: want %s", args[0], resource.NameForm)
 	}
 	return nil
 }
@@ -94,12 +100,15 @@ func caIssueServer(flags *caFlags) *cobra.Command {
 		Use:   "server --san NAME",
 		Short: "Make a control plane's certificate",
 		Long:  "Make a certificate for a control plane. Where it has one for just these names, with more than a third of its time left, nothing is changed.",
-		Args:  cobra.NoArgs,
-		RunE:  v.run,
+		Example: `  portreeve ca issue server --san plane.example
+  portreeve ca issue server --san plane-2.example,10.0.0.7 --out plane-2`,
+		Args: cobra.NoArgs,
+		RunE: v.run,
 	}
 	v.validFlags.register(c)
 	v.targetFlags.register(c, "server")
 	c.Flags().StringSliceVar(&v.names, "san", nil, "DNS names and IP addresses by which gateways reach it, beside localhost, 127.0.0.1 and ::1.")
+	takes(c, "san", parsed("NAME,…", authority.CheckServerName))
 	return c
 }
 

@@ -16,7 +16,9 @@ func caList(flags *caFlags) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "list",
 		Short: "List the certificates that were issued",
-		Args:  cobra.NoArgs,
+		Example: `  portreeve ca list
+  portreeve ca list -o json | jq '.certificates[] | select(.daysLeft < 14)'`,
+		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			listing, err := authority.List(authority.Options{Dir: flags.dir})
 			if err != nil {

@@ -23,6 +23,9 @@ func caRenew(flags *caFlags) *cobra.Command {
 		Short: "Renew certificates, in their places",
 		Long: "Renew the certificates that have less than a third of their time left, or those that are named, in their places and with their owners. " +
 			"Envoy and the control plane take them up without a restart: run it every day. The ones of before stay valid until they end.",
+		Example: `  portreeve ca renew
+  portreeve ca renew edge-1 --valid-for 12h
+  portreeve ca renew --server`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: v.run,
 	}
@@ -31,6 +34,7 @@ func caRenew(flags *caFlags) *cobra.Command {
 	f.BoolVar(&v.selection.All, "all", false, "Renew all, whatever time they have left.")
 	f.BoolVar(&v.selection.Servers, "server", false, "Renew those of control planes.")
 	f.StringVar(&v.selection.Namespace, "namespace", "istio-system", "Namespace of the gateway NAME.")
+	takes(c, "namespace", aNamespace())
 	c.MarkFlagsMutuallyExclusive("all", "server")
 	return c
 }
@@ -71,11 +75,15 @@ func caRevoke(flags *caFlags) *cobra.Command {
 		Short: "Revoke a gateway's certificates, and take it out of the mapping",
 		Long: "Revoke all valid certificates of a gateway, or the one with a serial number, in crl.pem, and take a gateway that has no other out of gateways.yaml. " +
 			"A control plane with --xds-client-crl ends its streams at once.",
+		Example: `  portreeve ca revoke edge-1
+  portreeve ca revoke --serial 4f2a9c01`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: v.run,
 	}
 	c.Flags().StringVar(&v.selection.Namespace, "namespace", "istio-system", "Namespace of the gateway NAME.")
 	c.Flags().StringVar(&v.selection.Serial, "serial", "", "Serial number of a certificate, hexadecimal.")
+	takes(c, "namespace", aNamespace())
+	takes(c, "serial", given("HEX", nil))
 	return c
 }
 

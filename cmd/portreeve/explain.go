@@ -34,11 +34,12 @@ func explainCommand() *cobra.Command {
 		Short: "Say what a request gets, and why",
 		Long: "Say what becomes of a request at a gateway and why, from the configuration that policy files become: every rule that matches, and of each that does not its first " +
 			"condition that fails, with file and line. What the request does not say is not guessed: the answer says on what it depends. --details says what a string of an access log means.",
-		Example: `  portreeve explain ./policy --request 'GET http://shop.example/admin' -H 'x-user: alice' --token token.jwt
-  portreeve explain ./policy --request 'GET https://shop.example/' --claims '{"iss":"https://issuer.example","sub":"alice"}' --client-ip 203.0.113.7
-  portreeve explain --admin-address 127.0.0.1:18001 --request 'GET http://shop.example/'
-  portreeve explain ./policy --details 'rbac_access_denied_matched_policy[ns[istio-system]-policy[admin]-rule[0]]'`,
-		RunE: e.run,
+		Example: `  portreeve explain policy --request 'GET http://shop.example:8080/admin' -H 'x-user: alice' --token token.jwt
+  portreeve explain policy --request 'GET http://shop.example:8080/' --claims '{"iss":"https://issuer.example","sub":"alice"}' --client-ip 203.0.113.7
+  portreeve explain --admin-address 127.0.0.1:18001 --request 'GET http://shop.example:8080/'
+  portreeve explain policy --details 'rbac_access_denied_matched_policy[ns[istio-system]-policy[admin]-rule[0]]'`,
+		ValidArgsFunction: byEnding(policyEndings()...),
+		RunE:              e.run,
 	}
 	e.compileFlags.register(c)
 	e.gatewayFlags.register(c)
@@ -46,6 +47,7 @@ func explainCommand() *cobra.Command {
 	e.questionFlags.register(c)
 	e.formatFlag.register(c, "text", "text", "json", "yaml")
 	c.Flags().StringVar(&e.plane.address, "admin-address", "", "Admin address of a running control plane: what the gateway is served by it, in place of files.")
+	takes(c, "admin-address", anAdminAddress())
 	e.plane.register(c)
 	c.Flags().StringVar(&e.details, "details", "", "A string of an access log (%RESPONSE_CODE_DETAILS%, or the key of a rule): say what it means and where the rule is written, and with --request which other rules refuse the request too.")
 	return c
@@ -116,10 +118,6 @@ func (e *explaining) subject(c *cobra.Command, args []string) (subject, error) {
 		served, err := fetchServed(c, &e.plane, e.gateway())
 		return subject{forms: served}, err
 	}
-	shape, err := e.chosen()
-	if err != nil {
-		return subject{}, err
-	}
 	program, err := compiled(c, args, e.compileFlags)
 	if err != nil {
 		return subject{}, err
@@ -127,7 +125,7 @@ func (e *explaining) subject(c *cobra.Command, args []string) (subject, error) {
 	unfetched := program.KeySourcesFor(e.gateway())
 	program = program.WithKeys(unknownKeysOf(unfetched))
 	served, told, refused := program.Both(e.gateway())
-	if shape == shapeIstio {
+	if e.shape == shapeIstio {
 		told, refused = program.WithConditions().Istio(e.gateway())
 		served = told
 		notePresence(c.ErrOrStderr(), program.Resources)

@@ -220,7 +220,7 @@ func TestExplainRefusesWhatItDoesNotUnderstand(t *testing.T) {
 		"not both":                       {"--request", url, "--claims", "{}", "--token", "x"},
 		"-H sets Authorization":          {"--request", url, "--claims", "{}", "-H", "Authorization: x"},
 		"is none of the strings":         {"--details", "hello"},
-		"output format":                  {"--request", url, "-o", "xml"},
+		"is not one of text, json, yaml": {"--request", url, "-o", "xml"},
 		"give a PATH or --admin-address": {"--request", url, "--admin-address", "127.0.0.1:1"},
 		"no such file or directory":      {"--request", url, "--token", "/nowhere"},
 		`"99999" is no port`:             {"--request", "http://shop.example:99999/"},

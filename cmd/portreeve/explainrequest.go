@@ -39,6 +39,17 @@ func (f *questionFlags) register(c *cobra.Command) {
 	c.Flags().StringArrayVar(&f.assumed, "assume", nil, "What an authorizer answers, PROVIDER=allow or PROVIDER=deny; may be given several times.")
 	c.Flags().Uint16Var(&f.port, "port", 0, "Port of the gateway (default: that of the URL).")
 	c.Flags().BoolVar(&f.connection, "connection", false, "Ask about a connection whose bytes the gateway does not read.")
+	takes(c, "token", given("FILE", byEnding()))
+	takes(c, "client-ip", anIPAddress())
+	takes(c, "sni", given("NAME", nil))
+	takes(c, "client-cert-san", given("NAME", nil))
+	takes(c, "at", parsed("TIME", func(text string) error {
+		if _, err := time.Parse(time.RFC3339, text); err != nil {
+			return errors.New("it is no time such as 2006-01-02T15:04:05Z")
+		}
+		return nil
+	}))
+	takes(c, "port", aPort())
 }
 
 // question is a request that is asked about, and what of it nobody is shown.
@@ -217,7 +228,7 @@ func (f *questionFlags) addHeaders(q *question, token string) error {
 	for _, line := range f.headers {
 		name, value, ok := strings.Cut(line, ":")
 		if !ok || strings.TrimSpace(name) == "" {
-			return errors.New("-H has a header without a colon: write 'Name: value'")
+			return errors.New("--header has a header without a colon: write -H 'Name: value'")
 		}
 		placed = placed || strings.Contains(value, tokenMark)
 		value = strings.ReplaceAll(strings.TrimSpace(value), tokenMark, token)
@@ -271,7 +282,7 @@ func (f *questionFlags) assumptions() (map[string]explain.Decision, error) {
 		case explain.AssumeAllow, explain.AssumeDeny:
 			out[provider] = d
 		default:
-			return nil, fmt.Errorf("--assume %q is neither PROVIDER=allow nor PROVIDER=deny", a)
+			return nil, fmt.Errorf("--assume %.100q is neither PROVIDER=allow nor PROVIDER=deny", a)
 		}
 	}
 	return out, nil

@@ -1,6 +1,11 @@
 package main
 
-import "github.com/spf13/pflag"
+import (
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/portreeve/portreeve/translate/resource"
+)
 
 // labelsFlag is a flag of labels, KEY=VALUE,…, of which an empty text says that there are none.
 type labelsFlag struct {
@@ -9,10 +14,14 @@ type labelsFlag struct {
 }
 
 // registerLabels adds the flag --labels.
-func registerLabels(f *pflag.FlagSet, labels *map[string]string) {
-	f.StringToStringVar(labels, "labels", map[string]string{"istio": "ingressgateway"}, `Labels of the gateway; "" is none.`)
-	flag := f.Lookup("labels")
+func registerLabels(c *cobra.Command, labels *map[string]string) {
+	c.Flags().StringToStringVar(labels, "labels", map[string]string{"istio": "ingressgateway"}, `Labels of the gateway; "" is none.`)
+	flag := c.Flags().Lookup("labels")
 	flag.Value = labelsFlag{flag.Value, labels}
+	flag.DefValue = labelsText(*labels)
+	if err := c.RegisterFlagCompletionFunc("labels", cobra.NoFileCompletions); err != nil {
+		panic(err) // the flag is registered twice
+	}
 }
 
 // Set implements pflag.Value.
@@ -21,5 +30,11 @@ func (l labelsFlag) Set(text string) error {
 		*l.labels = map[string]string{}
 		return nil
 	}
-	return l.Value.Set(text)
+	if err := l.Value.Set(text); err != nil {
+		return err
+	}
+	return resource.CheckLabels(*l.labels)
 }
+
+// Type implements pflag.Value: what --help shows in place of a value.
+func (l labelsFlag) Type() string { return "KEY=VALUE,…" }

@@ -4,7 +4,7 @@ import (
 	"maps"
 	"testing"
 
-	"github.com/spf13/pflag"
+	"github.com/spf13/cobra"
 )
 
 // TestLabelsOfAGateway holds that a gateway can be named that has no labels, as the one that a certificate
@@ -19,9 +19,9 @@ func TestLabelsOfAGateway(t *testing.T) {
 		"none":     {[]string{"--labels", ""}, map[string]string{}},
 	} {
 		var got map[string]string
-		f := pflag.NewFlagSet(name, pflag.ContinueOnError)
-		registerLabels(f, &got)
-		if err := f.Parse(c.args); err != nil || !maps.Equal(got, c.want) {
+		verb := &cobra.Command{}
+		registerLabels(verb, &got)
+		if err := verb.ParseFlags(c.args); err != nil || !maps.Equal(got, c.want) {
 			t.Errorf("%s: %v, %v, want %v", name, got, err, c.want)
 		}
 	}

@@ -53,10 +53,33 @@ func command() *cobra.Command {
 	root := &cobra.Command{
 		Use:           "portreeve",
 		Short:         "Istio's JWT and authorization policy for Envoy gateways without Kubernetes",
+		Long:          rootHelp,
+		Example:       rootExample,
 		Version:       buildInfo().Version,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
-	root.AddCommand(serveCommand(), bootstrapCommand(), validateCommand(), testCommand(), renderCommand(), explainCommand(), replayCommand(), statusCommand(), auditCommand(), tokenCommand(), adminTokenCommand(), caCommand(), schemaCommand(), docCommand(), versionCommand(), referenceCommand())
+	grouped(family(root), groupCheck, "Write and check policy files:", validateCommand(), testCommand(), renderCommand(), schemaCommand(), docCommand())
+	grouped(root, groupRun, "Run:", serveCommand(), bootstrapCommand(), statusCommand())
+	grouped(root, groupAsk, "Ask what requests get:", explainCommand(), replayCommand())
+	grouped(root, groupTrust, "Certificates, tokens and the record:", caCommand(), adminTokenCommand(), tokenCommand(), auditCommand())
+	grouped(root, groupOther, "Other:", versionCommand(), referenceCommand())
+	root.SetHelpCommandGroupID(groupOther)
+	root.SetCompletionCommandGroupID(groupOther)
+	root.RunE = nextSteps
+	root.SetFlagErrorFunc(wrongFlag)
+	root.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveNoFileComp)
 	return root
 }
+
+const rootHelp = `Portreeve reads Istio's JWT, authorization and routing policy from files, and serves it to Envoy gateways over ADS.
+
+Findings and data are printed on standard output, everything else on standard error. Exit codes:
+  0  nothing is wrong
+  1  there are findings: policy is refused, a test fails, an answer changes, something is refused or was altered
+  2  the command line cannot be run, or something cannot be read or reached`
+
+const rootExample = `  portreeve validate policy
+  portreeve explain policy --request 'GET http://shop.example/cart'
+  portreeve serve --config policy
+  portreeve bootstrap > envoy.yaml`

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -44,11 +43,33 @@ func (f *compileFlags) register(c *cobra.Command) {
 	c.Flags().StringVar(&f.meshConfig, "mesh-config", "", "File with Istio's MeshConfig.")
 	c.Flags().StringVar(&f.gateways, "gateways", "", "File that alone holds GatewayIdentity objects: one anywhere else is an error then, so that who writes policy does not say who a gateway is. Gateways have to prove who they are then.")
 	c.Flags().StringArrayVar(&f.secretsDirs, "secrets-dir", nil, "Directory with certificates as NAME/tls.crt, NAME/tls.key and NAME/ca.crt; may be given several times.")
-	c.Flags().StringVar(&f.keyFetch, "jwks-fetch", fetchByControlPlane, "Who fetches the keys behind a jwksUri: "+fetchByControlPlane+" or "+fetchByGateway+".")
+	c.Flags().StringVar(&f.keyFetch, "jwks-fetch", fetchByControlPlane, "Who fetches the keys behind a jwksUri: the control plane, or each gateway for itself.")
 	c.Flags().StringVar(&f.optimize, "optimize", "", "Rules by which policy is rewritten so that it costs gateways less, separated by commas, or "+optimize.Off+". Verdicts stay the same (default: all; "+strings.Join(optimize.Names(), ", ")+").")
 	c.Flags().IntVar(&f.jwtCacheEntries, "jwt-cache-entries", optimize.DefaultJWTCacheEntries, "Verified tokens that each worker thread of a gateway remembers, of 4 KiB at most, for 3 to 30 KB of memory each; 0 is none.")
 	c.Flags().StringArrayVar(&f.excluded, "exclude", nil, "Pattern, as in a "+ignore.File+", of files in the directories of policy that are left out; may be given several times.")
-	c.Flags().StringArrayVar(&f.ignored, "ignore", nil, "Kind whose objects are left out with a warning instead of an error: EnvoyFilter, WasmPlugin or TrafficExtension; may be given several times.")
+	c.Flags().StringArrayVar(&f.ignored, "ignore", nil, "Kind whose objects are left out with a warning instead of an error; may be given several times.")
+	f.forms(c)
+}
+
+// forms says what the flags take.
+func (f *compileFlags) forms(c *cobra.Command) {
+	takes(c, "root-namespace", aNamespace())
+	takes(c, "mesh-config", aYAMLFile())
+	takes(c, "gateways", aYAMLFile())
+	takes(c, "secrets-dir", aDirectory())
+	takes(c, "jwks-fetch", oneOf(fetchByControlPlane, fetchByGateway))
+	takes(c, "optimize", severalOf("RULE,…", append(optimize.Names(), optimize.Off)...))
+	takes(c, "jwt-cache-entries", number(0, maxJWTCacheEntries))
+	takes(c, "exclude", given("PATTERN", nil))
+	takes(c, "ignore", oneOf(ignorable()...))
+}
+
+// ignorable are the kinds that --ignore takes.
+func ignorable() (kinds []string) {
+	for _, kind := range resource.Ignorable() {
+		kinds = append(kinds, string(kind))
+	}
+	return kinds
 }
 
 func (f *compileFlags) settings() (model.Settings, error) {
@@ -64,9 +85,6 @@ func (f *compileFlags) settings() (model.Settings, error) {
 		return s, fmt.Errorf("--gateways and --mesh-config both name %s: they are two files", s.MeshFile)
 	}
 	for _, kind := range f.ignored {
-		if !slices.Contains(resource.Ignorable(), resource.Kind(kind)) {
-			return s, fmt.Errorf("--ignore %q: only objects of the kinds %v can be ignored so; those of other kinds count, or are ignored with a warning", kind, resource.Ignorable())
-		}
 		s.Ignored = append(s.Ignored, resource.Kind(kind))
 	}
 	for _, dir := range f.secretsDirs {
@@ -79,15 +97,9 @@ func (f *compileFlags) settings() (model.Settings, error) {
 		}
 		s.Optimization.Rules = rules
 	}
-	if s.Optimization.JWTCacheEntries = &f.jwtCacheEntries; f.jwtCacheEntries < 0 || f.jwtCacheEntries > maxJWTCacheEntries {
-		return s, fmt.Errorf("--jwt-cache-entries %d is not a number from 0 to %d", f.jwtCacheEntries, maxJWTCacheEntries)
-	}
-	switch f.keyFetch {
-	case fetchByControlPlane:
-	case fetchByGateway:
+	s.Optimization.JWTCacheEntries = &f.jwtCacheEntries
+	if f.keyFetch == fetchByGateway {
 		s.KeyFetch = model.FetchByGateway
-	default:
-		return s, fmt.Errorf("--jwks-fetch %q is neither %s nor %s", f.keyFetch, fetchByControlPlane, fetchByGateway)
 	}
 	return s, nil
 }
@@ -109,7 +121,8 @@ type gatewayFlags struct {
 
 func (f *gatewayFlags) register(c *cobra.Command) {
 	c.Flags().StringVar(&f.namespace, "namespace", "istio-system", "Namespace of the gateway.")
-	registerLabels(c.Flags(), &f.labels)
+	takes(c, "namespace", aNamespace())
+	registerLabels(c, &f.labels)
 }
 
 func (f *gatewayFlags) gateway() model.Gateway {
@@ -129,19 +142,8 @@ func (f *gatewayFlags) named(c *cobra.Command) *model.Gateway {
 type formatFlag struct{ format string }
 
 func (f *formatFlag) register(c *cobra.Command, standard string, all ...string) {
-	c.Flags().StringVarP(&f.format, "output", "o", standard, "Output format: "+strings.Join(all, ", ")+".")
-	check := c.PreRunE
-	c.PreRunE = func(c *cobra.Command, args []string) error {
-		for _, known := range all {
-			if f.format == known {
-				if check != nil {
-					return check(c, args)
-				}
-				return nil
-			}
-		}
-		return fmt.Errorf("output format %q is not one of %s", f.format, strings.Join(all, ", "))
-	}
+	c.Flags().StringVarP(&f.format, "output", "o", standard, "Output format.")
+	takes(c, "output", oneOf(all...))
 }
 
 // print prints data; text is for the format "text".

@@ -17,17 +17,18 @@ import (
 )
 
 func renderCommand() *cobra.Command {
-	c := &cobra.Command{Use: "render", Short: "Show what policy files become"}
-	c.AddCommand(renderIstioCommand(), renderEnvoyCommand())
-	return c
+	return family(&cobra.Command{Use: "render", Short: "Show what policy files become", Example: "  portreeve render envoy policy\n  portreeve render istio policy"}, renderIstioCommand(), renderEnvoyCommand())
 }
 
 func renderIstioCommand() *cobra.Command {
 	var flags compileFlags
 	c := &cobra.Command{
-		Use:   "istio PATH...",
-		Short: "Print every resource as native Istio YAML",
-		Args:  cobra.MinimumNArgs(1),
+		Use:               "istio PATH...",
+		Short:             "Print every resource as native Istio YAML",
+		Long:              "Print every resource as native Istio YAML: a JWTPolicy as the RequestAuthentication and AuthorizationPolicy that it is short for. Secrets are not printed.",
+		Example:           "  portreeve render istio policy > istio.yaml",
+		Args:              paths("policy"),
+		ValidArgsFunction: byEnding(policyEndings()...),
 		RunE: func(c *cobra.Command, args []string) error {
 			program, err := compiled(c, args, flags)
 			if err != nil {
@@ -78,8 +79,14 @@ func renderEnvoyCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "envoy PATH...",
 		Short: "Print the Envoy resources of one gateway",
-		Args:  cobra.MinimumNArgs(1),
-		RunE:  r.run,
+		Long: "Print what serve would give the gateway that --namespace and --labels name, or with --static one file that an Envoy runs with by itself. " +
+			"Keys are not fetched, and secrets are not printed but by --with-secrets.",
+		Example: `  portreeve render envoy policy
+  portreeve render envoy policy --namespace istio-system --labels istio=ingressgateway -o json
+  portreeve render envoy policy --static --jwks-fetch envoy > envoy.yaml`,
+		Args:              paths("policy"),
+		ValidArgsFunction: byEnding(policyEndings()...),
+		RunE:              r.run,
 	}
 	r.compileFlags.register(c)
 	r.gatewayFlags.register(c)
@@ -88,17 +95,15 @@ func renderEnvoyCommand() *cobra.Command {
 	c.Flags().BoolVar(&r.static, "static", false, "Print one self-contained Envoy bootstrap with everything inlined.")
 	c.Flags().BoolVar(&r.withSecrets, "with-secrets", false, "Print private and symmetric keys, with --static: without them Envoy does not start where there is a private key, and refuses the tokens of a symmetric one.")
 	c.Flags().StringVar(&r.adminAddress, "envoy-admin-address", "127.0.0.1:19000", "Address of Envoy's admin interface, with --static.")
+	takes(c, "envoy-admin-address", anAddress(0))
 	return c
 }
 
 func (r *renderEnvoy) run(c *cobra.Command, args []string) error {
-	shape, err := r.chosen()
 	switch {
-	case err != nil:
-		return err
 	case r.withSecrets && !r.static:
 		return errors.New("--with-secrets goes with --static")
-	case r.static && shape == shapeIstio:
+	case r.static && r.shape == shapeIstio:
 		return errors.New("--static prints what a gateway runs with, which is --shape portreeve")
 	}
 	program, err := compiled(c, args, r.compileFlags)
@@ -109,7 +114,7 @@ func (r *renderEnvoy) run(c *cobra.Command, args []string) error {
 	switch {
 	case r.static:
 		render = program.Static
-	case shape == shapeIstio:
+	case r.shape == shapeIstio:
 		render = program.Istio
 		notePresence(c.ErrOrStderr(), program.Resources)
 	}

@@ -31,7 +31,9 @@ func replayCommand() *cobra.Command {
 		Long: "Ask of each request in an access log (- is standard input; it may be packed by gzip) what two sets of policy files make of it, " +
 			"and print by the rule that decides how many would get another answer. LOG is in the format that OLD configures, in the default one, or in Istio's, as text or JSON. " +
 			"What the log does not say is not guessed: such requests are counted apart. The exit code is 1 where an answer changes.",
-		Args: cobra.ExactArgs(3),
+		Example: `  portreeve replay access.log policy policy-new
+  portreeve replay access.log.gz policy policy-new -o lines | jq 'select(.result == "changed")'`,
+		Args: exactly("the LOG, or - for standard input, and the OLD and the NEW policy: portreeve replay access.log policy policy-new", 3),
 		RunE: r.run,
 	}
 	r.compileFlags.register(c)

@@ -81,11 +81,11 @@ accessLogFormat: "%REQ(:METHOD)% %PATH(NQ)% host=%REQ(:AUTHORITY)% from=%DOWNSTR
 // TestReplaySaysWhatItCannotDo holds for logs that nothing is known of, and for gateways that open no port.
 func TestReplaySaysWhatItCannotDo(t *testing.T) {
 	for want, args := range map[string][]string{
-		"no line of":               {"new.yaml"},
-		"it opens no port":         {"new.yaml", "--labels", "a=b"},
-		"output format":            {"new.yaml", "-o", "sarif"},
-		"no such file":             {"nowhere.yaml"},
-		"is neither control-plane": {"new.yaml", "--jwks-fetch", "nobody"},
+		"no line of":                         {"new.yaml"},
+		"it opens no port":                   {"new.yaml", "--labels", "a=b"},
+		"is not one of text":                 {"new.yaml", "-o", "sarif"},
+		"no such file":                       {"nowhere.yaml"},
+		"is not one of control-plane, envoy": {"new.yaml", "--jwks-fetch", "nobody"},
 	} {
 		if out, errs, code := replayShop(t, "nonsense\n", args...); code != exitUsage || !strings.Contains(errs, want) {
 			t.Errorf("%v: exit %d, it does not say %q: %s%s", args, code, want, out, errs)

@@ -2,10 +2,10 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"math"
 	"net/netip"
 	"os"
 	"os/signal"
@@ -32,8 +32,13 @@ func serveCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "serve --config DIR",
 		Short: "Watch policy directories and serve gateways over ADS",
-		Args:  cobra.NoArgs,
-		RunE:  s.run,
+		Long: "Watch policy directories and serve each gateway that connects what applies to it. An edit that has an error refuses itself: gateways stay on the last good policy. " +
+			"The log on standard error names every finding, with file, line and a way out; portreeve status shows the same at any time. SIGHUP reads all files again, and SIGTERM ends it; gateways keep what they have.",
+		Example: `  portreeve serve --config policy
+  portreeve serve --config policy --state-dir /var/lib/portreeve --audit-log /var/log/portreeve/audit.log --log-format json
+  portreeve serve --config policy --xds-address 0.0.0.0:18000 --xds-tls-cert ca/server/tls.crt --xds-tls-key ca/server/tls.key --xds-client-ca ca/ca.crt --xds-client-crl ca/crl.pem --gateways ca/gateways.yaml`,
+		Args: cobra.NoArgs,
+		RunE: s.run,
 	}
 	s.register(c)
 	f, limits := c.Flags(), source.DefaultLimits()
@@ -53,11 +58,28 @@ func serveCommand() *cobra.Command {
 	f.Int64Var(&s.options.Limits.FileBytes, "max-file-bytes", limits.FileBytes, "Largest file that is read, in bytes.")
 	f.Int64Var(&s.options.Limits.Bytes, "max-bytes", limits.Bytes, "Bytes of all files together.")
 	f.IntVar(&s.options.Limits.Files, "max-files", limits.Files, "Number of files.")
-	f.StringVar(&s.logFormat, "log-format", "text", "Log format: text or json.")
+	f.StringVar(&s.logFormat, "log-format", logText, "Log format.")
+	s.forms(c)
 	if err := c.MarkFlagRequired("config"); err != nil {
 		panic(err) // the flag is defined above
 	}
 	return c
+}
+
+// forms says what the flags of serve itself take.
+func (s *serve) forms(c *cobra.Command) {
+	for _, n := range []string{"xds-max-connections", "xds-max-streams", "new-groups-per-minute", "max-files"} {
+		takes(c, n, number(1, math.MaxInt32))
+	}
+	for _, n := range []string{"max-file-bytes", "max-bytes"} {
+		takes(c, n, number(1, math.MaxInt64))
+	}
+	for _, dir := range []string{"config", "state-dir", "allow-empty"} {
+		takes(c, dir, aDirectory())
+	}
+	takes(c, "jwks-ca-file", aPEMFile())
+	takes(c, "jwks-block-cidr", aBlock())
+	takes(c, "log-format", oneOf(logText, logJSON))
 }
 
 // registerXDS registers how gateways come in.
@@ -76,6 +98,16 @@ func (s *serve) registerXDS(c *cobra.Command) {
 	f.BoolVar(&x.Plaintext, "xds-plaintext", false, "Serve in plain text on an address that other machines reach. Gateways whose configuration holds keys are refused.")
 	f.BoolVar(&x.Require, "require-identity", false, "Refuse gateways that prove nothing, also on loopback and Unix sockets and where no GatewayIdentity is defined.")
 	f.DurationVar(&x.MaxConnectionAge, "xds-max-connection-age", app.DefaultMaxConnectionAge, "How long a stream of a gateway lives: it is asked to connect again then, and when its certificate ends.")
+	for _, file := range []string{"xds-tls-cert", "xds-tls-key", "xds-client-ca", "xds-client-crl"} {
+		takes(c, file, aPEMFile())
+	}
+	takes(c, "xds-revoked-serials", aFile())
+	takes(c, "xds-address", aPlaneAddress(0))
+	takes(c, "xds-socket-mode", given("MODE", nil))
+	takes(c, "xds-socket-owner", given("USER", nil))
+	takes(c, "xds-socket-group", given("GROUP", nil))
+	takes(c, "xds-trust-domain", given("DOMAIN", nil))
+	takes(c, "xds-max-connection-age", duration(app.MinConnectionAge))
 }
 
 // collectOften has a control plane stay nearer to what it holds than Go does by itself: what edits leave behind is collected
@@ -87,13 +119,11 @@ func collectOften() {
 }
 
 func (s *serve) run(c *cobra.Command, _ []string) error {
-	logger, err := newLogger(c.ErrOrStderr(), s.logFormat)
-	if err != nil {
-		return err
-	}
+	logger := newLogger(c.ErrOrStderr(), s.logFormat)
 	collectOften()
 	s.options.Logger, s.options.Build = logger, buildInfo()
 	logger.Info("portreeve", "version", s.options.Build.Version, "commit", s.options.Build.Commit, "go", s.options.Build.GoVersion)
+	var err error
 	if s.options.Settings, err = s.settings(); err != nil {
 		return err
 	}
@@ -107,9 +137,6 @@ func (s *serve) run(c *cobra.Command, _ []string) error {
 			return fmt.Errorf("--jwks-block-cidr: %w", err)
 		}
 		s.options.KeyBlockCIDRs = append(s.options.KeyBlockCIDRs, block)
-	}
-	if s.options.MaxConnections <= 0 || s.options.MaxStreams <= 0 || s.options.NewGroups <= 0 {
-		return errors.New("--xds-max-connections, --xds-max-streams and --new-groups-per-minute are positive numbers")
 	}
 	// One that comes while another is done waits, and further ones are that one.
 	again := make(chan os.Signal, 1)
@@ -146,13 +173,15 @@ func ending(ctx context.Context, after time.Duration, what func() error) error {
 	}
 }
 
-func newLogger(w io.Writer, format string) (*slog.Logger, error) {
-	switch format {
-	case "text":
-		return slog.New(slog.NewTextHandler(w, nil)), nil
-	case "json":
-		return slog.New(slog.NewJSONHandler(w, nil)), nil
-	default:
-		return nil, fmt.Errorf("log format %q is neither text nor json", format)
+// The formats of the log.
+const (
+	logText = "text"
+	logJSON = "json"
+)
+
+func newLogger(w io.Writer, format string) *slog.Logger {
+	if format == logJSON {
+		return slog.New(slog.NewJSONHandler(w, nil))
 	}
+	return slog.New(slog.NewTextHandler(w, nil))
 }

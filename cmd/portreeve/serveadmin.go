@@ -13,4 +13,10 @@ func (s *serve) registerAdmin(c *cobra.Command) {
 	f.StringVar(&a.Files.Clients, "admin-client-ca", "", "PEM file with the certificate authorities of clients, whose certificates --admin-roles may name.")
 	f.StringVar(&a.Files.Issuer, "admin-oidc-ca-file", "", "PEM file with certificate authorities to trust, beside the system's, when fetching the keys of the OIDC issuer in --admin-roles.")
 	f.BoolVar(&a.MetricsOpen, "metrics-open", false, "Answer /metrics to everybody who reaches the admin address.")
+	takes(c, "admin-address", anAddress(0))
+	takes(c, "admin-host", given("NAME", nil))
+	for _, file := range []string{"admin-tls-cert", "admin-tls-key", "admin-client-ca", "admin-oidc-ca-file"} {
+		takes(c, file, aPEMFile())
+	}
+	takes(c, "admin-roles", aYAMLFile())
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"math"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -19,6 +20,14 @@ func (s *serve) registerAudit(c *cobra.Command) {
 	f.StringVar(&x.Sinks, "audit-sinks", "", "YAML file that names further receivers of the record: webhooks, OTLP, syslog. It is read at the start only.")
 	f.StringVar(&x.Spool, "audit-spool", "", "Directory that keeps what waits for the receivers of --audit-sinks; without it that is in memory, and lost with the process.")
 	f.BoolVar(&x.Required, "audit-required", false, "Serve nothing that is not on record: while it cannot be kept, gateways stay on what they were served.")
+	takes(c, "audit-log", aFile())
+	takes(c, "audit-log-max-bytes", number(1, math.MaxInt64))
+	takes(c, "audit-log-max-age", duration(time.Second))
+	takes(c, "audit-log-keep", number(0, math.MaxInt32))
+	takes(c, "audit-log-keep-for", duration(0))
+	takes(c, "audit-key", aPEMFile())
+	takes(c, "audit-sinks", aYAMLFile())
+	takes(c, "audit-spool", aDirectory())
 }
 
 // givenFlags are the flags that were given, as NAME=VALUE, one of several values once for each.

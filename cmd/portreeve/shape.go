@@ -22,15 +22,8 @@ type shapeFlag struct {
 }
 
 func (f *shapeFlag) register(c *cobra.Command) {
-	c.Flags().StringVar(&f.shape, "shape", shapePortreeve, "Shape of the filters of policy: portreeve, what gateways are served, or istio, what Istio would generate, for comparison.")
-}
-
-// chosen returns the shape.
-func (f *shapeFlag) chosen() (string, error) {
-	if f.shape != shapePortreeve && f.shape != shapeIstio {
-		return "", fmt.Errorf("shape %q is not one of %s, %s", f.shape, shapePortreeve, shapeIstio)
-	}
-	return f.shape, nil
+	c.Flags().StringVar(&f.shape, "shape", shapePortreeve, "Shape of the filters of policy: what gateways are served, or what Istio would generate, for comparison.")
+	takes(c, "shape", oneOf(shapePortreeve, shapeIstio))
 }
 
 // notePresence says where Istio's shape lets pass what gateways refuse: Istio does not look at presence.

@@ -23,7 +23,12 @@ func statusCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "status",
 		Short: "Show the gateways and what each was sent, accepted and refused",
-		Args:  cobra.NoArgs,
+		Long: "Show the latest generation of a running control plane and what is found of it, which gateways are connected, and what each of them was sent, accepted and refused. " +
+			"The exit code is 1 where anything is refused.",
+		Example: `  portreeve status
+  portreeve status -o json | jq '.gateways[].node'
+  portreeve status --admin-address https://127.0.0.1:18001 --admin-ca-file ca/ca.crt --admin-token-file admin.token`,
+		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			status, err := fetchStatus(c, &plane)
 			if err != nil {
@@ -40,6 +45,7 @@ func statusCommand() *cobra.Command {
 	}
 	format.register(c, "text", "text", "json", "yaml")
 	c.Flags().StringVar(&plane.address, "admin-address", "127.0.0.1:18001", "Admin address of the control plane: HOST:PORT, or https://HOST:PORT.")
+	takes(c, "admin-address", anAdminAddress())
 	plane.register(c)
 	return c
 }

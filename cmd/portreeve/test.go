@@ -29,8 +29,13 @@ func testCommand() *cobra.Command {
 		Short: "Run the PolicyTest objects of policy files",
 		Long: "Run the PolicyTest objects of policy files and directories: what becomes of each request is worked out from the configuration that the gateways would be served, without a gateway. " +
 			"With --against the same requests are sent to a live gateway instead. The exit code is 1 when a test fails, when there is none, or when the policy has an error.",
-		Args: cobra.MinimumNArgs(1),
-		RunE: t.execute,
+		Example: `  portreeve test policy
+  portreeve test policy --run shop -v --coverage
+  portreeve test policy -o junit > report.xml
+  portreeve test policy --against http://127.0.0.1:8080`,
+		Args:              paths("policy with PolicyTest objects"),
+		ValidArgsFunction: byEnding(policyEndings()...),
+		RunE:              t.execute,
 	}
 	f := c.Flags()
 	f.StringVar(&t.run, "run", "", "Run only the tests whose name, NAMESPACE/NAME/TEST, matches this regular expression.")
@@ -38,6 +43,11 @@ func testCommand() *cobra.Command {
 	f.BoolVar(&t.coverage, "coverage", false, "Print which rules, and which conditions of rules, no test decides.")
 	f.Float64Var(&t.coverageMin, "coverage-min", 0, "Fail when less than this many percent of the rules and conditions are decided by a test.")
 	f.BoolVar(&t.allowNoTests, "allow-no-tests", false, "Where there is no test that is no failure.")
+	takes(c, "coverage-min", aPercentage())
+	takes(c, "run", parsed("REGEXP", func(text string) error {
+		_, err := regexp.Compile(text)
+		return err
+	}))
 	t.live.register(c)
 	t.compileFlags.register(c)
 	t.formatFlag.register(c, "text", "text", "json", "junit")
@@ -49,8 +59,6 @@ func (t *testVerb) execute(c *cobra.Command, args []string) error {
 	switch {
 	case err != nil:
 		return fmt.Errorf("--run: %w", err)
-	case t.coverageMin < 0 || t.coverageMin > 100:
-		return errors.New("--coverage-min is a percentage, from 0 to 100")
 	case t.live.given() && (t.coverage || t.coverageMin > 0):
 		return errors.New("a live gateway does not say which rules decide: --coverage goes without --against")
 	}

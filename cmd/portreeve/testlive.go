@@ -26,6 +26,13 @@ func (l *liveFlags) register(c *cobra.Command) {
 	c.Flags().StringArrayVar(&l.against, "against", nil, "Address of a live gateway that is asked instead, http://HOST:PORT or https://HOST:PORT; may be given once for each.")
 	c.Flags().StringVar(&l.authority, "against-ca", "", "PEM file with the authorities of that gateway's certificate. (default the system's)")
 	c.Flags().StringToStringVar(&l.issuerKeys, "issuer-key", nil, "NAME=FILE: the private key, PEM or JWK, by which tokens of a PolicyTest's issuer are signed for a live gateway; may be given several times.")
+	takes(c, "against", parsed("URL", func(text string) error {
+		if _, _, err := livetest.ParseAddress(text); err != nil {
+			return errors.New("it is not http://HOST:PORT or https://HOST:PORT")
+		}
+		return nil
+	}))
+	takes(c, "against-ca", aPEMFile())
 }
 
 func (l *liveFlags) given() bool { return len(l.against) > 0 }

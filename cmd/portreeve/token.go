@@ -34,8 +34,10 @@ func tokenCommand() *cobra.Command {
 		Use:   "token",
 		Short: "Mint a demo key set and a token for it",
 		Long:  "Mint a new key pair, print its public key set and a token that it signs. For trying things out: the private key is thrown away.",
-		Args:  cobra.NoArgs,
-		RunE:  m.run,
+		Example: `  portreeve token --issuer https://issuer.example --audience shop --claim role=admin
+  portreeve token --expires -5m -o json | jq -r .token`,
+		Args: cobra.NoArgs,
+		RunE: m.run,
 	}
 	m.register(c, "text", "text", "json", "yaml")
 	c.Flags().StringVar(&m.issuer, "issuer", "testing@portreeve.dev", "The iss claim.")
@@ -43,6 +45,8 @@ func tokenCommand() *cobra.Command {
 	c.Flags().StringSliceVar(&m.audiences, "audience", nil, "The aud claims.")
 	c.Flags().StringToStringVar(&m.claims, "claim", nil, "Further claims, name=value.")
 	c.Flags().DurationVar(&m.expires, "expires", time.Hour, "How long the token is valid.")
+	takes(c, "issuer", given("ISSUER", nil))
+	takes(c, "expires", anyDuration())
 	return c
 }
 

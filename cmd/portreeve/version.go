@@ -31,7 +31,9 @@ func versionCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "version",
 		Short: "Print the version, the commit, and the Envoys that were tested",
-		Args:  cobra.NoArgs,
+		Example: `  portreeve version
+  portreeve version -o json`,
+		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			v := versions{Info: buildInfo(), Envoy: node.Tested()}
 			return format.print(c.OutOrStdout(), v, func(w io.Writer) error { return printVersions(w, v) })

@@ -15,10 +15,10 @@ import (
 const DefaultTrustDomain = "cluster.local"
 
 // DefaultMaxConnectionAge is how long a stream of a gateway lives before it is asked to connect again, and
-// minConnectionAge the least: until then a gateway has to get what it is served.
+// MinConnectionAge the least: until then a gateway has to get what it is served.
 const (
 	DefaultMaxConnectionAge = server.DefaultMaxConnectionAge
-	minConnectionAge        = time.Second
+	MinConnectionAge        = time.Second
 )
 
 // XDS says how gateways reach the control plane, and what they have to prove.
@@ -58,8 +58,8 @@ func (x XDS) check(a transport.Address) error {
 		return errors.New("--xds-plaintext and --xds-tls-cert contradict each other: gateways are spoken to in plain text, or over TLS")
 	case !a.Unix() && x.SocketMode+x.SocketOwner+x.SocketGroup != "":
 		return errors.New("--xds-socket-mode, --xds-socket-owner and --xds-socket-group are of a Unix socket: they need --xds-address unix:///PATH")
-	case x.MaxConnectionAge < minConnectionAge:
-		return fmt.Errorf("--xds-max-connection-age %v: want %v at least, such as 1h", x.MaxConnectionAge, minConnectionAge)
+	case x.MaxConnectionAge < MinConnectionAge:
+		return fmt.Errorf("--xds-max-connection-age %v: want %v at least, such as 1h", x.MaxConnectionAge, MinConnectionAge)
 	default:
 		return nil
 	}

@@ -78,6 +78,18 @@ func trustDomain(name string) (spiffeid.TrustDomain, error) {
 	return domain, nil
 }
 
+// CheckTrustDomain returns what is wrong with the name of a trust domain, or nil.
+func CheckTrustDomain(name string) error {
+	_, err := trustDomain(name)
+	return err
+}
+
+// CheckServerName returns what is wrong with a name by which gateways reach a control plane, or nil.
+func CheckServerName(name string) error {
+	_, err := serverNames([]string{name})
+	return err
+}
+
 // serverNames returns the names of a server in order, each once.
 func serverNames(names []string) ([]string, error) {
 	var out []string

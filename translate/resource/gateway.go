@@ -35,7 +35,7 @@ func checkGateway(v valueChecker, m proto.Message) {
 	spec := m.(*networkingv1alpha3.Gateway)
 	c.annotations()
 	if !isLabel(c.key.Name) {
-		c.add(diag.CodeMetadata, Path{"metadata", "name"}, "%q is not the name of a Gateway", c.key.Name).WithHint("lower-case letters, digits and -, at most 63 characters")
+		c.add(diag.CodeMetadata, Path{"metadata", "name"}, "%q is not the name of a Gateway", c.key.Name).WithHint(NamespaceForm)
 	}
 	c.labels(Path{"spec", "selector"}, spec.GetSelector())
 	if len(spec.GetServers()) == 0 {

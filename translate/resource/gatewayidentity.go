@@ -40,7 +40,7 @@ func checkGatewayIdentity(v valueChecker, m proto.Message) {
 	case namespace == "":
 		c.addMissing(diag.CodeIdentityEmpty, c.deepest(path, "namespace"), "%s is missing", path.Field("namespace")).WithHint("the namespace of the gateways; that of the metadata has no meaning")
 	case !isLabel(namespace):
-		c.add(diag.CodeMetadata, path.Field("namespace"), "%q is not a namespace", namespace).WithHint("lower-case letters, digits and -, at most 63 characters")
+		c.add(diag.CodeMetadata, path.Field("namespace"), "%q is not a namespace", namespace).WithHint(NamespaceForm)
 	}
 	c.atMost(path.Field("labels"), len(spec.GetLabels()), maxIdentityLabels)
 	c.workloadLabels(path.Field("labels"), spec.GetLabels())

@@ -79,10 +79,10 @@ func (o objectReader) metadataField(key, value *yaml.Node) {
 	path := Path{"metadata", key.Value}
 	switch key.Value {
 	case "name":
-		o.meta.name = o.name(path, value, isObjectName, "lower-case letters, digits, - and ., at most 253 characters")
+		o.meta.name = o.name(path, value, isObjectName, NameForm)
 	case "namespace":
 		if !isNull(value) {
-			o.meta.namespace = o.name(path, value, isLabel, "lower-case letters, digits and -, at most 63 characters")
+			o.meta.namespace = o.name(path, value, isLabel, NamespaceForm)
 		}
 	case "labels":
 		o.meta.labels = o.stringMap(path, value)

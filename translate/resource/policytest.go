@@ -41,7 +41,7 @@ func (c policyTestChecker) gateways(path Path) {
 	for i, g := range c.spec.GetGateways() {
 		at := path.Field(i)
 		if ns := g.GetNamespace(); ns != "" && !isLabel(ns) {
-			c.add(diag.CodeMetadata, at.Field("namespace"), "%q is not a namespace", ns).WithHint("lower-case letters, digits and -, at most 63 characters")
+			c.add(diag.CodeMetadata, at.Field("namespace"), "%q is not a namespace", ns).WithHint(NamespaceForm)
 		}
 		c.atMost(at.Field("labels"), len(g.GetLabels()), maxIdentityLabels)
 		c.workloadLabels(at.Field("labels"), g.GetLabels())

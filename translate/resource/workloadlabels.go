@@ -23,10 +23,10 @@ func (c valueChecker) workloadLabels(path Path, labels map[string]string) {
 	for _, key := range slices.Sorted(maps.Keys(labels)) {
 		at := path.Field(key)
 		if !isLabelKey(key) {
-			c.addKey(diag.CodeSelectorLabel, at, "%q is not the key of a label", key).WithHint("letters, digits, -, _ and ., perhaps with a domain and / in front")
+			c.addKey(diag.CodeSelectorLabel, at, "%q is not the key of a label", key).WithHint(labelKeyForm)
 		}
 		if v := labels[key]; v != "" && !labelPart.MatchString(v) {
-			c.add(diag.CodeSelectorLabel, at, "%q is not the value of a label", v).WithHint("letters, digits, -, _ and ., at most 63 characters")
+			c.add(diag.CodeSelectorLabel, at, "%q is not the value of a label", v).WithHint(labelForm)
 		}
 	}
 }
