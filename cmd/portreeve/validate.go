@@ -41,13 +41,19 @@ func validateCommand() *cobra.Command {
 			"The exit code is 1 when one of them is an error, or with --fail-on warning when there is any. A warning is left out by --off, or one by a comment, # portreeve:ignore CODE because REASON. What the files become is held against the rules of Envoy's API for every gateway that they speak of, " +
 			"by the selectors of Gateways and policies, the namespaces of the files, and GatewayIdentity objects. With --namespace or --labels it is that gateway instead, which need not be in the files, " +
 			"and policies are held against it too. --list-codes explains every code instead.",
-		Args: v.args,
-		RunE: v.run,
+		Example: `  portreeve validate policy
+  portreeve validate policy --mesh-config mesh.yaml --gateways gateways.yaml -o json
+  portreeve validate policy --fail-on warning -o sarif > findings.sarif
+  portreeve validate --list-codes`,
+		Args:              v.args,
+		ValidArgsFunction: byEnding(policyEndings()...),
+		RunE:              v.run,
 	}
 	f := c.Flags()
 	f.BoolVar(&v.listCodes, "list-codes", false, "List the codes of all findings, with what would be accepted.")
 	f.BoolVar(&v.lenient, "lenient", false, "Leave files of a directory out, with a note, that are no manifests at all, such as values.yaml, Chart.yaml and docker-compose.yaml; serve never does.")
-	f.StringVar(&v.secrets, "secrets", secretsHere, "Where credentials are that Gateways and DestinationRules name: "+secretsHere+", or "+secretsElsewhere+", so that one which is not in the files is a note and no error; serve needs them all.")
+	f.StringVar(&v.secrets, "secrets", secretsHere, "Where credentials are that Gateways and DestinationRules name: in the files, or elsewhere, so that one which is not in the files is a note and no error; serve needs them all.")
+	takes(c, "secrets", oneOf(secretsHere, secretsElsewhere))
 	v.compileFlags.register(c)
 	v.gatewayFlags.register(c)
 	v.rulesFlags.register(c)
@@ -60,9 +66,7 @@ func (v *validation) args(_ *cobra.Command, args []string) error {
 	case v.listCodes && len(args) > 0:
 		return errors.New("--list-codes takes no PATH")
 	case !v.listCodes && len(args) == 0:
-		return errors.New("name a file or directory, - for stdin, or --list-codes")
-	case v.secrets != secretsHere && v.secrets != secretsElsewhere:
-		return fmt.Errorf("--secrets %q is neither %s nor %s", v.secrets, secretsHere, secretsElsewhere)
+		return errors.New("name a file or directory of policy, such as portreeve validate policy; or - for stdin, or --list-codes")
 	}
 	return nil
 }
