@@ -74,9 +74,11 @@ func (m machine) isInstalled(t *testing.T) {
 	m.says(t, "bash -c '. /usr/share/bash-completion/completions/portreeve; complete -p portreeve'", "complete -o default -F __start_portreeve portreeve")
 }
 
-// startsWithoutPolicy holds that a plane without policy runs, is not ready and says why.
+// startsWithoutPolicy holds that a plane without its flags does not start, and one without policy runs, is not
+// ready and says why.
 func (m machine) startsWithoutPolicy(t *testing.T) {
 	t.Helper()
+	m.run(t, "mv /etc/portreeve/portreeve.env /etc; ! systemctl start portreeve; systemctl stop portreeve; mv /etc/portreeve.env /etc/portreeve/")
 	m.run(t, "systemctl enable --now portreeve 2>&1")
 	eventually(t, "the plane says that there is no policy", func() bool {
 		status, body := m.get(t, ready)

@@ -5,6 +5,7 @@
 set -eu
 
 root=$(cd "$(dirname "$0")/.." && pwd)
+commit=$(git -C "$root" rev-parse HEAD)
 work=$(mktemp -d)
 trap 'chmod -R u+w "$work"; rm -rf "$work"' EXIT INT TERM
 
@@ -12,7 +13,7 @@ trap 'chmod -R u+w "$work"; rm -rf "$work"' EXIT INT TERM
 build() {
 	git clone -q "$root" "$1"
 	ln -s "$root/.tools" "$1/.tools"
-	git -C "$1" checkout -q "$(git -C "$root" rev-parse HEAD)"
+	git -C "$1" checkout -q "$commit"
 	sh "$1/tools/release.sh" "$1/dist" >/dev/null
 }
 
