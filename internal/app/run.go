@@ -108,7 +108,7 @@ func (a *App) follow(ctx context.Context, read chan<- struct{}) error {
 		case <-ctx.Done():
 			return nil
 		case change := <-a.watcher.Changes():
-			a.reload(ctx, input.Change{Unsettled: change.Unsettled, Settled: change.Settled, Complete: change.Complete, At: change.At})
+			a.reload(ctx, input.Change{Unsettled: change.Unsettled, Settled: change.Settled, Complete: change.Complete, At: change.At, Since: change.Since})
 		case <-again.C:
 			a.reload(ctx, input.Change{Retry: due.Paths})
 		case <-a.options.Reload:

@@ -56,6 +56,8 @@ type Change struct {
 	Complete []string
 	// At is when they were: what was written since is in motion.
 	At time.Time
+	// Since is when the first sign of it was seen; the zero time is that nobody knows.
+	Since time.Time
 	// Retry are paths that an earlier reading asked to be read again, and nothing is known of.
 	Retry []string
 }

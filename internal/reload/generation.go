@@ -28,8 +28,10 @@ import (
 type Generation struct {
 	// Seq counts the generations of this process from 1; a generation from the state
 	// directory has 0.
-	Seq     uint64
-	At      time.Time
+	Seq uint64
+	At  time.Time
+	// edited is when the edit was seen that it was read for.
+	edited  time.Time
 	Hash    string
 	Program *translate.Program
 	// requests are the program's.

@@ -12,6 +12,8 @@ func NewGroupMetrics(r *Reloader) prometheus.Collector {
 	return groupCollector{r,
 		prometheus.NewDesc("portreeve_groups", "Groups of gateways that are connected, by what becomes of the newest generation there: held is one that the record does not take.", []string{"state"}, nil),
 		gauge("portreeve_refused_generation_age_seconds", "How long the latest generation, whichever it was, has been refused to somebody; 0 while it is not."),
+		gauge("portreeve_generation_age_seconds", "How long ago the newest generation was read."),
+		gauge("portreeve_served_generation_age_seconds", "How long ago the oldest generation that a group of connected gateways is served was read; that of the newest where all have it."),
 		gauge("portreeve_groups_refused", "Groups of gateways, of those connected, that an error keeps from the latest generation."),
 		gauge("portreeve_groups_without_policy", "Groups of gateways, of those served, on which nothing is enforced."),
 		gauge("portreeve_groups_without_token_demand", "Groups of gateways, of those served, on which nothing asks for a token."),
@@ -19,15 +21,15 @@ func NewGroupMetrics(r *Reloader) prometheus.Collector {
 }
 
 type groupCollector struct {
-	reloader                                   *Reloader
-	all, age, refused, noPolicy, noTokenDemand *prometheus.Desc
+	reloader                                                   *Reloader
+	all, age, newest, oldest, refused, noPolicy, noTokenDemand *prometheus.Desc
 }
 
 var _ prometheus.Collector = groupCollector{}
 
 // Describe implements prometheus.Collector.
 func (c groupCollector) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{c.all, c.age, c.refused, c.noPolicy, c.noTokenDemand} {
+	for _, d := range []*prometheus.Desc{c.all, c.age, c.newest, c.oldest, c.refused, c.noPolicy, c.noTokenDemand} {
 		out <- d
 	}
 }
@@ -57,8 +59,25 @@ func (c groupCollector) Collect(out chan<- prometheus.Metric) {
 	for state, n := range states {
 		out <- prometheus.MustNewConstMetric(c.all, prometheus.GaugeValue, n, state)
 	}
+	c.collectAges(out, v)
 	for d, n := range map[*prometheus.Desc]float64{c.age: v.refusedFor(c.reloader.options.Now()).Seconds(), c.refused: refused, c.noPolicy: noPolicy, c.noTokenDemand: noTokenDemand} {
 		out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, n)
+	}
+}
+
+// collectAges tells how old the newest generation is, and the oldest that is served. There is neither before the first.
+func (c groupCollector) collectAges(out chan<- prometheus.Metric, v *view) {
+	if v.latest == nil {
+		return
+	}
+	now, oldest := c.reloader.options.Now(), v.latest.At
+	for _, g := range v.groups {
+		if g.connected && g.serving != nil && g.serving.At.Before(oldest) {
+			oldest = g.serving.At
+		}
+	}
+	for d, at := range map[*prometheus.Desc]time.Time{c.newest: v.latest.At, c.oldest: oldest} {
+		out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, max(0, now.Sub(at).Seconds()))
 	}
 }
 

@@ -106,6 +106,9 @@ func (f *fleet) give(ctx context.Context, g *group, o offer) error {
 	if err != nil {
 		return fmt.Errorf("generation %s for %s: %w", o.generation.Hash, g.key, err)
 	}
+	if !g.published || g.serving.Hash != o.generation.Hash {
+		s.Edited = o.generation.edited // else it has other keys, which nobody edited
+	}
 	if err := f.publisher.Set(ctx, g.key, s); err != nil {
 		return err
 	}

@@ -74,6 +74,10 @@ func newReader(o Options) *reader {
 // again where they read as one that was not taken. It reports whether what is held has changed. Of what there
 // is already, which it asks for once the files are read, it takes what has not changed.
 func (r *reader) read(change input.Change, present func() *view) (made *draft, held bool) {
+	edited := change.Since
+	if edited.IsZero() {
+		edited = r.now()
+	}
 	reading := r.files.Read(change)
 	held = r.leave(reading)
 	before := present()
@@ -86,7 +90,7 @@ func (r *reader) read(change input.Change, present func() *view) (made *draft, h
 	case r.draft == nil || hash != r.draft.Hash:
 		r.seq++
 		r.draft = r.drafted(newGeneration(r.seq, r.now(), reading, hash, r.settings, before.program(), before.servedCertificates()))
-		r.draft.changes = r.draft.changes.TakenBy(reading.Taken)
+		r.draft.changes, r.draft.edited = r.draft.changes.TakenBy(reading.Taken), edited
 	}
 	return r.draft, held
 }

@@ -76,8 +76,9 @@ func (w *Watcher) check() {
 	if due := w.settling.due(w.open); due.IsZero() || now.Before(due) {
 		return
 	}
+	since := w.settling.since()
 	if tell, settled, _ := w.settling.check(now, w.look, w.open); tell {
-		w.tell(Change{Settled: settled})
+		w.tell(Change{Settled: settled, Since: since})
 	}
 }
 
@@ -91,7 +92,7 @@ func (w *Watcher) event(e event, now time.Time) {
 	}
 	if w.settling.free(e.path) && w.inPlace(e, now) {
 		w.settling.forget(e.path)
-		w.tell(Change{Settled: []string{e.path}, Complete: []string{e.path}, At: now})
+		w.tell(Change{Settled: []string{e.path}, Complete: []string{e.path}, At: now, Since: now})
 		return
 	}
 	sign := w.look(e.path)
@@ -144,6 +145,7 @@ func (w *Watcher) tell(c Change) {
 		if !waiting.At.IsZero() {
 			c.At = waiting.At // the earlier: whatever was written since counts as in motion
 		}
+		c.Since = waiting.Since
 	default:
 	}
 	// Before the reader is told: what changes after this look is found by the next rescan.

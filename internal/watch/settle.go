@@ -101,6 +101,20 @@ func (s *settling) has(path string) bool {
 	return pending || slow
 }
 
+// since returns when the first of what waits was seen to change; the zero time says that nothing waits.
+func (s *settling) since() time.Time {
+	if !s.idle() {
+		return s.first
+	}
+	var first time.Time
+	for _, p := range s.slow {
+		if first.IsZero() || p.at.Before(first) {
+			first = p.at
+		}
+	}
+	return first
+}
+
 // unsettled returns the paths that have not come to rest, in order.
 func (s *settling) unsettled() []string {
 	out := slices.AppendSeq(slices.Collect(maps.Keys(s.pending)), maps.Keys(s.slow))

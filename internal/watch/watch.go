@@ -63,6 +63,8 @@ type Change struct {
 	// and are complete although they may have been written a moment ago: before At.
 	Complete []string
 	At       time.Time
+	// Since is when the first of it was seen.
+	Since time.Time
 }
 
 // Watcher watches directories.

@@ -40,7 +40,7 @@ func New(o Options) (*Store, error) {
 		s.observe = func(Event) {}
 	}
 	if o.Registerer != nil {
-		if err := s.metrics.register(o.Registerer, newStanding(s), newEnds(s)); err != nil {
+		if err := s.metrics.register(o.Registerer, newStanding(s), newEnds(s), newStates(s)); err != nil {
 			return nil, fmt.Errorf("register metrics: %w", err)
 		}
 	}

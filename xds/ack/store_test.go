@@ -271,12 +271,15 @@ func TestMetrics(t *testing.T) {
 	want := map[string]float64{
 		"portreeve_xds_connected_gateways delta": 1, "portreeve_xds_connected_gateways sotw": 0,
 		"portreeve_xds_responses_sent_total ECDS": 2, "portreeve_xds_acks_total ECDS": 1, "portreeve_xds_nacks_total ECDS": 1, "portreeve_xds_standing_refusals ": 1,
+		"portreeve_xds_gateways accepted": 0, "portreeve_xds_gateways pending": 0, "portreeve_xds_gateways refused": 1, "portreeve_xds_gateway_refused n": 1,
+		"portreeve_edit_to_ack_seconds ECDS": 0,
 	}
 	// Every series is there from the beginning.
 	for _, typ := range []string{"CDS", "EDS", "LDS", "RDS", "SDS"} {
 		for _, name := range []string{"responses_sent", "acks", "nacks"} {
 			want["portreeve_xds_"+name+"_total "+typ] = 0
 		}
+		want["portreeve_edit_to_ack_seconds "+typ] = 0
 	}
 	if d := cmp.Diff(want, gather(t, reg)); d != "" {
 		t.Errorf("series (-want +got):\n%s", d)

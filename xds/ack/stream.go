@@ -41,6 +41,8 @@ type record struct {
 	refused   bool
 	resources map[string]*tracked
 	due       []Delivery
+	// edit waits for the response that takes it to the gateway.
+	edit edit
 }
 
 // tracked is a resource and a hash of why it was refused last, until it is accepted. Bad is the hash of
@@ -72,6 +74,8 @@ type Delivery struct {
 	Mended []string
 	// Partial says that a response of state-of-the-world is not all that there is of the type.
 	Partial bool
+	// edited is when the edit was seen that it takes to the gateway first; the zero time where it takes none.
+	edited time.Time
 }
 
 // hash returns that of a resource's content.
@@ -95,7 +99,8 @@ func (st *Stream) Sent(d Delivery) {
 	r.sent = Response{Version: d.Version, Nonce: d.Nonce, At: s.clock()}
 	if st.peer.Protocol == SotW {
 		// Every response is complete unless it says that it is not, and only the last one can
-		// still be answered.
+		// still be answered. It takes their edits along.
+		d.edited = earliest(r.due)
 		r.due = nil
 	}
 	if st.peer.Protocol == SotW && !d.Partial {
@@ -108,6 +113,9 @@ func (st *Stream) Sent(d Delivery) {
 		if res, ok := r.resources[name]; ok {
 			res.Sent = ""
 		}
+	}
+	if at := r.edit.leaves(s.clock); d.edited.IsZero() {
+		d.edited = at
 	}
 	r.awaits(d)
 	s.mu.Unlock()
@@ -155,6 +163,9 @@ func (st *Stream) Acked(url, nonce string) (Delivery, bool) {
 	}
 	s.mu.Unlock()
 	s.metrics.accepted.WithLabelValues(nameOf(url)).Inc()
+	if !d.edited.IsZero() && len(d.Unread) == 0 {
+		s.metrics.edits.WithLabelValues(nameOf(url)).Observe(max(0, s.clock().Sub(d.edited).Seconds()))
+	}
 	st.tell(ResponseAccepted, d, nil)
 	return d, true
 }

@@ -108,6 +108,7 @@ func (s *session) opens() {
 	s.record = s.server.options.Acks.Open(ack.Peer{
 		Node: id.ID, Group: id.Group.Key, Address: s.address, Identity: proved, CertificateEnds: s.rights.proof.Until(), Protocol: s.protocol, Envoy: id.Envoy.String(),
 	})
+	s.delivery.record.Store(s.record)
 	if line, ok := s.server.connects.line(id); ok {
 		s.logger.Info("gateway connected", append(line, "identity", proved)...)
 	}

@@ -3,8 +3,10 @@ package server
 import (
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
+	"github.com/portreeve/portreeve/xds/ack"
 	"github.com/portreeve/portreeve/xds/rollout"
 )
 
@@ -30,6 +32,8 @@ type delivery struct {
 	closed         bool
 	// redelivery is told of every edit.
 	redelivery *redelivery
+	// record is that of the stream, once it is there.
+	record atomic.Pointer[ack.Stream]
 	// keyless is not nil where the gateway may have no keys. It is called when it would have got some, and gets nothing.
 	keyless func()
 }
@@ -63,6 +67,21 @@ func (d *delivery) offer(g *rollout.Generation) error {
 	// Only now: what the edit has changed is sent anyway, and comes first.
 	d.redelivery.edited(func(url string) bool { return g.Part(url).Same(before.Part(url)) })
 	return err
+}
+
+// edited has the record time how long an edit takes to be accepted, by the types that it changes.
+func (d *delivery) edited(before, after *rollout.Generation, at time.Time) {
+	record := d.record.Load()
+	if record == nil || before == nil || at.IsZero() {
+		return
+	}
+	versions := map[string]string{}
+	for _, url := range rollout.Order() {
+		if p := after.Part(url); !p.Same(before.Part(url)) {
+			versions[url] = p.GetVersion(url)
+		}
+	}
+	record.Edited(at, versions)
 }
 
 // settled reports whether the gateway has answered all that it was sent, and is to be sent nothing now.

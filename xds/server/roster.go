@@ -9,6 +9,7 @@ import (
 
 	"github.com/portreeve/portreeve/xds/node"
 	"github.com/portreeve/portreeve/xds/rollout"
+	"github.com/portreeve/portreeve/xds/snapshot"
 )
 
 // roster knows the streams of each group, and what the group is served.
@@ -77,17 +78,19 @@ func (m *member) note(g *rollout.Generation) {
 	m.earlier = append([]*rollout.Generation{g.Base()}, m.earlier[:min(len(m.earlier), maxEarlier-1)]...)
 }
 
-// offer makes a generation what the streams are served, and whether it holds keys; roster.mu is held.
-func (m *member) offer(g *rollout.Generation, keys func() bool) error {
+// offer makes a generation what the streams are served; it is of a snapshot. roster.mu is held.
+func (m *member) offer(g *rollout.Generation, of *snapshot.Snapshot) error {
 	clusters := resourcev3.ClusterType
 	if m.newest != nil && !g.Part(clusters).Same(m.newest.Part(clusters)) {
 		m.note(m.newest)
 	}
-	m.newest, m.keys = g, keys
+	before := m.newest
+	m.newest, m.keys = g, of.HoldsKeys
 	m.memo.Forget()
 	m.made.forget()
 	var failed *multierror.Error
 	for d := range m.deliveries {
+		d.edited(before, g, of.Edited) // before it is sent
 		failed = multierror.Append(failed, m.hand(d))
 	}
 	return failed.ErrorOrNil()

@@ -163,7 +163,7 @@ func (s *Server) Set(ctx context.Context, group string, snap *snapshot.Snapshot)
 	if !ok || m.streams == 0 {
 		return nil
 	}
-	if err := m.offer(rollout.Of(snap, m.newest), snap.HoldsKeys); err != nil {
+	if err := m.offer(rollout.Of(snap, m.newest), snap); err != nil {
 		return fmt.Errorf("set snapshot of %s: %w", group, err)
 	}
 	return nil

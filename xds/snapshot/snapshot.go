@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/envoyproxy/go-control-plane/pkg/cache/types"
 	cachev3 "github.com/envoyproxy/go-control-plane/pkg/cache/v3"
@@ -33,6 +34,8 @@ type Snapshot struct {
 	made  map[source]*delivered
 	// keys reports whether anything in it holds a key.
 	keys func() bool
+	// Edited is when the edit was seen that it comes from; the zero time is that it comes from none. It is set before it is served.
+	Edited time.Time
 }
 
 // Trace leads from the resources of a type, by the names that they are delivered with, to the places
