@@ -19,7 +19,7 @@ ONLY ?=
 HOSTILE ?= 2
 ENVOYS ?=
 DIFFERENTIAL ?= 1000000
-SOAK ?= AnswersAsEnvoyDoes|LosesNo|CostsNothing|IsNotLost|BringsItsAuthorizer|AmongManyServices|Kill|Chaos
+SOAK ?= AnswersAsEnvoyDoes|LosesNo|CostsNothing|IsNotLost|BringsItsAuthorizer|AmongManyServices|Kill|Chaos|DashboardHasData
 TESTFLAGS ?=
 PAGE ?=
 
@@ -108,6 +108,10 @@ soak: ## Run, on the real Envoy, the tests that match SOAK at their full length:
 	@PORTREEVE_SOAK=1 sh tools/test.sh -count 1 -timeout 60m -run '$(SOAK)' ./test
 	@PORTREEVE_SOAK=1 go test -count 1 -run TestRecompileIsCompile ./translate
 	@$(MAKE) hostile HOSTILE=12
+
+.PHONY: monitoring-check
+monitoring-check: ## Check the rules of examples/monitoring with promtool, and its dashboard with Prometheus, a control plane and a gateway.
+	@sh tools/test.sh -count 1 -run '^(TestTheRulesForPrometheusHold|TestTheDashboardHasData)$$' ./test
 
 .PHONY: vet
 vet: ## Run go vet.

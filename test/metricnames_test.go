@@ -25,8 +25,8 @@ type countedWorld struct {
 	dir                                   string
 }
 
-// openCountedWorld serves it with as many more hosts and policies.
-func openCountedWorld(t *testing.T, marker string) *countedWorld {
+// openCountedWorld serves it.
+func openCountedWorld(t *testing.T, marker string, flags ...string) *countedWorld {
 	t.Helper()
 	authorizer := &connectionAuthorizer{}
 	authorizer.allow.Store(true)
@@ -37,7 +37,7 @@ func openCountedWorld(t *testing.T, marker string) *countedWorld {
 	}
 	w.dir = newPolicyDir(t, map[string]string{"gateway.yaml": w.listeners(), "routes.yaml": w.routes(), "services.yaml": w.services(t), "policy.yaml": w.policy()})
 	mesh := meshFile(t, w.named("extensionProviders:\n- name: grpc-M\n  envoyExtAuthzGrpc: {service: authz.M.test, port: 80, timeout: 2s}\n"))
-	w.plane = startPlane(t, w.dir, "--mesh-config", mesh)
+	w.plane = startPlane(t, w.dir, append(flags, "--mesh-config", mesh)...)
 	w.gateway = w.plane.startGateway(t, envoytest.Options{})
 	return w
 }
@@ -205,8 +205,7 @@ func TestTheSeriesOfAGatewayAreBounded(t *testing.T) {
 	w := openCountedWorld(t, "zqmany")
 	w.use(t)
 	few := len(w.metrics(t))
-	w.edit(t, "policy.yaml", w.policy()+more(policies, "---\napiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\nmetadata: {name: more-%[1]d, namespace: istio-system}\n"+
-		"spec: {action: DENY, rules: [{to: [{operation: {paths: [\"/more-%[1]d\"]}}]}]}\n"), "extension_config_discovery.http_filter.portreeve.policy.config_reload")
+	w.edit(t, "policy.yaml", w.policy()+more(policies, morePolicy), "extension_config_discovery.http_filter.portreeve.policy.config_reload")
 	w.edit(t, "hosts.yaml", w.named("apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: hosts, namespace: istio-system}\nspec:\n  gateways: [M]\n"+
 		"  http: [{route: [{destination: {host: backend.M.test, port: {number: 80}}}]}]\n  hosts:\n")+more(hosts, "  - h%d.test\n"), fmt.Sprintf("http.outbound_127.0.0.1_%[1]d.rds.http.%[1]d.127.0.0.1.config_reload", w.http))
 	w.use(t)
