@@ -276,10 +276,10 @@ func topLevels(k *schema.Kind) map[string]map[string]any {
 }
 
 // everyField returns the way to each field. One that a kind has at many places, as all below a traffic policy, is tried
-// at two of them.
+// at the first of them: the same message says the same everywhere.
 func everyField(k *schema.Kind) [][]*schema.Field {
 	var out [][]*schema.Field
-	seen := map[string]int{}
+	seen := map[string]bool{}
 	var walk func(fields []*schema.Field, above []*schema.Field)
 	walk = func(fields, above []*schema.Field) {
 		for _, f := range fields {
@@ -288,9 +288,10 @@ func everyField(k *schema.Kind) [][]*schema.Field {
 			if len(above) > 0 {
 				key = above[len(above)-1].Name + "." + key
 			}
-			if seen[key]++; seen[key] <= 2 {
+			if !seen[key] {
 				out = append(out, way)
 			}
+			seen[key] = true
 			walk(f.Fields, way)
 		}
 	}

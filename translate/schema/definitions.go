@@ -62,6 +62,7 @@ func (d *definitions) fields(fields []*Field) object {
 			// A pattern is held to, and not proposed by editors beside the usual spelling.
 			undescribed := maps.Clone(content)
 			delete(undescribed, "description")
+			delete(undescribed, "examples")
 			other["^"+spelling+"$"] = undescribed
 		}
 	}
