@@ -157,7 +157,9 @@ func (r refusal) explainedBy(d diag.Diagnostic) bool {
 	if i := strings.LastIndexAny(r.at, ".["); i >= 0 {
 		parent = r.at[:i]
 	}
-	return inside || d.Field == parent || strings.HasPrefix(r.at, d.Field+"[")
+	// Of two that exclude each other validate names the second that is written.
+	excluded := (d.Code == diag.CodeOneOf || d.Code == diag.CodeDuplicateKey) && strings.HasPrefix(d.Field, parent+".")
+	return inside || excluded || d.Field == parent || strings.HasPrefix(r.at, d.Field+"[")
 }
 
 func (j *judge) refusals(text []byte) []refusal {

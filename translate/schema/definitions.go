@@ -5,7 +5,6 @@ import (
 	"maps"
 	"slices"
 	"strconv"
-	"strings"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -73,7 +72,10 @@ func (d *definitions) fields(fields []*Field) object {
 	if r := required(fields); len(r) > 0 {
 		out["required"] = r
 	}
-	if all := append(exclusions(fields), requiredSpellings(fields)...); len(all) > 0 {
+	if e := exclusions(fields); len(e) > 0 {
+		out["dependencies"] = e
+	}
+	if all := requiredSpellings(fields); len(all) > 0 {
 		out["allOf"] = all
 	}
 	return out
@@ -95,31 +97,30 @@ func requiredSpellings(fields []*Field) []any {
 	var out []any
 	for _, f := range fields {
 		if s := f.spellings(); f.Required && len(s) > 1 {
-			out = append(out, object{"anyOf": []any{object{"required": s[:1]}, object{"required": s[1:]}}, "errorMessage": f.Name + " is missing"})
+			out = append(out, object{"anyOf": []any{object{"required": s[:1]}, object{"required": s[1:]}}})
 		}
 	}
 	return out
 }
 
-// exclusions forbid a field under both of its names, and two fields of which one can be set.
-func exclusions(fields []*Field) []any {
-	var out []any
-	forbid := func(names []string, why string) {
-		// Null is no object and has none of the names; without the type it would be refused.
-		out = append(out, object{"not": object{"type": "object", "required": names}, "errorMessage": strings.Join(names, " and ") + why})
-	}
+// exclusions forbid a field under both of its names, and two fields of which one can be set. Where one is there the
+// other is no property at all, so that an editor underlines that and not the object.
+func exclusions(fields []*Field) object {
+	out := object{}
 	for i, f := range fields {
-		if s := f.spellings(); len(s) > 1 {
-			forbid(s, " are the same field")
-		}
-		for _, other := range fields[:i] {
-			if !slices.Contains(f.Excludes, other.Name) {
-				continue
+		var others []string
+		for _, other := range fields[i+1:] {
+			if slices.Contains(f.Excludes, other.Name) {
+				others = append(others, other.spellings()...)
 			}
-			for _, a := range other.spellings() {
-				for _, b := range f.spellings() {
-					forbid([]string{a, b}, " cannot both be set")
+		}
+		for j, name := range f.spellings() {
+			if forbidden := append(f.spellings()[j+1:], others...); len(forbidden) > 0 {
+				none := object{}
+				for _, o := range forbidden {
+					none[o] = false
 				}
+				out[name] = object{"properties": none}
 			}
 		}
 	}
