@@ -17,7 +17,7 @@ fi
 folder=$root/.tools/docs-$("$python" -c 'import sys; print("py%d.%d" % sys.version_info[:2])')-$(cksum <tools/docs.txt | cut -d' ' -f1)
 [ -d "$folder" ] || { mkdir -p .tools && sh tools/pip.sh tools/docs.txt "$folder"; }
 
-NO_MKDOCS_2_WARNING=1 PYTHONPATH=$folder PYTHONDONTWRITEBYTECODE=1 "$python" -m mkdocs --quiet build --strict --clean --site-dir "$site"
+NO_MKDOCS_2_WARNING=1 PYTHONPATH=$folder PYTHONDONTWRITEBYTECODE=1 "$python" -m mkdocs build --strict --clean --site-dir "$site"
 
 # What a page loads when it is opened. Links that a reader follows may lead anywhere.
 if grep -rnoE --include='*.html' '<(script|img|iframe)[^>]* src="?(https?:)?//[^" >]*|<link[^>]* rel="?(stylesheet|preconnect|preload)[^>]* href="?(https?:)?//[^" >]*|<link[^>]* href="?(https?:)?//[^" >]*[^>]* rel="?(stylesheet|preconnect|preload)' "$site"; then

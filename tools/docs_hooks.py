@@ -12,6 +12,27 @@ NAMED = re.compile(r"\[([\w-]+\.md)\]\(\1")
 OUTSIDE = re.compile(r"\]\(((?:\.\./)+[^)#\s]*)(#[^)\s]*)?\)")
 
 
+def on_config(config):
+    config.nav = expanded(config.nav, Path(config.docs_dir))
+    return config
+
+
+def expanded(nav, docs):
+    """Puts the pages of a folder, which README.md begins, in the place of its FOLDER/*."""
+    out = []
+    for entry in nav:
+        if isinstance(entry, dict):
+            entry = {name: expanded(value, docs) if isinstance(value, list) else value for name, value in entry.items()}
+        if isinstance(entry, str) and entry.endswith("/*"):
+            pages = [path.relative_to(docs).as_posix() for path in (docs / entry[:-2]).glob("*.md")]
+            if not pages:
+                raise PluginError("mkdocs.yml: nav: %s: there is no page" % entry)
+            out += sorted(pages, key=lambda page: (not page.endswith("/README.md"), page))
+        else:
+            out.append(entry)
+    return out
+
+
 def on_page_markdown(markdown, page, config, files):
     markdown = FILE.sub(r'\3 title="\2"', markdown)
     markdown = COMMENT.sub("", markdown)

@@ -71,9 +71,11 @@ func writeMarkdown(root *cobra.Command, dir string) error {
 // describe appends the section of a verb, and those of its own verbs.
 func describe(c *cobra.Command, page *bytes.Buffer) error {
 	section := func(file string) string { return "#" + strings.ReplaceAll(strings.TrimSuffix(file, ".md"), "_", "-") }
-	if err := doc.GenMarkdownCustom(c, page, section); err != nil {
+	var text bytes.Buffer
+	if err := doc.GenMarkdownCustom(c, &text, section); err != nil {
 		return err
 	}
+	page.WriteString(fenced(text.String()))
 	for _, verb := range c.Commands() {
 		if !verb.IsAvailableCommand() || verb.IsAdditionalHelpTopicCommand() {
 			continue
@@ -83,4 +85,20 @@ func describe(c *cobra.Command, page *bytes.Buffer) error {
 		}
 	}
 	return nil
+}
+
+// fenced has every block in a fence that says what is in it, as all pages of the documentation do.
+func fenced(text string) string {
+	lines, inside := strings.Split(text, "\n"), false
+	for i, line := range lines {
+		switch {
+		case line == "```":
+			if inside = !inside; inside {
+				lines[i] = "```text"
+			}
+		case !inside && strings.HasPrefix(line, "\t"):
+			lines[i] = "```text\n" + strings.TrimPrefix(line, "\t") + "\n```"
+		}
+	}
+	return strings.Join(lines, "\n")
 }
