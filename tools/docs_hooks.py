@@ -18,7 +18,7 @@ def on_config(config):
 
 
 def expanded(nav, docs):
-    """Puts the pages of a folder, which README.md begins, in the place of its FOLDER/*."""
+    """Puts the pages of a folder, which README.md or index.md begins, in the place of its FOLDER/*."""
     out = []
     for entry in nav:
         if isinstance(entry, dict):
@@ -27,7 +27,7 @@ def expanded(nav, docs):
             pages = [path.relative_to(docs).as_posix() for path in (docs / entry[:-2]).glob("*.md")]
             if not pages:
                 raise PluginError("mkdocs.yml: nav: %s: there is no page" % entry)
-            out += sorted(pages, key=lambda page: (not page.endswith("/README.md"), page))
+            out += sorted(pages, key=lambda page: (PurePosixPath(page).name not in ("README.md", "index.md"), page))
         else:
             out.append(entry)
     return out
