@@ -253,7 +253,7 @@ func fleetAsked() []model.Gateway {
 // TestRecompileOfAFleetIsCompile holds that of objects of all kinds, for gateways of several namespaces and labels, each
 // is served, after any sequence of edits, what it is served of the same files by a program that knows of nothing.
 func TestRecompileOfAFleetIsCompile(t *testing.T) {
-	steps := 400
+	steps := rounds(400)
 	if os.Getenv("PORTREEVE_SOAK") == "1" {
 		steps = 3000
 	}

@@ -31,7 +31,7 @@ func TestEnvoyTakesRandomPolicies(t *testing.T) {
 	t.Logf("PORTREEVE_SEED=%d", seed)
 	g := &generator{Rand: rand.New(rand.NewPCG(seed, 1)), jwks: testKeys(t)} //nolint:gosec // a test wants the same again
 	var samples []sample
-	for i := range 300 {
+	for i := range rounds(300) {
 		content := g.input(t)
 		program := translate.Compile(withAuthorizers(source.File{Path: "authorizing.yaml", Content: []byte(authorizing)}, source.File{Path: "random.yaml", Content: content}))
 		if program.Diags.HasErrors() {

@@ -28,7 +28,7 @@ import (
 // object must not keep the others out. Two values of each field are tried, with PORTREEVE_HOSTILE=n so many.
 func TestHostileValues(t *testing.T) {
 	if underRace {
-		t.Skip("make hostile runs it")
+		t.Skip("make full and make hostile run it")
 	}
 	s := newScene(t)
 	fields := s.fields(t)

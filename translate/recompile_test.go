@@ -151,7 +151,7 @@ func TestRecompileIsCompile(t *testing.T) {
 	for name, c := range map[string]struct {
 		r     *recompiling
 		steps int
-	}{"files of all kinds": {newRecompiling(t, 1), 200}, "objects that concern each other": {newConcerning(1), 700}} {
+	}{"files of all kinds": {newRecompiling(t, 1), rounds(200)}, "objects that concern each other": {newConcerning(1), rounds(700)}} {
 		t.Run(name, func(t *testing.T) {
 			r, steps, served := c.r, c.steps, 0
 			if os.Getenv("PORTREEVE_SOAK") == "1" {
@@ -290,6 +290,9 @@ func TestAnEditCostsWhatItTouches(t *testing.T) {
 // TestSuggestionsAreBoundedTogether adds slips one by one, until more names would have to be compared than may be: what is
 // suggested for which of them is the same as where all are there from the beginning.
 func TestSuggestionsAreBoundedTogether(t *testing.T) {
+	if underRace {
+		t.Skip("make full runs it")
+	}
 	var gateways strings.Builder
 	for i := range 80 {
 		fmt.Fprintf(&gateways, "---\napiVersion: networking.istio.io/v1\nkind: Gateway\nmetadata: {name: g%d, namespace: istio-system}\nspec: {selector: {app: a%d}, servers: [{port: {number: %d, name: http, protocol: HTTP}, hosts: [h%d.example]}]}\n", i, i, 8000+i, i)
