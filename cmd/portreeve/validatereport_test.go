@@ -16,7 +16,7 @@ import (
 )
 
 // piped runs a command line with a text on stdin.
-func piped(t *testing.T, stdin io.Reader, args ...string) (code error, out, errs string) {
+func piped(t *testing.T, stdin io.Reader, args ...string) (out, errs string, err error) {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
 	root := command()
@@ -24,8 +24,8 @@ func piped(t *testing.T, stdin io.Reader, args ...string) (code error, out, errs
 	root.SetIn(stdin)
 	root.SetOut(&stdout)
 	root.SetErr(&stderr)
-	code = root.ExecuteContext(t.Context())
-	return code, stdout.String(), stderr.String()
+	err = root.ExecuteContext(t.Context())
+	return stdout.String(), stderr.String(), err
 }
 
 // TestStdinIsAFile holds that - is what is piped, one path among others, in every verb that compiles.
@@ -49,7 +49,7 @@ func TestStdinIsAFile(t *testing.T) {
 		"not for serving": {denial, []string{"validate", "--list-codes", "-"}, false, "", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			err, out, errs := piped(t, strings.NewReader(c.stdin), c.args...)
+			out, errs, err := piped(t, strings.NewReader(c.stdin), c.args...)
 			if name == "not for serving" {
 				if err == nil {
 					t.Error("--list-codes takes a path")
@@ -61,7 +61,7 @@ func TestStdinIsAFile(t *testing.T) {
 			}
 		})
 	}
-	if err, _, _ := piped(t, strings.NewReader(denial), "validate", "-", "-"); err == nil || errors.Is(err, errFindings) {
+	if _, _, err := piped(t, strings.NewReader(denial), "validate", "-", "-"); err == nil || errors.Is(err, errFindings) {
 		t.Errorf("stdin is read twice: %v", err)
 	}
 }
