@@ -34,7 +34,7 @@ func (f *auditFilter) register(c *cobra.Command) {
 	flags.StringSliceVar(&f.names, "name", nil, "Only events about objects with these names; * stands for any text.")
 	flags.StringVar(&f.subject, "subject", "", "Only events about this subject: a gateway, an issuer, a sink; * stands for any text.")
 	flags.StringVar(&f.generation, "generation", "", "Only events about the generation whose hash begins so.")
-	takes(c, "outcome", severalOf("OUTCOME,…", outcomes()...))
+	takes(c, "outcome", severalOf("OUTCOME,...", outcomes()...))
 	takes(c, "since", aMoment())
 	takes(c, "until", aMoment())
 	for _, text := range []string{"kind", "namespace", "generation"} {

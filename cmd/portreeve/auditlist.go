@@ -8,12 +8,16 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/portreeve/portreeve/internal/audit"
+	"github.com/portreeve/portreeve/translate/explain/words"
 )
 
 type auditListing struct {
 	formatFlag
 	auditFilter
 	limit int
+	paint words.Paint
 }
 
 func auditListCommand() *cobra.Command {
@@ -45,6 +49,7 @@ func (l *auditListing) run(c *cobra.Command, args []string) error {
 		return err
 	}
 	out := bufio.NewWriter(c.OutOrStdout())
+	l.paint = paintFor(c.OutOrStdout())
 	last := lastEvents{most: l.limit}
 	events := auditEvents{c: c}
 	dropped := 0
@@ -86,8 +91,23 @@ func (l *auditListing) one(w io.Writer, e *auditEvent) error {
 	if by := e.author(); by != "" {
 		what += " (" + by + ")"
 	}
-	_, err := fmt.Fprintf(w, "%8s  %s  %-20s  %-8s  %s\n", e.seq(), e.Time.UTC().Format("2006-01-02T15:04:05.000Z"), plainText(e.kind()), plainText(e.details().Outcome), plainText(what))
+	_, err := fmt.Fprintf(w, "%8s  %s  %-20s  %s  %s\n", e.seq(), e.Time.UTC().Format("2006-01-02T15:04:05.000Z"), plainText(e.kind()), outcomeText(e.details().Outcome, l.paint), plainText(what))
 	return err
+}
+
+// outcomeText is an outcome in the width of its column.
+func outcomeText(outcome string, paint words.Paint) string {
+	text := fmt.Sprintf("%-8s", plainText(outcome))
+	switch audit.Outcome(outcome) {
+	case audit.Success, audit.Served:
+		return paint(words.Good, text)
+	case audit.Waiting:
+		return paint(words.Open, text)
+	case audit.Refused, audit.Failure:
+		return paint(words.Bad, text)
+	default: // one that a later version writes
+		return text
+	}
 }
 
 // lastEvents keeps the last events, as many as may be.

@@ -18,6 +18,7 @@ import (
 
 	"github.com/portreeve/portreeve/internal/audit"
 	"github.com/portreeve/portreeve/internal/audit/chain"
+	"github.com/portreeve/portreeve/internal/terminal"
 )
 
 type auditVerifying struct {
@@ -53,7 +54,10 @@ func (v *auditVerifying) run(c *cobra.Command, args []string) error {
 	if err != nil {
 		return err
 	}
+	progress := terminal.Begin(c.ErrOrStderr())
+	progress.Say("verifying %s", args[0])
 	report, err := chain.Verify(args[0], options)
+	progress.End()
 	if err == nil {
 		err = absent(args[0], report)
 	}

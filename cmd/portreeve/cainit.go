@@ -36,7 +36,7 @@ func caInit(flags *caFlags) *cobra.Command {
 	f.StringSliceVar(&v.options.ServerNames, "server-san", nil, "DNS names and IP addresses by which gateways reach the control plane, beside localhost, 127.0.0.1 and ::1.")
 	f.StringVar(&v.owner, "owner", "", "Whose the control plane's pair is: USER:GROUP or :GROUP. The group may read all of the folder but ca.key.")
 	takes(c, "trust-domain", parsed("DOMAIN", authority.CheckTrustDomain))
-	takes(c, "server-san", parsed("NAME,…", authority.CheckServerName))
+	takes(c, "server-san", parsed("NAME,...", authority.CheckServerName))
 	takes(c, "owner", anOwner())
 	return c
 }

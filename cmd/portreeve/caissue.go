@@ -108,7 +108,7 @@ func caIssueServer(flags *caFlags) *cobra.Command {
 	v.validFlags.register(c)
 	v.targetFlags.register(c, "server")
 	c.Flags().StringSliceVar(&v.names, "san", nil, "DNS names and IP addresses by which gateways reach it, beside localhost, 127.0.0.1 and ::1.")
-	takes(c, "san", parsed("NAME,…", authority.CheckServerName))
+	takes(c, "san", parsed("NAME,...", authority.CheckServerName))
 	return c
 }
 

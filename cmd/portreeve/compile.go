@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/hashicorp/go-multierror"
 
@@ -44,7 +43,7 @@ func compileInputs(paths []string, flags compileFlags, gateway *model.Gateway) (
 		return nil, in, err
 	}
 	settings.Unread = in.unread.Sorted()
-	program := translate.Compile(slices.Concat(in.secrets, in.files), settings).At(time.Now(), nil)
+	program := flags.compile(slices.Concat(in.secrets, in.files), settings)
 	if len(in.rules) > 0 {
 		program.Diags = in.rules // what was not to be read has findings that mean nothing
 	}

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -171,13 +170,4 @@ func (e *explaining) tell(c *cobra.Command, q question, of subject, answer expla
 		return err
 	}
 	return out.flush()
-}
-
-// paintFor returns colour for a terminal whose user has not said that he wants none.
-func paintFor(w io.Writer) words.Paint {
-	if !isTerminal(w) || os.Getenv("NO_COLOR") != "" {
-		return words.Plain
-	}
-	codes := map[words.Ink]string{words.Good: "1;32", words.Bad: "1;31", words.Open: "1;33", words.Faint: "2", words.Title: "1"}
-	return func(ink words.Ink, text string) string { return "\x1b[" + codes[ink] + "m" + text + "\x1b[0m" }
 }

@@ -114,7 +114,7 @@ func TestNoFlagTakesWhatItCannotMean(t *testing.T) {
 			} else {
 				known[kind] = true
 			}
-			for _, value := range []string{"", " ", "-1", "0", "99999999999999999999", "Foo Bar", "a:b:c", strings.Repeat("a", 5000), "☃\x1b[31m"} {
+			for _, value := range []string{"", "-1", "99999999999999999999", "a:b c", strings.Repeat("a", 5000) + "☃\x1b[31m"} {
 				words, ctx := exampleWords(t, strings.ReplaceAll(examplesOf(c)[0], "/var/log/", "")), t.Context()
 				if c.Name() == "serve" {
 					words, ctx = append(words, "--xds-address=127.0.0.1:0", "--admin-address=127.0.0.1:0"), ended

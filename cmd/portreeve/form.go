@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -102,7 +103,8 @@ func wrongFlag(c *cobra.Command, err error) error {
 	value, why := invalid.GetValue(), errors.Unwrap(invalid)
 	secret := !hasForm(flag)
 	if value != "" && (secret || len(value) > maxShownValue) {
-		why = errors.New(strings.ReplaceAll(why.Error(), value, "…"))
+		quoted := strings.Trim(strconv.Quote(value), `"`)
+		why = errors.New(strings.NewReplacer(value, "…", quoted, "…").Replace(why.Error()))
 	}
 	if secret {
 		return fmt.Errorf("--%s: %w", flag.Name, why)

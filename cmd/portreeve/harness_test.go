@@ -6,6 +6,16 @@ import (
 	"testing"
 )
 
+// runAsProgram in the environment makes the program of the tests be portreeve: what is seen on a terminal takes a process.
+const runAsProgram = "PORTREEVE_TEST_RUN"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(runAsProgram) != "" {
+		main()
+	}
+	os.Exit(m.Run())
+}
+
 // newPolicyDir writes policy files into a new directory.
 func newPolicyDir(t *testing.T, files map[string]string) string {
 	t.Helper()

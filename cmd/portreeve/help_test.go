@@ -19,6 +19,9 @@ import (
 func commands() (all []*cobra.Command) {
 	var visit func(c *cobra.Command)
 	visit = func(c *cobra.Command) {
+		if c.Hidden {
+			return
+		}
 		all = append(all, c)
 		for _, member := range c.Commands() {
 			visit(member)

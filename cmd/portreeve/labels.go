@@ -37,4 +37,4 @@ func (l labelsFlag) Set(text string) error {
 }
 
 // Type implements pflag.Value: what --help shows in place of a value.
-func (l labelsFlag) Type() string { return "KEY=VALUE,…" }
+func (l labelsFlag) Type() string { return "KEY=VALUE,..." }

@@ -5,15 +5,19 @@ import (
 	"io"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/portreeve/portreeve/internal/ignore"
 	"github.com/portreeve/portreeve/internal/output"
+	"github.com/portreeve/portreeve/internal/terminal"
+	"github.com/portreeve/portreeve/translate"
 	"github.com/portreeve/portreeve/translate/diag"
 	"github.com/portreeve/portreeve/translate/model"
 	"github.com/portreeve/portreeve/translate/optimize"
 	"github.com/portreeve/portreeve/translate/resource"
+	"github.com/portreeve/portreeve/translate/source"
 )
 
 // compileFlags are the flags of every verb that compiles.
@@ -26,6 +30,8 @@ type compileFlags struct {
 	notes io.Writer
 	// stdin reads what is piped to the command, for the path -.
 	stdin func() ([]byte, error)
+	// progress tells a person how far it is; nil tells nobody.
+	progress func() *terminal.Progress
 }
 
 // maxJWTCacheEntries bounds what a worker of a gateway is told to remember: some 700 MB.
@@ -39,6 +45,7 @@ const (
 
 func (f *compileFlags) register(c *cobra.Command) {
 	f.stdin = func() ([]byte, error) { return readStdin(c) }
+	f.progress = func() *terminal.Progress { return terminal.Begin(c.ErrOrStderr()) }
 	c.Flags().StringVar(&f.rootNamespace, "root-namespace", "", "Namespace whose policies apply to the gateways of every namespace (default: the mesh configuration's rootNamespace, or istio-system).")
 	c.Flags().StringVar(&f.meshConfig, "mesh-config", "", "File with Istio's MeshConfig.")
 	c.Flags().StringVar(&f.gateways, "gateways", "", "File that alone holds GatewayIdentity objects: one anywhere else is an error then, so that who writes policy does not say who a gateway is. Gateways have to prove who they are then.")
@@ -58,7 +65,7 @@ func (f *compileFlags) forms(c *cobra.Command) {
 	takes(c, "gateways", aYAMLFile())
 	takes(c, "secrets-dir", aDirectory())
 	takes(c, "jwks-fetch", oneOf(fetchByControlPlane, fetchByGateway))
-	takes(c, "optimize", severalOf("RULE,…", append(optimize.Names(), optimize.Off)...))
+	takes(c, "optimize", severalOf("RULE,...", append(optimize.Names(), optimize.Off)...))
 	takes(c, "jwt-cache-entries", number(0, maxJWTCacheEntries))
 	takes(c, "exclude", given("PATTERN", nil))
 	takes(c, "ignore", oneOf(ignorable()...))
@@ -102,6 +109,16 @@ func (f *compileFlags) settings() (model.Settings, error) {
 		s.KeyFetch = model.FetchByGateway
 	}
 	return s, nil
+}
+
+// compile compiles files that were read.
+func (f *compileFlags) compile(files []source.File, settings model.Settings) *translate.Program {
+	if f.progress != nil {
+		progress := f.progress()
+		defer progress.End()
+		progress.Say("compiling %s", count(len(files), "file"))
+	}
+	return translate.Compile(files, settings).At(time.Now(), nil)
 }
 
 // exclude returns what the patterns of the command line take away.
@@ -160,7 +177,8 @@ func (f *formatFlag) print(w io.Writer, value any, text func(io.Writer) error) e
 
 // printFindings prints one line a finding, errors first.
 func printFindings(w io.Writer, findings diag.List) {
+	paint := findingPaint(w)
 	for _, f := range findings.ErrorsFirst() {
-		fmt.Fprintln(w, f)
+		fmt.Fprintln(w, f.Painted(paint))
 	}
 }

@@ -8,11 +8,12 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"time"
+	"sync/atomic"
 
 	"github.com/spf13/cobra"
 
 	"github.com/portreeve/portreeve/internal/replay"
+	"github.com/portreeve/portreeve/internal/terminal"
 	"github.com/portreeve/portreeve/translate/envoy"
 	"github.com/portreeve/portreeve/translate/explain"
 )
@@ -59,12 +60,12 @@ func (r *replaying) run(c *cobra.Command, args []string) error {
 	if r.format == formatLines {
 		options.Each = func(o replay.Outcome) error { return json.NewEncoder(out).Encode(o) }
 	}
-	hide := func() {}
-	if isTerminal(c.ErrOrStderr()) {
-		options.Progress, hide = progressOn(c.ErrOrStderr(), size)
-	}
+	far := howFar{size: size}
+	options.Progress = far.note
+	progress := terminal.Begin(c.ErrOrStderr())
+	progress.Follow(far.text)
 	report, err := replay.Run(c.Context(), log, options)
-	hide()
+	progress.End()
 	switch {
 	case errors.Is(err, context.Canceled):
 		return errors.New("stopped before the end of the log")
@@ -148,21 +149,21 @@ func openLog(c *cobra.Command, path string) (io.ReadCloser, int64, error) {
 	return file, info.Size(), nil
 }
 
-// progressOn shows how far a replay is, a few times a second; the second function takes that away again. The
-// size is 0 where it is not known.
-func progressOn(w io.Writer, size int64) (show func(replay.Progress), hide func()) {
-	const pause, home = 200 * time.Millisecond, "\r\x1b[K"
-	var last time.Time
-	show = func(p replay.Progress) {
-		if time.Since(last) < pause {
-			return
-		}
-		last = time.Now()
-		line := fmt.Sprintf("%d lines", p.Lines)
-		if size > 0 {
-			line += fmt.Sprintf(", %d %%", min(100*p.Bytes/size, 100))
-		}
-		fmt.Fprint(w, home+line)
+// howFar says how far a replay is; the size of the log is 0 where it is not known. It is told and asked at the same time.
+type howFar struct {
+	size         int64
+	lines, bytes atomic.Int64
+}
+
+func (f *howFar) note(p replay.Progress) {
+	f.lines.Store(int64(p.Lines))
+	f.bytes.Store(p.Bytes)
+}
+
+func (f *howFar) text() string {
+	text := fmt.Sprintf("%d lines", f.lines.Load())
+	if f.size > 0 {
+		text += fmt.Sprintf(", %d %%", min(100*f.bytes.Load()/f.size, 100))
 	}
-	return show, func() { fmt.Fprint(w, home) }
+	return text
 }

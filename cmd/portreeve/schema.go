@@ -42,6 +42,7 @@ names of hosts and keys only validate judges. docs/editors.md says how an editor
 		},
 	}
 	c.Flags().StringVar(&directory, "out-dir", "", "Write portreeve.json, of all kinds, and a file for each kind into this directory.")
+	takes(c, "out-dir", aDirectory())
 	return c
 }
 

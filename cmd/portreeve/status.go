@@ -14,6 +14,7 @@ import (
 	"github.com/portreeve/portreeve/internal/jwks"
 	"github.com/portreeve/portreeve/translate"
 	"github.com/portreeve/portreeve/translate/diag"
+	"github.com/portreeve/portreeve/translate/explain/words"
 	"github.com/portreeve/portreeve/xds/ack"
 )
 
@@ -69,9 +70,10 @@ func hasProblems(s admin.Status) bool {
 }
 
 func printStatus(w io.Writer, s admin.Status) error {
-	ready := "not ready"
+	paint := paintFor(w)
+	ready := paint(words.Bad, "not ready")
 	if s.Ready {
-		ready = "ready"
+		ready = paint(words.Good, "ready")
 	}
 	if s.Latest != nil {
 		fmt.Fprintf(w, "%s, generation %d (%s) of %s\n", ready, s.Latest.Seq, s.Latest.Hash, s.Latest.At.Format(time.RFC3339))
@@ -189,7 +191,7 @@ func printCertificate(w io.Writer, c admin.Certificate) {
 		kind = "authority"
 	}
 	if c.Expired {
-		state = "EXPIRED"
+		state = paintFor(w)(words.Bad, "EXPIRED")
 	}
 	of := strings.Join(c.Hosts, ", ")
 	if of == "" {
@@ -234,7 +236,7 @@ func printGateway(w io.Writer, g ack.Gateway) {
 	fmt.Fprintf(w, "gateway %s, Envoy %s, from %s (%s), identity %s, since %s\n",
 		g.Node, cmp.Or(g.Envoy, "unknown"), g.Address, g.Protocol, identityText(g), g.Since.Format(time.RFC3339))
 	for _, t := range g.Types {
-		fmt.Fprintf(w, "  %-5s %-9s sent %s accepted %s\n", t.Name, t.State, t.Sent.Version, t.Accepted)
+		fmt.Fprintf(w, "  %-5s %s sent %s accepted %s\n", t.Name, stateText(t.State, paintFor(w)), t.Sent.Version, t.Accepted)
 		if t.Count > len(t.Resources) {
 			fmt.Fprintf(w, "    %d resources, of which /debug/status lists %d\n", t.Count, len(t.Resources))
 		}
@@ -243,6 +245,15 @@ func printGateway(w io.Writer, g ack.Gateway) {
 			printOrigins(w, t.Refusal.Origins)
 		}
 	}
+}
+
+// stateText is a state in the width of its column.
+func stateText(s ack.State, paint words.Paint) string {
+	text := fmt.Sprintf("%-9s", s)
+	if s == ack.Refused {
+		return paint(words.Bad, text)
+	}
+	return text
 }
 
 // maxShownOrigins bounds the places that are printed of one refusal; /debug/status has more.

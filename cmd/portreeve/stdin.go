@@ -4,17 +4,17 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"os"
 
 	"github.com/spf13/cobra"
 
+	"github.com/portreeve/portreeve/internal/terminal"
 	"github.com/portreeve/portreeve/translate/source"
 )
 
 // readStdin reads what is piped to a command, as much as a file may have. A terminal is told to somebody who did
 // not mean to type; the end of the command's context ends the waiting.
 func readStdin(c *cobra.Command) ([]byte, error) {
-	if isTerminal(c.InOrStdin()) {
+	if terminal.Is(c.InOrStdin()) {
 		fmt.Fprintln(c.ErrOrStderr(), "note: stdin is a terminal: type policy, and end it with Ctrl-D at the beginning of a line")
 	}
 	return readWithin(c.Context(), c.InOrStdin(), source.DefaultLimits().FileBytes)
@@ -40,14 +40,4 @@ func readWithin(ctx context.Context, r io.Reader, most int64) ([]byte, error) {
 		}
 		return got.content, got.err
 	}
-}
-
-// isTerminal reports whether a person reads along, or types; scripts get one line a finding.
-func isTerminal(stream any) bool {
-	file, ok := stream.(*os.File)
-	if !ok {
-		return false
-	}
-	info, err := file.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }

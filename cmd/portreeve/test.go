@@ -67,7 +67,7 @@ func (t *testVerb) execute(c *cobra.Command, args []string) error {
 		return err
 	}
 	began := time.Now()
-	suite := newTestSuite(program, selected)
+	suite := newTestSuite(program, selected, c.ErrOrStderr())
 	if t.live.given() {
 		err = t.live.ask(c.Context(), suite)
 	} else {
@@ -100,6 +100,7 @@ func (t *testVerb) write(w io.Writer, r testReport) error {
 	if t.format == "junit" {
 		return r.writeJUnit(w)
 	}
+	r.paint = paintFor(w)
 	return t.print(w, r, r.writeText)
 }
 

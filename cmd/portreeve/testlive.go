@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/portreeve/portreeve/internal/livetest"
+	"github.com/portreeve/portreeve/internal/terminal"
 	"github.com/portreeve/portreeve/translate/policytest"
 )
 
@@ -51,7 +52,10 @@ func (l *liveFlags) ask(ctx context.Context, s *testSuite) error {
 	if err != nil {
 		return err
 	}
-	for _, t := range tests {
+	progress := terminal.Begin(s.stderr)
+	defer progress.End()
+	for i, t := range tests {
+		progress.Say("PolicyTest %d of %d", i+1, len(tests))
 		t.Gateways = t.Gateways[:1]
 		s.runs = append(s.runs, testRun{test: t, gateway: t.Gateways[0], results: gateway.Run(ctx, t)})
 	}

@@ -25,6 +25,8 @@ type testReport struct {
 	Coverage *testCoverage `json:"coverage,omitempty"`
 	// verbose has every test told, and what each request got.
 	verbose bool
+	// paint is how the text is coloured.
+	paint words.Paint
 	// shortfall is what there is too little of, though no test fails.
 	shortfall string
 }
@@ -132,9 +134,9 @@ func (r testReport) writeText(w io.Writer) error {
 	var b strings.Builder
 	for _, c := range r.Tests {
 		if c.Failed {
-			fmt.Fprintf(&b, "--- FAIL: %s (%s)\n", words.Printable(c.title()), c.At)
+			fmt.Fprintf(&b, "--- %s: %s (%s)\n", r.paint(words.Bad, "FAIL"), words.Printable(c.title()), c.At)
 		} else if r.verbose {
-			fmt.Fprintf(&b, "--- PASS: %s (%s)\n", words.Printable(c.title()), c.At)
+			fmt.Fprintf(&b, "--- %s: %s (%s)\n", r.paint(words.Good, "PASS"), words.Printable(c.title()), c.At)
 		}
 		if c.Failed {
 			for _, line := range c.failures() {
@@ -178,14 +180,14 @@ func (r testReport) writeSummary(b *strings.Builder) {
 	}
 	for _, o := range objects {
 		if failed[o] > 0 {
-			fmt.Fprintf(b, "FAIL\t%s\t%d of %d tests failed\n", o, failed[o], all[o])
+			fmt.Fprintf(b, "%s\t%s\t%d of %d tests failed\n", r.paint(words.Bad, "FAIL"), o, failed[o], all[o])
 		} else {
-			fmt.Fprintf(b, "ok\t%s\t%s, %s\n", o, count(all[o], "test"), count(requests[o], "request"))
+			fmt.Fprintf(b, "%s\t%s\t%s, %s\n", r.paint(words.Good, "ok"), o, count(all[o], "test"), count(requests[o], "request"))
 		}
 	}
-	word := "PASS"
+	word := r.paint(words.Good, "PASS")
 	if r.fails() {
-		word = "FAIL"
+		word = r.paint(words.Bad, "FAIL")
 	}
 	notSent := ""
 	if r.NotSent > 0 {

@@ -2,8 +2,10 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"regexp"
 
+	"github.com/portreeve/portreeve/internal/terminal"
 	"github.com/portreeve/portreeve/translate"
 	"github.com/portreeve/portreeve/translate/diag"
 	"github.com/portreeve/portreeve/translate/explain"
@@ -18,6 +20,8 @@ type testSuite struct {
 	selected *regexp.Regexp
 	gateways map[string]*testedGateway
 	runs     []testRun
+	// stderr is where a person is told how far it is.
+	stderr io.Writer
 }
 
 // testRun is a test at one of its gateways.
@@ -37,8 +41,8 @@ type testedGateway struct {
 	results []policytest.Result
 }
 
-func newTestSuite(program *translate.Program, selected *regexp.Regexp) *testSuite {
-	return &testSuite{program: program, objects: policytest.NewObjects(program.Objects()), selected: selected, gateways: map[string]*testedGateway{}}
+func newTestSuite(program *translate.Program, selected *regexp.Regexp, stderr io.Writer) *testSuite {
+	return &testSuite{program: program, stderr: stderr, objects: policytest.NewObjects(program.Objects()), selected: selected, gateways: map[string]*testedGateway{}}
 }
 
 // tests are those that are selected, without the cases that are not.
@@ -69,7 +73,10 @@ func (s *testSuite) ask() error {
 	if err != nil {
 		return err
 	}
-	for _, t := range tests {
+	progress := terminal.Begin(s.stderr)
+	defer progress.End()
+	for i, t := range tests {
+		progress.Say("PolicyTest %d of %d", i+1, len(tests))
 		for _, g := range t.Gateways {
 			asked, err := s.gateway(g)
 			if err != nil {

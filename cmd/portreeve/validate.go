@@ -101,6 +101,9 @@ func (v *validation) run(c *cobra.Command, args []string) error {
 func (v *validation) unservable(c *cobra.Command, program *translate.Program) diag.List {
 	g := v.named(c)
 	if g == nil {
+		progress := v.progress()
+		defer progress.End()
+		progress.Say("rendering what gateways get")
 		return program.Unservable()
 	}
 	resources, refused := program.For(*g)

@@ -1,14 +1,16 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
-	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/portreeve/portreeve/internal/findings"
+	"github.com/portreeve/portreeve/internal/terminal"
+	"github.com/portreeve/portreeve/translate/diag"
 )
 
 // rulesFlags say which findings make validate fail, and which are left out.
@@ -18,9 +20,28 @@ type rulesFlags struct {
 }
 
 func (f *rulesFlags) register(c *cobra.Command) {
-	c.Flags().StringVar(&f.failOn, "fail-on", findings.Severities()[0], "Least severity that makes the exit code 1: "+strings.Join(findings.Severities(), " or ")+".")
+	c.Flags().StringVar(&f.failOn, "fail-on", findings.Severities()[0], "Least severity that makes the exit code 1.")
 	c.Flags().StringSliceVar(&f.errors, "error", nil, "Codes of warnings that count as errors, separated by commas; may be given several times.")
 	c.Flags().StringSliceVar(&f.off, "off", nil, "Codes of warnings that are left out, separated by commas; may be given several times. An error cannot be.")
+	takes(c, "fail-on", oneOf(findings.Severities()...))
+	takes(c, "error", someWarnings())
+	takes(c, "off", someWarnings())
+}
+
+// someWarnings is the form of codes. Shells are proposed those of warnings; findings.NewRules says what is wrong with others.
+func someWarnings() form {
+	var codes []string
+	for _, i := range diag.Codes() {
+		if i.Severity == diag.Warning {
+			codes = append(codes, string(i.Code))
+		}
+	}
+	return form{"CODE,...", eachOf(func(text string) error {
+		if len(text) != len(diag.CodeRead) {
+			return errors.New("want codes such as PR0424; validate --list-codes has them all")
+		}
+		return nil
+	}), severalOf("", codes...).complete}
 }
 
 func (f *rulesFlags) rules() (findings.Rules, error) {
@@ -56,8 +77,8 @@ func (v *validation) write(w io.Writer, r findings.Report) error {
 	}
 	return v.print(w, r.Findings, func(w io.Writer) error {
 		folded := r.Findings.Folded()
-		if isTerminal(w) {
-			return folded.WriteText(w, sourceOf(r))
+		if terminal.Is(w) {
+			return folded.WritePainted(w, sourceOf(r), findingPaint(w))
 		}
 		printFindings(w, folded)
 		return nil

@@ -71,10 +71,10 @@ func (x XDS) trustDomains() ([]spiffeid.TrustDomain, error) {
 	for _, name := range x.TrustDomains {
 		domain, err := spiffeid.TrustDomainFromString(name)
 		if err != nil {
-			return nil, fmt.Errorf("--xds-trust-domain %q: %w: want a name such as %s", name, err, DefaultTrustDomain)
+			return nil, fmt.Errorf("--xds-trust-domain %.100q: %w: want a name such as %s", name, err, DefaultTrustDomain)
 		}
 		if domain.Name() != name {
-			return nil, fmt.Errorf("--xds-trust-domain %q: that is a SPIFFE ID: want its trust domain alone, %s", name, domain)
+			return nil, fmt.Errorf("--xds-trust-domain %.100q: that is a SPIFFE ID: want its trust domain alone, %s", name, domain)
 		}
 		out = append(out, domain)
 	}

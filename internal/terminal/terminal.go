@@ -9,9 +9,10 @@ import (
 	"golang.org/x/term"
 )
 
-// Is reports whether a person reads what is written there. Scripts get the same bytes whatever the terminal is.
-func Is(w io.Writer) bool {
-	file, ok := w.(*os.File)
+// Is reports whether a person reads what is written there, or types what is read. Scripts get the same bytes whatever the
+// terminal is.
+func Is(stream any) bool {
+	file, ok := stream.(*os.File)
 	return ok && term.IsTerminal(int(file.Fd()))
 }
 
