@@ -137,7 +137,8 @@ func (r *reader) leave(reading input.Reading) bool {
 	case slices.Equal(before.held.Lines(), reading.Held.Lines()):
 		return false
 	case len(reading.Held) > 0:
-		r.logger.Error("files cannot be read and keep what they last held", "findings", reading.Held.Brief(maxTold))
+		r.logger.Error("files cannot be read and keep what they last held", "count", len(reading.Held))
+		tell(r.logger, reading.Held, maxTold)
 	default:
 		r.logger.Info("all files can be read again")
 	}

@@ -94,7 +94,7 @@ type Reloader struct {
 // generations that an earlier process kept there. Close ends it.
 func New(o Options) (*Reloader, error) {
 	r := &Reloader{
-		options: o, reporter: reporter{o.Logger, o.Metrics}, nodes: nodes{logger: o.Logger, now: o.Now}, reader: newReader(o), history: &history{keyring: o.Keyring, state: o.State},
+		options: o, reporter: reporter{logger: o.Logger, metrics: o.Metrics}, nodes: nodes{logger: o.Logger, now: o.Now}, reader: newReader(o), history: &history{keyring: o.Keyring, state: o.State},
 		rights: rights{access: o.Access, logger: o.Logger}, admission: admission{recorder: o.Record, logger: o.Logger, metrics: o.Metrics, now: o.Now},
 		ledger: ledger{recorder: o.Record, now: o.Now}, watching: watching{told: o.Alerts, logger: o.Logger},
 	}

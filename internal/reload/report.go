@@ -15,10 +15,14 @@ import (
 type reporter struct {
 	logger  *slog.Logger
 	metrics *Metrics
+	// told and unapplied are what was found of the generation before, and of the gateways that were connected then; with
+	// a start they are empty, so that all is said.
+	told, unapplied seen
 }
 
-// generation tells of the latest generation, with every finding, once it was published.
-func (r reporter) generation(h *history, f *fleet, now *view) {
+// generation tells of the latest generation, once it was published: a line of what became of it, and one for each finding that
+// is an error or was not found of the generation before.
+func (r *reporter) generation(h *history, f *fleet, now *view) {
 	findings, changes := h.latest.Diagnostics(), h.latest.changes
 	log := r.logger.With("generation", h.latest.Seq, "hash", h.latest.Hash)
 	if changes.Removed.Total > 0 {
@@ -28,20 +32,26 @@ func (r reporter) generation(h *history, f *fleet, now *view) {
 	if named := slices.Concat(lines(changes.Added), lines(changes.Changed)); len(named) > 0 {
 		log = log.With("objects", named)
 	}
+	news := r.told.news(findings)
+	r.told = seenOf(findings)
 	switch {
 	case findings.HasErrors():
-		log.Error("policy refused, the last good one stays where the errors reach", "findings", findings.ErrorsFirst().Brief(maxTold))
+		log.Error("policy refused, the last good one stays where the errors reach", "errors", len(findings.Errors()), "warnings", len(findings)-len(findings.Errors()), "as_before", len(findings)-len(news))
 	case len(findings) > 0:
-		log.Warn("policy compiled with warnings", "findings", findings.ErrorsFirst().Brief(maxTold))
+		log.Warn("policy compiled with warnings", "warnings", len(findings), "as_before", len(findings)-len(news))
 	default:
 		log.Info("policy compiled")
 	}
+	tell(r.logger.With("generation", h.latest.Seq), news, maxTold)
 	if h.waits() {
 		log.Info("policy waits for keys before it is served", "sources", h.latest.waitingNames(h.awaited))
 	}
-	if nowhere := now.unapplied(); len(nowhere) > 0 {
-		log.Warn("policies apply to none of the gateways that are connected", "findings", nowhere.Brief(maxGroupLines))
+	nowhere := now.unapplied()
+	if news := r.unapplied.news(nowhere); len(news) > 0 {
+		log.Warn("policies apply to none of the gateways that are connected", "count", len(nowhere), "as_before", len(nowhere)-len(news))
+		tell(r.logger.With("generation", h.latest.Seq), news, maxGroupLines)
 	}
+	r.unapplied = seenOf(nowhere)
 	r.metrics.generation(h.latest, append(findings, f.refusals()...).Sorted())
 }
 
@@ -69,7 +79,7 @@ func (f *fleet) refusals() diag.List {
 	return out
 }
 
-// The bounds of what the log says: findings in a line, lines of one kind, and groups named in a line.
+// The bounds of what the log says: findings of one generation or group, groups with findings of their own, and groups named in a line.
 const (
 	maxTold       = 100
 	maxGroupLines = 20
@@ -77,21 +87,22 @@ const (
 )
 
 // joined tells of what a group is given that has connected.
-func (r reporter) joined(latest *Generation, g *group) {
+func (r *reporter) joined(latest *Generation, g *group) {
 	switch {
 	case g.published:
 		r.groups(latest, []*group{g})
 	case len(g.waiting) > 0:
 		r.logger.Info("policy for gateway waits for keys, its listeners open then", "group", g.key, "sources", g.waiting)
 	default:
-		r.logger.Error("no good policy for gateway, its listeners do not open", "group", g.key, "findings", g.refused.Brief(maxTold))
+		r.logger.Error("no good policy for gateway, its listeners do not open", "group", g.key, "errors", len(g.refused))
+		tell(r.logger.With("group", g.key), g.refused, maxTold)
 	}
 }
 
 // groups logs what is found for some groups of gateways alone, which is not among the findings of
 // the generation: a Secret that is not in their namespace, or that nothing would be enforced on
-// them. Groups for which the same is found share a line.
-func (r reporter) groups(latest *Generation, groups []*group) {
+// them. Groups for which the same is found share the lines.
+func (r *reporter) groups(latest *Generation, groups []*group) {
 	if latest == nil {
 		return
 	}
@@ -102,42 +113,60 @@ func (r reporter) groups(latest *Generation, groups []*group) {
 		}
 		return out
 	})
-	own := func(findings diag.List) string {
-		lines := slices.DeleteFunc(findings.Lines(), func(line string) bool { return told()[line] })
-		return strings.Join(lines, "\n")
+	own := func(findings diag.List) diag.List {
+		return slices.DeleteFunc(slices.Clone(findings), func(d diag.Diagnostic) bool { return told()[d.String()] })
 	}
-	refused, warned := map[string][]string{}, map[string][]string{}
+	refused, warned := byFindings{}, byFindings{}
 	for _, g := range groups {
 		if !g.connected {
 			continue
 		}
-		if text := own(g.refused); text != "" {
-			refused[text] = append(refused[text], g.key)
-		}
+		refused.add(own(g.refused), g.key)
 		if g.effect == nil || g.serving != latest {
 			continue
 		}
-		if text := own(g.effect.Diagnostics); text != "" {
-			warned[text] = append(warned[text], g.key)
-		}
+		warned.add(own(g.effect.Diagnostics), g.key)
 	}
-	for text, keys := range bounded(refused) {
-		r.logger.Error("policy refused for groups of gateways, the last good one stays", "count", len(keys), "groups", keys[:min(len(keys), maxGroupNames)], "findings", strings.Split(text, "\n"))
+	for _, same := range refused.bounded() {
+		r.logger.Error("policy refused for groups of gateways, the last good one stays", "count", len(same.keys), "groups", same.named(), "errors", len(same.findings))
+		tell(r.logger.With("group", same.keys[0]), same.findings, maxTold)
 	}
-	for text, keys := range bounded(warned) {
-		r.logger.Warn("policy served to groups of gateways with warnings", "count", len(keys), "groups", keys[:min(len(keys), maxGroupNames)], "findings", strings.Split(text, "\n"))
+	for _, same := range warned.bounded() {
+		r.logger.Warn("policy served to groups of gateways with warnings", "count", len(same.keys), "groups", same.named(), "warnings", len(same.findings))
+		tell(r.logger.With("group", same.keys[0]), same.findings, maxTold)
 	}
 }
 
-// bounded returns the groups by what is found for them; what is found beyond the bound is said
-// of nobody here, and stands in the status.
-func bounded(found map[string][]string) map[string][]string {
-	out := map[string][]string{}
-	for _, text := range slices.Sorted(maps.Keys(found)) {
+// byFindings are groups of gateways by what is found for them.
+type byFindings map[string]*found
+
+// found are the groups for which the same is found.
+type found struct {
+	findings diag.List
+	keys     []string
+}
+
+// named are as many of the groups as a line names.
+func (f *found) named() []string { return f.keys[:min(len(f.keys), maxGroupNames)] }
+
+func (a byFindings) add(findings diag.List, key string) {
+	if len(findings) == 0 {
+		return
+	}
+	text := strings.Join(findings.Lines(), "\n")
+	if a[text] == nil {
+		a[text] = &found{findings: findings}
+	}
+	a[text].keys = append(a[text].keys, key)
+}
+
+// bounded returns them in order; what is found beyond the bound is said of nobody here, and stands in the status.
+func (a byFindings) bounded() (out []*found) {
+	for _, text := range slices.Sorted(maps.Keys(a)) {
 		if len(out) == maxGroupLines {
 			break
 		}
-		out[text] = found[text]
+		out = append(out, a[text])
 	}
 	return out
 }
