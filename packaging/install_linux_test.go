@@ -59,7 +59,7 @@ func (m machine) install(t *testing.T, deb string) string {
 	content, err := os.ReadFile(deb)
 	must(t, err)
 	must(t, os.WriteFile(m.path("/tmp/portreeve.deb"), content, 0o600))
-	return m.run(t, "dpkg -i --force-depends /tmp/portreeve.deb; rm /tmp/portreeve.deb")
+	return m.run(t, "dpkg -i --no-triggers --force-unsafe-io --force-depends /tmp/portreeve.deb; rm /tmp/portreeve.deb")
 }
 
 // isInstalled holds that nothing runs before it is told to, that only its user reads policy, and that everything
