@@ -97,7 +97,7 @@ func TestFlagsAndCommentsSayWhatFails(t *testing.T) {
 		"ignored, and an error":      {ignored, []string{"--error", "PR0213"}, exitFindings, ": error PR0213", "1 error, 1 warning\n"},
 		"an error that is off":       {warned, []string{"--off", "PR0203"}, exitUsage, "", "no error can be switched off"},
 		"a code that there is not":   {warned, []string{"--error", "PR9999"}, exitUsage, "", "no code of a finding"},
-		"an unknown severity":        {warned, []string{"--fail-on", "info"}, exitUsage, "", "neither error nor warning"},
+		"an unknown severity":        {warned, []string{"--fail-on", "info"}, exitUsage, "", `--fail-on "info": it is not one of error, warning`},
 		"codes as SARIF":             {warned, []string{"--list-codes", "-o", "sarif"}, exitUsage, "", "no output format"},
 		"for GitHub":                 {warned, []string{"-o", "github"}, exitClean, ",line=5,col=13,title=PR0213::", "1 warning\n"},
 		"as JSON, without a summary": {ignored, []string{"-o", "json"}, exitClean, "[]\n", ""},
