@@ -78,7 +78,7 @@ func (m machine) isInstalled(t *testing.T) {
 // ready and says why.
 func (m machine) startsWithoutPolicy(t *testing.T) {
 	t.Helper()
-	m.run(t, "mv /etc/portreeve/portreeve.env /etc; ! systemctl start portreeve; systemctl stop portreeve; mv /etc/portreeve.env /etc/portreeve/")
+	m.run(t, "mv /etc/portreeve/portreeve.env /etc; if systemctl start portreeve 2>&1; then exit 1; fi; systemctl stop portreeve; mv /etc/portreeve.env /etc/portreeve/")
 	m.run(t, "systemctl enable --now portreeve 2>&1")
 	eventually(t, "the plane says that there is no policy", func() bool {
 		status, body := m.get(t, ready)

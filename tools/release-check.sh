@@ -29,8 +29,8 @@ for archive in portreeve_*_linux_*.tar.gz; do
 done
 echo "ok: programs are static"
 
-for rpm in *.rpm; do (cd "$root/tools/rpmcheck" && RPM=$work/one/dist/$rpm go test -count 1 .); done
+for rpm in *.rpm; do (cd "$work/one/tools/rpmcheck" && RPM=$work/one/dist/$rpm go test -count 1 .); done
 echo "ok: the rpm packages hold what they have to"
 
 program=$(echo "$PWD"/portreeve_*_linux_"$(go env GOARCH)"/portreeve)
-cd "$root" && PORTREEVE_PROGRAM=$program PORTREEVE_DEB=$(echo "$work"/one/dist/*_"$(go env GOARCH)".deb) sh tools/test.sh -count 1 -v ./packaging
+cd "$work/one" && PORTREEVE_PROGRAM=$program PORTREEVE_DEB=$(echo "$work"/one/dist/*_"$(go env GOARCH)".deb) sh tools/test.sh -count 1 -v ./packaging
