@@ -22,7 +22,7 @@ DIFFERENTIAL ?= 1000000
 SOAK ?= AnswersAsEnvoyDoes|LosesNo|CostsNothing|IsNotLost|BringsItsAuthorizer|AmongManyServices|Kill|Chaos|DashboardHasData
 TESTFLAGS ?=
 PAGE ?=
-FULL := TestHostileValues|TestEnvoyTakesRandomPolicies|TestRecompileIsCompile|TestRecompileOfAFleetIsCompile|TestTheOrderOfFilesDoesNotMatter|TestSuggestionsAreBoundedTogether|TestExplainAnswersAsTheTablesSay|TestWhatIsSaidToBeDeniedIsNeverAllowed
+FULL := TestHostileValues|TestEnvoyTakesRandomPolicies|TestRecompileIsCompile|TestRecompileOfAFleetIsCompile|TestTheOrderOfFilesDoesNotMatter|TestSuggestionsAreBoundedTogether|TestExplainAnswersAsTheTablesSay|TestWhatIsSaidToBeDeniedIsNeverAllowed|TestSchemaAndValidateAgree
 
 GOLANGCI_LINT := .tools/golangci-lint-$(GOLANGCI_LINT_VERSION)/golangci-lint
 ACTIONLINT := .tools/actionlint-$(ACTIONLINT_VERSION)/actionlint
@@ -83,7 +83,7 @@ hostile: ## Try hostile values, HOSTILE of each field of every kind (2), on the 
 .PHONY: full
 # Under the race detector they do a tenth or nothing: each takes up to ten times as long there, with one goroutine.
 full: ## Run, without the race detector, hostile values and what else of the compiler's tests takes long under it.
-	@PORTREEVE_HOSTILE=$(HOSTILE) sh tools/test.sh -count 1 -run '^($(FULL))$$' ./translate
+	@PORTREEVE_HOSTILE=$(HOSTILE) sh tools/test.sh -count 1 -run '^($(FULL))$$' ./translate ./translate/schema
 
 .PHONY: agreement
 agreement: ## Hold 20,000 answers of package explain against the real Envoy: the same each time, without the race detector.

@@ -209,8 +209,10 @@ func TestSchemaAndValidateAgree(t *testing.T) {
 		t.Run(k.Name, func(t *testing.T) {
 			t.Parallel()
 			j := newJudge(t, of[k.Name])
-			for _, f := range everyField(k) {
-				tryField(j, k, f)
+			for i, f := range everyField(k) {
+				if i%oneOf == 0 {
+					tryField(j, k, f)
+				}
 			}
 			t.Logf("%d objects; laxer: %v", j.asked, j.laxer)
 		})
