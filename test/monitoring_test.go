@@ -223,8 +223,9 @@ func (m *monitored) rulesHold(t *testing.T) {
 	for _, g := range rules.Data.Groups {
 		for _, r := range g.Rules {
 			count++
-			// The certificate of this test ends within the hour.
-			if r.Health != "ok" || r.State == "firing" || r.State == "pending" && r.Name != "PortreeveCertificateExpiring" {
+			// The certificate of this test ends within the hour, and a machine that is busy may answer too late for an interval that short.
+			expected := r.Name == "PortreeveCertificateExpiring" || r.Name == "PortreeveDown"
+			if r.Health != "ok" || r.State == "firing" || r.State == "pending" && !expected {
 				t.Errorf("%s: %s, %s %s", r.Name, r.Health, r.State, r.LastError)
 			}
 		}

@@ -34,7 +34,7 @@ func tags() []tag {
 		{"envoy.cluster_name", `^cluster\.((outbound\|[^;]+|[^.;|]+);?\.)`},
 		{"envoy.tcp_prefix", `^tcp\.(([^;]+);\.)`},
 		{"envoy.http_conn_manager_prefix", `^(?:listener\..+?\.)?http\.((outbound_[0-9a-fA-F_.\[\]]+?_\d+|[^.]+)\.)`},
-		{"envoy.extension_config", `^extension_config_discovery\.\w+\.((.+)\.)[^.]+$`},
+		{"envoy.extension_config", `^extension_config_discovery\.\w+\.((portreeve\.policy|.+)\.)`}, // within policy's, Envoy 1.39 counts what its filters do
 		{"envoy.rds_route_config", `^http\..+?\.rds\.((.+)\.)[^.]+$`},
 		{"envoy.secret", `^sds\.((.+)\.)[^.]+$`},
 		{"envoy.tls_certificate", `^(?:listener|cluster)\..+\.ssl\.certificate\.((.+)\.)[^.]+$`},
