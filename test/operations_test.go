@@ -16,12 +16,18 @@ import (
 // post asks the admin interface of an Envoy to do something.
 func post(t *testing.T, admin, path string) {
 	t.Helper()
-	response, err := http.Post("http://"+admin+path, "", nil) //nolint:noctx // bounded by the test
+	if status := posted(t, admin, path); status != http.StatusOK {
+		t.Fatalf("%s: status %d", path, status)
+	}
+}
+
+// posted returns the status of a POST without a body.
+func posted(t *testing.T, address, path string) int {
+	t.Helper()
+	response, err := http.Post("http://"+address+path, "", nil) //nolint:noctx // bounded by the test
 	must(t, err)
 	must(t, response.Body.Close())
-	if response.StatusCode != http.StatusOK {
-		t.Fatalf("%s: status %d", path, response.StatusCode)
-	}
+	return response.StatusCode
 }
 
 // TestNoLineOfAnAccessLogIsLostWhenItIsRotated moves the file away under load, again and again, and has Envoy open it anew.
@@ -77,7 +83,7 @@ spec:
 `
 }
 
-// demand asks for a token everywhere but at /healthz.
+// demand asks for a token everywhere but at /healthz, and there for what is not the route's method: it would go on to the next route.
 const demand = `apiVersion: security.istio.io/v1
 kind: AuthorizationPolicy
 metadata: {name: demand, namespace: istio-system}
@@ -86,7 +92,7 @@ spec:
   action: DENY
   rules:
   - from: [{source: {notRequestPrincipals: ["*"]}}]
-    to: [{operation: {notPaths: [/healthz]}}]
+    to: [{operation: {notPaths: [/healthz]}}, {operation: {notMethods: [GET]}}]
 `
 
 // TestABalancerSeesThatAGatewayIsToEnd holds the recipe of docs/operations.md: the health check of a balancer is answered without a token by what Envoy
@@ -106,6 +112,9 @@ func TestABalancerSeesThatAGatewayIsToEnd(t *testing.T) {
 		if got := ask(t, s.address, path).Status; got != 403 {
 			t.Errorf("%s: status %d", path, got)
 		}
+	}
+	if got := posted(t, s.address, "/healthz"); got != 403 {
+		t.Errorf("POST /healthz: status %d", got)
 	}
 	post(t, admin, "/healthcheck/fail")
 	for path, want := range map[string]int{"/healthz": 503, "/": 403} {
