@@ -254,3 +254,16 @@ func TestAMisspeltCommandDoesNotPass(t *testing.T) {
 		}
 	}
 }
+
+// TestTheReadmeHasEveryVerb holds the table of verbs against the program.
+func TestTheReadmeHasEveryVerb(t *testing.T) {
+	readme := contentOf(t, "../../README.md")
+	_, table, _ := strings.Cut(readme, "| verb | what it does |\n")
+	table, _, _ = strings.Cut(table, "\n\n")
+	for _, verb := range command().Commands() {
+		named := regexp.MustCompile("(?m)^\\|[^|]*`" + regexp.QuoteMeta(verb.Name()) + "\\b[^|]*\\|")
+		if verb.IsAvailableCommand() && !named.MatchString(table) {
+			t.Errorf("README.md does not have %s", verb.Name())
+		}
+	}
+}
