@@ -2,7 +2,6 @@ package bootstrap
 
 import (
 	metricsv3 "github.com/envoyproxy/go-control-plane/envoy/config/metrics/v3"
-	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 )
 
@@ -14,7 +13,7 @@ import (
 // first dot; those are replaced here, and the others are named one by one, since of two tags of one name the gateway
 // warns.
 func statistics() *metricsv3.StatsConfig {
-	out := &metricsv3.StatsConfig{UseAllDefaultTags: wrapperspb.Bool(false), StatsMatcher: unused()}
+	out := &metricsv3.StatsConfig{UseAllDefaultTags: wrapperspb.Bool(false)}
 	for _, t := range tags() {
 		tag := &metricsv3.TagSpecifier{TagName: t.name}
 		if t.regex != "" {
@@ -50,12 +49,4 @@ func tags() []tag {
 		{"envoy.ssl_version", ""},
 		{"envoy.worker_id", ""},
 	}
-}
-
-// unused are the statistics that are not kept: those of virtual clusters, of which this project makes none, would be
-// eight for every host.
-func unused() *metricsv3.StatsMatcher {
-	return &metricsv3.StatsMatcher{StatsMatcher: &metricsv3.StatsMatcher_ExclusionList{ExclusionList: &matcherv3.ListStringMatcher{Patterns: []*matcherv3.StringMatcher{{
-		MatchPattern: &matcherv3.StringMatcher_SafeRegex{SafeRegex: &matcherv3.RegexMatcher{Regex: `vhost\..+\.vcluster\..+`}},
-	}}}}}
 }
