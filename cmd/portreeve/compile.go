@@ -167,7 +167,7 @@ func (in *inputs) policies(dir string) error {
 		if !in.leaves(f) {
 			return false
 		}
-		fmt.Fprintf(in.notes, "note: %s is left out: it is no manifest, no document in it has apiVersion and kind\n", f.Path)
+		fmt.Fprintf(in.notes, "note: %s is left out: it is no manifest, no document in it has apiVersion and kind\n", diag.Shown(f.Path))
 		in.left = append(in.left, f.Path)
 		return true
 	})...)

@@ -87,7 +87,7 @@ func (r Report) Summary() string {
 	}
 	out := strings.Join(parts, ", ")
 	if n := len(r.NotRead); n > 0 {
-		out += "; not read: " + strings.Join(r.NotRead[:min(n, maxNames)], ", ")
+		out += "; not read: " + diag.Shown(strings.Join(r.NotRead[:min(n, maxNames)], ", "))
 		if n > maxNames {
 			out += fmt.Sprintf(" and %d more", n-maxNames)
 		}

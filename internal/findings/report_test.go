@@ -26,7 +26,8 @@ import (
 func sample(t *testing.T, failOn string) findings.Report {
 	t.Helper()
 	file := func(path, text string) source.File { return source.File{Path: path, Content: []byte(text)} }
-	bad := diag.New(diag.CodeUnknownField, diag.Position{File: "a b,c:d%.yaml", Line: 2, Column: 3}, "100%% of\r\n::error::this").WithHint("do, or: do not")
+	bad := diag.New(diag.CodeUnknownField, diag.Position{File: "a b,c:d%.yaml", Line: 2, Column: 3}, "of a text").WithHint("do, or: do not")
+	bad.Message = "100% of\r\n::error::this" // which diag.New would not let through
 	bad.Object, bad.Field = "Gateway a/b", "spec.x"
 	return rules(t, failOn, nil, nil).Report(diag.List{
 		bad,
@@ -179,6 +180,24 @@ func TestSARIFSaysWhatTheTextSays(t *testing.T) {
 	}
 	if d := cmp.Diff(want, got); d != "" || len(prints) != len(want) {
 		t.Errorf("%d fingerprints (-want +got):\n%s", len(prints), d)
+	}
+}
+
+// TestNoNameIsACommandOrALink holds that names of files begin no line of the summary, nor a command in it, and that no
+// message is a link of SARIF.
+func TestNoNameIsACommandOrALink(t *testing.T) {
+	d := diag.New(diag.CodeForeignKind, diag.Position{File: "a", Line: 1}, "%s is ignored", "[click](https://evil.example)")
+	r := rules(t, "error", nil, nil).Report(diag.List{d}, findings.Input{NotRead: []string{"a\n::error::b", "\x1b[31mc", "##[add-mask]d"}})
+	want := `0 files, 0 objects, 0 errors, 1 warning; not read: a\n::error::b, \x1b[31mc, #\x23[add-mask]d`
+	if got := r.Summary(); got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+	var out bytes.Buffer
+	if err := r.WriteSARIF(&out, "/", ""); err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(out.String(), "](") || !strings.Contains(out.String(), "[click] (https") {
+		t.Errorf("the report has a link:\n%s", &out)
 	}
 }
 

@@ -59,10 +59,13 @@ func ruleOf(i diag.Info) *sarif.ReportingDescriptor {
 func resultOf(d diag.Diagnostic, dir string, seen map[string]int) *sarif.Result {
 	print := fingerprint(d, dir)
 	seen[print]++
-	return sarif.NewRuleResult(string(d.Code)).WithLevel(d.Severity.String()).WithMessage(sarif.NewTextMessage(text(d))).
+	return sarif.NewRuleResult(string(d.Code)).WithLevel(d.Severity.String()).WithMessage(sarif.NewTextMessage(withoutLinks(text(d)))).
 		WithLocations([]*sarif.Location{location(d.Pos, dir).WithLogicalLocations(logical(d))}).
 		WithPartialFingerprints(map[string]string{"portreeve/v1": fmt.Sprintf("%s:%d", print, seen[print])})
 }
+
+// withoutLinks keeps a text from being a link, which SARIF has as [text](target): what a file says leads nobody anywhere.
+func withoutLinks(text string) string { return strings.ReplaceAll(text, "](", "] (") }
 
 func fingerprint(d diag.Diagnostic, dir string) string {
 	sum := sha256.Sum256([]byte(strings.Join([]string{string(d.Code), uri(dir, d.Pos.File), d.Object, d.Field, d.Message}, "\x00")))

@@ -10,6 +10,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // Severity says whether a finding refuses the generation it stands in.
@@ -50,15 +51,20 @@ type Position struct {
 	Column int    `json:"column"`
 }
 
-// String returns file:line:col, leaving out the parts that are zero.
+// String returns file:line:col, leaving out the parts that are zero. The name of the file is as Shown says, and a line that
+// begins with it begins with no colon, which the runner of a workflow would take for a command.
 func (p Position) String() string {
+	file := Shown(p.File)
+	if strings.HasPrefix(strings.TrimSpace(file), ":") {
+		file = "./" + file
+	}
 	switch {
 	case p.Line == 0:
-		return p.File
+		return file
 	case p.Column == 0:
-		return fmt.Sprintf("%s:%d", p.File, p.Line)
+		return fmt.Sprintf("%s:%d", file, p.Line)
 	default:
-		return fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Column)
+		return fmt.Sprintf("%s:%d:%d", file, p.Line, p.Column)
 	}
 }
 
@@ -86,14 +92,15 @@ type Diagnostic struct {
 }
 
 // New returns a finding of code at pos, with the severity that the table of codes gives it.
-// The message is formatted as by fmt.Sprintf, and a value in it cut where a private key begins.
+// The message is formatted as by fmt.Sprintf, a value in it cut where a private key begins, and what is not seen is
+// written as Shown says.
 func New(code Code, pos Position, format string, args ...any) Diagnostic {
-	return Diagnostic{Severity: code.Severity(), Code: code, Pos: pos, Message: withoutKeys(format, args...)}
+	return Diagnostic{Severity: code.Severity(), Code: code, Pos: pos, Message: Shown(withoutKeys(format, args...))}
 }
 
 // WithHint returns the finding with a way out attached.
 func (d Diagnostic) WithHint(format string, args ...any) Diagnostic {
-	d.Hint = withoutKeys(format, args...)
+	d.Hint = Shown(withoutKeys(format, args...))
 	return d
 }
 
