@@ -15,6 +15,7 @@ import (
 	"net/netip"
 	"os"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -106,6 +107,8 @@ func (a *adminClient) hint(err error) string {
 		return " (the authority is none of --admin-ca-file)"
 	case errors.As(err, &name):
 		return " (ask by a name that the certificate has)"
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return " (nobody listens there: portreeve serve is not running, or not yet, or --admin-address is another)"
 	default:
 		return ""
 	}

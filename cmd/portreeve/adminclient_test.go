@@ -107,6 +107,14 @@ func TestATokenIsShownToWhoIsTrusted(t *testing.T) {
 	}
 }
 
+// TestWhoIsNotThereIsToldApart holds that a user who asks too early, or at another place, is told what it can be.
+func TestWhoIsNotThereIsToldApart(t *testing.T) {
+	var out bytes.Buffer
+	if code := run(t.Context(), []string{"status", "--admin-address", "127.0.0.1:1"}, &out, &out); code != exitUsage || !strings.Contains(out.String(), "refused (nobody listens there: portreeve serve is not running") {
+		t.Errorf("exit code %d: %s", code, &out)
+	}
+}
+
 // TestAnAdminTokenIsWhatRolesName holds that what the verb prints is an entry of the file, and that no two are alike.
 func TestAnAdminTokenIsWhatRolesName(t *testing.T) {
 	made := func(args ...string) (int, string) {

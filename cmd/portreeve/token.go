@@ -1,9 +1,11 @@
 package main
 
 import (
-	"crypto/rand"
+	"crypto"
 	"crypto/rsa"
+	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -13,8 +15,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// minted is what the token verb prints: a key pair that exists nowhere else, and a token
-// signed with it.
+// minted is what the token verb prints: the public key set, and a token signed with its key.
 type minted struct {
 	JWKS  jose.JSONWebKeySet `json:"jwks"`
 	Token string             `json:"token"`
@@ -25,6 +26,7 @@ type mint struct {
 	issuer, subject string
 	audiences       []string
 	claims          map[string]string
+	object, key     string
 	expires         time.Duration
 }
 
@@ -33,8 +35,10 @@ func tokenCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "token",
 		Short: "Mint a demo key set and a token for it",
-		Long:  "Mint a new key pair, print its public key set and a token that it signs. For trying things out: the private key is thrown away.",
+		Long: "Mint a token, and print it with the public key set that verifies it. For trying things out. The key pair is a new one " +
+			"whose private key is thrown away; --key keeps it in a file, for more tokens of the same issuer.",
 		Example: `  portreeve token --issuer https://issuer.example --audience shop --claim role=admin
+  portreeve token --key issuer.key --subject ada --claims '{"realm_access": {"roles": ["auditor"]}}'
   portreeve token --expires -5m -o json | jq -r .token`,
 		Args: cobra.NoArgs,
 		RunE: m.run,
@@ -43,36 +47,29 @@ func tokenCommand() *cobra.Command {
 	c.Flags().StringVar(&m.issuer, "issuer", "testing@portreeve.dev", "The iss claim.")
 	c.Flags().StringVar(&m.subject, "subject", "testing@portreeve.dev", "The sub claim.")
 	c.Flags().StringSliceVar(&m.audiences, "audience", nil, "The aud claims.")
-	c.Flags().StringToStringVar(&m.claims, "claim", nil, "Further claims, name=value.")
+	c.Flags().StringToStringVar(&m.claims, "claim", nil, "Further claims, name=value: each is a text.")
+	c.Flags().StringVar(&m.object, "claims", "", "Further claims of any kind, as a JSON object; they take the place of others of the same name.")
+	c.Flags().StringVar(&m.key, "key", "", "The file of the private key, PEM. Where there is none yet it is made.")
 	c.Flags().DurationVar(&m.expires, "expires", time.Hour, "How long the token is valid.")
 	takes(c, "issuer", given("ISSUER", nil))
 	takes(c, "expires", anyDuration())
+	takes(c, "key", aPEMFile())
 	return c
 }
 
 func (m *mint) run(c *cobra.Command, _ []string) error {
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	claims, err := m.payload(time.Now())
 	if err != nil {
-		return fmt.Errorf("make key: %w", err)
+		return err
 	}
-	private := jose.JSONWebKey{Key: key, KeyID: rand.Text(), Algorithm: string(jose.RS256), Use: "sig"}
-	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.RS256, Key: private}, (&jose.SignerOptions{}).WithType("JWT"))
+	key, err := issuerKey(m.key)
 	if err != nil {
-		return fmt.Errorf("make signer: %w", err)
+		return err
 	}
-	payload, err := json.Marshal(m.payload(time.Now()))
+	out, err := minting(key, claims)
 	if err != nil {
-		return fmt.Errorf("make payload: %w", err)
+		return err
 	}
-	signed, err := signer.Sign(payload)
-	if err != nil {
-		return fmt.Errorf("sign token: %w", err)
-	}
-	token, err := signed.CompactSerialize()
-	if err != nil {
-		return fmt.Errorf("sign token: %w", err)
-	}
-	out := minted{JWKS: jose.JSONWebKeySet{Keys: []jose.JSONWebKey{private.Public()}}, Token: token}
 	return m.print(c.OutOrStdout(), out, func(w io.Writer) error {
 		keys, err := json.Marshal(out.JWKS)
 		if err != nil {
@@ -83,7 +80,34 @@ func (m *mint) run(c *cobra.Command, _ []string) error {
 	})
 }
 
-func (m *mint) payload(now time.Time) map[string]any {
+// minting signs the claims, and names the key by what it is, so that a kept key has one name.
+func minting(key *rsa.PrivateKey, claims map[string]any) (minted, error) {
+	private := jose.JSONWebKey{Key: key, Algorithm: string(jose.RS256), Use: "sig"}
+	thumbprint, err := private.Thumbprint(crypto.SHA256)
+	if err != nil {
+		return minted{}, fmt.Errorf("name the key: %w", err)
+	}
+	private.KeyID = base64.RawURLEncoding.EncodeToString(thumbprint)
+	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.RS256, Key: private}, (&jose.SignerOptions{}).WithType("JWT"))
+	if err != nil {
+		return minted{}, fmt.Errorf("make signer: %w", err)
+	}
+	payload, err := json.Marshal(claims)
+	if err != nil {
+		return minted{}, fmt.Errorf("make payload: %w", err)
+	}
+	signed, err := signer.Sign(payload)
+	if err != nil {
+		return minted{}, fmt.Errorf("sign token: %w", err)
+	}
+	token, err := signed.CompactSerialize()
+	if err != nil {
+		return minted{}, fmt.Errorf("sign token: %w", err)
+	}
+	return minted{JWKS: jose.JSONWebKeySet{Keys: []jose.JSONWebKey{private.Public()}}, Token: token}, nil
+}
+
+func (m *mint) payload(now time.Time) (map[string]any, error) {
 	out := map[string]any{"iss": m.issuer, "sub": m.subject, "iat": now.Unix(), "exp": now.Add(m.expires).Unix()}
 	if len(m.audiences) > 0 {
 		out["aud"] = m.audiences
@@ -91,5 +115,15 @@ func (m *mint) payload(now time.Time) map[string]any {
 	for name, value := range maps.All(m.claims) {
 		out[name] = value
 	}
-	return out
+	if m.object == "" {
+		return out, nil
+	}
+	var object map[string]json.RawMessage
+	if err := json.Unmarshal([]byte(m.object), &object); err != nil || object == nil {
+		return nil, errors.New("--claims is no JSON object")
+	}
+	for name, value := range maps.All(object) {
+		out[name] = value
+	}
+	return out, nil
 }

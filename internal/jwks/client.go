@@ -172,7 +172,7 @@ func (c *client) exchange(ctx context.Context, address string, known validators)
 	known.ask(r.Header)
 	response, err := c.http.Do(r)
 	if err != nil {
-		return answer{}, bare(err)
+		return answer{}, advised(bare(err))
 	}
 	defer response.Body.Close()
 	return read(response, known)
@@ -207,6 +207,14 @@ func read(response *http.Response, known validators) (answer, error) {
 	got.body = body
 	got.validators = validators{response.Header.Get("ETag"), response.Header.Get("Last-Modified")}
 	return got, nil
+}
+
+// advised adds a way out to an error, where there is one.
+func advised(err error) error {
+	if _, unknown := errors.AsType[x509.UnknownAuthorityError](err); unknown {
+		return fmt.Errorf("%w (--jwks-ca-file adds authorities that are trusted)", err)
+	}
+	return err
 }
 
 // bare takes the address out of an error of the HTTP client, and what it quotes of an answer

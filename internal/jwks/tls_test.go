@@ -46,7 +46,7 @@ func TestTLS(t *testing.T) {
 	f = run(t, o)
 	f.Want(requests(source))
 	f.log.await(t, "cannot be fetched")
-	if got := f.only(t); got.State != jwks.Stale || !strings.Contains(got.Error, "certificate") {
+	if got := f.only(t); got.State != jwks.Stale || !strings.Contains(got.Error, "certificate") || !strings.Contains(got.Error, "--jwks-ca-file") {
 		t.Errorf("status %+v", got)
 	}
 	if f.Keys()[source] != set(keyA) {
