@@ -33,7 +33,8 @@ func tags() []tag {
 		{"envoy.cluster_name", `^cluster\.((outbound\|[^;]+|[^.;|]+);?\.)`},
 		{"envoy.tcp_prefix", `^tcp\.(([^;]+);\.)`},
 		{"envoy.http_conn_manager_prefix", `^(?:listener\..+?\.)?http\.((outbound_[0-9a-fA-F_.\[\]]+?_\d+|[^.]+)\.)`},
-		{"envoy.extension_config", `^extension_config_discovery\.\w+\.((portreeve\.policy|.+)\.)`}, // within policy's, Envoy 1.39 counts what its filters do
+		// Not what a filter counts, which the last two labels are of.
+		{"envoy.extension_config", `^extension_config_discovery\.\w+\.((.+)\.)(?:(?:config|update)_\w+|init_fetch_timeout|version|version_text)$`},
 		{"envoy.rds_route_config", `^http\..+?\.rds\.((.+)\.)[^.]+$`},
 		{"envoy.secret", `^sds\.((.+)\.)[^.]+$`},
 		{"envoy.tls_certificate", `^(?:listener|cluster)\..+\.ssl\.certificate\.((.+)\.)[^.]+$`},
@@ -48,5 +49,10 @@ func tags() []tag {
 		{"envoy.ssl_sigalg", ""},
 		{"envoy.ssl_version", ""},
 		{"envoy.worker_id", ""},
+		// Envoy 1.39 counts what the filters of policy do below the resource that they come in, and not below the listener:
+		// extension_config_discovery.http_filter.portreeve.policy.rbac.denied. Without both it is http.rbac.denied, so that
+		// what is asked of either version has an answer.
+		{"envoy.policy_scope", `^((extension_config_discovery)\.)http_filter\.portreeve\.policy\.\w+\..`},
+		{"envoy.policy_resource", `^extension_config_discovery\.http(_filter\.(portreeve\.policy))\.\w+\..`},
 	}
 }
