@@ -48,7 +48,9 @@ func TestAPackageIsInstalledRunUpgradedRemovedAndPurged(t *testing.T) {
 	m.startsWithoutPolicy(t)
 	m.serves(t)
 	m.isConfined(t)
-	m.isUpgraded(t, packageOf(t, "99.0.0"))
+	upgrade := packageOf(t, "99.0.0")
+	m.isUpgraded(t, upgrade)
+	m.isInstalledWhereThePlaneCannotStart(t, upgrade)
 	m.isDrained(t)
 	m.isRemoved(t)
 }
@@ -147,6 +149,18 @@ func (m machine) isUpgraded(t *testing.T, deb string) {
 		return now != envoy && now != "0"
 	})
 	m.enforces(t)
+}
+
+// isInstalledWhereThePlaneCannotStart holds that a plane that does not come up leaves no package half installed, and that this is said.
+func (m machine) isInstalledWhereThePlaneCannotStart(t *testing.T, deb string) {
+	t.Helper()
+	m.run(t, "mv /etc/portreeve/portreeve.env /etc")
+	if said := m.install(t, deb); !strings.Contains(said, "the plane was not restarted") {
+		t.Errorf("it is not said that the plane was not restarted: %s", said)
+	}
+	m.says(t, "dpkg-query -W -f '${db:Status-Status}' portreeve", "installed")
+	m.run(t, "mv /etc/portreeve.env /etc/portreeve/; systemctl start portreeve")
+	eventually(t, "the plane is back", func() bool { status, _ := m.get(t, ready); return status == http.StatusOK })
 }
 
 // ask asks the gateway, by the connection that is open where it has to be.
