@@ -54,7 +54,7 @@ func (v *auditVerifying) run(c *cobra.Command, args []string) error {
 	if err != nil {
 		return err
 	}
-	progress := terminal.Begin(c.ErrOrStderr())
+	progress := terminal.Begin(c.ErrOrStderr(), os.Getenv)
 	progress.Say("verifying %s", args[0])
 	report, err := chain.Verify(args[0], options)
 	progress.End()

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -45,7 +46,7 @@ const (
 
 func (f *compileFlags) register(c *cobra.Command) {
 	f.stdin = func() ([]byte, error) { return readStdin(c) }
-	f.progress = func() *terminal.Progress { return terminal.Begin(c.ErrOrStderr()) }
+	f.progress = func() *terminal.Progress { return terminal.Begin(c.ErrOrStderr(), os.Getenv) }
 	c.Flags().StringVar(&f.rootNamespace, "root-namespace", "", "Namespace whose policies apply to the gateways of every namespace (default: the mesh configuration's rootNamespace, or istio-system).")
 	c.Flags().StringVar(&f.meshConfig, "mesh-config", "", "File with Istio's MeshConfig.")
 	c.Flags().StringVar(&f.gateways, "gateways", "", "File that alone holds GatewayIdentity objects: one anywhere else is an error then, so that who writes policy does not say who a gateway is. Gateways have to prove who they are then.")

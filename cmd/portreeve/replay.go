@@ -62,7 +62,7 @@ func (r *replaying) run(c *cobra.Command, args []string) error {
 	}
 	far := howFar{size: size}
 	options.Progress = far.note
-	progress := terminal.Begin(c.ErrOrStderr())
+	progress := terminal.Begin(c.ErrOrStderr(), os.Getenv)
 	progress.Follow(far.text)
 	report, err := replay.Run(c.Context(), log, options)
 	progress.End()

@@ -52,7 +52,7 @@ func (l *liveFlags) ask(ctx context.Context, s *testSuite) error {
 	if err != nil {
 		return err
 	}
-	progress := terminal.Begin(s.stderr)
+	progress := terminal.Begin(s.stderr, os.Getenv)
 	defer progress.End()
 	for i, t := range tests {
 		progress.Say("PolicyTest %d of %d", i+1, len(tests))

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"os"
 	"regexp"
 
 	"github.com/portreeve/portreeve/internal/terminal"
@@ -73,7 +74,7 @@ func (s *testSuite) ask() error {
 	if err != nil {
 		return err
 	}
-	progress := terminal.Begin(s.stderr)
+	progress := terminal.Begin(s.stderr, os.Getenv)
 	defer progress.End()
 	for i, t := range tests {
 		progress.Say("PolicyTest %d of %d", i+1, len(tests))

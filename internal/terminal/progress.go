@@ -25,11 +25,11 @@ type Progress struct {
 	done chan struct{}
 }
 
-// Begin returns a progress that is shown on w where that is a terminal, and shows nothing where it is none. End must be
-// called before anything else is written to the same terminal.
-func Begin(w io.Writer) *Progress {
+// Begin returns a progress that is shown on w where that is a terminal that can take a line away, and shows nothing elsewhere.
+// End must be called before anything else is written to the same terminal.
+func Begin(w io.Writer, environment Environment) *Progress {
 	p := &Progress{}
-	if Is(w) {
+	if Is(w) && able(environment) {
 		p.start(w, time.After(patience), time.NewTicker(pause))
 	}
 	return p

@@ -26,8 +26,11 @@ func Coloured(w io.Writer, environment Environment) bool {
 }
 
 func wanted(environment Environment) bool {
-	return environment("NO_COLOR") == "" && environment("TERM") != "dumb"
+	return environment("NO_COLOR") == "" && able(environment)
 }
+
+// able reports whether a terminal knows more than text.
+func able(environment Environment) bool { return environment("TERM") != "dumb" }
 
 // Colour is how a terminal shows a piece of text.
 type Colour string

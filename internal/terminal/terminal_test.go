@@ -98,9 +98,17 @@ func TestWhatIsDoneSoonIsNotShown(t *testing.T) {
 	}
 }
 
+func TestADumbTerminalTakesTextAlone(t *testing.T) {
+	for term, want := range map[string]bool{"dumb": false, "xterm": true, "": true} {
+		if got := able(func(string) string { return term }); got != want {
+			t.Errorf("%q: %v", term, got)
+		}
+	}
+}
+
 func TestNothingIsShownWhereNobodyReads(t *testing.T) {
 	var out bytes.Buffer
-	p := Begin(&out)
+	p := Begin(&out, os.Getenv)
 	p.Say("compiling")
 	p.End()
 	if p.done != nil || out.Len() > 0 {
