@@ -15,6 +15,7 @@ import (
 	"github.com/portreeve/portreeve/internal/input"
 	"github.com/portreeve/portreeve/internal/reload"
 	"github.com/portreeve/portreeve/translate/model"
+	"github.com/portreeve/portreeve/xds/snapshot"
 )
 
 const tokens = "apiVersion: security.istio.io/v1\nkind: RequestAuthentication\nmetadata: {name: tokens, namespace: istio-system}\nspec: {jwtRules: [{issuer: a, jwksUri: 'https://a.example/keys'}]}\n"
@@ -31,13 +32,16 @@ func settled(t *testing.T, settings model.Settings, ring reload.Keyring, dirs ..
 	return r, p
 }
 
-// TestARotationIsOneUpdateOfThePolicyFilter holds that fetched keys travel by ECDS alone.
+// TestARotationIsOneUpdateOfThePolicyFilter holds that fetched keys travel by ECDS alone, and are no edit whose time counts.
 func TestARotationIsOneUpdateOfThePolicyFilter(t *testing.T) {
 	dir, ring := t.TempDir(), &keyring{}
 	write(t, dir, "gateway.yaml", listener)
 	write(t, dir, "tokens.yaml", tokens)
 	r, p := settled(t, model.DefaultSettings(), ring, dir)
-	must(t, r.Reload(t.Context(), input.Change{}))
+	edited := time.Now()
+	var edits []time.Time
+	p.asks = func(s *snapshot.Snapshot) { edits = append(edits, s.Edited) }
+	must(t, r.Reload(t.Context(), input.Change{Since: edited}))
 	r.Join(group())
 	source := model.KeySource{URI: "https://a.example/keys"}
 	if diff := cmp.Diff([]model.KeyRequest{{KeySource: source}}, ring.wanted, cmpopts.IgnoreFields(model.KeyRequest{}, "Revision")); diff != "" {
@@ -51,6 +55,9 @@ func TestARotationIsOneUpdateOfThePolicyFilter(t *testing.T) {
 	sent := p.sent[group().Key]
 	if len(sent) != 3 {
 		t.Fatalf("published %d times, want once and at each rotation", len(sent))
+	}
+	if diff := cmp.Diff([]time.Time{edited, {}, {}}, edits); diff != "" {
+		t.Errorf("when the edits were seen that were published (-want +got):\n%s", diff)
 	}
 	for i, before := range sent[:2] {
 		for kind, version := range sent[i+1] {

@@ -65,7 +65,11 @@ func TestTheLineSaysWhatIsDoneAndIsTakenAway(t *testing.T) {
 	out, from, p := make(written), make(chan time.Time), &Progress{}
 	p.Say("reading %s", "policy")
 	p.start(out, from, time.NewTicker(time.Millisecond))
-	close(from)
+	select {
+	case from <- time.Time{}:
+	case got := <-out:
+		t.Fatalf("shown before its time: %q", got)
+	}
 	if got := <-out; got != home+"reading policy" {
 		t.Errorf("shown first: %q", got)
 	}

@@ -76,6 +76,20 @@ func TestTheTimeFromEditToAck(t *testing.T) {
 			send("v2")
 			st.Acked(policy, "v2")
 		}, nil},
+		"an edit behind one that waits too long": {ack.Delta, func(st *ack.Stream, send func(string), wait func(int)) {
+			st.Edited(at(0), v2)
+			wait(121)
+			st.Edited(at(121), map[string]string{policy: "v3"})
+			wait(2)
+			send("v3")
+			st.Acked(policy, "v3")
+		}, map[string]float64{"ECDS": 2}},
+		"a clock that is set back": {ack.Delta, func(st *ack.Stream, send func(string), wait func(int)) {
+			st.Edited(at(0), v2)
+			send("v2")
+			wait(-3600)
+			st.Acked(policy, "v2")
+		}, map[string]float64{"ECDS": 0}},
 		"a response that another one replaces": {ack.SotW, func(st *ack.Stream, send func(string), wait func(int)) {
 			st.Edited(at(0), v2)
 			send("v2")
