@@ -73,8 +73,11 @@ func TestATokenIsNotMintedOfWhatIsNoKeyOrNoClaims(t *testing.T) {
 	ec := filepath.Join(dir, "ec")
 	write(t, ec, string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: encoded})))
 	write(t, short, "-----BEGIN PRIVATE KEY-----\naHVzaA==\n-----END PRIVATE KEY-----\n")
+	long := filepath.Join(dir, "long")
+	write(t, long, strings.Repeat("\n", maxIssuerKey)+string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: encoded})))
 	for want, args := range map[string][]string{
-		"no private key in PEM":      {"--key", text},
+		"text: it holds no private":  {"--key", text},
+		"long: it holds no private":  {"--key", long},
 		"no private key in PKCS #8":  {"--key", short},
 		"no RSA key of 2048 bits":    {"--key", ec},
 		"no such file or directory":  {"--key", filepath.Join(dir, "missing", "key")},
