@@ -30,10 +30,14 @@ func countListener(l *listenerv3.Listener) {
 // statistic returns a name as one part of the name of a statistic.
 func statistic(name string) string { return strings.ReplaceAll(name, ".", "_") }
 
-// statPrefix begins the statistics of a connection manager. An HTTPS server has its own name there.
+// envoyAdmin begins the statistics of Envoy's own admin interface.
+const envoyAdmin = "admin"
+
+// statPrefix begins the statistics of a connection manager. An HTTPS server has its own name there, unless what it refuses would
+// count as that of Envoy's admin interface, which dashboards leave out.
 func statPrefix(p model.Port, listener string) string {
 	switch {
-	case p.Server != nil && p.Server.Name != "":
+	case p.Server != nil && p.Server.Name != "" && p.Server.Name != envoyAdmin:
 		return statistic(p.Server.Name)
 	case strings.HasPrefix(listener, "unix:"):
 		return statistic("outbound_" + listener)
