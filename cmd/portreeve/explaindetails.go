@@ -95,7 +95,7 @@ func placesOf(trace envoy.Trace, rule string) []diag.Position {
 func (d detailed) write(w io.Writer, looked bool) error {
 	fmt.Fprintln(w, d.Says)
 	if d.Rule != "" {
-		fmt.Fprintf(w, "  rule %s\n", words.Printable(d.Rule))
+		fmt.Fprintf(w, "  rule %s\n", diag.Shown(d.Rule))
 	}
 	for _, at := range d.Places {
 		fmt.Fprintf(w, "  %s\n", at)
@@ -104,7 +104,7 @@ func (d detailed) write(w io.Writer, looked bool) error {
 		}
 	}
 	for _, rule := range d.Others {
-		fmt.Fprintf(w, "  refuses the request too: %s\n", words.Printable(rule))
+		fmt.Fprintf(w, "  refuses the request too: %s\n", diag.Shown(rule))
 	}
 	switch {
 	case d.Missing:

@@ -134,13 +134,13 @@ func (r testReport) writeText(w io.Writer) error {
 	var b strings.Builder
 	for _, c := range r.Tests {
 		if c.Failed {
-			fmt.Fprintf(&b, "--- %s: %s (%s)\n", r.paint(words.Bad, "FAIL"), words.Printable(c.title()), c.At)
+			fmt.Fprintf(&b, "--- %s: %s (%s)\n", r.paint(words.Bad, "FAIL"), diag.Shown(c.title()), c.At)
 		} else if r.verbose {
-			fmt.Fprintf(&b, "--- %s: %s (%s)\n", r.paint(words.Good, "PASS"), words.Printable(c.title()), c.At)
+			fmt.Fprintf(&b, "--- %s: %s (%s)\n", r.paint(words.Good, "PASS"), diag.Shown(c.title()), c.At)
 		}
 		if c.Failed {
 			for _, line := range c.failures() {
-				fmt.Fprintf(&b, "    %s\n", words.Printable(line))
+				fmt.Fprintf(&b, "    %s\n", diag.Shown(line))
 			}
 		}
 		if r.verbose {
@@ -156,10 +156,10 @@ func (r testReport) writeText(w io.Writer) error {
 func (c testedCase) writePassed(b *strings.Builder) {
 	for _, q := range c.Requests {
 		if len(q.Faults) == 0 {
-			fmt.Fprintf(b, "    %s: %s\n", words.Printable(q.Request), words.Printable(q.Got))
+			fmt.Fprintf(b, "    %s: %s\n", diag.Shown(q.Request), diag.Shown(q.Got))
 		}
 		for _, n := range q.NotCompared {
-			fmt.Fprintf(b, "      not compared: %s\n", words.Printable(n))
+			fmt.Fprintf(b, "      not compared: %s\n", diag.Shown(n))
 		}
 	}
 }

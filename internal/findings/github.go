@@ -21,7 +21,7 @@ func (r Report) WriteGitHub(w io.Writer, dir string) error {
 
 func workflowCommand(d diag.Diagnostic, dir string) string {
 	file, _ := below(dir, d.Pos.File)
-	properties := []string{"file=" + escapeProperty(file)}
+	properties := []string{"file=" + escapeProperty(diag.Shown(file))}
 	if d.Pos.Line > 0 {
 		properties = append(properties, fmt.Sprintf("line=%d", d.Pos.Line))
 	}

@@ -17,6 +17,7 @@ func TestNothingUnseenIsShown(t *testing.T) {
 		"##[add-mask]a, ###":   `#\x23[add-mask]a, #\x23\x23`,
 		"\xff\xc3(":            `\xff\xc3(`,
 		"\ufffd":               "\ufffd",
+		"":                     "", "GET /café?a='b'": "GET /café?a='b'", "a\nb\x00": `a\nb\x00`, "\u202egnp": `\u202egnp`, "\x9b31m": `\x9b31m`, "\u009b": `\u009b`, "\x7f": `\x7f`,
 	} {
 		if got := diag.Shown(text); got != want {
 			t.Errorf("%q is shown as %q, want %q", text, got, want)

@@ -73,13 +73,13 @@ func Write(w io.Writer, p Page, paint Paint) error {
 // painted is text in an ink, which is printable.
 type painted string
 
-func (p *page) ink(ink Ink, text string) painted { return painted(p.paint(ink, Printable(text))) }
+func (p *page) ink(ink Ink, text string) painted { return painted(p.paint(ink, diag.Shown(text))) }
 
 // line writes a line. Clients choose what is in many, and none controls a terminal.
 func (p *page) line(format string, args ...any) {
 	for i := range args {
 		if text, ok := args[i].(string); ok {
-			args[i] = Printable(text)
+			args[i] = diag.Shown(text)
 		}
 	}
 	fmt.Fprintf(&p.out, format+"\n", args...)

@@ -11,17 +11,6 @@ import (
 	"github.com/portreeve/portreeve/translate/explain/words"
 )
 
-// TestPrintable holds that no text controls a terminal, and that text which does not is left as it is.
-func TestPrintable(t *testing.T) {
-	for text, want := range map[string]string{
-		"": "", "GET /café?a='b'": "GET /café?a='b'", "\x1b[31mred": `\x1b[31mred`, "a\nb\x00": `a\nb\x00`, "\u202egnp": `\u202egnp`, "\x9b31m": `\x9b31m`, "\u009b": `\u009b`, "\x7f": `\x7f`,
-	} {
-		if got := words.Printable(text); got != want {
-			t.Errorf("%q becomes %q, want %q", text, got, want)
-		}
-	}
-}
-
 // TestNoAnswerControlsATerminal holds it of all that a page tells.
 func TestNoAnswerControlsATerminal(t *testing.T) {
 	const evil = "\x1b]0;x\a\u202e"
