@@ -203,3 +203,16 @@ func TestAnEventThatComesBeforeItsWatchIsKept(t *testing.T) {
 		t.Errorf("marked: %v", w.events.writers.marks)
 	}
 }
+
+// TestAChangeThatWaitsBeganWithItsFirstSign holds that what is told before the reader has taken the last change counts from that
+// one's first sign on.
+func TestAChangeThatWaitsBeganWithItsFirstSign(t *testing.T) {
+	file, w := still(t)
+	began := time.Now()
+	w.tell(Change{Settled: []string{file}, Since: began})
+	w.tell(Change{Settled: []string{file + "2"}, Since: began.Add(time.Minute)})
+	if c := <-w.Changes(); !c.Since.Equal(began) || len(c.Settled) != 2 {
+		t.Errorf("%+v, want both, since %v", c, began)
+	}
+	start(t, w) // so that it ends
+}
