@@ -1,6 +1,9 @@
 package resource
 
 import (
+	"strings"
+
+	"go.yaml.in/yaml/v3"
 	securityv1beta1 "istio.io/api/security/v1beta1"
 
 	"github.com/portreeve/portreeve/translate/diag"
@@ -34,5 +37,16 @@ func (c authorizationPolicyChecker) commented(path Path) bool {
 			return false
 		}
 	}
-	return node.HeadComment != "" || len(node.Content) > 0 && node.Content[0].HeadComment != ""
+	return explained(node) || len(node.Content) > 0 && explained(node.Content[0])
+}
+
+// explained reports whether words for a reader stand above a node. A directive, # portreeve:ignore, is none of them:
+// the finding that it names has to be there for it to count.
+func explained(node *yaml.Node) bool {
+	for line := range strings.Lines(node.HeadComment) {
+		if words := strings.TrimSpace(strings.TrimLeft(line, "# \t")); words != "" && !strings.HasPrefix(words, "portreeve:ignore") {
+			return true
+		}
+	}
+	return false
 }
