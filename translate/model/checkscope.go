@@ -3,6 +3,7 @@ package model
 import (
 	"maps"
 	"slices"
+	"strings"
 
 	networkingv1alpha3 "istio.io/api/networking/v1alpha3"
 	typev1beta1 "istio.io/api/type/v1beta1"
@@ -20,6 +21,8 @@ type gatewaySide struct {
 	labels map[string]map[string]bool
 	// everyWorkload says that a Gateway has no selector, so that nothing is known of labels.
 	everyWorkload bool
+	// servedFrom are the namespaces of Gateways by which the gateway that is asked about serves, without its own and the root.
+	servedFrom map[string]bool
 	// names are the names of the Gateway resources.
 	names map[string]bool
 	// anonymous finds the Gateways of which no server asks for client certificates.
@@ -29,7 +32,7 @@ type gatewaySide struct {
 }
 
 func (c *checks) newGatewaySide() gatewaySide {
-	out := gatewaySide{namespaces: map[string]bool{}, labels: map[string]map[string]bool{}, names: map[string]bool{}, anonymous: newIndex(), foldingCase: newIndex()}
+	out := gatewaySide{namespaces: map[string]bool{}, servedFrom: map[string]bool{}, labels: map[string]map[string]bool{}, names: map[string]bool{}, anonymous: newIndex(), foldingCase: newIndex()}
 	for key := range c.settings.Refused {
 		if key.Kind == resource.Gateway {
 			out.namespaces[key.Namespace], out.names[key.Name] = true, true
@@ -48,6 +51,9 @@ func (c *checks) newGatewaySide() gatewaySide {
 		out.everyWorkload = out.everyWorkload || len(spec.GetSelector()) == 0
 		for k, v := range spec.GetSelector() {
 			out.label(k, v)
+		}
+		if one := c.settings.Gateway; one != nil && g.Namespace != one.Namespace && g.Namespace != c.settings.RootNamespace && one.Selected(spec.GetSelector()) {
+			out.servedFrom[g.Namespace] = true
 		}
 		if !slices.ContainsFunc(spec.GetServers(), asksForCertificate) {
 			out.anonymous.add(g, workloadScope{labels: spec.GetSelector()})
@@ -99,7 +105,17 @@ func (c *checks) scope(policy *attached) diag.List {
 			"%s, and it is not the root namespace: the policy applies only to gateways that run in %s", known, policy.Namespace).
 			WithHint("%s", c.meant(slip{"namespace", policy.Namespace}, c.namespaces, "put the policy into the gateways' namespace, or into "+c.settings.RootNamespace+" for the gateways of every namespace")))
 	}
+	if g := c.settings.Gateway; g != nil && c.servedFrom[policy.Namespace] && c.selects(policy) {
+		out = append(out, diagnosticAt(diag.CodeNamespaceUnserved, policy.Resource, resource.Path{"metadata", "namespace"},
+			"the gateway serves what Gateways of %s say, but runs in %s, where policies of %s do not count: this one does not hold there", policy.Namespace, g.Namespace, policy.Namespace).
+			WithHint("put the policy into %s, or run the gateway in %s: bootstrap --namespace %s", g.Namespace, policy.Namespace, policy.Namespace))
+	}
 	return out
+}
+
+// selects reports whether the gateway that is asked about has the labels of a policy's selector.
+func (c *checks) selects(policy *attached) bool {
+	return len(policy.attachment.targets) == 0 && c.settings.Gateway.Selected(policy.attachment.labels)
 }
 
 // selector names each label of a policy's selector that no Gateway selects.
@@ -116,13 +132,31 @@ func (c *checks) selector(policy *attached) diag.List {
 		}
 		d := diagnosticAt(diag.CodeSelectorUnknown, policy.Resource, resource.Path{"spec", "selector", "matchLabels", k}, "%s the label %s: %s", c.whoLacks(), k, labels[k])
 		if ok {
-			d.Hint = c.meant(slip{"label " + k, labels[k]}, known, "write the labels as the gateway has them")
+			d.Hint = c.meant(slip{"label " + k, labels[k]}, known, c.labelsThatCount())
 		} else {
-			d.Hint = c.meant(slip{"label", k}, keysOf(c.labels), "write the labels as the gateway has them")
+			d.Hint = c.meant(slip{"label", k}, keysOf(c.labels), c.labelsThatCount())
 		}
 		out = append(out, d)
 	}
 	return out
+}
+
+// maxLabelsNamed bounds the labels that a hint names.
+const maxLabelsNamed = 5
+
+// labelsThatCount is the hint that names the labels which a selector can have here.
+func (c *checks) labelsThatCount() string {
+	var known []string
+	for _, k := range slices.Sorted(maps.Keys(c.labels)) {
+		for _, v := range slices.Sorted(maps.Keys(c.labels[k])) {
+			known = append(known, k+": "+v)
+		}
+	}
+	hint := "write the labels as the gateway has them"
+	if len(known) == 0 || len(known) > maxLabelsNamed {
+		return hint
+	}
+	return hint + ", here " + strings.Join(known, ", ")
 }
 
 // whoLacks begins to say that a label is not known.
