@@ -242,6 +242,7 @@ func TestAMisspeltCommandDoesNotPass(t *testing.T) {
 		"render envoi policy":     "did you mean envoy?",
 		"render envoy":            "name a file or directory of policy: portreeve render envoy policy",
 		"test":                    "portreeve test policy",
+		"serve policy":            "serve takes directories by a flag: portreeve serve --config policy",
 		"replay access.log":       "the OLD and the NEW policy: portreeve replay access.log policy policy-new",
 		"admin-token":             "portreeve admin-token alice",
 		"validate --outptu json":  "did you mean --output?",

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"strings"
 	"syscall"
 	"time"
 
@@ -37,7 +38,7 @@ func serveCommand() *cobra.Command {
 		Example: `  portreeve serve --config policy
   portreeve serve --config policy --state-dir /var/lib/portreeve --audit-log /var/log/portreeve/audit.log --log-format json
   portreeve serve --config policy --xds-address 0.0.0.0:18000 --xds-tls-cert ca/server/tls.crt --xds-tls-key ca/server/tls.key --xds-client-ca ca/ca.crt --xds-client-crl ca/crl.pem --gateways ca/gateways.yaml`,
-		Args: cobra.NoArgs,
+		Args: configIsAFlag,
 		RunE: s.run,
 	}
 	s.register(c)
@@ -64,6 +65,14 @@ func serveCommand() *cobra.Command {
 		panic(err) // the flag is defined above
 	}
 	return c
+}
+
+// configIsAFlag refuses arguments: other verbs take directories without a flag, so that is where they come from.
+func configIsAFlag(_ *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	return fmt.Errorf("serve takes directories by a flag: portreeve serve --config %s", strings.Join(args, " --config "))
 }
 
 // forms says what the flags of serve itself take.

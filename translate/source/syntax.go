@@ -113,7 +113,7 @@ func plain(message, line string) (words, hint string) {
 		{"mapping values are not allowed", "a \": \" where no key can be", "put a text that holds \": \" into quotes, or begin a new line"},
 		{"did not find expected key", "this line does not fit the lines above it", "indent it like its neighbours; a text that begins with a quote must end with one"},
 		{"did not find expected '-' indicator", "this line does not fit the list above it", "indent it like the other items, with \"- \""},
-		{"did not find expected ',' or", "a list or mapping in brackets is not closed", "add the missing , ] or }"},
+		{"did not find expected ',' or", "a list or mapping in brackets is not closed", "add the missing , ] or }; a text that has one of [ ] { } , in it needs quotes there"},
 		{"did not find expected node content", "a value is missing, or a bracket is not closed or not opened", "check the brackets of this line and the next ones"},
 		{"could not find expected ':'", "this line has no \": \"", "write key: value, or indent a continued text"},
 		{"unexpected end of stream", "a quoted text is not closed", "add the missing quote"},
