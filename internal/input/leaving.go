@@ -81,5 +81,5 @@ func (r *Reader) remind(waiting diag.List) {
 
 func unfinishedDiagnostic(path string) diag.Diagnostic {
 	return diag.New(diag.CodeRead, diag.Position{File: path}, "it is still being written").
-		WithHint("let the writing end; a file that never rests, such as a log, must not lie among the policies")
+		WithHint("let the writing end; where the kernel cannot be asked who writes, a file counts after it has rested for 10 s; one that never rests, such as a log, must not lie among the policies")
 }

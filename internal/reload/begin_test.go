@@ -53,7 +53,7 @@ func TestTheFirstReadingWaitsForFilesInMotion(t *testing.T) {
 			t.Fatalf("piece %d: half a file was published", piece)
 		}
 		status := r.Status()
-		if status.Ready || r.Again().After == 0 || len(status.Groups[0].Refused) != 1 || !strings.Contains(status.Diagnostics[0].String(), "a.yaml") || !strings.Contains(status.Diagnostics[0].Message, "still being written") {
+		if status.Ready || r.Again().After == 0 || len(status.Groups[0].Refused) != 1 || !strings.Contains(status.Diagnostics[0].String(), "a.yaml") || !strings.Contains(status.Diagnostics[0].Message, "still being written") || !strings.Contains(status.Diagnostics[0].Hint, "rested for 10 s") {
 			t.Errorf("piece %d: again %v, status %+v; want not ready, deferred, refused for a.yaml", piece, r.Again().After > 0, status)
 		}
 		now = now.Add(20 * time.Millisecond)
