@@ -236,7 +236,7 @@ func printGateway(w io.Writer, g ack.Gateway) {
 	fmt.Fprintf(w, "gateway %s, Envoy %s, from %s (%s), identity %s, since %s\n",
 		g.Node, cmp.Or(g.Envoy, "unknown"), g.Address, g.Protocol, identityText(g), g.Since.Format(time.RFC3339))
 	for _, t := range g.Types {
-		fmt.Fprintf(w, "  %-5s %s sent %s accepted %s\n", t.Name, stateText(t.State, paintFor(w)), t.Sent.Version, t.Accepted)
+		fmt.Fprintf(w, "  %-5s %s sent %s accepted %s\n", t.Name, stateText(t.State, paintFor(w)), cmp.Or(t.Sent.Version, "nothing"), cmp.Or(t.Accepted, "nothing"))
 		if t.Count > len(t.Resources) {
 			fmt.Fprintf(w, "    %d resources, of which /debug/status lists %d\n", t.Count, len(t.Resources))
 		}

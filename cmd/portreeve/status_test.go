@@ -54,3 +54,12 @@ func TestStatusCountsWhatIsNotListed(t *testing.T) {
 		t.Errorf("it says %s", &out)
 	}
 }
+
+// TestStatusSaysThatNothingWasSent holds that a gateway which came from another control plane with all that it needs reads so.
+func TestStatusSaysThatNothingWasSent(t *testing.T) {
+	var out bytes.Buffer
+	printGateway(&out, ack.Gateway{Types: []ack.Type{{Name: "EDS", State: ack.Accepted, Accepted: "a91e"}}})
+	if want := "sent nothing accepted a91e\n"; !strings.HasSuffix(out.String(), want) {
+		t.Errorf("%q does not end with %q", &out, want)
+	}
+}
