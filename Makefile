@@ -58,9 +58,8 @@ release-check: ## Build the release of HEAD twice, in two folders: equal checksu
 test: check-generate vet lint docs compose-check ci-check race scale full agreement oldest fuzz ## Run everything that must hold: checks, then all tests with the real Envoy.
 
 .PHONY: race
-# Those of test/ take longest: they begin first, beside the others.
 race: ## Run all Go tests under the race detector, with the real Envoy.
-	@sh tools/test.sh -race -timeout 25m $(TESTFLAGS) ./test ./...
+	@sh tools/race.sh $(TESTFLAGS)
 
 .PHONY: scale
 scale: ## Hold what an edit among 1,000 VirtualServices and a refused input may take, without the race detector.

@@ -349,11 +349,11 @@ func (d *day) tellsNoSecret(t *testing.T) {
 // certificates in Secrets, refusals that stand, and TLS of the admin interface.
 func (d *day) alertable(t *testing.T) {
 	t.Helper()
-	_, section, _ := strings.Cut(readFile(t, "../docs/debugging.md"), "## Metrics to alert on")
+	rules := readFile(t, "../examples/monitoring/rules.yml")
 	_, metrics := d.get("/metrics")
-	names := regexp.MustCompile("\\| `(portreeve_[a-z_]+)`").FindAllStringSubmatch(section, -1)
+	names := regexp.MustCompile(`\b(portreeve_[a-z_]+)`).FindAllStringSubmatch(rules, -1)
 	if len(names) < 10 {
-		t.Fatalf("docs/debugging.md names %d metrics", len(names))
+		t.Fatalf("examples/monitoring/rules.yml names %d metrics", len(names))
 	}
 	absent := []string{"portreeve_certificate_expiry_seconds", "portreeve_xds_standing_refusals", "portreeve_admin_certificate_expiry_seconds"}
 	for _, name := range names {

@@ -44,12 +44,14 @@ func TestTheComposeBootstrapIsFresh(t *testing.T) {
 	must(t, err)
 	must(t, yaml.Unmarshal(content, &project))
 	authority, tls := filepath.Join(t.TempDir(), "authority"), filepath.Join(t.TempDir(), "tls")
-	// Only root may give files to the users of containers.
-	here := strings.NewReplacer("/authority", authority, "/etc/envoy/tls", tls, "--owner=65532:65532", "--owner=", "--owner=101:101", "--owner=")
+	here := strings.NewReplacer("/authority", authority, "/etc/envoy/tls", tls)
 	printed := func(service string) string {
 		t.Helper()
 		var args []string
 		for _, arg := range project.Services[service].Command {
+			if strings.HasPrefix(arg, "--owner=") {
+				continue // only root may give files to the users of containers
+			}
 			args = append(args, here.Replace(arg))
 		}
 		var out, errs bytes.Buffer

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -21,9 +22,9 @@ func TestAnIgnoreFileIsWatched(t *testing.T) {
 	written := func(generation, of string) {
 		t.Helper()
 		eventually(t, generation+" "+of, func() bool {
-			log := p.log.String()
-			at := strings.LastIndex(log, " generation="+generation+" ")
-			return at >= 0 && strings.Contains(log[at:], of)
+			return slices.ContainsFunc(strings.Split(p.log.String(), "\n"), func(line string) bool {
+				return strings.Contains(line, " generation="+generation+" ") && strings.Contains(line, of)
+			})
 		})
 	}
 	written("1", "added=2")

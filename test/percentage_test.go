@@ -144,7 +144,7 @@ func TestAMirrorGetsItsShareOfRequests(t *testing.T) {
 	}
 	eventually(t, "the second mirror has a copy of each", func() bool { return copies[1].Load() == 800 })
 	eventually(t, "no copy is on its way", func() bool {
-		sent := r.counter(t, `^cluster\.outbound\|80\|\|m\.test\.upstream_rq_total$`)
+		sent := r.counter(t, `^cluster\.outbound\|80\|\|m\.test;\.upstream_rq_total$`)
 		return sent > 0 && copies[0].Load() == int64(sent)
 	})
 	aQuarter(t, "mirrored", int(copies[0].Load()))
