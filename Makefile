@@ -12,7 +12,7 @@ COMMIT ?= $(shell git describe --always --abbrev=40 --dirty --exclude '*' 2>/dev
 # What `make demo ONCE=1`, `make fuzz FUZZTIME=5m`, `make bench QUICK=1`, `make microbench BENCH=Compile`, `make soak SOAK=Authorizer`
 # and `make differential DIFFERENTIAL=50000` set.
 ONCE ?=
-FUZZTIME ?= 8s
+FUZZTIME ?= 5s
 BENCH ?= .
 QUICK ?=
 ONLY ?=
@@ -55,7 +55,7 @@ release-check: ## Build the release of HEAD twice, in two folders: equal checksu
 	@sh tools/release-check.sh
 
 .PHONY: test
-test: check-generate vet lint docs compose-check ci-check race scale full agreement oldest fuzz ## Run everything that must hold: checks, then all tests with the real Envoy.
+test: check-generate vet lint docs compose-check ci-check race scale beside fuzz ## Run everything that must hold: checks, then all tests with the real Envoy.
 
 .PHONY: race
 race: ## Run all Go tests under the race detector, with the real Envoy.
@@ -83,6 +83,11 @@ hostile: ## Try hostile values, HOSTILE of each field of every kind (2), on the 
 # Under the race detector they do a tenth or nothing: each takes up to ten times as long there, with one goroutine.
 full: ## Run, without the race detector, hostile values and what else of the compiler's tests takes long under it.
 	@PORTREEVE_HOSTILE=$(HOSTILE) sh tools/test.sh -count 1 -run '^($(FULL))$$' ./translate ./translate/schema
+	@sh tools/test.sh -count 1 ./translate/optimize
+
+.PHONY: beside
+beside: ## Run full, agreement and oldest, two at once.
+	@$(MAKE) -j 2 full agreement oldest
 
 .PHONY: agreement
 agreement: ## Hold 20,000 answers of package explain against the real Envoy: the same each time, without the race detector.
@@ -139,7 +144,7 @@ check-generate: ## Fail when the generated code is not what `make generate` make
 	sh tools/check-generate.sh
 
 .PHONY: fuzz
-fuzz: ## Run every fuzz test for FUZZTIME each (8s), two at once.
+fuzz: ## Run every fuzz test for FUZZTIME each (5s), two at once.
 	@sh tools/fuzz.sh $(FUZZTIME)
 
 .PHONY: bench
