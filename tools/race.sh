@@ -1,7 +1,10 @@
 #!/bin/sh
-# Runs all tests under the race detector, with the real Envoy: tools/race.sh FLAGS OF GO TEST. Those of test/ wait for
-# Envoys most of their time, one after the other, and take as long as all others together: they run in two processes,
-# beside one for the other packages. The package translate/optimize has no goroutine, and `make full` runs it. What a process prints is shown when it has ended. Fails when one of them does.
+# Runs all tests with the real Envoy, nearly all under the race detector: tools/race.sh FLAGS OF GO TEST. Three processes
+# run side by side; what each prints is shown when it has ended. Fails when one of them does.
+#
+# Without the detector are translate/optimize, which has no goroutine (`make full` runs it), and the tests of test/
+# whose names do not begin with TestA: half of them, as the program takes several times as long with it. `make soak` runs
+# those under it too.
 set -u
 
 cd "$(dirname "$0")/.."
@@ -14,17 +17,17 @@ trap 'rm -rf "$out"' EXIT INT TERM
 part() {
 	name=$1
 	shift
-	sh tools/test.sh -race -timeout 25m "$@" >"$out/$name" 2>&1
+	sh tools/test.sh -timeout 25m "$@" >"$out/$name" 2>&1
 	status=$?
 	cat "$out/$name"
 	return $status
 }
 
-part a -run '^TestA' "$@" ./test &
+part a -race -run '^TestA' "$@" ./test &
 a=$!
 part others -skip '^TestA' "$@" ./test &
 others=$!
-part packages "$@" $(go list ./... | grep -Ev '/(test|translate/optimize)$')
+part packages -race "$@" $(go list ./... | grep -Ev '/(test|translate/optimize)$')
 status=$?
 wait $a || status=1
 wait $others || status=1
