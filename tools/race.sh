@@ -2,12 +2,15 @@
 # Runs all tests with the real Envoy, nearly all under the race detector: tools/race.sh FLAGS OF GO TEST. Three processes
 # run side by side; what each prints is shown when it has ended. Fails when one of them does.
 #
-# Without the detector are translate/optimize, which has no goroutine (`make full` runs it), and the tests of test/
-# whose names do not begin with TestA: half of them, as the program takes several times as long with it. `make soak` runs
-# those under it too.
+# Without the detector are translate/optimize, which has no goroutine (`make full` runs it), and the tests of test/ in
+# which one thing happens after another: the program takes several times as long with it. `make soak` runs all of test/
+# under it.
 set -u
 
 cd "$(dirname "$0")/.."
+# The tests of test/ in which much happens at once: edits, connections that come and go, keys and certificates that change.
+raced='Chaos|Kill|LosesNo|Edit|Rollout|Rotat|Renew|Replica|Stream|Identit|Hang|Takeover|Record|Mov|Restart'
+
 go build -race ./... || exit 1 # once, and not by each
 
 out=$(mktemp -d)
@@ -23,12 +26,12 @@ part() {
 	return $status
 }
 
-part a -race -run '^TestA' "$@" ./test &
-a=$!
-part others -skip '^TestA' "$@" ./test &
+part raced -race -run "$raced" "$@" ./test &
+at_once=$!
+part others -skip "$raced" "$@" ./test &
 others=$!
 part packages -race "$@" $(go list ./... | grep -Ev '/(test|translate/optimize)$')
 status=$?
-wait $a || status=1
+wait $at_once || status=1
 wait $others || status=1
 exit $status
