@@ -17,7 +17,7 @@ import (
 func TestColourIsForATerminalAlone(t *testing.T) {
 	script, err := exec.LookPath("script")
 	if err != nil {
-		t.Skip("there is no script(1) to run a terminal with")
+		t.Skip("SKIPPED, NOT PASSED: there is no script(1) to run a terminal with")
 	}
 	dir := testedPolicy(t)
 	write(t, dir+"/broken.yaml", strings.NewReplacer("action", "acton", "guard}", "broken}").Replace(denial))

@@ -46,6 +46,14 @@ func replayCommand() *cobra.Command {
 // formatLines prints every request instead of the report, a JSON object a line.
 const formatLines = "lines"
 
+// shownOn is where it is said how far it is: nowhere where requests are printed to the same terminal meanwhile.
+func (r *replaying) shownOn(c *cobra.Command) io.Writer {
+	if r.format == formatLines && terminal.Is(c.OutOrStdout()) {
+		return io.Discard
+	}
+	return c.ErrOrStderr()
+}
+
 func (r *replaying) run(c *cobra.Command, args []string) error {
 	options, err := r.options(c, args[1], args[2])
 	if err != nil {
@@ -62,7 +70,7 @@ func (r *replaying) run(c *cobra.Command, args []string) error {
 	}
 	far := howFar{size: size}
 	options.Progress = far.note
-	progress := terminal.Begin(c.ErrOrStderr(), os.Getenv)
+	progress := terminal.Begin(r.shownOn(c), os.Getenv)
 	progress.Follow(far.text)
 	report, err := replay.Run(c.Context(), log, options)
 	progress.End()
